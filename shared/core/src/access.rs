@@ -1,4 +1,4 @@
-//! Who may do what.
+//! Access: visibilities, scopes and callers.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -11,12 +11,12 @@ use crate::excerpt::excerpt;
 use crate::hash::{Digest, serde_as_text};
 use crate::tenant::Tenant;
 
-/// Who may read a proof and its manifest.
+/// The readers of a proof and its manifest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Visibility {
-    /// Anybody.
+    /// Everybody.
     #[default]
     Public,
     /// A caller of the owning tenant, or the holder of a signed link.
@@ -32,7 +32,7 @@ impl fmt::Display for Visibility {
     }
 }
 
-/// Text that is no visibility: the beginning of it.
+/// The error for text that is not a visibility. It holds the beginning of the text.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`public` or `private`, not `{0}`")]
 pub struct VisibilityError(String);
@@ -49,21 +49,21 @@ impl FromStr for Visibility {
     }
 }
 
-/// What a credential allows (RFC 6749, section 3.3).
+/// A permission of a credential (RFC 6749, section 3.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Scope {
-    /// `store:manifests`: store and supersede proofs and manifests, and sign links to them.
+    /// `store:manifests`: storing and replacing proofs and manifests, and signing links to them.
     Store,
-    /// `delete:manifests`: delete proofs and manifests.
+    /// `delete:manifests`: deleting proofs and manifests.
     Delete,
-    /// `admin`: list, bind legacy ids, and everything that the scopes above allow, within the tenant.
+    /// `admin`: listing, binding legacy IDs, and everything that the scopes above allow, within the tenant.
     Admin,
-    /// `operator`: what concerns the deployment and not one tenant, and everything that the scopes above allow. Who has it
-    /// runs the deployment; proofs are stored, listed and deleted in the tenant that the credential names all the same.
+    /// `operator`: everything that concerns the deployment and not a single tenant, and everything that the scopes
+    /// above allow. An operator's proofs are still stored, listed and deleted in the tenant that the credential names.
     Operator,
 }
 
-/// A scope that does not exist.
+/// The error for a scope that does not exist.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("there is no scope `{0}`; there are store:manifests, delete:manifests, admin and operator")]
 pub struct ScopeError(String);
@@ -95,32 +95,32 @@ impl FromStr for Scope {
 
 serde_as_text!(Scope);
 
-/// Who asks: what a credential says, once it is checked.
+/// The sender of a request, as its credential says once that is checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
-    /// The name space that the caller writes to.
+    /// The namespace that the caller writes to.
     pub tenant: Tenant,
-    /// What the caller may do there.
+    /// The scopes that the caller has there.
     pub scopes: BTreeSet<Scope>,
-    /// Whether the caller showed a credential.
+    /// `true` if the caller showed a credential.
     pub authenticated: bool,
 }
 
 impl Caller {
-    /// A reader without a credential: it may read what is public.
+    /// Returns a caller without a credential, who may read what is public.
     #[must_use]
     pub fn anonymous() -> Self {
         Self { tenant: Tenant::default(), scopes: BTreeSet::new(), authenticated: false }
     }
 
-    /// The only user of a service that asks for no credentials: who owns the machine that it runs on.
+    /// Returns the only caller of a service that asks for no credentials: the owner of the machine that it runs on.
     #[must_use]
     pub fn trusted() -> Self {
         Self { tenant: Tenant::default(), scopes: BTreeSet::from([Scope::Operator]), authenticated: true }
     }
 
-    /// Whether the caller holds `scope`, or one that includes it: `admin` includes what is done in a tenant, and `operator`
-    /// includes everything.
+    /// Returns `true` if the caller holds `scope`, or a scope that includes it: `admin` includes everything within a
+    /// tenant, and `operator` includes everything.
     #[must_use]
     pub fn may(&self, scope: Scope) -> bool {
         let by_admin = match scope {
@@ -130,14 +130,15 @@ impl Caller {
         by_admin || self.scopes.contains(&scope) || self.scopes.contains(&Scope::Operator)
     }
 
-    /// Whether the caller may read what `tenant` keeps private.
+    /// Returns `true` if the caller may read the private objects of `tenant`.
     #[must_use]
     pub fn reads_private(&self, tenant: &Tenant) -> bool {
         self.authenticated && self.tenant == *tenant
     }
 }
 
-/// Whether `shown` is `secret`. The comparison is of digests, and takes the same time wherever they differ.
+/// Returns `true` if `shown` equals `secret`. Digests are compared, in a time that does not depend on where they
+/// differ.
 #[must_use]
 pub fn is_secret(shown: &str, secret: &str) -> bool {
     let (shown, secret) = (Digest::of(shown.as_bytes()), Digest::of(secret.as_bytes()));

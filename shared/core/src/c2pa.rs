@@ -1,8 +1,9 @@
-//! What ingest needs of a C2PA manifest store: the id of its active manifest, and what that manifest binds.
+//! C2PA manifest stores, as far as storing needs them: the ID of the active manifest, and the file that this manifest
+//! binds.
 //!
-//! In scope: the box structure (ISO/IEC 19566-5, JUMBF), the claim's list of assertions and the hard binding.
-//! Out of scope: signatures, trust and everything else a validator does. No reference between boxes is followed
-//! except from the claim to its manifest's own assertions, so a cycle of references has nothing to turn in.
+//! In scope: the box structure (ISO/IEC 19566-5, JUMBF), the claim's list of assertions and the hard binding. Out of
+//! scope: signatures, trust and everything else a validator does. The only references between boxes that are followed
+//! lead from the claim to its manifest's own assertions, so references cannot form a cycle.
 
 mod boxes;
 pub mod signature;
@@ -14,14 +15,14 @@ use crate::manifest_id::{ManifestId, ManifestIdError};
 
 use boxes::{SUPERBOX, Superbox};
 
-/// Type UUIDs of C2PA's superboxes (C2PA 2.x, section 11.1.4): four letters and a common rest.
+/// Returns the type UUID of a C2PA superbox (C2PA 2.x, section 11.1.4): four letters and a common suffix.
 const fn type_uuid(letters: [u8; 4]) -> [u8; 16] {
     let [a, b, c, d] = letters;
     [a, b, c, d, 0x00, 0x11, 0x00, 0x10, 0x80, 0x00, 0x00, 0xaa, 0x00, 0x38, 0x9b, 0x71]
 }
 const STORE: [u8; 16] = type_uuid(*b"c2pa");
-/// Standard, update and compressed manifests, and the type that standard ones have in some stores (C2PA 2.x, section 11.2.2:
-/// consumers shall accept it).
+/// The types of standard, update and compressed manifests, and the type that standard manifests have in some stores
+/// (C2PA 2.x, section 11.2.2: consumers shall accept it).
 const MANIFESTS: [[u8; 16]; 4] =
     [type_uuid(*b"c2ma"), type_uuid(*b"c2um"), type_uuid(*b"c2cm"), type_uuid(*b"c2md")];
 
@@ -31,54 +32,55 @@ const ASSERTION_STORE: &str = "c2pa.assertions";
 const DATA_HASH: &str = "c2pa.hash.data";
 const HARD_BINDINGS: [&str; 4] = [DATA_HASH, "c2pa.hash.boxes", "c2pa.hash.bmff", "c2pa.hash.collection"];
 
-/// What the active manifest says of the file that it belongs to.
+/// The file that the active manifest says it belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Binding {
     /// A `c2pa.hash.data` without exclusions, by SHA-256: the digest of the whole file.
     WholeFile(Digest),
-    /// A hard binding that leaves parts of the file out, or is not SHA-256 over its bytes: the assertion's label.
+    /// A hard binding that leaves parts of the file out, or is not SHA-256 over its bytes, with the assertion's label.
     Partial(String),
-    /// None of its own: an update or compressed manifest, or none that can be read without validating.
+    /// No binding of its own: an update or compressed manifest, or a manifest whose binding cannot be read without
+    /// validation.
     None,
 }
 
-/// What ingest reads of a manifest store.
+/// The parts of a manifest store that storing needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ManifestStore {
-    /// The label of the active manifest: the last of the store.
+    /// The label of the active manifest, which is the last in the store.
     pub active: ManifestId,
-    /// What it binds.
+    /// The file that the active manifest binds.
     pub binding: Binding,
 }
 
-/// Why bytes are no C2PA manifest store.
+/// A reason why bytes are not a C2PA manifest store.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum C2paError {
-    /// Longer than the bound.
+    /// The store is longer than the bound.
     #[error("a C2PA manifest store may have {MAX_C2PA_MANIFEST_BYTES} bytes; this has {0}")]
     TooLong(usize),
-    /// A box ends before its length, or has an impossible one.
+    /// A box is cut short, or has an impossible length.
     #[error("the JUMBF boxes are damaged at byte {0}: a box there is cut short or has an impossible length")]
     Damaged(usize),
-    /// Too many boxes.
+    /// The store has too many boxes.
     #[error("the manifest store has more than {MAX_JUMBF_BOXES} JUMBF boxes")]
     TooManyBoxes,
-    /// Boxes within boxes within boxes.
+    /// Boxes are nested too deep.
     #[error("the JUMBF boxes are nested more than {MAX_JUMBF_DEPTH} levels deep")]
     TooDeep,
-    /// Something else, or nothing.
+    /// The bytes are something else, or empty.
     #[error("this is no C2PA manifest store: {0}")]
     NotAStore(&'static str),
-    /// An active manifest whose label is no manifest id.
+    /// The label of the active manifest is not a manifest ID.
     #[error("the active manifest's label is no manifest id: {0}")]
     Label(#[from] ManifestIdError),
 }
 
 impl ManifestStore {
-    /// Reads a manifest store (`application/c2pa`). Zero padding after the store is allowed, as readers allow it.
+    /// Reads a manifest store (`application/c2pa`). Zero padding after the store is allowed, as other readers allow it.
     ///
     /// # Errors
-    /// Bytes over a bound, damaged boxes, or no manifest with an id.
+    /// Fails if the bytes exceed a bound, a box is damaged, or there is no manifest with an ID.
     pub fn parse(bytes: &[u8]) -> Result<Self, C2paError> {
         if bytes.len() > MAX_C2PA_MANIFEST_BYTES {
             return Err(C2paError::TooLong(bytes.len()));
@@ -100,24 +102,25 @@ impl ManifestStore {
     }
 }
 
-/// The active manifest of a store: the last (C2PA 2.x, section 11.1.4.2).
+/// Returns the active manifest of a store, which is the last (C2PA 2.x, section 11.1.4.2).
 fn active<'a>(store: &Superbox<'a>) -> Option<Superbox<'a>> {
     store.superboxes().filter(|child| MANIFESTS.contains(child.uuid)).last()
 }
 
-/// What the manifest binds. Whatever cannot be read binds nothing here: it is for a validator to judge.
+/// Returns the binding of a manifest. Anything that cannot be read binds nothing here, and is left for a validator to
+/// judge.
 fn binding(manifest: &Superbox<'_>) -> Option<Binding> {
     let claim = CLAIM_LABELS.iter().find_map(|label| manifest.child(label))?.cbor()?;
     let assertions = manifest.child(ASSERTION_STORE)?;
     let [claimed, created, gathered, algorithm] =
         claim.members(["assertions", "created_assertions", "gathered_assertions", "alg"])?;
     let references = [claimed, created, gathered].into_iter().flatten().filter_map(Item::elements).flatten();
-    // More references than there are boxes lead nowhere.
+    // References beyond the number of boxes cannot lead anywhere.
     for reference in references.take(MAX_JUMBF_BOXES) {
         let Some([Some(url)]) = reference.members(["url"]) else { continue };
         let Some(url) = url.text() else { continue };
         let label = url.rsplit('/').next()?;
-        // Labels of further versions and instances: `c2pa.hash.bmff.v3`, `c2pa.hash.data__1`.
+        // The labels of later versions and further instances: `c2pa.hash.bmff.v3`, `c2pa.hash.data__1`.
         let base = HARD_BINDINGS.iter().find(|base| {
             label.strip_prefix(**base).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '_']))
         });
@@ -131,7 +134,8 @@ fn binding(manifest: &Superbox<'_>) -> Option<Binding> {
     None
 }
 
-/// The digest of a `c2pa.hash.data` that covers every byte with SHA-256 (C2PA 2.x, section 18.5). `algorithm` is the claim's.
+/// Returns the digest of a `c2pa.hash.data` that covers every byte with SHA-256 (C2PA 2.x, section 18.5). `algorithm`
+/// is the claim's.
 fn whole_file(algorithm: Option<Item<'_>>, assertion: Item<'_>) -> Option<Digest> {
     let [exclusions, own, hash] = assertion.members(["exclusions", "alg", "hash"])?;
     if exclusions.and_then(Item::elements).is_some_and(|mut list| list.next().is_some()) {
@@ -183,7 +187,7 @@ mod tests {
 
     #[test]
     fn boxes_that_contain_themselves_end_at_the_bound() {
-        // A length of 0 means "to the end": each such superbox holds the rest of the file as its content.
+        // A length of 0 means "to the end": the content of each such superbox is the rest of the file.
         let endless = [0, 0, 0, 0, b'j', b'u', b'm', b'b'].repeat(1_000);
         assert_eq!(ManifestStore::parse(&endless), Err(C2paError::TooDeep));
         let many = store_of(&vec![data_box(*b"free", &[]); MAX_JUMBF_BOXES]);

@@ -1,8 +1,8 @@
-//! CBOR (RFC 8949), read where it stands: nothing is copied and no tree is built, so that ten million bytes of the smallest
+//! CBOR (RFC 8949), read in place: nothing is copied and no tree is built, so that ten million bytes of the smallest
 //! items cost no memory.
 //!
-//! In scope: whether an item is well formed, the members of maps, the elements of arrays, strings, integers and tags.
-//! Out of scope: floating-point numbers and what tags mean.
+//! In scope: a check that an item is well formed, the members of maps, the elements of arrays, strings, integers and
+//! tags. Out of scope: floating-point numbers and the meaning of tags.
 
 use std::borrow::Cow;
 
@@ -15,21 +15,21 @@ use crate::bounds::MAX_CBOR_DEPTH;
 pub struct Item<'a>(&'a [u8]);
 
 impl<'a> Item<'a> {
-    /// Reads the item that `bytes` begins with, and what stands behind it. `None`: it is cut short, not well formed, or
-    /// nested too deep.
+    /// Reads the item at the beginning of `bytes`, and returns it with the bytes after it. Returns `None` if the item
+    /// is cut short, not well formed, or nested too deep.
     #[must_use]
     pub fn read(bytes: &'a [u8]) -> Option<(Self, &'a [u8])> {
         let rest = skip(bytes, MAX_CBOR_DEPTH)?;
         bytes.split_at_checked(bytes.len() - rest.len()).map(|(item, rest)| (Self(item), rest))
     }
 
-    /// The bytes of the item.
+    /// Returns the encoded bytes of the item.
     #[must_use]
     pub const fn encoded(self) -> &'a [u8] {
         self.0
     }
 
-    /// The text of a text string. Only one of indefinite length is copied.
+    /// Returns the text of a text string. Only a string of indefinite length is copied.
     #[must_use]
     pub fn text(self) -> Option<Cow<'a, str>> {
         match header(self.0)? {
@@ -39,7 +39,7 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// Returns `true` for this text. Nothing is copied.
+    /// Returns `true` if the item is this text. Nothing is copied.
     #[must_use]
     pub fn is_text(self, text: &str) -> bool {
         match header(self.0) {
@@ -52,7 +52,7 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// The content of a byte string. Only one of indefinite length is copied.
+    /// Returns the content of a byte string. Only a string of indefinite length is copied.
     #[must_use]
     pub fn bytes(self) -> Option<Cow<'a, [u8]>> {
         match header(self.0)? {
@@ -62,25 +62,25 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// The value of an integer.
+    /// Returns the value of an integer.
     #[must_use]
     pub fn integer(self) -> Option<i128> {
         match header(self.0)? {
             (Header::Positive(value), _) => Some(value.into()),
-            // RFC 8949, section 3.1: −1 minus the argument.
+            // RFC 8949, section 3.1: the value is −1 minus the argument.
             (Header::Negative(value), _) => Some(-1 - i128::from(value)),
             _ => None,
         }
     }
 
-    /// Returns `true` for null.
+    /// Returns `true` if the item is null.
     #[must_use]
     pub fn is_null(self) -> bool {
         // RFC 8949, section 3.3: simple value 22.
         matches!(header(self.0), Some((Header::Simple(22), _)))
     }
 
-    /// The content of an item with this tag.
+    /// Returns the content of an item with this tag.
     #[must_use]
     pub fn tagged(self, tag: u64) -> Option<Self> {
         match header(self.0)? {
@@ -89,7 +89,7 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// The elements of an array.
+    /// Returns the elements of an array.
     #[must_use]
     pub fn elements(self) -> Option<Items<'a>> {
         match header(self.0)? {
@@ -98,18 +98,18 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// The entries of a map: keys and values.
+    /// Returns the entries of a map, as keys and values.
     pub fn entries(self) -> Option<impl Iterator<Item = (Self, Self)>> {
         let mut items = match header(self.0)? {
-            // A count that no memory holds is longer than the item, which is well formed.
+            // Only a count that exceeds any memory saturates, and a well-formed item is shorter.
             (Header::Map(count), rest) => Items { rest, left: count.map(|count| count.saturating_mul(2)) },
             _ => return None,
         };
         Some(std::iter::from_fn(move || items.next().zip(items.next())))
     }
 
-    /// The members of a map that have these names, in one walk. `None`: it is no map, or names one of them twice, of
-    /// which readers would take the one or the other (RFC 8949, section 5.6).
+    /// Returns the members of a map that have these names, in one walk. Returns `None` if the item is not a map, or has
+    /// one of the names twice, since readers would differ in which they take (RFC 8949, section 5.6).
     #[must_use]
     pub fn members<const N: usize>(self, names: [&str; N]) -> Option<[Option<Self>; N]> {
         let mut found = [None; N];
@@ -124,11 +124,11 @@ impl<'a> Item<'a> {
     }
 }
 
-/// Items one after the other.
+/// A sequence of items.
 #[derive(Clone, Debug)]
 pub struct Items<'a> {
     rest: &'a [u8],
-    /// The number of items that come; `None`: as many as stand before a break.
+    /// The number of items that are left, or `None` if a break ends them.
     left: Option<usize>,
 }
 
@@ -139,14 +139,14 @@ impl<'a> Iterator for Items<'a> {
         if let Some(left) = &mut self.left {
             *left = left.checked_sub(1)?;
         }
-        // A break is no item, so it ends this too.
+        // A break is not an item, so it ends the iteration too.
         let (item, rest) = Item::read(self.rest)?;
         self.rest = rest;
         Some(item)
     }
 }
 
-/// The header that `bytes` begins with, and what stands behind it.
+/// Reads the header at the beginning of `bytes`, and returns it with the bytes after it.
 #[inline]
 fn header(bytes: &[u8]) -> Option<(Header, &[u8])> {
     let mut decoder = Decoder::from(bytes);
@@ -154,9 +154,9 @@ fn header(bytes: &[u8]) -> Option<(Header, &[u8])> {
     Some((header, bytes.get(decoder.offset()..)?))
 }
 
-/// What stands behind the item that `bytes` begins with, which may be nested `depth` levels deep.
+/// Returns the bytes after the item at the beginning of `bytes`, which may be nested `depth` levels deep.
 fn skip(bytes: &[u8], depth: usize) -> Option<&[u8]> {
-    // An integer of one byte (RFC 8949, section 3.1): a body has room for ten million of them.
+    // An integer of one byte (RFC 8949, section 3.1). This is the fast path: a body has room for ten million of them.
     if let [0x00..=0x17 | 0x20..=0x37, rest @ ..] = bytes {
         return Some(rest);
     }
@@ -179,7 +179,7 @@ fn skip(bytes: &[u8], depth: usize) -> Option<&[u8]> {
     };
     let depth = depth.checked_sub(1)?;
     match count {
-        // Each item has a byte at least, so this ends with the bytes.
+        // Each item has at least one byte, so the loop ends with the bytes.
         Some(count) => {
             for _ in 0..count {
                 rest = skip(rest, depth)?;
@@ -191,7 +191,7 @@ fn skip(bytes: &[u8], depth: usize) -> Option<&[u8]> {
                 return Some(rest);
             }
             rest = skip(rest, depth)?;
-            // A key without its value is no entry.
+            // A key without a value is not an entry.
             if matches!(header, Header::Map(_)) {
                 rest = skip(rest, depth)?;
             }
@@ -199,7 +199,7 @@ fn skip(bytes: &[u8], depth: usize) -> Option<&[u8]> {
     }
 }
 
-/// What stands behind the chunks of a string of indefinite length: definite strings of the same kind.
+/// Returns the bytes after the chunks of a string of indefinite length, which are definite strings of the same kind.
 fn skip_chunks(mut rest: &[u8], kind: Header) -> Option<&[u8]> {
     loop {
         if let Some(rest) = after_break(rest) {
@@ -214,7 +214,7 @@ fn skip_chunks(mut rest: &[u8], kind: Header) -> Option<&[u8]> {
     }
 }
 
-/// The contents of well-formed chunks.
+/// Returns the contents of well-formed chunks.
 fn chunks(mut rest: &[u8]) -> impl Iterator<Item = &[u8]> {
     std::iter::from_fn(move || {
         let (Header::Bytes(length) | Header::Text(length), content) = header(rest)? else { return None };
@@ -224,14 +224,14 @@ fn chunks(mut rest: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// The same as one.
+/// Returns the contents of well-formed chunks as one.
 fn joined(bytes: &[u8]) -> Vec<u8> {
     let mut whole = Vec::with_capacity(chunks(bytes).map(<[u8]>::len).sum());
     chunks(bytes).for_each(|chunk| whole.extend_from_slice(chunk));
     whole
 }
 
-/// What stands behind a break, where `bytes` begins with one.
+/// Returns the bytes after a break, if `bytes` begins with one.
 fn after_break(bytes: &[u8]) -> Option<&[u8]> {
     bytes.strip_prefix(&[0xff])
 }
@@ -284,7 +284,7 @@ mod tests {
 
     #[test]
     fn what_is_not_well_formed_is_no_item() {
-        // RFC 8949, appendix F: too short, reserved, breaks where none may be, chunks of another kind.
+        // RFC 8949, appendix F: items that are too short or reserved, misplaced breaks, chunks of another kind.
         for bytes in [
             &b""[..],
             b"\x18",
@@ -335,7 +335,7 @@ mod tests {
         #[test]
         fn what_ciborium_reads_is_read_to_the_same_byte(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
             let mut rest = bytes.as_slice();
-            // It takes chunks within chunks, which section 3.2.3 forbids.
+            // The other decoder accepts chunks within chunks, which section 3.2.3 forbids.
             let has_chunks = bytes.iter().any(|byte| matches!(byte, 0x5f | 0x7f));
             if let Ok(value) = ciborium::from_reader::<Value, _>(&mut rest) && !has_chunks {
                 let (item, behind) = Item::read(&bytes).expect("ciborium reads it");

@@ -1,4 +1,4 @@
-//! Encodings: gzip at rest (RFC 1952), with the rule for when it pays and a bound on what comes out; and base64.
+//! Encodings: gzip at rest (RFC 1952), with the rule for when it pays and a bound on the decoded length; and base64.
 
 mod base64;
 
@@ -15,53 +15,53 @@ pub(crate) use base64::from_base64;
 /// A content coding (RFC 9110, section 8.4) that objects are stored in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Coding {
-    /// RFC 1952.
+    /// `gzip` (RFC 1952).
     Gzip,
 }
 
-/// gzip's level at rest: 6. On records, 9 saves under 1 % more and takes twice the time.
+/// The compression level at rest. On records, level 9 saves less than 1 % more and takes twice as long.
 const LEVEL: Compression = Compression::new(6);
 
-/// Content of this length and more is first tried by pieces: gzip takes 1.3 ms to find out that 64 KB of thumbnails do
-/// not shrink, several times as long as everything else that a store computes; the pieces take 50 µs. ASCII needs no trial:
-/// even base64 of noise, with 6 bits in a byte, shrinks by a fourth.
+/// Shortest content that is first tried by samples. gzip takes 1.3 ms to find out that 64 KB of thumbnails do not
+/// shrink, several times as long as everything else that a store computes; the samples take 50 µs. ASCII needs no
+/// trial: even base64 of noise, with 6 bits in a byte, shrinks by a fourth.
 const TRIED_BYTES: usize = 16_384;
 
-/// So many pieces, spread over the content, of so many bytes each.
+/// The number of samples, which are spread over the content, and the length of each in bytes.
 const PIECES: usize = 8;
 const PIECE_BYTES: usize = 1_024;
 
-/// Least room that is made for what is unpacked, in bytes.
+/// The smallest buffer for decoded content, in bytes.
 const LEAST_ROOM: usize = 1_024;
 
-/// Content in the form that it is stored in.
+/// Content in its stored form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AtRest<'a> {
     /// The bytes to store.
     pub bytes: Cow<'a, [u8]>,
-    /// Their content coding.
+    /// The content coding of the stored bytes.
     pub coding: Option<Coding>,
 }
 
-/// Content that does not decode.
+/// A reason why content does not decode.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
-    /// More than the bound comes out.
+    /// The decoded content is longer than the bound.
     #[error("the gzip data holds more than {0} bytes")]
     TooLong(usize),
-    /// It is cut into too many pieces.
+    /// The gzip stream has too many members.
     #[error("the gzip data has more than {MAX_GZIP_MEMBERS} members")]
     TooManyMembers,
-    /// Not gzip, or cut short.
+    /// The data is not gzip, or is cut short.
     #[error("the gzip data is damaged: {0}")]
     Damaged(String),
 }
 
-/// The stored form of `content`: gzip where that saves at least a fifth, the content itself otherwise. The same content
-/// always has the same form.
+/// Returns the stored form of `content`: gzip if that saves at least a fifth, otherwise the content itself. The same
+/// content always has the same form.
 ///
-/// Long content whose pieces save nothing is not packed. Where text stands in gaps between them only, that misses it:
-/// the content is then stored as it is, which is never wrong.
+/// Long content whose samples do not shrink is not compressed. Compressible text that lies entirely between the samples
+/// is missed; the content is then stored as it is, which is never wrong.
 #[must_use]
 pub fn at_rest(content: &[u8]) -> AtRest<'_> {
     if content.len() >= MIN_GZIP_BYTES && may_shrink(content) {
@@ -73,7 +73,7 @@ pub fn at_rest(content: &[u8]) -> AtRest<'_> {
     AtRest { bytes: content.into(), coding: None }
 }
 
-/// Whether pieces of `content` shrink, by a twentieth at least.
+/// Returns `true` if samples of `content` shrink by at least a twentieth.
 fn may_shrink(content: &[u8]) -> bool {
     if content.len() < TRIED_BYTES || content.is_ascii() {
         return true;
@@ -84,11 +84,11 @@ fn may_shrink(content: &[u8]) -> bool {
     gzip(&pieces, 0, Compression::fast()).len() <= pieces.len() - pieces.len() / 20
 }
 
-/// The stored form of a manifest that is stored again after its deletion: always gzip, with `generation` in the
+/// Returns the stored form of a manifest that is stored again after its deletion: always gzip, with `generation` in the
 /// header's MTIME field (RFC 1952, section 2.3.1).
 ///
-/// Providers tag an object by its stored bytes. If the same bytes stood there again, a deletion of the earlier
-/// generation that arrives late would match their tag and remove them. With a form of its own it cannot.
+/// Providers tag an object by its stored bytes. If the same bytes were stored again, a late deletion of the earlier
+/// generation would match their tag and remove them. A form of its own for each generation prevents that.
 #[must_use]
 pub fn at_rest_again(content: &[u8], generation: u32) -> AtRest<'_> {
     if generation == 0 {
@@ -99,7 +99,7 @@ pub fn at_rest_again(content: &[u8], generation: u32) -> AtRest<'_> {
 
 fn gzip(content: &[u8], mtime: u32, level: Compression) -> Vec<u8> {
     let mut encoder = GzBuilder::new().mtime(mtime).write(Vec::with_capacity(content.len() / 2), level);
-    // Writing to a Vec does not fail; if it did, the result would be short, decode to less, and be refused.
+    // Writing to a Vec does not fail. If it did, the result would decode to less than was recorded, and be refused.
     let _ = encoder.write_all(content);
     encoder.finish().unwrap_or_default()
 }
@@ -107,8 +107,8 @@ fn gzip(content: &[u8], mtime: u32, level: Compression) -> Vec<u8> {
 /// Removes a content coding.
 ///
 /// # Errors
-/// The data is damaged, holds more than `limit` bytes, or is cut into more than [`MAX_GZIP_MEMBERS`] members. No more than one
-/// byte over `limit` is ever unpacked or allocated.
+/// Fails if the data is damaged, decodes to more than `limit` bytes, or has more than [`MAX_GZIP_MEMBERS`] members. No
+/// more than one byte over `limit` is ever decoded or allocated.
 pub fn decode(bytes: &[u8], coding: Option<Coding>, limit: usize) -> Result<Cow<'_, [u8]>, DecodeError> {
     let Some(Coding::Gzip) = coding else {
         return if bytes.len() > limit { Err(DecodeError::TooLong(limit)) } else { Ok(bytes.into()) };
@@ -130,7 +130,8 @@ pub fn decode(bytes: &[u8], coding: Option<Coding>, limit: usize) -> Result<Cow<
     Err(DecodeError::TooManyMembers)
 }
 
-/// Reads `from` to its end behind `content`, until that has `most` bytes. It grows by doubling, and never over `most`.
+/// Appends `from` to `content` until `from` ends or `content` has `most` bytes. The buffer grows by doubling, and never
+/// beyond `most`.
 fn unpack(from: &mut impl Read, content: &mut Vec<u8>, most: usize) -> io::Result<()> {
     loop {
         let room = match content.capacity().min(most) - content.len() {
@@ -147,14 +148,14 @@ fn unpack(from: &mut impl Read, content: &mut Vec<u8>, most: usize) -> io::Resul
     }
 }
 
-/// The content of a gzip that is known to decode to `length` bytes, in a buffer of that size. What does not decode is cut
-/// short.
+/// Returns the content of gzip data that is known to decode to `length` bytes, in a buffer of that size. If the data
+/// does not decode, the content is cut short.
 pub(crate) fn unpacked(bytes: &[u8], length: usize) -> Vec<u8> {
     let mut content = Vec::with_capacity(length);
     let mut rest = bytes;
     while !rest.is_empty() && content.len() < length {
         let mut member = GzDecoder::new(rest);
-        // What was decoded before an error is there.
+        // Content that was decoded before an error is kept.
         if unpack(&mut member, &mut content, length).is_err() {
             break;
         }
@@ -184,7 +185,7 @@ mod tests {
         let noise: Vec<u8> =
             (0..2_048_u32).flat_map(|i| *crate::hash::Digest::of(&i.to_be_bytes()).as_bytes()).collect();
         assert_eq!(at_rest(&noise).coding, None);
-        // Text before as much noise as a store's thumbnail has is found, and packed.
+        // Text followed by as much noise as a store's thumbnail has is recognised, and compressed.
         let mixed = [vec![b'a'; noise.len() / 2], noise].concat();
         assert_eq!(at_rest(&mixed).coding, Some(Coding::Gzip));
         for length in TRIED_BYTES - 1..TRIED_BYTES + PIECES {

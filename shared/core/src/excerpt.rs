@@ -1,8 +1,8 @@
-//! Text of a client, as it is quoted in an answer.
+//! Quotations of a client's text in answers.
 
 use std::borrow::Cow;
 
-/// Text of a client in an answer to it, cut where it becomes unreasonable.
+/// Returns a client's text for quoting in an answer, cut at a reasonable length.
 pub(crate) fn excerpt(text: &str) -> Cow<'_, str> {
     const LONGEST: usize = 300;
     match text.char_indices().nth(LONGEST) {

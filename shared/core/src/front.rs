@@ -1,8 +1,8 @@
-//! Fronts: which tenant's manifest the plain address of an id serves (`/manifests/{id}`), where a deployment has several
+//! Fronts: which tenant's manifest the plain address of an ID (`/manifests/{id}`) serves, in a deployment with several
 //! tenants (guarantee 6).
 //!
-//! A front is one object, `fronts/{manifest id}`, that is replaced only by compare-and-swap: it has no row, and is not lost with
-//! an index. Where there is none, the plain address serves what the tenant `default` stored.
+//! A front is one object, `fronts/{manifest id}`, that is replaced only by compare-and-swap: it has no row, so it is
+//! not lost with an index. Without a front, the plain address serves the manifest that the tenant `default` stored.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ use crate::object::{Attributes, Facts, ObjectKey};
 use crate::tenant::Tenant;
 use crate::time::Timestamp;
 
-/// The version of the format that is written, and the only one there is.
+/// The version of the format that is written. There is no other.
 const VERSION: u32 = 1;
 
 /// The content of `fronts/{manifest id}`.
@@ -26,66 +26,68 @@ const VERSION: u32 = 1;
 pub struct Front {
     /// The version of this format: 1.
     pub version: u32,
-    /// The manifest id.
+    /// The manifest ID.
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub manifest_id: ManifestId,
-    /// The tenant whose manifest the plain address serves; `null` where the operator freed it, and the next tenant that stores a
-    /// public manifest under this id is served there; or, decided by `claim`, where the address is as one without a front.
+    /// The tenant whose manifest the plain address serves. `null` with `operator` in `decided_by`: the operator freed
+    /// the address, and the next tenant that stores a public manifest under this ID is served there. `null` with
+    /// `claim` in `decided_by`: the address behaves as if it had no front.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub tenant: Option<Tenant>,
-    /// What decided it.
+    /// The authority that decided the tenant.
     pub decided_by: DecidedBy,
 }
 
-/// What decided which tenant's manifest a plain address serves. A later one of this list overrules an earlier one.
+/// The authority that decided which tenant's manifest a plain address serves. A later one in this list overrules an
+/// earlier one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum DecidedBy {
-    /// The tenant was the first to store a public manifest under the id.
+    /// The tenant was the first to store a public manifest under the ID.
     Claim,
-    /// The manifest has the signature of a signer that the operator lists for the tenant.
+    /// The manifest is signed by a signer that the operator lists for the tenant.
     Signer,
-    /// The operator.
+    /// The operator decided.
     Operator,
 }
 
-/// The claim of a tenant that has stored a public manifest under an id.
+/// The claim of a tenant that has stored a public manifest under an ID.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Claim<'a> {
-    /// Whose manifest it is.
+    /// The tenant's manifest.
     pub manifest: &'a ManifestKey,
-    /// Whether the manifest is signed by a signer that the operator lists for the tenant.
+    /// `true` if the manifest is signed by a signer that the operator lists for the tenant.
     pub is_signed: bool,
 }
 
 impl Front {
-    /// A front that the operator decides: for `tenant`, or for nobody.
+    /// Returns a front that the operator decided: for `tenant`, or for nobody.
     #[must_use]
     pub const fn decided(manifest_id: ManifestId, tenant: Option<Tenant>) -> Self {
         Self { version: VERSION, manifest_id, tenant, decided_by: DecidedBy::Operator }
     }
 
-    /// A front that says nothing: the address is as one without a front. A migration leaves it where it had written another one,
-    /// and stored nothing.
+    /// Returns a front that decides nothing: the address behaves as if it had no front. A migration leaves one behind
+    /// if it replaced a front and then stored nothing.
     #[must_use]
     pub const fn released(manifest_id: ManifestId) -> Self {
         Self { version: VERSION, manifest_id, tenant: None, decided_by: DecidedBy::Claim }
     }
 
-    /// Returns `true` if it says nothing.
+    /// Returns `true` if the front decides nothing.
     #[must_use]
     pub fn is_released(&self) -> bool {
         self.tenant.is_none() && self.decided_by == DecidedBy::Claim
     }
 
-    /// The front that a claim leads to, where `before` is the one that is there. `None`: the one that is there stays.
+    /// Returns the front that follows `before`, if there was one, after a claim. Returns `None` if `before` stays.
     #[must_use]
     pub fn claimed(before: Option<&Self>, claim: Claim<'_>) -> Option<Self> {
         let decided_by = if claim.is_signed { DecidedBy::Signer } else { DecidedBy::Claim };
         let is_open = match before {
             None => true,
-            // The operator has freed the id, or a migration has released it.
+            // The operator has freed the address, or a migration has released it.
             Some(Self { tenant: None, .. }) => true,
             Some(before) => before.decided_by < decided_by,
         };
@@ -97,8 +99,8 @@ impl Front {
         })
     }
 
-    /// The manifest that the plain address of `id` serves, where `front` is what is said of the front's object, if there is one:
-    /// its content need not be read. `None`: the id was freed.
+    /// Returns the manifest that the plain address of `id` serves, by the facts of its front, if it has one: the
+    /// front's content need not be read. Returns `None` if the address was freed.
     #[must_use]
     pub fn serves(front: Option<&Facts>, id: &ManifestId) -> Option<ManifestKey> {
         match front {
@@ -108,10 +110,10 @@ impl Front {
         }
     }
 
-    /// The bytes and the attributes to store, as the write of this number: 1 for the first.
+    /// Returns the bytes and the attributes to store as the `write`-th write of this front, counted from 1.
     #[must_use]
     pub fn object(&self, write: u32, now: Timestamp) -> (Vec<u8>, Attributes) {
-        // Only a map with keys that are no strings fails to serialise, and a front has none.
+        // Only a map with keys that are not strings fails to serialise, and a front has none.
         let body = serde_json::to_vec(self).unwrap_or_default();
         let tenant = self.tenant.clone().unwrap_or_default();
         let void = self.tenant.is_none() && !self.is_released();
@@ -122,7 +124,7 @@ impl Front {
     /// Reads a front.
     ///
     /// # Errors
-    /// `body` is none.
+    /// Fails if `body` is not a front.
     pub fn parse(body: &[u8]) -> Result<Self, NoteError> {
         if body.len() > MAX_NOTE_BYTES {
             return Err(NoteError::Damaged(format!("it has more than {MAX_NOTE_BYTES} bytes")));

@@ -13,34 +13,34 @@ use sha2::{Digest as _, Sha256};
 #[cfg_attr(feature = "openapi", schema(value_type = String, description = "A SHA-256 digest. Answers have it in lower case.", pattern = "^[0-9A-Fa-f]{64}$"))]
 pub struct Digest([u8; 32]);
 
-/// Why a digest or a media hash could not be read.
+/// A reason why text is not a digest or a media hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum HashError {
-    /// Not 64 hexadecimal digits.
+    /// The text does not have 64 hexadecimal digits.
     #[error("a SHA-256 digest is 64 hexadecimal digits; this has {0} characters")]
     Length(usize),
-    /// A character that is no hexadecimal digit.
+    /// A character is not a hexadecimal digit.
     #[error("a SHA-256 digest is 64 hexadecimal digits; character {0} is not one")]
     Digit(usize),
-    /// A media hash of another algorithm.
+    /// The media hash is of another algorithm.
     #[error("a media hash is written `sha256:` and 64 hexadecimal digits; no other algorithm is allowed")]
     Algorithm,
 }
 
 impl Digest {
-    /// The digest of `bytes`.
+    /// Returns the digest of `bytes`.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())
     }
 
-    /// A digest that was computed elsewhere.
+    /// Returns a digest that was computed elsewhere.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 
-    /// The 32 bytes.
+    /// Returns the 32 bytes.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
@@ -74,7 +74,7 @@ impl FromStr for Digest {
     }
 }
 
-/// The SHA-256 of a media file's bytes, written `sha256:<64 hex>`: what a proof is found by.
+/// The SHA-256 of a media file's bytes, written `sha256:<64 hex>`, by which its proof is found.
 ///
 /// Bare hexadecimal is accepted when it is read, because people paste the output of `sha256sum`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -83,13 +83,13 @@ impl FromStr for Digest {
 pub struct MediaHash(Digest);
 
 impl MediaHash {
-    /// The media hash of a file with this content.
+    /// Returns the media hash of a file with this content.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
         Self(Digest::of(bytes))
     }
 
-    /// The digest itself.
+    /// Returns the digest itself.
     #[must_use]
     pub const fn digest(&self) -> &Digest {
         &self.0
@@ -126,7 +126,7 @@ impl FromStr for MediaHash {
     }
 }
 
-/// Serialises a type by its `Display` and reads it by its `FromStr`.
+/// Implements serialisation of a type by its `Display`, and deserialisation by its `FromStr`.
 macro_rules! serde_as_text {
     ($($name:ty),+) => {$(
         impl Serialize for $name {

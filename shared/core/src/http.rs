@@ -2,17 +2,17 @@
 //!
 //! | to find | look in |
 //! |---|---|
-//! | which operation a request asks for | [`route`] |
+//! | the operation that a request asks for | [`route`] |
 //! | query strings | [`query`] |
 //! | `If-Match` and its kin, entity tags, dates | [`conditional`] |
 //! | `Range` | [`range`] |
 //! | `Accept-Encoding` | [`negotiation`] |
 //! | problem documents (RFC 9457) | [`problem`] |
-//! | the instant that a deletion is known by | [`deletion`] |
+//! | the instant that identifies a deletion | [`deletion`] |
 //! | what scripts in browsers may read | [`cors`] |
-//! | the id of a request | [`request_id`] |
-//! | which answers are the API's own | [`mark`] |
-//! | what an answer is made of | [`reply`] |
+//! | the ID of a request | [`request_id`] |
+//! | the header of the API's own answers | [`mark`] |
+//! | the parts of an answer | [`reply`] |
 
 pub mod conditional;
 pub mod cors;

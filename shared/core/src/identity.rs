@@ -1,9 +1,9 @@
-//! The identity of a store: how an index and a store of objects know that they belong together.
+//! The identity of a store, by which an index and a store of objects know that they belong together.
 //!
-//! Both are given the same identity when they are made, and both hold an epoch: a high-water mark that goes up, first in the
-//! index and then in the store, after every span of time in which something was committed. So the epoch of the store never
-//! exceeds that of its index, and lags by one at most. An index whose epoch is lower was restored from an earlier
-//! instant, or is another one: nothing may be destroyed because a row is not in it (guarantee 10).
+//! Both get the same identity when they are created, and both hold an epoch: a high-water mark that goes up, first in
+//! the index and then in the store, after every span of time with a commit. So the epoch of the store never exceeds
+//! that of its index, and lags by one at most. An index with a lower epoch than the store was restored from an earlier
+//! instant, or is another index. Then nothing may be destroyed because its row is missing (guarantee 10).
 
 use std::collections::BTreeMap;
 
@@ -17,44 +17,44 @@ use crate::store_id::StoreId;
 use crate::tenant::Tenant;
 use crate::time::Timestamp;
 
-/// The version of the format that is written, and the only one there is.
+/// The version of the format that is written. There is no other.
 const VERSION: u32 = 1;
 
-/// The content of `store/identity`: what the store knows of its index.
+/// The content of `store/identity`: what the store knows about its index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mark {
     /// The version of this format: 1.
     pub version: u32,
-    /// The store.
+    /// The identity of the store.
     pub identity: StoreId,
-    /// The epoch of the index when this was written.
+    /// The epoch of the index when the mark was written.
     pub epoch: u64,
-    /// Time at which the index's epoch went up to this.
+    /// Time at which the epoch of the index reached this value.
     pub at: Timestamp,
 }
 
-/// Stored bytes that are no mark.
+/// A reason why stored bytes are not a mark.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MarkError {
-    /// Not the format.
+    /// The bytes do not have the format.
     #[error("the identity of the store is damaged: {0}")]
     Damaged(String),
-    /// A version that this program does not know.
+    /// The version is unknown to this program.
     #[error("the identity of the store has version {0}; this program reads version {VERSION}")]
     Version(u32),
 }
 
 impl Mark {
-    /// The mark that follows `row`.
+    /// Returns the mark that follows from `row`.
     #[must_use]
     pub const fn of(row: &StoreRow) -> Self {
         Self { version: VERSION, identity: row.identity, epoch: row.epoch, at: row.advanced }
     }
 
-    /// The bytes and the attributes to store under [`ObjectKey::Identity`].
+    /// Returns the bytes and the attributes to store under [`ObjectKey::Identity`].
     #[must_use]
     pub fn object(&self) -> (Vec<u8>, Attributes) {
-        // Only a map with keys that are no strings fails to serialise, and a mark has none.
+        // Only a map with keys that are not strings fails to serialise, and a mark has none.
         let body = serde_json::to_vec(self).unwrap_or_default();
         let facts = Facts {
             generation: u32::try_from(self.epoch).unwrap_or(u32::MAX),
@@ -67,7 +67,7 @@ impl Mark {
     /// Reads a mark.
     ///
     /// # Errors
-    /// `body` is none.
+    /// Fails if `body` is not a mark.
     pub fn parse(body: &[u8]) -> Result<Self, MarkError> {
         if body.len() > MAX_IDENTITY_BYTES {
             return Err(MarkError::Damaged(format!("it has more than {MAX_IDENTITY_BYTES} bytes")));
@@ -95,23 +95,23 @@ pub enum Mismatch {
         /// The epoch of the store.
         store: u64,
     },
-    /// The index is of another store, or of a copy of this one that was used by itself.
+    /// The index belongs to another store, or to a copy of this store that was used on its own.
     Foreign {
         /// The store that the index belongs to.
         index: StoreId,
-        /// The store that is there.
+        /// The store that was found.
         store: StoreId,
     },
-    /// The store belongs to an index, and this one is empty: it is a new one.
+    /// The store belongs to an index, and this index is empty, so it is a new one.
     IndexNew,
-    /// The index belongs to a store, and this one has no mark.
+    /// The index belongs to a store, and this store has no mark.
     StoreUnmarked,
     /// Neither is marked.
     Unmarked,
 }
 
-/// Compares the store's mark with the index's row; `None` if they belong together. The mark is to be read before the row: then a change
-/// between the two reads never makes the index look older than it is.
+/// Compares the store's mark with the index's row. Returns `None` if they belong together. The caller must read the
+/// mark before the row, so that a change between the two reads never makes the index look older than it is.
 #[must_use]
 pub fn judge(mark: Option<&Mark>, row: Option<&StoreRow>) -> Option<Mismatch> {
     match (mark, row) {
@@ -129,7 +129,8 @@ pub fn judge(mark: Option<&Mark>, row: Option<&StoreRow>) -> Option<Mismatch> {
             } else if store + 1 < index {
                 Some(Mismatch::StoreOlder { index, store })
             } else if at.is_some_and(|at| at != mark.at) {
-                // The epochs are the same, and came at other times: one of the two was copied, and the copy was used.
+                // The epochs are equal, but were reached at different times: the index or the store was copied, and the
+                // copy was used.
                 Some(Mismatch::Foreign { index: row.identity, store: mark.identity })
             } else {
                 None

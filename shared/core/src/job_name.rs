@@ -1,4 +1,4 @@
-//! The name of a migration's job.
+//! The name of a migration job.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,14 +7,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::bounds::MAX_JOB_NAME_BYTES;
 
-/// The name of a job: it names a file and a row.
+/// The name of a job. A file and a row are named after it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(feature = "openapi", schema(value_type = String, description = "The name of a migration's job.", pattern = "^[a-z0-9][a-z0-9_-]{0,63}$"))]
 pub struct JobName(String);
 
-/// Why a name was refused.
+/// The error for a name that is not allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "a job's name has 1 to {MAX_JOB_NAME_BYTES} lower-case letters, digits, `-` and `_`, and starts with a letter or a digit"
@@ -22,7 +22,7 @@ pub struct JobName(String);
 pub struct JobNameError;
 
 impl JobName {
-    /// The name.
+    /// Returns the name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

@@ -1,32 +1,34 @@
-//! The bounds on JSON's depth and on the length of its texts and numbers. `serde_json` bounds recursion for what it builds, but skips over raw
-//! values without one; and what it says of a text that is not allowed holds the text, more than once.
+//! Bounds on the depth of JSON and on the length of its strings and numbers. `serde_json` bounds recursion in what it
+//! builds, but skips raw values without a bound; and its error about a string that is not allowed holds the string,
+//! more than once.
 
-/// JSON that is nested too deep.
+/// The error for JSON that is nested too deep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("JSON may be nested {limit} levels deep here; at byte {at} it is deeper")]
 pub struct TooDeep {
     /// The deepest nesting that is allowed.
     pub limit: usize,
-    /// The offset of the bracket that is one too many.
+    /// The offset of the first bracket over the limit.
     pub at: usize,
 }
 
-/// A text or a number in JSON that is too long.
+/// The error for a string or a number in JSON that is too long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a text, a number or a member's name may have {limit} bytes here; the one at byte {at} has {length}")]
 pub struct TooLong {
-    /// The longest that is allowed, in bytes as it is written.
+    /// The longest that is allowed, in bytes as written.
     pub limit: usize,
-    /// Its offset.
+    /// The offset of the string or number.
     pub at: usize,
-    /// The length that it has.
+    /// The actual length.
     pub length: usize,
 }
 
-/// Checks the depth of `text` in one pass without allocation. It need not be valid JSON: the parser decides that.
+/// Checks the depth of `text` in one pass without allocation. The text need not be valid JSON, since the parser decides
+/// that.
 ///
 /// # Errors
-/// The offset of the bracket that is one too many.
+/// The offset of the first bracket over the limit.
 pub fn check_depth(text: &[u8], limit: usize) -> Result<(), TooDeep> {
     let mut depth = 0_usize;
     for token in tokens(text) {
@@ -44,13 +46,13 @@ pub fn check_depth(text: &[u8], limit: usize) -> Result<(), TooDeep> {
     Ok(())
 }
 
-/// Checks the length of every text, number and member's name in `text`, but for the text of the outermost object's member
-/// `long`, in one pass without allocation. It need not be valid JSON.
+/// Checks the length of every string, number and member name in `text` in one pass without allocation, except for the
+/// string in the outermost object's member `long`. The text need not be valid JSON.
 ///
 /// # Errors
-/// The first one that is longer than `limit`.
+/// The first string, number or name that is longer than `limit`.
 pub fn check_texts(text: &[u8], limit: usize, long: &str) -> Result<(), TooLong> {
-    // Most bodies are shorter than any text may be.
+    // Most bodies are shorter than the longest string that is allowed.
     if text.len() <= limit {
         return Ok(());
     }
@@ -76,7 +78,7 @@ pub fn check_texts(text: &[u8], limit: usize, long: &str) -> Result<(), TooLong>
                 }
                 last = Some(content);
             }
-            // Before a colon stands a name.
+            // A string before a colon is a member name.
             Token::Other(_, b':') => is_long = depth == 1 && last == Some(long.as_bytes()),
             Token::Other(_, byte) => {
                 is_long &= byte.is_ascii_whitespace();
@@ -91,16 +93,17 @@ pub fn check_texts(text: &[u8], limit: usize, long: &str) -> Result<(), TooLong>
     Ok(())
 }
 
-/// A byte that a number is written with (RFC 8259, section 6).
+/// Returns `true` if the byte can be part of a number (RFC 8259, section 6).
 const fn is_of_number(byte: u8) -> bool {
     matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E')
 }
 
-/// A piece of JSON.
+/// A token of JSON.
 enum Token<'a> {
-    /// A text, without its quotes: where it begins, and what stands in it. One that is cut off goes to the end.
+    /// A string: the offset where it begins, and its content without the quotes. A string that is cut off extends to
+    /// the end.
     Text(usize, &'a [u8]),
-    /// Any other byte, and where it stands.
+    /// Any other byte, with its offset.
     Other(usize, u8),
 }
 
@@ -121,7 +124,7 @@ fn tokens(text: &[u8]) -> impl Iterator<Item = Token<'_>> {
             ends
         });
         let length = length.unwrap_or(content.len());
-        // Behind the closing quote.
+        // Continue after the closing quote.
         at = start + length + 2;
         Some(Token::Text(start, content.get(..length).unwrap_or_default()))
     })

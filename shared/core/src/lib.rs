@@ -1,29 +1,30 @@
 //! The rules of CredLink.
 //!
-//! Bytes and values come in, decisions go out. A request's life, in every runtime, is *decide, one await, decide*:
-//! the first decision and the last are made here, and are therefore the same in the Lambda, in `credlink serve` and
-//! at the edge.
+//! Bytes and values come in, decisions go out. In every runtime, the life of a request is *decide, one await, decide*:
+//! the first and the last decision are made here, and are therefore the same in the Lambda, in `credlink serve` and at
+//! the edge.
 //!
 //! **In scope:** the types that everything is parsed into once, the formats, the rules of each operation, HTTP
 //! semantics as pure functions, and every bound.
+//!
 //! **Out of scope:** clocks, randomness, environment, files and sockets. They come in as arguments; `clippy.toml`
 //! beside this crate forbids them, and the crate compiles for `wasm32-unknown-unknown`.
 //!
 //! | to find | look in |
 //! |---|---|
-//! | names of things | [`hash`], [`tenant`], [`proof_id`], [`manifest_id`], [`manifest_key`] (whose manifest), [`job_name`], [`store_id`], [`replica`] (which of the two providers), [`time`] |
-//! | formats | [`record`] (record v1), [`row`] (index rows), [`tombstone`], [`note`] (legacy ids and holds, so that an index can be rebuilt), [`front`] (plain addresses of manifests), [`identity`] (whether index and store belong together), [`object`] (keys and attributes), [`media_type`], [`message`] (work in a queue), [`repair_mark`] |
-//! | records of the service before | [`legacy`] |
-//! | manifests | [`manifest`] (both kinds, and the text of a detached signature), [`c2pa`] (JUMBF, and who signed), [`cbor`] |
+//! | names of things | [`hash`], [`tenant`], [`proof_id`], [`manifest_id`], [`manifest_key`] (a tenant's manifest), [`job_name`], [`store_id`], [`replica`] (one of the two providers), [`time`] |
+//! | formats | [`record`] (record v1), [`row`] (index rows), [`tombstone`], [`note`] (legacy IDs and holds, so that an index can be rebuilt), [`front`] (plain addresses of manifests), [`identity`] (do index and store belong together), [`object`] (keys and attributes), [`media_type`], [`message`] (work in a queue), [`repair_mark`] |
+//! | records of the legacy store | [`legacy`] |
+//! | manifests | [`manifest`] (both kinds, and the text of a detached signature), [`c2pa`] (JUMBF and signatures), [`cbor`] |
 //! | bounds on input | [`bounds`], [`json`] (depth), [`encoding`] (gzip, base64) |
 //! | rules of the operations | [`rules`] |
 //! | HTTP | [`http`]: routes by subject, conditional requests, ranges, content negotiation, problem documents |
-//! | who may | [`access`], [`link`] (signed links) |
+//! | permissions | [`access`], [`link`] (signed links) |
 //!
-//! At the edge a panic would fail every request of an isolate: what can panic is refused by lints, and overflow wraps
-//! in what is shipped.
+//! At the edge a panic would fail every request of an isolate. Lints therefore refuse code that can panic, and integer
+//! overflow wraps in release builds.
 //!
-//! Of the design's guarantees, 4 (exact bytes), 6 (one content an id), 7 (absence is not failure) and 9 (bounds)
+//! Of the design's guarantees, 4 (exact bytes), 6 (one content for each ID), 7 (absence is not failure) and 9 (bounds)
 //! are decided here; the others by the use cases of `credlink-service`, on rules from here.
 
 #![cfg_attr(

@@ -1,8 +1,8 @@
-//! Signed links: who holds one may read one private object until it expires.
+//! Signed links: the holder of one may read one private object until the link expires.
 //!
-//! The service signs and the edge checks with the same code. The signature is HMAC-SHA-256 (RFC 2104) over
-//! `GET <path> <expiry> <life>`, where the path is the one of the CDN domain (without `/v1`), so that one link opens
-//! both. The life is the object's [generation](crate::object::Facts::generation): a link to what was deleted does not open what is
+//! The service signs and the edge checks with the same code. The signature is HMAC-SHA-256 (RFC 2104) over `GET <path>
+//! <expiry> <life>`, where the path is that of the CDN domain (without `/v1`), so that a link works on both. The life
+//! is the object's [generation](crate::object::Facts::generation): a link to a deleted object does not open what is
 //! stored in its place later. A link that allows GET allows HEAD.
 
 mod keys;
@@ -32,7 +32,7 @@ impl LinkKey {
     }
 }
 
-/// What a signed link carries in its query.
+/// The parameters that a signed link has in its query.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signature {
     expires: u64,
@@ -41,18 +41,20 @@ pub struct Signature {
     mac: Vec<u8>,
 }
 
-/// What may stand unescaped in a path segment (RFC 3986, section 3.3), of what an id has.
+/// The characters to escape in a path segment: all but the characters of IDs that may stand unescaped there (RFC 3986,
+/// section 3.3).
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b':');
 
-/// The path of an object on the CDN domain, which its signed links are bound to; the API's is the same behind `/v1`. That of a
-/// manifest is its tenant's own address, which for the tenant `default` is the plain one.
+/// Returns the path of an object on the CDN domain, which its signed links are bound to; the API's path is the same
+/// after `/v1`. The path of a manifest is its tenant's own address, which for the tenant `default` is the plain
+/// address.
 #[must_use]
 pub fn path(key: &ObjectKey) -> String {
     match key {
         ObjectKey::Manifest(key) if key.tenant.is_default() => plain_path(&key.id),
         ObjectKey::Manifest(key) => own_path(key),
         ObjectKey::Front(id) => format!("/manifests/{}/front", segment(id)),
-        // No link is signed for the others.
+        // No link is signed for the other objects.
         ObjectKey::Record(_)
         | ObjectKey::Revision(..)
         | ObjectKey::Alias(_)
@@ -62,19 +64,21 @@ pub fn path(key: &ObjectKey) -> String {
     }
 }
 
-/// The plain path of a manifest id, on the CDN domain; the API's is the same behind `/v1`.
+/// Returns the plain path of a manifest ID on the CDN domain; the API's path is the same after `/v1`.
 #[must_use]
 pub fn plain_path(id: &ManifestId) -> String {
     format!("/manifests/{}", segment(id))
 }
 
-/// The path of a manifest at its tenant's own address, on the CDN domain; the API's is the same behind `/v1`.
+/// Returns the path of a manifest at its tenant's own address on the CDN domain; the API's path is the same after
+/// `/v1`.
 #[must_use]
 pub fn own_path(key: &ManifestKey) -> String {
     format!("/tenants/{}/manifests/{}", key.tenant, segment(&key.id))
 }
 
-/// The path that serves this very object, whatever other tenants store: of a manifest its tenant's own address.
+/// Returns the path that always serves this very object, whatever other tenants store. For a manifest it is its
+/// tenant's own address.
 #[must_use]
 pub fn exact_path(key: &ObjectKey) -> String {
     match key {
@@ -88,13 +92,13 @@ fn segment(id: &ManifestId) -> impl std::fmt::Display {
 }
 
 impl Signature {
-    /// The parameters of a link.
+    /// The query parameters of a link.
     pub const PARAMETERS: [&'static str; 4] = ["expires", "key", "life", "signature"];
 
     /// Reads the [parameters](Self::PARAMETERS) of a link.
     ///
     /// # Errors
-    /// Some of them are there and others are not, or they are malformed.
+    /// Fails if only some of the parameters are present, or if they are malformed.
     pub fn read(query: &Query<'_>) -> Result<Option<Self>, Problem> {
         let (expires, key_id, life, mac) = match Self::PARAMETERS.map(|name| query.get(name)) {
             [None, None, None, None] => return Ok(None),
@@ -111,7 +115,7 @@ impl Signature {
         Ok(Some(Self { expires, key_id: key_id.to_owned(), life, mac }))
     }
 
-    /// The generation of the object that this link is for, if it is good at all.
+    /// Returns the generation of the object that this link opens, if the link is valid at all.
     #[must_use]
     pub const fn life(&self) -> u32 {
         self.life
@@ -120,7 +124,7 @@ impl Signature {
     /// Checks that this link opens the object of `generation` under `key` at `now`.
     ///
     /// # Errors
-    /// As [`Self::verify`], and 403 where it was signed for another generation.
+    /// The errors of [`Self::verify`], and 403 if the link was signed for another generation.
     pub fn opens(
         &self,
         keys: &LinkKeys,
@@ -135,11 +139,11 @@ impl Signature {
         Ok(())
     }
 
-    /// Checks that this is a link to `key` that is good at `now`, of whichever generation. The comparison takes the same time
-    /// wherever it fails.
+    /// Checks that this is a valid link to `key` at `now`, of any generation. The comparison takes the same time
+    /// wherever the signatures differ.
     ///
     /// # Errors
-    /// 403: signed by an unknown key, for something else, or expired.
+    /// 403 if the link was signed by an unknown key or for something else, or has expired.
     pub fn verify(&self, keys: &LinkKeys, key: &ObjectKey, now: Timestamp) -> Result<(), Problem> {
         let known = [Some(&keys.current), keys.previous.as_ref()];
         let signer = known.into_iter().flatten().find(|known| known.id == self.key_id);
@@ -155,7 +159,7 @@ impl Signature {
 }
 
 impl LinkKeys {
-    /// The query of a link that opens the object of the generation `life` under `key` until `expires`.
+    /// Returns the query of a link that opens the object of the generation `life` under `key` until `expires`.
     #[must_use]
     pub fn sign(&self, key: &ObjectKey, life: u32, expires: Timestamp) -> String {
         let expires = expires.seconds();

@@ -1,4 +1,4 @@
-//! Manifests, checked at the door.
+//! Manifests, checked when they arrive.
 
 mod signature;
 
@@ -14,7 +14,7 @@ use crate::media_type::{C2PA_TYPE, JSON_TYPE};
 
 pub use signature::{SignatureError, check_signature};
 
-/// The two kinds of manifest.
+/// The type of a manifest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum ManifestType {
@@ -27,7 +27,7 @@ pub enum ManifestType {
 }
 
 impl ManifestType {
-    /// The media type.
+    /// Returns the media type.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -37,7 +37,7 @@ impl ManifestType {
     }
 }
 
-/// A manifest whose bytes were read, exactly as they came (guarantee 4).
+/// A manifest that was read and keeps its bytes exactly (guarantee 4).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Manifest {
     bytes: Bytes,
@@ -51,22 +51,22 @@ enum Kind {
     Json,
 }
 
-/// Why a manifest was refused.
+/// A reason why a manifest was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ManifestError {
-    /// Not a C2PA manifest store.
+    /// The bytes are not a C2PA manifest store.
     #[error(transparent)]
     C2pa(#[from] C2paError),
-    /// Longer than the bound.
+    /// The JSON manifest is longer than the bound.
     #[error("a JSON manifest may have {MAX_JSON_MANIFEST_BYTES} bytes; this has {0}")]
     JsonTooLong(usize),
-    /// Nested too deep.
+    /// The JSON manifest is nested too deep.
     #[error(transparent)]
     JsonTooDeep(#[from] TooDeep),
-    /// Not JSON.
+    /// The bytes are not JSON.
     #[error("this is no JSON: {0}")]
     NotJson(String),
-    /// JSON, but no object.
+    /// The JSON is not an object.
     #[error("a JSON manifest is an object")]
     NotAnObject,
 }
@@ -75,16 +75,16 @@ impl Manifest {
     /// Reads a C2PA manifest store.
     ///
     /// # Errors
-    /// See [`ManifestStore::parse`].
+    /// The errors of [`ManifestStore::parse`].
     pub fn c2pa(bytes: Bytes) -> Result<Self, ManifestError> {
         let store = ManifestStore::parse(&bytes)?;
         Ok(Self { sha256: Digest::of(&bytes), bytes, kind: Kind::C2pa(store) })
     }
 
-    /// Reads a JSON manifest: one object, of any content within the bounds.
+    /// Reads a JSON manifest: one object, with any content within the bounds.
     ///
     /// # Errors
-    /// Bytes over a bound, or something other than one JSON object.
+    /// Fails if the bytes exceed a bound, or are not one JSON object.
     pub fn json(bytes: Bytes) -> Result<Self, ManifestError> {
         if bytes.len() > MAX_JSON_MANIFEST_BYTES {
             return Err(ManifestError::JsonTooLong(bytes.len()));
@@ -101,7 +101,7 @@ impl Manifest {
     /// Reads a manifest of the given type.
     ///
     /// # Errors
-    /// As [`Self::c2pa`] and [`Self::json`].
+    /// The errors of [`Self::c2pa`] and [`Self::json`].
     pub fn of_type(kind: ManifestType, bytes: Bytes) -> Result<Self, ManifestError> {
         match kind {
             ManifestType::C2pa => Self::c2pa(bytes),
@@ -109,19 +109,19 @@ impl Manifest {
         }
     }
 
-    /// The bytes, as they came.
+    /// Returns the exact bytes that arrived.
     #[must_use]
     pub const fn bytes(&self) -> &Bytes {
         &self.bytes
     }
 
-    /// SHA-256 of the bytes.
+    /// Returns the SHA-256 of the bytes.
     #[must_use]
     pub const fn sha256(&self) -> &Digest {
         &self.sha256
     }
 
-    /// Its type.
+    /// Returns the manifest's type.
     #[must_use]
     pub const fn kind(&self) -> ManifestType {
         match self.kind {
@@ -130,7 +130,7 @@ impl Manifest {
         }
     }
 
-    /// The id of a C2PA store's active manifest.
+    /// Returns the ID of a C2PA store's active manifest.
     #[must_use]
     pub const fn id(&self) -> Option<&ManifestId> {
         match &self.kind {
@@ -139,7 +139,7 @@ impl Manifest {
         }
     }
 
-    /// What it binds.
+    /// Returns the manifest's binding to a file.
     #[must_use]
     pub const fn binding(&self) -> &Binding {
         match &self.kind {

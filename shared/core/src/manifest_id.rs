@@ -1,4 +1,4 @@
-//! Manifest ids: the labels of C2PA manifests, as they occur in the wild.
+//! Manifest IDs: the labels of C2PA manifests, as they occur in the wild.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,41 +8,41 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use crate::bounds::MAX_MANIFEST_ID_BYTES;
 use crate::hash::serde_as_text;
 
-/// The label of the active manifest of a C2PA store: `urn:c2pa:<uuid>[:generator[:version_reason]]` (C2PA 2.x,
-/// section 8.1), or one of the older spellings such as `contentauth:urn:uuid:<uuid>`.
+/// The label of the active manifest of a C2PA store: `urn:c2pa:<uuid>[:generator[:version_reason]]` (C2PA 2.x, section
+/// 8.1), or one of the older spellings such as `contentauth:urn:uuid:<uuid>`.
 ///
-/// A generator's name has any visible characters there, also outside of ASCII. `/` and `%`, which mean something else in paths
-/// and keys, are no part of an id here, nor are white space and control characters.
+/// A generator's name may have any visible characters, including non-ASCII ones. `/` and `%`, which have another
+/// meaning in paths and keys, are not allowed in an ID, and neither are white space and control characters.
 ///
-/// UUIDs compare without case (RFC 9562, section 4); every UUID in the id is therefore kept in lower case. The
-/// rest of the id is kept as it came.
+/// UUIDs compare without case (RFC 9562, section 4), so every UUID in the ID is kept in lower case. The rest of the ID
+/// is kept unchanged.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(feature = "openapi", schema(value_type = String, description = "The id of a C2PA manifest: the label of the active manifest of its store, such as `urn:c2pa:` and a UUID.", max_length = 160, pattern = r"^[A-Za-z0-9][^/%\s\u0000-\u001f\u007f-\u009f]*:[^/%\s\u0000-\u001f\u007f-\u009f]*$"))]
 pub struct ManifestId(String);
 
-/// Why a manifest id was refused.
+/// A reason why text is not a manifest ID.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ManifestIdError {
-    /// Empty, or longer than the bound.
+    /// The ID is empty, or longer than the bound.
     #[error(
         "a manifest id has 1 to {MAX_MANIFEST_ID_BYTES} characters, of which those that are no letters, digits, `:`, `.`, `_`, `-` \
          and `~` of ASCII count three for each byte; this has {0}"
     )]
     Length(usize),
-    /// A character that no manifest id has.
+    /// The ID has a character that is not allowed.
     #[error(
         "a manifest id starts with a letter or a digit of ASCII, and has no `/`, no `%`, no white space and no control \
          character; character {0} is not allowed there"
     )]
     Character(usize),
-    /// No colon: not a URN, nor a label with a prefix.
+    /// The ID has no colon, so it is neither a URN nor a label with a prefix.
     #[error("a manifest id is a URN such as urn:c2pa:<uuid>; this has no colon")]
     NoColon,
 }
 
 impl ManifestId {
-    /// The id.
+    /// Returns the ID as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -81,14 +81,14 @@ impl FromStr for ManifestId {
     }
 }
 
-/// The bytes that `text` takes in the name of a file: every byte of what is not safe there is escaped as three, but for the
-/// colon, of which an id has many.
+/// Returns the number of bytes that `text` takes in the name of a file. Every byte that is not safe there is escaped as
+/// three, except for the colon, of which an ID has many.
 fn escaped_length(text: &str) -> usize {
     let safe = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b':' | b'.' | b'_' | b'-' | b'~');
     text.bytes().map(|byte| if safe(byte) { 1 } else { 3 }).sum()
 }
 
-/// Whether `segment` has the text form of a UUID (RFC 9562, section 4).
+/// Returns `true` if `segment` has the text form of a UUID (RFC 9562, section 4).
 fn is_uuid(segment: &str) -> bool {
     segment.len() == 36
         && segment.bytes().enumerate().all(|(at, byte)| match at {

@@ -1,4 +1,4 @@
-//! Whose manifest: a tenant and the id that its manifest has.
+//! Keys of manifests: a tenant, and the ID of one of its manifests.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,42 +9,42 @@ use crate::hash::serde_as_text;
 use crate::manifest_id::{ManifestId, ManifestIdError};
 use crate::tenant::{Tenant, TenantError};
 
-/// The manifest that a tenant stores under an id.
+/// The key of the manifest that a tenant stores under an ID.
 ///
-/// The label of a manifest is in every file that names it, so another tenant can store other bytes under the same id. Each
-/// tenant has a content of its own for an id (guarantee 6), and no act of one tenant reaches another one's.
+/// The label of a manifest is in every file that names it, so another tenant can store other bytes under the same ID.
+/// Each tenant has its own content for an ID (guarantee 6), and nothing that one tenant does affects another's.
 ///
-/// It is written `{id}` for the tenant `default`, and `{id}/{tenant}` for another one: no id has a `/`.
+/// A key is written `{id}` for the tenant `default`, and `{id}/{tenant}` for any other: no ID has a `/`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ManifestKey {
-    /// The id.
+    /// The manifest ID.
     pub id: ManifestId,
-    /// Who stored it.
+    /// The tenant that stored the manifest.
     pub tenant: Tenant,
 }
 
-/// Text that names no tenant's manifest.
+/// A reason why text is not a manifest key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ManifestKeyError {
-    /// The part before the `/`.
+    /// The part before the `/` is not a manifest ID.
     #[error(transparent)]
     Id(#[from] ManifestIdError),
-    /// The part behind it.
+    /// The part after the `/` is not a tenant.
     #[error(transparent)]
     Tenant(#[from] TenantError),
-    /// The tenant `default` is not written.
+    /// The tenant `default` is written out.
     #[error("the manifest of the tenant `default` is written without it")]
     Default,
 }
 
 impl ManifestKey {
-    /// The manifest that `tenant` stores under `id`.
+    /// Returns the key of the manifest that `tenant` stores under `id`.
     #[must_use]
     pub fn new(tenant: &Tenant, id: &ManifestId) -> Self {
         Self { id: id.clone(), tenant: tenant.clone() }
     }
 
-    /// The tenant, where it is written.
+    /// Returns the tenant, if the key is written with it.
     pub(crate) fn written_tenant(&self) -> Option<&Tenant> {
         (!self.tenant.is_default()).then_some(&self.tenant)
     }

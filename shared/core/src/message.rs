@@ -1,7 +1,7 @@
-//! Messages: work that waits in a queue, as JSON of a version of its own.
+//! Messages: work that waits in a queue, as JSON with its own version.
 //!
-//! A queue delivers at least once and in any order, so every work is idempotent, and names what is to be done rather
-//! than how: whoever does it looks at the world as it is then.
+//! A queue delivers at least once and in any order. All work is therefore idempotent, and says what is to be done
+//! rather than how: a consumer acts on the state that it finds.
 
 mod document;
 
@@ -12,11 +12,11 @@ use crate::replica::Replica;
 
 pub use document::MessageError;
 
-/// The work that is to be done.
+/// The work to be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Work {
-    /// Bring the objects under these keys on `to` to what the index and the other provider say: copy what is missing
-    /// or behind there, put the marker over what was deleted, remove what was removed.
+    /// Brings the objects under these keys on `to` to what the index and the other provider say: copies what is missing
+    /// or stale there, writes tombstones over what was deleted, removes what was removed.
     Replicate {
         /// The provider that may have missed them.
         to: Replica,
@@ -26,33 +26,34 @@ pub enum Work {
         /// flag there raised.
         mark: Option<RepairMark>,
     },
-    /// Copy these items of a migration.
+    /// Copies these items of a migration.
     Migrate {
         /// The job.
         job: JobName,
         /// The items' keys in the job's source, 1 to [`MAX_MESSAGE_ITEMS`](crate::bounds::MAX_MESSAGE_ITEMS), each of 1 to [`MAX_ITEM_KEY_BYTES`](crate::bounds::MAX_ITEM_KEY_BYTES).
         keys: Vec<String>,
     },
-    /// List the source of a migration, and leave a message for every few of its items.
+    /// Lists the source of a migration, and queues a message for every few of its items.
     Enumerate {
         /// The job.
         job: JobName,
-        /// The holder of the job while it is listed: an id of the service's own, which no client chooses.
+        /// The holder of the job's lease while the source is listed: an ID that the service makes, and no client
+        /// chooses.
         run: String,
-        /// The place where its source's listing goes on, at most [`MAX_SOURCE_CURSOR_BYTES`](crate::bounds::MAX_SOURCE_CURSOR_BYTES); `None` for its
-        /// beginning.
+        /// The cursor at which the listing of the source goes on, at most
+        /// [`MAX_SOURCE_CURSOR_BYTES`](crate::bounds::MAX_SOURCE_CURSOR_BYTES) long; `None` for its beginning.
         after: Option<String>,
-        /// Number of items that one message names, 1 to [`MAX_MESSAGE_ITEMS`](crate::bounds::MAX_MESSAGE_ITEMS).
+        /// Number of items in one message, 1 to [`MAX_MESSAGE_ITEMS`](crate::bounds::MAX_MESSAGE_ITEMS).
         batch_size: u32,
     },
 }
 
-/// A message: work, and the request that it comes from.
+/// A message: work, and the request that caused it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
-    /// The id of the request that left it, for the logs.
+    /// The ID of the request that queued the message, for the logs.
     pub request_id: String,
-    /// The work that is to be done.
+    /// The work to be done.
     pub work: Work,
 }
 
@@ -125,7 +126,7 @@ mod tests {
         }
     }
 
-    /// The longest cursor and the longest single item fit a message, however much of them has to be escaped.
+    /// The longest cursor and the longest single item fit a message, however much of them must be escaped.
     #[test]
     fn what_a_migration_cannot_split_fits() {
         let job: JobName = "x".repeat(64).parse().unwrap();

@@ -1,9 +1,9 @@
-//! Notes: small objects that say in the store what otherwise the index alone would know, so that it can be rebuilt
+//! Notes: small objects that record facts which otherwise only the index would know, so that it can be rebuilt
 //! (guarantee 10).
 //!
 //! | object | says |
 //! |---|---|
-//! | `aliases/{legacy id}` | which proof a legacy id names, where no record says so: [`AliasNote`] |
+//! | `aliases/{legacy id}` | the proof that a legacy ID leads to, if no record says so: [`AliasNote`] |
 //! | `holds/{manifest id}/{generation}` | that a manifest was stored by itself: [`HoldNote`] |
 
 use std::collections::BTreeMap;
@@ -22,7 +22,7 @@ use crate::row::AliasRow;
 use crate::tenant::Tenant;
 use crate::time::Timestamp;
 
-/// The version of both formats that is written, and the only one there is.
+/// The version of both formats that is written. There is no other.
 const VERSION: u32 = 1;
 
 /// The content of `aliases/{legacy id}`.
@@ -30,13 +30,13 @@ const VERSION: u32 = 1;
 pub struct AliasNote {
     /// The version of this format: 1.
     pub version: u32,
-    /// The legacy id.
+    /// The legacy ID.
     pub id: LegacyId,
-    /// The proof that it names.
+    /// The proof that the legacy ID leads to.
     pub proof: ProofId,
-    /// The tenant that it was taken over for.
+    /// The tenant that it was imported for.
     pub tenant: Tenant,
-    /// Since when it names nothing any more.
+    /// Time since which the legacy ID leads nowhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub withdrawn: Option<Timestamp>,
 }
@@ -52,33 +52,33 @@ pub struct HoldNote {
     pub tenant: Tenant,
 }
 
-/// Stored bytes that are no note.
+/// A reason why stored bytes are not a note.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NoteError {
-    /// Not the format.
+    /// The bytes do not have the format.
     #[error("the note is damaged: {0}")]
     Damaged(String),
-    /// A version that this program does not know.
+    /// The version is unknown to this program.
     #[error("the note has version {0}; this program reads version {VERSION}")]
     Version(u32),
 }
 
 impl AliasNote {
-    /// The note of a row.
+    /// Returns the note of a row.
     #[must_use]
     pub fn of(row: &AliasRow) -> Self {
         let AliasRow { id, proof, tenant, withdrawn, version: _ } = row.clone();
         Self { version: VERSION, id, proof, tenant, withdrawn }
     }
 
-    /// The row, as one that stands for the first time.
+    /// Returns the row of this note, as its first version.
     #[must_use]
     pub fn row(self) -> AliasRow {
         let Self { id, proof, tenant, withdrawn, version: _ } = self;
         AliasRow { id, version: 1, proof, tenant, withdrawn }
     }
 
-    /// The bytes and the attributes to store, as the write of this number: 1 for the first.
+    /// Returns the bytes and the attributes to store as the `write`-th write of this note, counted from 1.
     #[must_use]
     pub fn object(&self, write: u32, now: Timestamp) -> (Vec<u8>, Attributes) {
         object(self, &ObjectKey::Alias(self.id.clone()), &self.tenant, write, now)
@@ -87,20 +87,20 @@ impl AliasNote {
     /// Reads a note.
     ///
     /// # Errors
-    /// `body` is none.
+    /// Fails if `body` is not a note.
     pub fn parse(body: &[u8]) -> Result<Self, NoteError> {
         parse(body, |note: &Self| note.version)
     }
 }
 
 impl HoldNote {
-    /// The note of a manifest that `tenant` stored by itself.
+    /// Returns the note of a manifest that `tenant` stored by itself.
     #[must_use]
     pub const fn new(manifest: ManifestId, tenant: Tenant) -> Self {
         Self { version: VERSION, manifest, tenant }
     }
 
-    /// The bytes and the attributes to store for the manifest of this generation.
+    /// Returns the bytes and the attributes to store for the manifest of this generation.
     #[must_use]
     pub fn object(&self, generation: u32, now: Timestamp) -> (Vec<u8>, Attributes) {
         object(
@@ -115,7 +115,7 @@ impl HoldNote {
     /// Reads a note.
     ///
     /// # Errors
-    /// `body` is none.
+    /// Fails if `body` is not a note.
     pub fn parse(body: &[u8]) -> Result<Self, NoteError> {
         parse(body, |note: &Self| note.version)
     }
@@ -128,7 +128,7 @@ fn object(
     generation: u32,
     now: Timestamp,
 ) -> (Vec<u8>, Attributes) {
-    // Only a map with keys that are no strings fails to serialise, and a note has none.
+    // Only a map with keys that are not strings fails to serialise, and a note has none.
     let body = serde_json::to_vec(note).unwrap_or_default();
     let facts = Facts { generation, ..Facts::of(&body, tenant.clone(), Visibility::Private, now) };
     (body, facts.attributes(key, BTreeMap::new()))

@@ -1,4 +1,4 @@
-//! Proof ids: derived, never looked up.
+//! Proof IDs, which are derived and never looked up.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,26 +10,26 @@ use sha2::{Digest as _, Sha256};
 use crate::hash::{MediaHash, serde_as_text};
 use crate::tenant::Tenant;
 
-/// Separates this use of SHA-256 from every other one, and versions the derivation.
+/// The prefix that separates this use of SHA-256 from every other, and versions the derivation.
 const DOMAIN: &[u8] = b"credlink/proof/v1\0";
 
-/// The id of a proof: lower-case base32 (RFC 4648, section 6, no padding) of the first 20 bytes of
+/// The ID of a proof: lower-case base32 (RFC 4648, section 6, no padding) of the first 20 bytes of
 /// `SHA-256("credlink/proof/v1" 0x00 tenant 0x00 media-hash-bytes)`; 32 characters.
 ///
-/// The same tenant and media file always give the same id, so that one image has one proof (guarantee 2) and a
-/// reader who holds the hash needs no index.
+/// The same tenant and media file always give the same ID, so that one file has one proof (guarantee 2), and a reader
+/// who holds the hash needs no index.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(feature = "openapi", schema(value_type = String, description = "A proof's id. The same tenant and media file always have the same one.", pattern = "^[a-z2-7]{32}$"))]
 pub struct ProofId([u8; 20]);
 
-/// Why a proof id was refused.
+/// The error for text that is not a proof ID.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a proof id is 32 characters of a-z and 2-7")]
 pub struct ProofIdError;
 
 impl ProofId {
-    /// The id of the proof for `media_hash` in `tenant`'s namespace.
+    /// Returns the ID of the proof for `media_hash` in `tenant`'s namespace.
     #[must_use]
     pub fn derive(tenant: &Tenant, media_hash: &MediaHash) -> Self {
         let digest: [u8; 32] = Sha256::new()
@@ -43,7 +43,7 @@ impl ProofId {
         Self(id)
     }
 
-    /// The 20 bytes.
+    /// Returns the 20 bytes.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 20] {
         &self.0
@@ -68,11 +68,13 @@ impl FromStr for ProofId {
     type Err = ProofIdError;
 
     fn from_str(text: &str) -> Result<Self, ProofIdError> {
-        // The length first: decode_mut wants an output of the right size, and 32 symbols are exactly 20 bytes.
+        // The length is checked first: decode_mut expects an output of the right size, and 32 symbols are exactly 20
+        // bytes.
         if text.len() != 32 {
             return Err(ProofIdError);
         }
-        // One spelling only: an upper-case id would be a second URL, and a second cache entry, for one proof.
+        // Only one spelling is accepted: an upper-case ID would be a second URL, and a second cache entry, for one
+        // proof.
         let upper: Vec<u8> = text
             .bytes()
             .map(|byte| if byte.is_ascii_uppercase() { b'!' } else { byte.to_ascii_uppercase() })
@@ -89,8 +91,8 @@ serde_as_text!(ProofId);
 mod tests {
     use super::*;
 
-    /// Computed with `printf 'credlink/proof/v1\0default\0' | cat - <(openssl dgst -sha256 -binary /dev/null)
-    /// | openssl dgst -sha256 -binary | head -c 20 | base32 | tr A-Z a-z`: the format cannot drift.
+    /// Computed with `printf 'credlink/proof/v1\0default\0' | cat - <(openssl dgst -sha256 -binary /dev/null) | openssl
+    /// dgst -sha256 -binary | head -c 20 | base32 | tr A-Z a-z`, so that the format cannot drift.
     #[test]
     fn derivation_is_fixed() {
         let id = ProofId::derive(&Tenant::default(), &MediaHash::of(b""));

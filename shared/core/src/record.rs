@@ -21,22 +21,22 @@ use crate::proof_id::ProofId;
 use crate::tenant::Tenant;
 use crate::time::Timestamp;
 
-/// The version of the format that is written, and the only one there is.
+/// The version of the format that is written. There is no other.
 pub const RECORD_VERSION: u32 = 1;
 
-/// A proof's record. It is written once, and from then on served as the bytes that were written.
+/// A proof's record. It is written once, and from then on served with exactly those bytes.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Record {
     /// The version of this format: 1.
     pub version: u32,
-    /// The proof's id.
+    /// The proof ID.
     pub id: ProofId,
-    /// The owner.
+    /// The tenant that owns the proof.
     pub tenant: Tenant,
-    /// The media file.
+    /// The media hash of the file.
     pub media_hash: MediaHash,
-    /// The media file's type, where its writer said it.
+    /// The media type of the file, if its writer named it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub media_type: Option<String>,
     /// The manifest.
@@ -44,49 +44,49 @@ pub struct Record {
     /// A detached signature over the manifest's bytes, in the text form that its writer chose.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signature: Option<String>,
-    /// When this revision was stored.
+    /// Time at which this revision was stored.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub created: Timestamp,
-    /// When the proof stops being served.
+    /// Time at which the proof stops being served.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub expires: Timestamp,
-    /// 1, and one more with every replacement.
+    /// The revision: 1 at first, and one more with every replacement.
     pub revision: u32,
-    /// The revision that the proof's present life began with: 1, or more if it was deleted and stored again. The
+    /// The revision with which the proof's present life began: 1, or more if it was deleted and stored again. The
     /// records before it are deleted.
     #[serde(default = "first", skip_serializing_if = "is_first")]
     pub first_revision: u32,
-    /// Who may read it.
+    /// The visibility: everybody may read the proof, or its tenant alone.
     #[serde(default, skip_serializing_if = "is_public")]
     pub visibility: Visibility,
-    /// What its writer wants to find on it again.
+    /// The tags that the writer gave the proof.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<String, String>,
-    /// The legacy record that it was made of.
+    /// The kept parts of the legacy record that this record was made from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub legacy: Option<Legacy>,
 }
 
-/// The manifest in a record: inline when it is JSON, by reference when it is C2PA.
+/// The manifest in a record: inline if it is JSON, by reference if it is C2PA.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RecordManifest {
-    /// Its type.
+    /// The manifest's type.
     #[serde(rename = "type")]
     pub kind: ManifestType,
-    /// SHA-256 of its bytes.
+    /// SHA-256 of the manifest's bytes.
     pub sha256: Digest,
-    /// Its length in bytes.
+    /// The manifest's length in bytes.
     pub length: u64,
-    /// Of a C2PA store: the active manifest's id, under which the store is kept.
+    /// For a C2PA manifest store, the ID of its active manifest, under which it is stored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<ManifestId>,
-    /// Of a JSON manifest: its exact text.
+    /// For a JSON manifest, its exact text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
     pub json: Option<Box<RawValue>>,
-    /// Of a JSON manifest with white space around it, which would not survive inside another document: its exact
-    /// bytes in base64.
+    /// For a JSON manifest with white space around it, which would not survive inside another document, its exact bytes
+    /// in base64.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base64: Option<String>,
 }
@@ -105,25 +105,25 @@ fn is_public(visibility: &Visibility) -> bool {
     *visibility == Visibility::Public
 }
 
-/// Why stored bytes are no record.
+/// A reason why stored bytes are not a record.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RecordError {
-    /// Not the format.
+    /// The bytes do not have the format.
     #[error("the record is damaged: {0}")]
     Damaged(String),
-    /// A version that this program does not know.
+    /// The version is unknown to this program.
     #[error("the record has version {0}; this program reads version {RECORD_VERSION}")]
     Version(u32),
-    /// The id is not the one that the tenant and the media hash derive.
+    /// The ID is not the one that is derived from tenant and media hash.
     #[error("the record's id is not the one of its tenant and media hash")]
     Id,
-    /// The inline manifest's digest or length is not the recorded one.
+    /// The inline manifest does not have the recorded digest or length.
     #[error("the record's manifest does not have the recorded SHA-256 and length")]
     Manifest,
 }
 
 impl RecordManifest {
-    /// The part of a record that describes `manifest`.
+    /// Returns the part of a record that describes `manifest`.
     #[must_use]
     pub fn of(manifest: &Manifest) -> Self {
         let (json, base64) = match manifest.kind() {
@@ -143,10 +143,10 @@ impl RecordManifest {
         }
     }
 
-    /// The exact bytes of an inline manifest; `None` of one that is kept by reference.
+    /// Returns the exact bytes of an inline manifest, or `None` if the manifest is stored by reference.
     ///
     /// # Errors
-    /// The bytes do not have the recorded digest and length.
+    /// Fails if the bytes do not have the recorded digest and length.
     pub fn inline_bytes(&self) -> Result<Option<Bytes>, RecordError> {
         let bytes = match (&self.json, &self.base64) {
             (Some(json), None) => Bytes::copy_from_slice(json.get().as_bytes()),
@@ -162,7 +162,7 @@ impl RecordManifest {
     }
 }
 
-/// The text as a raw JSON value, if it is one to the last byte.
+/// Returns the text as a raw JSON value, if it is one to the last byte.
 fn inline(bytes: &[u8]) -> Option<Box<RawValue>> {
     let value: Box<RawValue> = serde_json::from_slice(bytes).ok()?;
     (value.get().len() == bytes.len()).then_some(value)
@@ -172,12 +172,13 @@ impl Record {
     /// Reads a record and checks everything that can be checked without another object.
     ///
     /// # Errors
-    /// See [`RecordError`].
+    /// [`RecordError`] lists them.
     pub fn parse(bytes: &[u8]) -> Result<Self, RecordError> {
         if bytes.len() > MAX_RECORD_BYTES {
             return Err(RecordError::Damaged(format!("it has more than {MAX_RECORD_BYTES} bytes")));
         }
-        // The record itself adds two levels around its manifest's, and those of a legacy record are one level deeper.
+        // The record itself adds two levels around its manifest, and the members of a legacy record lie one level
+        // deeper.
         check_depth(bytes, MAX_JSON_DEPTH + 3).map_err(|error| RecordError::Damaged(error.to_string()))?;
         let record: Self =
             serde_json::from_slice(bytes).map_err(|error| RecordError::Damaged(error.to_string()))?;
@@ -194,15 +195,15 @@ impl Record {
         Ok(record)
     }
 
-    /// The record's bytes: compact JSON, with the manifest's own text inside.
+    /// Returns the record's bytes: compact JSON, with the manifest's exact text inside.
     #[must_use]
     pub fn to_bytes(&self) -> Bytes {
-        // Only a map with keys that are no strings fails to serialise, and a record has none.
+        // Only a map with keys that are not strings fails to serialise, and a record has none.
         serde_json::to_vec(self).unwrap_or_default().into()
     }
 
-    /// The form in which the record is stored under `key`: its bytes, whose SHA-256 is `sha256`, perhaps gzipped, and their
-    /// attributes.
+    /// Returns the stored form of the record under `key`: its bytes, whose SHA-256 is `sha256`, gzipped if that pays,
+    /// and their attributes.
     #[must_use]
     pub fn stored(&self, bytes: &[u8], sha256: Digest, key: &ObjectKey) -> (Bytes, Attributes) {
         let at_rest = encoding::at_rest(bytes);

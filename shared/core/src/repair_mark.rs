@@ -1,7 +1,8 @@
-//! Marks of repairs: what binds a repair that waits in a queue to the flag of the provider that needs it.
+//! Repair marks, which tie a repair that waits in a queue to the flag of the provider that needs it.
 //!
-//! Whoever leaves a provider behind puts a mark into that provider's row, and the same mark into the message that it
-//! queues. The message that is done takes its mark out again: see [`rules::replica_lag`](crate::rules::replica_lag).
+//! A writer that leaves a provider behind puts a mark into that provider's row, and the same mark into the message that
+//! it queues. Once the work of the message is done, its mark is taken out again (see
+//! [`rules::replica_lag`](crate::rules::replica_lag)).
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,8 +12,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use crate::hash::serde_as_text;
 use crate::time::Timestamp;
 
-/// The mark of one repair: when it was made, and chance. It is written as 15 digits of milliseconds, a hyphen and 16
-/// lower-case hexadecimal digits, so that marks sort by time.
+/// The mark of one repair: the time at which it was made, and a random number. It is written as 15 digits of
+/// milliseconds, a hyphen and 16 lower-case hexadecimal digits, so that marks sort by time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RepairMark {
     made: Timestamp,
@@ -22,19 +23,19 @@ pub struct RepairMark {
 /// The length of a mark's text.
 const LENGTH: usize = 15 + 1 + 16;
 
-/// The error for text that is not the mark of a repair.
+/// The error for text that is not a repair mark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the mark of a repair is 15 digits, a hyphen and 16 lower-case hexadecimal digits")]
 pub struct RepairMarkError;
 
 impl RepairMark {
-    /// The mark that is made at `made`. No two marks of one instant have the same `chance`, a random number.
+    /// Returns a mark made at `made`. `chance` is a random number that differs for any two marks of one instant.
     #[must_use]
     pub const fn new(made: Timestamp, chance: u64) -> Self {
         Self { made, chance }
     }
 
-    /// Returns the time at which it was made, by the clock of whoever made it.
+    /// Returns the time at which the mark was made, by the clock of its maker.
     #[must_use]
     pub const fn made(self) -> Timestamp {
         self.made
@@ -58,7 +59,7 @@ impl FromStr for RepairMark {
         let made = made.parse().map_err(|_| RepairMarkError)?;
         let chance = u64::from_str_radix(chance, 16).map_err(|_| RepairMarkError)?;
         let mark = Self { made: Timestamp::from_milliseconds(made), chance };
-        // One text a mark: `+1`, `AB` and an instant out of bounds are refused.
+        // Each mark has one spelling: `+1`, `AB` and an instant out of bounds are refused.
         if mark.to_string() == text { Ok(mark) } else { Err(RepairMarkError) }
     }
 }

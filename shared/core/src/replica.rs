@@ -8,14 +8,14 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Replica {
-    /// The one that decides while it can be reached.
+    /// The provider that decides while it is in reach.
     Primary,
-    /// The one that stands in for it.
+    /// The provider that stands in for the primary.
     Fallback,
 }
 
 impl Replica {
-    /// The other one.
+    /// Returns the other provider.
     #[must_use]
     pub const fn other(self) -> Self {
         match self {

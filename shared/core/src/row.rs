@@ -1,10 +1,10 @@
-//! Index rows: what a decision needs, and no bytes.
+//! Index rows, which hold what decisions need, and no content.
 //!
 //! | row of | look in |
 //! |---|---|
 //! | a proof | [`ProofRow`] |
 //! | a C2PA manifest | [`ManifestRow`] |
-//! | a legacy id; a proof that a legacy source has | [`AliasRow`]; [`LegacyItemRow`] |
+//! | a legacy ID; a proof that a legacy source has | [`AliasRow`]; [`LegacyItemRow`] |
 //! | a provider that missed writes | [`ReplicaRow`] |
 //! | the store as a whole | [`StoreRow`] |
 
@@ -30,16 +30,16 @@ pub use replica::ReplicaRow;
 pub use store::StoreRow;
 pub use totals::Totals;
 
-/// The state of the thing that a row stands for. A deletion goes through both last states, so that a crash between
-/// them is seen and finished by whoever comes next.
+/// The state of the proof or manifest that a row stands for. A deletion goes through both last states, so that a crash
+/// between them is noticed and the deletion finished later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "state", content = "at")]
 pub enum State {
     /// Its objects are there (guarantee 1).
     Live,
-    /// It is deleted, since then; its objects are being replaced by markers.
+    /// Deleted since this instant, while tombstones are replacing its objects.
     Deleting(Timestamp),
-    /// It is deleted, since then, and its objects are gone.
+    /// Deleted since this instant, and its objects are gone.
     Deleted(Timestamp),
 }
 
@@ -51,22 +51,22 @@ pub enum State {
     expect(clippy::large_enum_variant, reason = "most rows are those of proofs, and few are held at a time")
 )]
 pub enum Row {
-    /// Of a proof.
+    /// The row of a proof.
     Proof(ProofRow),
-    /// Of a manifest.
+    /// The row of a manifest.
     Manifest(ManifestRow),
-    /// Of a legacy id. It adds to no total.
+    /// The row of a legacy ID. It adds to no total.
     Alias(AliasRow),
-    /// Of a proof that a legacy source has. It is in no listing but that of all rows, and adds to no total.
+    /// The row of a proof that a legacy source has. It is only in the listing of all rows, and adds to no total.
     LegacyItem(LegacyItemRow),
-    /// Of a provider. It is in no listing but that of all rows, and adds to no total.
+    /// The row of a provider. It is only in the listing of all rows, and adds to no total.
     Replica(ReplicaRow),
-    /// Of the store as a whole. It is in no listing but that of all rows, and adds to no total.
+    /// The row of the store as a whole. It is only in the listing of all rows, and adds to no total.
     Store(StoreRow),
 }
 
 impl Row {
-    /// Its key.
+    /// Returns the row's key.
     #[must_use]
     pub fn key(&self) -> RowKey {
         match self {
@@ -79,7 +79,7 @@ impl Row {
         }
     }
 
-    /// Its version.
+    /// Returns the row's version.
     #[must_use]
     pub const fn version(&self) -> u64 {
         match self {
@@ -92,44 +92,44 @@ impl Row {
         }
     }
 
-    /// The proof's row, if it is one.
+    /// Returns the row of a proof, if this is one.
     #[must_use]
     pub fn proof(self) -> Option<ProofRow> {
         if let Self::Proof(row) = self { Some(row) } else { None }
     }
 
-    /// The manifest's row, if it is one.
+    /// Returns the row of a manifest, if this is one.
     #[must_use]
     pub fn manifest(self) -> Option<ManifestRow> {
         if let Self::Manifest(row) = self { Some(row) } else { None }
     }
 
-    /// The provider's row, if it is one.
+    /// Returns the row of a provider, if this is one.
     #[must_use]
     pub fn replica(self) -> Option<ReplicaRow> {
         if let Self::Replica(row) = self { Some(row) } else { None }
     }
 
-    /// The legacy id's row, if it is one.
+    /// Returns the row of a legacy ID, if this is one.
     #[must_use]
     pub fn alias(self) -> Option<AliasRow> {
         if let Self::Alias(row) = self { Some(row) } else { None }
     }
 
-    /// The row of a legacy source's proof, if it is one.
+    /// Returns the row of a legacy source's proof, if this is one.
     #[must_use]
     pub fn legacy_item(self) -> Option<LegacyItemRow> {
         if let Self::LegacyItem(row) = self { Some(row) } else { None }
     }
 
-    /// The store's row, if it is one.
+    /// Returns the row of the store, if this is one.
     #[must_use]
     pub fn store(self) -> Option<StoreRow> {
         if let Self::Store(row) = self { Some(row) } else { None }
     }
 
-    /// Of a legacy id that names a proof, or a live manifest that was stored for itself: whose it is. It is in that tenant's
-    /// listing of such.
+    /// Returns the tenant in whose listing the row is, for a legacy ID that leads to a proof and for a live manifest
+    /// that was stored for itself.
     #[must_use]
     pub const fn stands_alone_for(&self) -> Option<&Tenant> {
         match self {
@@ -146,7 +146,7 @@ impl Row {
         }
     }
 
-    /// Returns what this row adds to the totals.
+    /// Returns the amounts that this row adds to the totals.
     #[must_use]
     pub fn totals(&self) -> Totals {
         match self {
@@ -163,8 +163,8 @@ impl Row {
         }
     }
 
-    /// Returns the time at which cleanup has to look at the row: some days after a live proof expires, or at once
-    /// while a replacement or a deletion is unfinished. `None` if cleanup never has to.
+    /// Returns the time at which cleanup must look at the row: some days after a live proof expires, or at once while a
+    /// replacement or a deletion is unfinished. `None` if cleanup never must.
     #[must_use]
     pub fn due(&self) -> Option<Timestamp> {
         match self {

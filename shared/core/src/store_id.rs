@@ -1,4 +1,4 @@
-//! The id of a store, which its index and its objects have in common ([`crate::identity`]).
+//! The ID of a store, which its index and its objects share ([`crate::identity`]).
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,17 +7,17 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::hash::{Digest, serde_as_text};
 
-/// The identity of a store: 32 lower-case hexadecimal digits, made once at random.
+/// The identity of a store: 32 lower-case hexadecimal digits, chosen once at random.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StoreId(u128);
 
-/// Text that is no identity.
+/// The error for text that is not an identity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the identity of a store is 32 lower-case hexadecimal digits")]
 pub struct StoreIdError;
 
 impl StoreId {
-    /// The identity that a text unique for ever, such as a request id, stands for.
+    /// Derives an identity from a text that is unique for ever, such as a request ID.
     #[must_use]
     pub fn of(unique: &str) -> Self {
         let digest = Digest::of(unique.as_bytes());

@@ -1,4 +1,4 @@
-//! The owner's namespace.
+//! Tenants, the owners of proofs.
 
 use std::fmt;
 use std::str::FromStr;
@@ -17,7 +17,7 @@ const DEFAULT: &str = "default";
 #[cfg_attr(feature = "openapi", schema(value_type = String, description = "The owner of proofs, as the credential names it; `default` without one.", pattern = "^[a-z0-9][a-z0-9_-]{0,59}$"))]
 pub struct Tenant(String);
 
-/// Why a tenant's name was refused.
+/// The error for text that is not a tenant's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "a tenant is 1 to {MAX_TENANT_BYTES} characters of a-z, 0-9, `-` and `_`, and starts with a letter or a digit"
@@ -25,7 +25,7 @@ pub struct Tenant(String);
 pub struct TenantError;
 
 impl Tenant {
-    /// The name.
+    /// Returns the name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

@@ -4,27 +4,27 @@ use ciborium::Value;
 
 use crate::hash::Digest;
 
-/// A JUMBF content box.
+/// Returns a JUMBF content box.
 #[must_use]
 pub fn data_box(kind: [u8; 4], content: &[u8]) -> Vec<u8> {
     let length = u32::try_from(content.len() + 8).unwrap_or(u32::MAX);
     [length.to_be_bytes().as_slice(), &kind, content].concat()
 }
 
-/// A JUMBF superbox: a description with type and label, and its children.
+/// Returns a JUMBF superbox: a description with type and label, and its children.
 #[must_use]
 pub fn superbox(uuid: [u8; 16], label: &str, children: &[Vec<u8>]) -> Vec<u8> {
     let description = data_box(*b"jumd", &[uuid.as_slice(), &[3], label.as_bytes(), &[0]].concat());
     data_box(*b"jumb", &[description, children.concat()].concat())
 }
 
-/// A manifest store with these manifests.
+/// Returns a manifest store with these manifests.
 #[must_use]
 pub fn store_of(manifests: &[Vec<u8>]) -> Vec<u8> {
     superbox(uuid(*b"c2pa"), "c2pa", manifests)
 }
 
-/// A manifest store of one manifest, which binds a file of the digest `whole_file`.
+/// Returns a manifest store of one manifest, which binds a file with the digest `whole_file`.
 #[must_use]
 pub fn manifest_store(id: &str, whole_file: &Digest) -> Vec<u8> {
     let text = |text: &str| Value::Text(text.to_owned());

@@ -1,4 +1,4 @@
-//! Instants, as records and rows hold them.
+//! Instants in records and rows.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,7 +11,7 @@ use crate::hash::serde_as_text;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
-/// Why a timestamp was refused.
+/// The error for text that is not a timestamp.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a timestamp is an RFC 3339 date and time, such as 2026-01-31T12:00:00.000Z")]
 pub struct TimestampError;
@@ -20,33 +20,33 @@ pub struct TimestampError;
 const LATEST_MILLISECOND: i64 = 253_402_207_200_000;
 
 impl Timestamp {
-    /// The instant so many milliseconds after 1970-01-01T00:00:00Z. What lies before it, or after the year 9999,
-    /// is moved to that bound.
+    /// Returns the instant `milliseconds` after 1970-01-01T00:00:00Z. An instant before it, or after the year 9999, is
+    /// moved to that bound.
     #[must_use]
     pub fn from_milliseconds(milliseconds: i64) -> Self {
         Self(milliseconds.clamp(0, LATEST_MILLISECOND))
     }
 
-    /// Milliseconds since 1970-01-01T00:00:00Z.
+    /// Returns the milliseconds since 1970-01-01T00:00:00Z.
     #[must_use]
     pub const fn milliseconds(self) -> i64 {
         self.0
     }
 
-    /// Whole seconds since 1970-01-01T00:00:00Z.
+    /// Returns the whole seconds since 1970-01-01T00:00:00Z.
     #[must_use]
     pub const fn seconds(self) -> u64 {
         self.0.unsigned_abs() / 1000
     }
 
-    /// The instant `seconds` later.
+    /// Returns the instant `seconds` later.
     #[must_use]
     pub fn plus_seconds(self, seconds: u64) -> Self {
         let milliseconds = i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1000);
         Self::from_milliseconds(self.0.saturating_add(milliseconds))
     }
 
-    /// The instant `seconds` earlier.
+    /// Returns the instant `seconds` earlier.
     #[must_use]
     pub fn minus_seconds(self, seconds: u64) -> Self {
         let milliseconds = i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1000);

@@ -1,8 +1,8 @@
-//! The marker that takes a deleted object's place.
+//! Tombstones, which take the place of deleted objects.
 //!
-//! A deletion replaces the object instead of removing it, by compare-and-swap. So a copy that arrives late (a fill
-//! of the edge, a repair, a migration), which writes only where nothing stands, cannot bring the proof back
-//! (guarantee 8), also where no index is at hand.
+//! A deletion replaces the object by compare-and-swap instead of removing it. A copy that arrives late (a fill of the
+//! edge, a repair, a migration) is only written where nothing stands, so it cannot bring the proof back (guarantee 8),
+//! even where no index is at hand.
 
 use std::collections::BTreeMap;
 
@@ -15,34 +15,34 @@ use crate::row::{ManifestRow, ProofRow, Reads, Row, State};
 use crate::tenant::Tenant;
 use crate::time::Timestamp;
 
-/// The version of the format that is written, and the only one there is.
+/// The version of the format that is written. There is no other.
 const VERSION: u32 = 1;
 
-/// The content of a marker.
+/// The content of a tombstone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tombstone {
     /// The version of this format: 1.
     pub version: u32,
     /// Time at which the object was deleted.
     pub deleted: Timestamp,
-    /// The last revision of the proof, or the last generation of the manifest, that was deleted.
+    /// The last deleted revision of the proof, or the last deleted generation of the manifest.
     pub last: u32,
-    /// `true` if it stands for something that nobody was ever told of. To readers nothing is there.
+    /// `true` if the tombstone stands for something that nobody was ever told of. To readers nothing is there.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub void: bool,
-    /// The row of what was deleted, without its reads: so that it is not lost with the index.
+    /// The row of the deleted proof or manifest, without its reads, so that it is not lost with the index.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub row: Option<Box<Row>>,
 }
 
 impl Tombstone {
-    /// A marker of this format's version, without a row.
+    /// Returns a tombstone of the current version, without a row.
     #[must_use]
     pub const fn new(deleted: Timestamp, last: u32) -> Self {
         Self { version: VERSION, deleted, last, void: false, row: None }
     }
 
-    /// The marker that the deletion of this row leaves, and whose it is. `None`: it is not deleted.
+    /// Returns the tombstone that the deletion of this row leaves, and its tenant, or `None` if the row is not deleted.
     #[must_use]
     pub fn of(row: &Row) -> Option<(Self, Tenant)> {
         match row {
@@ -69,7 +69,7 @@ impl Tombstone {
         }
     }
 
-    /// Who may be told that something was deleted: who was allowed to read it.
+    /// Returns the visibility of the tombstone: a deletion may be told to those who were allowed to read the object.
     fn visibility(&self) -> Visibility {
         match self.row.as_deref() {
             Some(Row::Proof(row)) => row.visibility,
@@ -80,10 +80,10 @@ impl Tombstone {
         }
     }
 
-    /// The bytes and the attributes to store under `key`.
+    /// Returns the bytes and the attributes to store under `key`.
     #[must_use]
     pub fn object(&self, key: &ObjectKey, tenant: &Tenant) -> (Vec<u8>, Attributes) {
-        // Only a map with keys that are no strings fails to serialise, and a marker has none.
+        // Only a map with keys that are not strings fails to serialise, and a tombstone has none.
         let body = serde_json::to_vec(self).unwrap_or_default();
         let facts = Facts {
             tombstone: true,
@@ -94,10 +94,10 @@ impl Tombstone {
         (body, attributes)
     }
 
-    /// Reads a marker.
+    /// Reads a tombstone.
     ///
     /// # Errors
-    /// The reason, in words, when `body` is none.
+    /// The reason, in words, why `body` is not a tombstone.
     pub fn parse(body: &[u8]) -> Result<Self, String> {
         if body.len() > MAX_TOMBSTONE_BYTES {
             return Err(format!(

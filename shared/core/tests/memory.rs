@@ -1,5 +1,5 @@
-//! What the worst bodies cost in memory, as a multiple of their length (guarantee 9). A binary of its own: its allocator counts,
-//! and one test at a time may run.
+//! The memory that the worst bodies cost, as a multiple of their length (guarantee 9). This is a binary of its own with
+//! a single test, because its allocator counts for the whole process.
 
 use std::io::Write as _;
 
@@ -24,7 +24,7 @@ use peak_alloc::PeakAlloc;
 #[global_allocator]
 static ALLOCATOR: PeakAlloc = PeakAlloc;
 
-/// The most that a body may cost, as a multiple of its length, with the body itself.
+/// The most that a body may cost, as a multiple of its length, including the body itself.
 const MOST: f64 = 3.0;
 
 /// Bytes of CBOR that fit a store beside its boxes.
@@ -94,7 +94,7 @@ fn the_worst_bodies_cost_less_than_three_times_their_length() {
             assert!(Draft::parse(&body, Tenant::default(), None).is_err(), "{what}");
         });
     }
-    // Bits that are all set are written as slashes, which some writers of JSON escape.
+    // Bits that are all set encode as slashes, which some writers of JSON escape.
     for (what, slash, length) in
         [("base64", "/", 9_000_000), ("escaped slashes", r"\/", 4_900_000), ("escapes", r"\u002f", 1_600_000)]
     {
@@ -130,7 +130,7 @@ fn the_worst_bodies_cost_less_than_three_times_their_length() {
     costs("as many members as may be", most, 20.0, |body| {
         assert!(decode(&body, Some(Coding::Gzip), MAX_BODY_BYTES).is_ok());
     });
-    // What is sent is nothing here: what may be unpacked is the measure.
+    // Here the bound on the decoded length is the measure, since the body itself is tiny.
     for (what, length) in [("the longest body, packed", MAX_BODY_BYTES), ("a bomb", 10 * MAX_BODY_BYTES)] {
         let bomb = packed(&vec![0; length]);
         let most = MOST * MAX_BODY_BYTES as f64 / bomb.len() as f64;
@@ -140,7 +140,7 @@ fn the_worst_bodies_cost_less_than_three_times_their_length() {
     }
 }
 
-/// Runs `read` over `body`, and asserts what it costs at its peak, with the body.
+/// Runs `read` over `body`, and asserts its peak cost, including the body.
 fn costs(what: &str, body: Vec<u8>, most: f64, read: impl FnOnce(Bytes)) {
     let body = Bytes::from(body.into_boxed_slice());
     let (length, before) = (body.len(), ALLOCATOR.current_usage() - body.len());
@@ -150,7 +150,8 @@ fn costs(what: &str, body: Vec<u8>, most: f64, read: impl FnOnce(Bytes)) {
     assert!(cost < most, "{what}: {cost:.2} times its {length} bytes");
 }
 
-/// A store of one manifest whose claim is `claim`, with an empty assertion store and something in place of a signature.
+/// Returns a store of one manifest whose claim is `claim`, with an empty assertion store and a stand-in for a
+/// signature.
 fn signed_store(claim: &[u8]) -> Vec<u8> {
     let part = |kind, label: &str, cbor: &[u8]| superbox(kind, label, &[data_box(*b"cbor", cbor)]);
     store_of(&[superbox(
@@ -168,18 +169,18 @@ const fn uuid([a, b, c, d]: [u8; 4]) -> [u8; 16] {
     [a, b, c, d, 0x00, 0x11, 0x00, 0x10, 0x80, 0x00, 0x00, 0xaa, 0x00, 0x38, 0x9b, 0x71]
 }
 
-/// A claim with `assertions`, as many of `item` as fit `length`.
+/// Returns a claim whose `assertions` are as many of `item` as fit `length`.
 fn claim_of(length: usize, item: &[u8]) -> Vec<u8> {
     [&b"\xa1\x6aassertions"[..], &list(length - 20, item)].concat()
 }
 
-/// An array of as many of `item` as fit `length`.
+/// Returns an array of as many of `item` as fit `length`.
 fn list(length: usize, item: &[u8]) -> Vec<u8> {
     let count = ((length - 5) / item.len()) as u32;
     [&b"\x9a"[..], &count.to_be_bytes(), &item.repeat(count as usize)].concat()
 }
 
-/// A map of as many of `pair` as fit `length`.
+/// Returns a map of as many of `pair` as fit `length`.
 fn pairs(length: usize, pair: &[u8]) -> Vec<u8> {
     let mut map = list(length, pair);
     map[0] = 0xba;

@@ -1,4 +1,4 @@
-//! JUMBF (ISO/IEC 19566-5), read where it stands: boxes are walked, and no tree of them is kept.
+//! JUMBF (ISO/IEC 19566-5), read in place: boxes are walked without building a tree.
 
 use jumbf::parser::{DataBox, DescriptionBox};
 
@@ -6,25 +6,26 @@ use super::C2paError;
 use crate::bounds::{MAX_JUMBF_BOXES, MAX_JUMBF_DEPTH};
 use crate::cbor::Item;
 
-/// The box types that are looked at.
+/// The box types that are read.
 pub(super) const SUPERBOX: [u8; 4] = *b"jumb";
 const CBOR: [u8; 4] = *b"cbor";
 
 /// A box that holds boxes, in bytes that [`check`] has passed.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Superbox<'a> {
-    /// Its type.
+    /// The superbox's type.
     pub(super) uuid: &'a [u8; 16],
-    /// Its name among its neighbours.
+    /// The superbox's name among its siblings.
     pub(super) label: Option<&'a str>,
-    /// The boxes in it, without their description.
+    /// The boxes inside, without the description.
     content: &'a [u8],
-    /// The same with the description: what a reference to this box hashes (C2PA 2.x, section 8.4.2.3).
+    /// The boxes inside, with the description: the bytes that a reference to this superbox hashes (C2PA 2.x, section
+    /// 8.4.2.3).
     payload: &'a [u8],
 }
 
 impl<'a> Superbox<'a> {
-    /// The superbox that `bytes` begins with, and what stands behind it.
+    /// Reads the superbox at the beginning of `bytes`, and returns it with the bytes after it.
     pub(super) fn read(bytes: &'a [u8]) -> Option<(Self, &'a [u8])> {
         let (data, rest) = DataBox::from_slice(bytes).ok()?;
         Self::of(&data).map(|superbox| (superbox, rest))
@@ -38,7 +39,7 @@ impl<'a> Superbox<'a> {
         Some(Self { uuid: description.uuid, label: description.label, content, payload: data.data })
     }
 
-    /// The bytes that a reference to this box hashes.
+    /// Returns the bytes that a reference to this superbox hashes.
     pub(super) const fn payload(&self) -> &'a [u8] {
         self.payload
     }
@@ -52,28 +53,28 @@ impl<'a> Superbox<'a> {
         })
     }
 
-    /// The superboxes in it, in their order.
+    /// Returns the superboxes inside, in order.
     pub(super) fn superboxes(&self) -> impl Iterator<Item = Self> + use<'a> {
         self.boxes().filter_map(|data| Self::of(&data))
     }
 
-    /// The first superbox in it with this label.
+    /// Returns the first superbox inside that has this label.
     pub(super) fn child(&self, label: &str) -> Option<Self> {
         self.superboxes().find(|child| child.label == Some(label))
     }
 
-    /// The bytes of its first CBOR box.
+    /// Returns the bytes of the first CBOR box inside.
     pub(super) fn cbor_bytes(&self) -> Option<&'a [u8]> {
         self.boxes().find(|data| data.tbox.0 == CBOR).map(|data| data.data)
     }
 
-    /// The item in its first CBOR box.
+    /// Returns the item in the first CBOR box inside.
     pub(super) fn cbor(&self) -> Option<Item<'a>> {
         Item::read(self.cbor_bytes()?).map(|(item, _)| item)
     }
 }
 
-/// Walks all boxes, so that damage, depth and number are known before anything in them is looked at.
+/// Walks all boxes, so that damage, depth and number are known before any content is read.
 pub(super) fn check(bytes: &[u8]) -> Result<(), C2paError> {
     check_boxes(bytes, bytes, 0, &mut 0)
 }
@@ -93,7 +94,7 @@ fn check_boxes(all: &[u8], boxes: &[u8], depth: usize, count: &mut usize) -> Res
         if *count > MAX_JUMBF_BOXES {
             return Err(C2paError::TooManyBoxes);
         }
-        // A 64-bit length is checked here: the parser narrows it to the platform's size first.
+        // A 64-bit length is checked here, because the parser first narrows it to the platform's size.
         if rest.starts_with(&[0, 0, 0, 1]) {
             let length = rest.get(8..16).and_then(|bytes| bytes.try_into().ok()).map(u64::from_be_bytes);
             if length.is_none_or(|length| length < 16 || length > rest.len() as u64) {

@@ -1,9 +1,9 @@
-//! The signature over the active manifest's claim: a COSE_Sign1 structure (RFC 9052, section 4.2) whose payload, the claim, is
-//! detached (C2PA 2.x, section 13.2).
+//! The signature over the active manifest's claim: a COSE_Sign1 structure (RFC 9052, section 4.2) whose payload, the
+//! claim, is detached (C2PA 2.x, section 13.2).
 //!
-//! In scope: finding claim and signature, the certificates that come with it, what was signed, and whether the assertions
-//! are those that the claim names.
-//! Out of scope: whether the signature verifies and whom it is trusted from. What is odd is no signature.
+//! In scope: finding the claim and its signature, the certificates that come with it, the bytes that were signed, and a
+//! check that the assertions are those that the claim names. Out of scope: verifying the signature, and trust in its
+//! signer. A signature with anything odd about it counts as no signature.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -17,7 +17,7 @@ use crate::bounds::{
 };
 use crate::cbor::Item;
 
-/// The label of the box that the signature is in.
+/// The label of the box that holds the signature.
 const SIGNATURE_LABEL: &str = "c2pa.signature";
 
 /// The tag of a COSE_Sign1 structure (RFC 9052, section 2).
@@ -27,7 +27,7 @@ const COSE_SIGN1: u64 = 18;
 const ALGORITHM: i128 = 1;
 const CRITICAL: i128 = 2;
 const X5CHAIN: i128 = 33;
-/// What stands in place of [`X5CHAIN`] in signatures of C2PA 1.x.
+/// The label used in place of [`X5CHAIN`] in signatures of C2PA 1.x.
 const X5CHAIN_TEXT: &str = "x5chain";
 
 /// The algorithms that C2PA allows (C2PA 2.x, section 13.2.1).
@@ -50,7 +50,8 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
-    /// The algorithm of this number (RFC 9053, sections 2.1 and 2.2; RFC 8230, section 2; RFC 9864, section 2.2).
+    /// Returns the algorithm with this number (RFC 9053, sections 2.1 and 2.2; RFC 8230, section 2; RFC 9864, section
+    /// 2.2).
     const fn of(number: i128) -> Option<Self> {
         Some(match number {
             -7 => Self::Es256,
@@ -68,19 +69,20 @@ impl Algorithm {
 /// The signature of the active manifest, not verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signature<'a> {
-    /// The algorithm that it names.
+    /// The algorithm that the signature names.
     pub algorithm: Algorithm,
-    /// The certificates that come with it, in DER: the signer's, and those between it and a trust anchor. At least one.
+    /// The certificates that come with the signature, in DER: the signer's, and those between it and a trust anchor.
+    /// There is at least one.
     pub certificates: Vec<Cow<'a, [u8]>>,
-    /// The signature itself: for ECDSA r and s one after the other (RFC 9053, section 2.1).
+    /// The value of the signature. For ECDSA, r and s are concatenated (RFC 9053, section 2.1).
     pub value: Cow<'a, [u8]>,
     protected: Cow<'a, [u8]>,
     claim: &'a [u8],
 }
 
 impl<'a> Signature<'a> {
-    /// Reads the signature of the active manifest of a store, whose assertions are all named by the claim, with their
-    /// digests. `None`: there is none, or anything about it is odd or over a bound.
+    /// Reads the signature of the active manifest of a store whose assertions are all named by the claim, with their
+    /// digests. Returns `None` if there is no signature, or if anything about it is odd or over a bound.
     #[must_use]
     pub fn read(store: &'a [u8]) -> Option<Self> {
         if store.len() > MAX_C2PA_MANIFEST_BYTES || boxes::check(store).is_err() {
@@ -104,12 +106,12 @@ impl<'a> Signature<'a> {
             return None;
         }
         let headers = Headers::of(whole(&protected)?)?;
-        // A header that has to be understood, and is not among those that are (RFC 9052, section 3.1).
+        // A header that must be understood is not one of those read here (RFC 9052, section 3.1).
         if headers.is_critical {
             return None;
         }
         let certificates = match (headers.chain.map(chain), Headers::of(unprotected)?.chain) {
-            // What is borrowed from the protected headers may be a copy of them.
+            // The protected headers may be a copy, from which nothing can be borrowed.
             (Some(chain), None) => {
                 chain?.into_iter().map(|certificate| Cow::Owned(certificate.into_owned())).collect()
             }
@@ -120,11 +122,11 @@ impl<'a> Signature<'a> {
         Some(Self { algorithm, certificates, value, protected, claim })
     }
 
-    /// What was signed: the `Sig_structure` of the headers and the claim (RFC 9052, section 4.4).
+    /// Returns the bytes that were signed: the `Sig_structure` of the headers and the claim (RFC 9052, section 4.4).
     #[must_use]
     pub fn signed_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(self.claim.len() + self.protected.len() + 32);
-        // An array of four: the context, the protected headers, no data from outside, the payload.
+        // An array of four: the context, the protected headers, no external data, the payload.
         bytes.extend_from_slice(b"\x84\x6aSignature1");
         push_byte_string(&mut bytes, &self.protected);
         push_byte_string(&mut bytes, &[]);
@@ -133,7 +135,7 @@ impl<'a> Signature<'a> {
     }
 }
 
-/// Those headers of a COSE structure that matter here.
+/// The headers of a COSE structure that matter here.
 #[derive(Default)]
 struct Headers<'a> {
     algorithm: Option<Algorithm>,
@@ -142,7 +144,7 @@ struct Headers<'a> {
 }
 
 impl<'a> Headers<'a> {
-    /// Reads a map of headers. `None`: it is none, or one of them is there twice or cannot be read.
+    /// Reads a map of headers. Returns `None` if `item` is not a map, or if a header occurs twice or cannot be read.
     fn of(item: Item<'a>) -> Option<Self> {
         let mut headers = Self::default();
         for (label, value) in item.entries()? {
@@ -155,7 +157,7 @@ impl<'a> Headers<'a> {
                 }
                 Some(CRITICAL) => headers.is_critical = true,
                 Some(label) if label != X5CHAIN => {}
-                // The one label or the other.
+                // The chain may be under either label, but not under both.
                 Some(_) => set(&mut headers.chain, value)?,
                 None if label.is_text(X5CHAIN_TEXT) => {
                     set(&mut headers.chain, value)?;
@@ -171,7 +173,7 @@ fn set<T>(place: &mut Option<T>, value: T) -> Option<()> {
     place.replace(value).is_none().then_some(())
 }
 
-/// The certificates of an `x5chain` header: one, or an array of them (RFC 9360, section 2).
+/// Returns the certificates of an `x5chain` header, which holds one or an array of them (RFC 9360, section 2).
 fn chain(item: Item<'_>) -> Option<Vec<Cow<'_, [u8]>>> {
     let fits = |certificate: &Cow<'_, [u8]>| certificate.len() <= MAX_CERTIFICATE_BYTES;
     if let Some(certificate) = item.bytes() {
@@ -187,7 +189,7 @@ fn chain(item: Item<'_>) -> Option<Vec<Cow<'_, [u8]>>> {
     Some(certificates).filter(|chain| !chain.is_empty())
 }
 
-/// Returns `true` if the claim names each assertion of its manifest once, and with its digest, and no other.
+/// Returns `true` if the claim names each assertion of its manifest once, with its digest, and names no other.
 fn names_its_assertions(claim: Item<'_>, manifest: &Superbox<'_>) -> Option<bool> {
     let mut assertions = BTreeMap::new();
     for assertion in manifest.child(ASSERTION_STORE)?.superboxes() {
@@ -200,7 +202,7 @@ fn names_its_assertions(claim: Item<'_>, manifest: &Superbox<'_>) -> Option<bool
     for reference in [claimed, created, gathered].into_iter().flatten().filter_map(Item::elements).flatten() {
         let [url, algorithm, hash] = reference.members(["url", "alg", "hash"])?;
         let url = url?.text()?;
-        // Each is hashed once: the second reference to it finds it gone.
+        // Each assertion is hashed once: a second reference to it no longer finds it.
         let assertion = assertions.remove(url.rsplit('/').next()?)?;
         let algorithm = algorithm.or(default).map_or(Some("sha256".into()), Item::text)?;
         let digest = match &*algorithm {
@@ -216,17 +218,17 @@ fn names_its_assertions(claim: Item<'_>, manifest: &Superbox<'_>) -> Option<bool
     Some(assertions.is_empty())
 }
 
-/// The item that makes up all of `bytes`.
+/// Returns the item that takes up all of `bytes`.
 fn whole(bytes: &[u8]) -> Option<Item<'_>> {
     Item::read(bytes).filter(|(_, rest)| rest.is_empty()).map(|(item, _)| item)
 }
 
-/// The one thing that there is.
+/// Returns the only element of `things`, or `None` if there are none or several.
 fn only<T>(mut things: impl Iterator<Item = T>) -> Option<T> {
     things.next().filter(|_| things.next().is_none())
 }
 
-/// Appends a byte string as RFC 8949, section 4.2.1 has it: with the shortest length.
+/// Appends a byte string with the shortest encoding of its length (RFC 8949, section 4.2.1).
 fn push_byte_string(bytes: &mut Vec<u8>, content: &[u8]) {
     let length = content.len() as u64;
     let [.., e, f, g, h] = length.to_be_bytes();
@@ -234,7 +236,7 @@ fn push_byte_string(bytes: &mut Vec<u8>, content: &[u8]) {
         0..24 => bytes.push(0x40 | h),
         24..0x100 => bytes.extend([0x58, h]),
         0x100..0x1_0000 => bytes.extend([0x59, g, h]),
-        // No store has more.
+        // No store is longer than four bytes of length can express.
         _ => bytes.extend([0x5a, e, f, g, h]),
     }
     bytes.extend_from_slice(content);
@@ -273,7 +275,7 @@ mod tests {
         }
     }
 
-    /// A COSE_Sign1 structure with these headers.
+    /// Returns a COSE_Sign1 structure with these headers.
     fn structure(protected: &[u8], unprotected: &[u8], rest: &[u8]) -> Vec<u8> {
         let mut bytes = b"\xd2\x84".to_vec();
         push_byte_string(&mut bytes, protected);
@@ -294,7 +296,7 @@ mod tests {
             (Algorithm::Es256, &[b"c"[..].into()][..])
         );
         assert_eq!(signature.signed_bytes(), b"\x84\x6aSignature1\x47\xa2\x01\x26\x18\x21\x41c\x40\x45claim");
-        // The chain beside the signed headers, as an array, and under its earlier name; no tag.
+        // The chain in the unprotected headers, as an array, and under its earlier name, without the tag.
         let beside = structure(b"\xa1\x01\x27", b"\xa1\x18\x21\x82\x41c\x41d", NOTHING_AND_VALUE);
         assert_eq!(read(&beside).map(|signature| signature.certificates.len()), Some(2));
         assert_eq!(read(&beside[1..]), read(&beside));

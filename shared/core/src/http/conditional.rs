@@ -10,30 +10,30 @@ use crate::encoding::Coding;
 use crate::hash::Digest;
 use crate::time::Timestamp;
 
-/// What a client can compare a representation with.
+/// The properties of a representation that a conditional request compares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Validators {
     /// SHA-256 of the content.
     pub sha256: Digest,
     /// The content coding of the representation that would be sent.
     pub coding: Option<Coding>,
-    /// When the content was stored.
+    /// Time at which the content was stored.
     pub modified: Timestamp,
 }
 
-/// What the conditions of a read come to, before any range.
+/// The outcome of a read's conditions, before any range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// Send it.
+    /// The content is sent.
     Proceed,
-    /// 304: the client has it.
+    /// 304: the client already has the content.
     NotModified,
-    /// 412: it is not what the client wants to read.
+    /// 412: the content is not the one that the client wants.
     Failed,
 }
 
-/// The strong entity tag of content with this digest: the digest, and for the gzip coding a suffix, because the two
-/// representations differ in their bytes (RFC 9110, section 8.8.3.3).
+/// Returns the strong entity tag of content with this digest: the digest, with a suffix for the gzip coding, because
+/// the two representations differ in their bytes (RFC 9110, section 8.8.3.3).
 #[must_use]
 pub fn entity_tag(sha256: &Digest, coding: Option<Coding>) -> String {
     match coding {
@@ -44,28 +44,28 @@ pub fn entity_tag(sha256: &Digest, coding: Option<Coding>) -> String {
 
 const GZIP_SUFFIX: &str = ".gz";
 
-/// The answer with the `ETag` of uncompressed content with this digest.
+/// Returns the answer with the `ETag` of uncompressed content with this digest.
 #[must_use]
 pub fn with_tag(reply: Reply, sha256: &Digest) -> Reply {
     reply.with(ETAG, &entity_tag(sha256, None))
 }
 
-/// An instant as HTTP writes it, to the second.
+/// Returns an instant as HTTP writes it, to the second.
 #[must_use]
 pub fn http_date(instant: Timestamp) -> String {
     httpdate::fmt_http_date(std::time::UNIX_EPOCH + std::time::Duration::from_secs(instant.seconds()))
 }
 
-/// The value of a header that is no list, where it is there once. Sections 13.1.3 and 13.1.4 ask that a date with more
-/// than one member is ignored, and several lines are what a gateway may join to that.
+/// Returns the value of a header that is not a list, if it occurs once. Sections 13.1.3 and 13.1.4 require that a date
+/// with more than one member is ignored, and a gateway may join several lines to such a value.
 pub(crate) fn single<'a>(headers: &'a HeaderMap, name: &http::HeaderName) -> Option<&'a str> {
     let mut values = headers.get_all(name).iter();
     let value = values.next().filter(|_| values.next().is_none())?;
     value.to_str().ok()
 }
 
-/// Whole seconds since 1970 of a date in any of HTTP's three formats. Other text is no date, and is ignored as
-/// sections 13.1.3 and 13.1.4 ask.
+/// Returns the whole seconds since 1970 of a date in any of HTTP's three formats. Other text is not a date, and is
+/// ignored as sections 13.1.3 and 13.1.4 require.
 fn parse_date(text: &str) -> Option<u64> {
     let date = httpdate::parse_http_date(text).ok()?;
     date.duration_since(std::time::UNIX_EPOCH).ok().map(|since| since.as_secs())
@@ -83,7 +83,7 @@ struct Tag<'a> {
 }
 
 impl<'a> Tags<'a> {
-    /// Reads all lines of a header. `None`: there is no such header.
+    /// Reads all lines of a header. Returns `None` if the header is absent.
     fn read(headers: &'a HeaderMap, name: &http::HeaderName) -> Result<Option<Self>, Problem> {
         let mut list = Vec::new();
         let mut seen = false;
@@ -98,8 +98,8 @@ impl<'a> Tags<'a> {
         Ok(seen.then_some(Self::List(list)))
     }
 
-    /// Whether one of the tags is of this content, in either coding: the content is what was agreed on, and both
-    /// codings change together. `strong` leaves weak tags out (section 8.8.3.2).
+    /// Returns `true` if one of the tags belongs to this content, in either coding, since the client named the content
+    /// and both codings change together. `strong` leaves weak tags out (section 8.8.3.2).
     fn include(&self, sha256: &Digest, strong: bool) -> bool {
         match self {
             Self::Any => true,
@@ -122,8 +122,8 @@ fn malformed(name: &http::HeaderName) -> Problem {
     )
 }
 
-/// `"a", W/"b"`: tags may hold commas, so the list is read from the left. Empty elements are passed over (section
-/// 5.6.1.2).
+/// Reads a list such as `"a", W/"b"`. Tags may hold commas, so the list is read from the left. Empty elements are
+/// skipped (section 5.6.1.2).
 fn parse_list<'a>(text: &'a str, into: &mut Vec<Tag<'a>>) -> Option<()> {
     let next = |rest: &'a str| rest.trim_start_matches([',', ' ', '\t']);
     let mut rest = next(text.trim());
@@ -148,11 +148,11 @@ fn parse_list<'a>(text: &'a str, into: &mut Vec<Tag<'a>>) -> Option<()> {
 
 /// Evaluates the conditions of a GET or HEAD in the order of section 13.2.2.
 ///
-/// An `If-None-Match` that is no list of entity tags names nothing that the client has: it is answered with the content,
-/// as a cache that has nothing is.
+/// An `If-None-Match` that is not a list of entity tags names nothing that the client has. The answer is the content,
+/// as for a cache that has nothing.
 ///
 /// # Errors
-/// An `If-Match` that is no list of entity tags.
+/// Fails if an `If-Match` is not a list of entity tags.
 pub fn evaluate_read(headers: &HeaderMap, validators: &Validators) -> Result<Outcome, Problem> {
     let modified = validators.modified.seconds();
     let date = |name| single(headers, &name).and_then(parse_date);
@@ -174,8 +174,8 @@ pub fn evaluate_read(headers: &HeaderMap, validators: &Validators) -> Result<Out
     Ok(Outcome::Proceed)
 }
 
-/// Whether a `Range` header counts (section 13.1.5): there is no `If-Range`, or it names exactly the representation
-/// that would be sent.
+/// Returns `true` if a `Range` header applies (section 13.1.5): there is no `If-Range`, or it names exactly the
+/// representation that would be sent.
 #[must_use]
 pub fn range_applies(headers: &HeaderMap, validators: &Validators) -> bool {
     if !headers.contains_key(IF_RANGE) {
@@ -189,10 +189,10 @@ pub fn range_applies(headers: &HeaderMap, validators: &Validators) -> bool {
     }
 }
 
-/// Checks that there is the `If-Match` that a replacement needs, and its form, before anything is looked up.
+/// Checks, before any look-up, that a replacement has its `If-Match`, in a valid form.
 ///
 /// # Errors
-/// 428 where it is missing (RFC 6585, section 3), 400 where it is malformed.
+/// 428 if the header is missing (RFC 6585, section 3), 400 if it is malformed.
 pub fn check_replacement_form(headers: &HeaderMap) -> Result<(), Problem> {
     use super::problem::Kind;
     if headers.contains_key(IF_MATCH) {
@@ -206,10 +206,10 @@ pub fn check_replacement_form(headers: &HeaderMap) -> Result<(), Problem> {
     .at("if-match"))
 }
 
-/// Checks the form of the `If-Match` that a deletion may have, before anything is looked up.
+/// Checks, before any look-up, the form of the `If-Match` that a deletion may have.
 ///
 /// # Errors
-/// 400 where it is malformed, or names nothing.
+/// 400 if the header is malformed, or names nothing.
 pub fn check_removal_form(headers: &HeaderMap) -> Result<(), Problem> {
     match Tags::read(headers, &IF_MATCH)? {
         Some(Tags::List(list)) if list.is_empty() => Err(malformed(&IF_MATCH)),
@@ -217,10 +217,10 @@ pub fn check_removal_form(headers: &HeaderMap) -> Result<(), Problem> {
     }
 }
 
-/// Checks the `If-Match` that a replacement needs against the current content.
+/// Checks the `If-Match` of a replacement against the current content.
 ///
 /// # Errors
-/// As [`check_replacement_form`], and 412 where it does not hold.
+/// The errors of [`check_replacement_form`], and 412 if the condition does not hold.
 pub fn check_write(headers: &HeaderMap, current: &Digest) -> Result<(), Problem> {
     check_replacement_form(headers)?;
     check_removal(headers, current)
@@ -229,7 +229,7 @@ pub fn check_write(headers: &HeaderMap, current: &Digest) -> Result<(), Problem>
 /// Checks the `If-Match` that a deletion may have against the current content.
 ///
 /// # Errors
-/// 400 where it is malformed, 412 where it does not hold.
+/// 400 if the header is malformed, 412 if the condition does not hold.
 pub fn check_removal(headers: &HeaderMap, current: &Digest) -> Result<(), Problem> {
     use super::problem::Kind;
     let tag = entity_tag(current, None);
@@ -284,11 +284,11 @@ mod tests {
             (vec![(IF_NONE_MATCH, "\"other\"".into())], Outcome::Proceed),
             (vec![(IF_NONE_MATCH, format!(",, \"a\" ,\t, {tag} ,"))], Outcome::NotModified),
             (vec![(IF_NONE_MATCH, " , ".into())], Outcome::Proceed),
-            // No list of tags: nothing that the client has.
+            // This is not a list of tags, so it names nothing that the client has.
             (vec![(IF_NONE_MATCH, tag.trim_matches('"').into())], Outcome::Proceed),
             (vec![(IF_NONE_MATCH, format!("{tag} x"))], Outcome::Proceed),
             (vec![(IF_NONE_MATCH, "x".into()), (IF_MODIFIED_SINCE, same.into())], Outcome::Proceed),
-            // 13.1.3: ignored where If-None-Match is there.
+            // Section 13.1.3: If-Modified-Since is ignored if If-None-Match is present.
             (vec![(IF_NONE_MATCH, "\"other\"".into()), (IF_MODIFIED_SINCE, same.into())], Outcome::Proceed),
             (vec![(IF_MODIFIED_SINCE, same.into())], Outcome::NotModified),
             (vec![(IF_MODIFIED_SINCE, before.into())], Outcome::Proceed),

@@ -1,8 +1,9 @@
-//! Answers that scripts of other sites may read in a browser (WHATWG Fetch, section 3.3: the CORS protocol).
+//! Cross-origin reads: the answers that scripts of other sites may read in a browser (WHATWG Fetch, section 3.3: the
+//! CORS protocol).
 //!
-//! That is for public reads alone: what anybody may read, scripts of any origin may. A script of another site may not
-//! store, delete or list, whatever credential it has; and where no credential is asked for, as of `credlink serve` on the
-//! loopback interface, no script can use the trust that its browser's machine enjoys.
+//! Only public reads are open to scripts of any origin, since anybody may read them. A script of another site may not
+//! store, delete or list, whatever credential it has. Where no credential is asked for, as by `credlink serve` on the
+//! loopback interface, this keeps scripts from using the trust that the browser's machine enjoys.
 
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
@@ -12,8 +13,9 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::reply::Reply;
 
-/// The answer to `OPTIONS` of a path that takes the methods in `allow` (RFC 9110, section 9.3.7). Of a path that is read by
-/// the public it also tells a browser what scripts may send; of another one it says nothing, which is a no.
+/// Returns the answer to `OPTIONS` of a path with the methods in `allow` (RFC 9110, section 9.3.7). For a path of
+/// public reads it also tells a browser what scripts may send. For any other path it says nothing, which browsers take
+/// as a refusal.
 #[must_use]
 pub fn preflight(allow: &'static str, is_public_read: bool) -> Reply {
     let reply = Reply::empty(StatusCode::NO_CONTENT).with(ALLOW, allow);
@@ -30,7 +32,7 @@ pub fn preflight(allow: &'static str, is_public_read: bool) -> Reply {
         .with(ACCESS_CONTROL_MAX_AGE, "86400")
 }
 
-/// Adds what an answer to a public read has: that scripts of any origin may read it.
+/// Adds the headers of an answer to a public read: scripts of any origin may read it.
 pub fn open(headers: &mut HeaderMap) {
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     headers.insert(
@@ -41,7 +43,7 @@ pub fn open(headers: &mut HeaderMap) {
     );
 }
 
-/// Adds what every answer has: that nobody guesses its type.
+/// Adds the header of every answer that keeps browsers from guessing its type.
 pub fn without_guessing(headers: &mut HeaderMap) {
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
 }

@@ -1,5 +1,5 @@
-//! Deletions that are known by their instant: who asks for one names it, and learns from a repetition what became of the first
-//! request, also where its answer got lost.
+//! Deletions that are identified by their instant: the client names it, and learns by repeating the request what became
+//! of the first one, even if its answer was lost.
 
 use http::{HeaderMap, HeaderName};
 
@@ -7,16 +7,17 @@ use super::conditional::single;
 use super::problem::Problem;
 use crate::time::Timestamp;
 
-/// When something was deleted, in an answer; in a request, the instant that the deletion shall have.
+/// The header for the instant of a deletion: in an answer, the one that it had; in a request, the one that it shall
+/// have.
 pub const DELETED: HeaderName = HeaderName::from_static("credlink-deleted");
 
-/// How far in the future a deletion may be, in seconds: clocks differ.
+/// The furthest that a deletion may lie in the future, in seconds, since clocks differ.
 pub const MAX_AHEAD_SECONDS: u64 = 300;
 
-/// The instant that a request asks for. `now` is the service's.
+/// Returns the instant that a request asks for. `now` is the service's time.
 ///
 /// # Errors
-/// A header that is there twice, is no instant, or lies more than [`MAX_AHEAD_SECONDS`] ahead.
+/// Fails if the header occurs twice, is not an instant, or lies more than [`MAX_AHEAD_SECONDS`] ahead.
 pub fn requested(headers: &HeaderMap, now: Timestamp) -> Result<Option<Timestamp>, Problem> {
     if !headers.contains_key(DELETED) {
         return Ok(None);

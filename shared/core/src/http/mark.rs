@@ -1,6 +1,7 @@
-//! The header by which an answer is known to be the API's own.
+//! The header that identifies an answer as the API's own.
 
 use http::HeaderName;
 
-/// In every answer of the API, with its version: what no gateway, proxy or web server in its place says. The edge does not say it.
+/// The header in every answer of the API, with its version. No gateway, proxy or web server in its place sends it, and
+/// neither does the edge.
 pub const MARK: HeaderName = HeaderName::from_static("credlink-api");

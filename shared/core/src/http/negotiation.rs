@@ -3,8 +3,8 @@
 use http::HeaderMap;
 use http::header::ACCEPT_ENCODING;
 
-/// Whether to send a stored gzip coding as it is. A client that says nothing gets the content itself: readers such
-/// as c2pa-rs send no `Accept-Encoding` and decode nothing.
+/// Returns `true` if a stored gzip coding may be sent as it is. A client without an `Accept-Encoding` gets the content
+/// itself: readers such as c2pa-rs send no such header and decode nothing.
 #[must_use]
 pub fn accepts_gzip(headers: &HeaderMap) -> bool {
     let (mut gzip, mut any, mut identity) = (None, None, None);
@@ -25,7 +25,7 @@ pub fn accepts_gzip(headers: &HeaderMap) -> bool {
     gzip > 0 && gzip >= identity.unwrap_or(0)
 }
 
-/// A weight in thousandths (RFC 9110, section 12.4.2). One that is malformed weighs nothing.
+/// Returns a weight in thousandths (RFC 9110, section 12.4.2). A malformed weight counts as 0.
 fn quality(parameter: &str) -> Option<u32> {
     let (name, value) = parameter.split_once('=')?;
     if !name.trim().eq_ignore_ascii_case("q") {

@@ -1,4 +1,5 @@
-//! Problem documents (RFC 9457): the one form of error that clients see. [`Received`] is one as a client reads it.
+//! Problem documents (RFC 9457), the only form of error that clients see. [`Received`] is such a document as a client
+//! reads it.
 
 mod received;
 
@@ -14,13 +15,13 @@ use crate::time::Timestamp;
 
 pub use received::Received;
 
-/// `application/problem+json`.
+/// The media type `application/problem+json`.
 pub const PROBLEM_TYPE: &str = "application/problem+json";
 
 /// Declares the kinds of problem: name, status, slug and title in one place.
 macro_rules! kinds {
     ($($(#[$doc:meta])* $name:ident, $status:ident, $slug:literal, $title:literal;)+) => {
-        /// Every kind of problem that a client can be told of. Its slug ends the stable `type` URI.
+        /// The kind of a problem. Its slug ends the stable `type` URI.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Kind { $($(#[$doc])* $name,)+ }
 
@@ -28,19 +29,19 @@ macro_rules! kinds {
             /// All kinds, in the order of their status.
             pub const ALL: &'static [Self] = &[$(Self::$name,)+];
 
-            /// The status that goes with it.
+            /// Returns the status of this kind.
             #[must_use]
             pub const fn status(self) -> StatusCode {
                 match self { $(Self::$name => StatusCode::$status,)+ }
             }
 
-            /// The last part of its `type`.
+            /// Returns the last part of this kind's `type`.
             #[must_use]
             pub const fn slug(self) -> &'static str {
                 match self { $(Self::$name => $slug,)+ }
             }
 
-            /// Its title.
+            /// Returns the title of this kind.
             #[must_use]
             pub const fn title(self) -> &'static str {
                 match self { $(Self::$name => $title,)+ }
@@ -50,57 +51,57 @@ macro_rules! kinds {
 }
 
 kinds! {
-    /// A request that cannot be read.
+    /// The request cannot be read.
     InvalidRequest, BAD_REQUEST, "invalid-request", "The request cannot be read";
-    /// One field, parameter, header or part of the path is not as it has to be.
+    /// A field, parameter, header or part of the path is not valid.
     InvalidField, BAD_REQUEST, "invalid-field", "A part of the request is not as it has to be";
     /// The manifest cannot be read.
     InvalidManifest, BAD_REQUEST, "invalid-manifest", "The manifest cannot be read";
-    /// No credential, or one that is not accepted.
+    /// The credential is missing or not accepted.
     Unauthenticated, UNAUTHORIZED, "unauthenticated", "A valid credential is needed";
-    /// A credential that does not allow this.
+    /// The credential does not allow this.
     InsufficientScope, FORBIDDEN, "insufficient-scope", "The credential does not allow this";
-    /// A source of migrations that the operator's list does not have.
+    /// The source of a migration is not on the operator's list.
     SourceNotListed, FORBIDDEN, "source-not-listed", "The operator has not listed this source";
-    /// It belongs to another tenant.
+    /// The object belongs to another tenant.
     OtherTenant, FORBIDDEN, "other-tenant", "This belongs to another tenant";
-    /// A signed link that is tampered with, or whose time is over.
+    /// The signed link was tampered with, or has expired.
     InvalidLink, FORBIDDEN, "invalid-link", "The signed link is not valid";
-    /// A server that asks for no credential, and a request that is not of its own machine.
+    /// The server asks for no credential, and the request does not come from its own machine.
     NotThisMachine, FORBIDDEN, "not-this-machine", "Only this machine may ask for this";
     /// Nothing is there, and nothing is known to have been.
     NotFound, NOT_FOUND, "not-found", "There is nothing here";
-    /// No such path.
+    /// The path does not exist.
     NoSuchRoute, NOT_FOUND, "no-such-route", "There is no such path";
-    /// The path exists, the method does not.
+    /// The path exists, but does not take this method.
     MethodNotAllowed, METHOD_NOT_ALLOWED, "method-not-allowed", "This path does not take this method";
-    /// Another content is stored under the manifest id (guarantee 6).
+    /// Other content is stored under the manifest ID (guarantee 6).
     ManifestConflict, CONFLICT, "manifest-conflict", "This manifest id has another content already";
-    /// A legacy id names another proof, or is another tenant's.
+    /// The legacy ID leads to another proof, or is another tenant's.
     AliasConflict, CONFLICT, "alias-conflict", "This legacy id is taken";
-    /// A manifest that proofs hold cannot be deleted by itself.
+    /// The manifest cannot be deleted by itself, because proofs refer to it.
     ManifestHeld, CONFLICT, "manifest-held", "Proofs hold this manifest";
     /// The manifest is stored with another visibility.
     VisibilityConflict, CONFLICT, "visibility-conflict", "This manifest is stored with another visibility";
-    /// No more revisions.
+    /// The proof has no room for further revisions.
     TooManyRevisions, CONFLICT, "too-many-revisions", "The proof has as many revisions as it may have";
-    /// A job moves something else than what is asked for, or is not over.
+    /// The job moves something other than what is asked for, or has not ended.
     JobConflict, CONFLICT, "job-conflict", "This job stands in the way";
-    /// Others keep changing the same thing.
+    /// Other requests keep changing the same thing.
     Contended, CONFLICT, "contended", "Others are changing the same proof";
-    /// It was deleted.
+    /// The object was deleted.
     Deleted, GONE, "deleted", "This was deleted";
-    /// Its time is over.
+    /// The object has expired.
     Expired, GONE, "expired", "This has expired";
     /// `If-Match` does not hold.
     PreconditionFailed, PRECONDITION_FAILED, "precondition-failed", "It has changed since";
-    /// More bytes than the bound.
+    /// The request has more bytes than the bound.
     TooLarge, PAYLOAD_TOO_LARGE, "too-large", "The request is too large";
-    /// A request target longer than the bound.
+    /// The request target is longer than the bound.
     TargetTooLong, URI_TOO_LONG, "target-too-long", "The path and query are too long";
-    /// A content type or coding that is not taken here.
+    /// The content type or content coding is not accepted here.
     UnsupportedMediaType, UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "This content is not taken here";
-    /// A range beyond the end.
+    /// The range lies beyond the end.
     RangeNotSatisfiable, RANGE_NOT_SATISFIABLE, "range-not-satisfiable", "The range lies beyond the end";
     /// The server does not answer for the host that the request names.
     Misdirected, MISDIRECTED_REQUEST, "misdirected", "This server does not answer for that host";
@@ -108,60 +109,60 @@ kinds! {
     BindingMismatch, UNPROCESSABLE_ENTITY, "binding-mismatch", "The manifest belongs to another file";
     /// `If-Match` is missing.
     PreconditionRequired, PRECONDITION_REQUIRED, "precondition-required", "An If-Match header is needed";
-    /// A client that asks for more than its share.
+    /// The client asks for more than its share.
     TooManyRequests, TOO_MANY_REQUESTS, "too-many-requests", "This client asks too often";
-    /// A failure of ours.
+    /// The service failed.
     Internal, INTERNAL_SERVER_ERROR, "internal", "Something went wrong here";
-    /// Something that this needs is not set up here.
+    /// Something that this request needs is not configured here.
     NotConfigured, NOT_IMPLEMENTED, "not-configured", "This is not set up here";
-    /// What a provider holds is not what was stored: never served.
+    /// The object at a provider is not what was stored. It is never served.
     Damaged, BAD_GATEWAY, "damaged", "The stored content is damaged";
     /// A provider is out of reach.
     Unavailable, SERVICE_UNAVAILABLE, "unavailable", "The store is out of reach for the moment";
-    /// As much is under way as there is room for.
+    /// There is no room for more requests at the moment.
     Busy, SERVICE_UNAVAILABLE, "busy", "There is no room for this at the moment";
-    /// Index, store and clock do not fit together, and an operator has to look.
+    /// Index, store and clock do not fit together, and an operator must look.
     Stopped, SERVICE_UNAVAILABLE, "stopped", "This is stopped until an operator has looked";
 }
 
-/// The part of `type` before the slug. A URN: it names, and does not promise a page.
+/// The part of `type` before the slug. It is a URN: it identifies the kind, and does not promise a page.
 pub const TYPE_PREFIX: &str = "urn:credlink:problem:";
 
 /// The member of a [`Kind::Deleted`] that holds the instant of the deletion, as RFC 3339 writes it.
 pub const DELETED_MEMBER: &str = "deleted";
 
-/// A problem: what a client is told when it does not get what it asked for.
+/// A problem: the answer to a client that does not get what it asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// What kind.
+    /// The kind.
     pub kind: Kind,
-    /// What is wrong here and what is allowed, in words.
+    /// The fault in this request and what is allowed, in words.
     pub detail: String,
     /// The field, parameter, header or path segment that is wrong.
     pub field: Option<String>,
     /// Further members.
     pub members: BTreeMap<&'static str, Value>,
-    /// Headers that go with it.
+    /// Headers that accompany the document.
     pub headers: Vec<(HeaderName, HeaderValue)>,
 }
 
-/// The document as it is sent.
+/// The JSON document that is sent.
 #[derive(Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Document<'a> {
-    /// The kind: `urn:credlink:problem:` and its slug. Stable.
+    /// The kind of problem: `urn:credlink:problem:` and its slug. Stable.
     #[serde(rename = "type")]
     kind: String,
-    /// What kind of problem, in words.
+    /// The kind of problem, in words.
     title: &'static str,
     /// The HTTP status.
     status: u16,
-    /// What is wrong here, and what is allowed.
+    /// The fault in this request, and what is allowed.
     detail: &'a str,
     /// The part of the request that is wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<&'a str>,
-    /// The request, as the log names it.
+    /// The ID of the request, as it appears in the log.
     #[serde(skip_serializing_if = "Option::is_none")]
     request_id: Option<&'a str>,
     /// Further members, by kind.
@@ -171,24 +172,24 @@ pub struct Document<'a> {
 }
 
 impl Problem {
-    /// A problem of this kind.
+    /// Returns a problem of this kind.
     pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
         Self { kind, detail: detail.into(), field: None, members: BTreeMap::new(), headers: Vec::new() }
     }
 
-    /// A field, parameter, header or path segment that is not as it has to be.
+    /// Returns the problem of a field, parameter, header or path segment that is not valid.
     pub fn field(field: &str, detail: impl std::fmt::Display) -> Self {
         Self::new(Kind::InvalidField, format!("`{field}`: {detail}")).at(field)
     }
 
-    /// The same, of this part of the request.
+    /// Returns the problem with the part of the request that is wrong.
     #[must_use]
     pub fn at(mut self, field: &str) -> Self {
         self.field = Some(field.to_owned());
         self
     }
 
-    /// The same, with a further member.
+    /// Returns the problem with a further member.
     #[must_use]
     pub fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {
         self.members.insert(name, value.into());
@@ -200,14 +201,14 @@ impl Problem {
         self
     }
 
-    /// No such method here (RFC 9110, section 15.5.6: `Allow` is required).
+    /// Returns the problem of a path without this method (RFC 9110, section 15.5.6: `Allow` is required).
     #[must_use]
     pub fn method_not_allowed(method: &str, allow: &'static str) -> Self {
         Self::new(Kind::MethodNotAllowed, format!("{method} is not taken here; this path takes {allow}"))
             .header(ALLOW, allow)
     }
 
-    /// No credential, or a bad one (RFC 6750, section 3).
+    /// Returns the problem of a missing or bad credential (RFC 6750, section 3).
     #[must_use]
     pub fn unauthenticated(error: Option<&str>) -> Self {
         let (detail, challenge) = match error {
@@ -217,7 +218,7 @@ impl Problem {
         Self::new(Kind::Unauthenticated, detail).at("authorization").header(WWW_AUTHENTICATE, &challenge)
     }
 
-    /// A credential without `scope` (RFC 6750, section 3.1).
+    /// Returns the problem of a credential without `scope` (RFC 6750, section 3.1).
     #[must_use]
     pub fn insufficient_scope(scope: crate::access::Scope) -> Self {
         Self::new(Kind::InsufficientScope, format!("this needs the scope `{scope}`"))
@@ -225,20 +226,20 @@ impl Problem {
             .header(WWW_AUTHENTICATE, &format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\""))
     }
 
-    /// It was deleted at this instant.
+    /// Returns the problem of an object that was deleted at this instant.
     #[must_use]
     pub fn deleted(at: Timestamp) -> Self {
         Self::new(Kind::Deleted, format!("this was deleted on {at}")).with(DELETED_MEMBER, at.to_string())
     }
 
-    /// More than the bound.
+    /// Returns the problem of a request with more bytes than the bound.
     #[must_use]
     pub fn too_large(what: &str, limit: usize) -> Self {
         Self::new(Kind::TooLarge, format!("{what} may have {limit} bytes; this has more"))
             .with("limit", limit)
     }
 
-    /// A range beyond the end (RFC 9110, section 15.5.17: `Content-Range` gives the length).
+    /// Returns the problem of a range beyond the end (RFC 9110, section 15.5.17: `Content-Range` gives the length).
     #[must_use]
     pub fn range_not_satisfiable(length: u64) -> Self {
         Self::new(Kind::RangeNotSatisfiable, format!("`range`: the content has {length} bytes"))
@@ -246,21 +247,21 @@ impl Problem {
             .header(CONTENT_RANGE, &format!("bytes */{length}"))
     }
 
-    /// A provider is out of reach: the client shall come again.
+    /// Returns the problem of a provider that is out of reach. The client shall try again after `seconds`.
     #[must_use]
     pub fn unavailable(seconds: u32) -> Self {
         Self::new(Kind::Unavailable, format!("nothing is lost; try again in {seconds} s"))
             .header(RETRY_AFTER, &seconds.to_string())
     }
 
-    /// As much is under way as there is room for: the client shall come again.
+    /// Returns the problem of a service with no room for more requests. The client shall try again after `seconds`.
     #[must_use]
     pub fn busy(what: &str, seconds: u32) -> Self {
         let detail = format!("{what}; nothing was done; try again in {seconds} s");
         Self::new(Kind::Busy, detail).header(RETRY_AFTER, &seconds.to_string())
     }
 
-    /// A client has asked for as much as it may in a while.
+    /// Returns the problem of a client that has used up its share for a while.
     #[must_use]
     pub fn too_many_requests(seconds: u32) -> Self {
         let detail =
@@ -268,13 +269,13 @@ impl Problem {
         Self::new(Kind::TooManyRequests, detail).header(RETRY_AFTER, &seconds.to_string())
     }
 
-    /// Refused until an operator has looked, for the reason that `detail` gives.
+    /// Returns the problem of an act that is refused until an operator has looked, for the reason that `detail` gives.
     #[must_use]
     pub fn stopped(detail: impl Into<String>, seconds: u32) -> Self {
         Self::new(Kind::Stopped, detail).header(RETRY_AFTER, &seconds.to_string())
     }
 
-    /// There is no room: the operator has to make some, or clients do by deleting.
+    /// Returns the problem of a store without space, which the operator must add or clients free by deleting.
     #[must_use]
     pub fn out_of_space(seconds: u32) -> Self {
         let detail = format!(
@@ -284,7 +285,7 @@ impl Problem {
         Self::new(Kind::Unavailable, detail).header(RETRY_AFTER, &seconds.to_string())
     }
 
-    /// What is stored is not what was written (guarantee 4).
+    /// Returns the problem of stored content that is not what was written (guarantee 4).
     #[must_use]
     pub fn damaged() -> Self {
         Self::new(
@@ -294,13 +295,13 @@ impl Problem {
         )
     }
 
-    /// The same, with an `ETag` header.
+    /// Returns the problem with an `ETag` header.
     #[must_use]
     pub fn etag(self, tag: &str) -> Self {
         self.header(http::header::ETAG, tag)
     }
 
-    /// The answer. Problems are never cached: a proof that is not there yet may be there in a moment.
+    /// Returns the answer. Problems are never cached: a proof that is absent now may be there in a moment.
     #[must_use]
     pub fn reply(&self, request_id: Option<&str>) -> Reply {
         let status = self.kind.status();

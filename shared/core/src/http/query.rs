@@ -14,7 +14,7 @@ impl<'a> Query<'a> {
     /// Reads a query string, without its question mark.
     ///
     /// # Errors
-    /// Text that is not UTF-8, or a parameter that is given twice.
+    /// Fails if the text is not UTF-8, or a parameter is given twice.
     pub fn parse(text: &'a str) -> Result<Self, Problem> {
         let mut parameters: Vec<(Cow<'a, str>, Cow<'a, str>)> = Vec::new();
         for pair in text.split('&').filter(|pair| !pair.is_empty()) {
@@ -28,7 +28,7 @@ impl<'a> Query<'a> {
         Ok(Self(parameters))
     }
 
-    /// The value of a parameter.
+    /// Returns the value of a parameter.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(known, _)| known == name).map(|(_, value)| &**value)
@@ -37,7 +37,7 @@ impl<'a> Query<'a> {
     /// Refuses every parameter that is not one of `allowed`.
     ///
     /// # Errors
-    /// Names the parameter and those that are allowed.
+    /// The problem names the parameter, and those that are allowed.
     pub fn only(&self, allowed: &[&str]) -> Result<(), Problem> {
         match self.0.iter().find(|(name, _)| !allowed.contains(&&**name)) {
             None => Ok(()),
@@ -48,10 +48,10 @@ impl<'a> Query<'a> {
         }
     }
 
-    /// A whole number within bounds.
+    /// Returns a parameter that is a whole number within bounds.
     ///
     /// # Errors
-    /// Names the parameter and the bounds.
+    /// The problem names the parameter and the bounds.
     pub fn number(&self, name: &str, lowest: u64, highest: u64) -> Result<Option<u64>, Problem> {
         let Some(text) = self.get(name) else { return Ok(None) };
         match text.parse() {
@@ -64,7 +64,7 @@ impl<'a> Query<'a> {
 }
 
 fn decode<'a>(name: &str, text: &'a str) -> Result<Cow<'a, str>, Problem> {
-    // A plus is a space; where there is none, nothing is copied.
+    // A plus is a space. Text without one is not copied.
     if text.contains('+') {
         let spaced = text.replace('+', " ");
         let decoded = percent_decode(spaced.as_bytes()).decode_utf8().map(Cow::into_owned);

@@ -2,11 +2,11 @@
 
 use std::ops::Range;
 
-/// What a `Range` header asks for, of a content of some length.
+/// The part that a `Range` header asks for, of content of some length.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wanted {
-    /// Everything: there is no range, or one that is not understood and therefore ignored (section 14.2). Several
-    /// ranges at once are ignored too, as section 14.2 allows.
+    /// The whole content: there is no range, or one that is not understood and therefore ignored (section 14.2).
+    /// Several ranges at once are ignored too, as section 14.2 allows.
     All,
     /// These bytes.
     Part(Range<u64>),
@@ -14,7 +14,7 @@ pub enum Wanted {
     Unsatisfiable,
 }
 
-/// Reads a `Range` header for a content of `length` bytes.
+/// Reads a `Range` header for content of `length` bytes.
 #[must_use]
 pub fn wanted(header: &str, length: u64) -> Wanted {
     let Some((unit, set)) = header.split_once('=') else { return Wanted::All };
@@ -41,7 +41,7 @@ fn part(first: u64, end: u64, length: u64) -> Wanted {
     if first < length { Wanted::Part(first..end.min(length)) } else { Wanted::Unsatisfiable }
 }
 
-/// Digits as a number; one that is too large for 64 bits lies beyond every end.
+/// Returns digits as a number. A number that is too large for 64 bits lies beyond every end.
 fn number(text: &str) -> Option<u64> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     digits.then(|| text.parse().unwrap_or(u64::MAX))

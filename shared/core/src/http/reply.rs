@@ -1,4 +1,4 @@
-//! What an answer is made of.
+//! The parts of an answer.
 
 use std::ops::Range;
 
@@ -14,36 +14,36 @@ use crate::media_type::JSON_TYPE;
 pub struct Reply {
     /// The status.
     pub status: StatusCode,
-    /// The headers, without `Content-Length` where the body says it.
+    /// The headers, without a `Content-Length` that follows from the body.
     pub headers: HeaderMap,
     /// The body.
     pub body: Body,
 }
 
-/// The body of an answer. That of a stored object is described, not held: the edge streams it past the program.
+/// The body of an answer. A stored object is described, not held: the edge streams it past the program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Body {
-    /// None.
+    /// No body.
     Empty,
     /// These bytes.
     Bytes(Bytes),
     /// The object that was asked for.
     Stored {
-        /// Whether its content coding has to be removed.
+        /// `true` if the content coding must be removed.
         decode: bool,
-        /// Which bytes, after that.
+        /// The range of bytes to send, after decoding, or `None` for all of them.
         range: Option<Range<u64>>,
     },
 }
 
 impl Reply {
-    /// An answer without a body.
+    /// Returns an answer without a body.
     #[must_use]
     pub fn empty(status: StatusCode) -> Self {
         Self { status, headers: HeaderMap::new(), body: Body::Empty }
     }
 
-    /// A JSON answer that is made for this request, and not cached.
+    /// Returns a JSON answer that is made for this request, and is not cached.
     #[must_use]
     pub fn json(status: StatusCode, value: &impl Serialize) -> Self {
         let body = serde_json::to_vec(value).unwrap_or_default();
@@ -53,7 +53,7 @@ impl Reply {
         reply
     }
 
-    /// The same, with a header. A value that no header can have is left out.
+    /// Returns the answer with a header. A value that no header can have is left out.
     #[must_use]
     pub fn with(mut self, name: http::HeaderName, value: &str) -> Self {
         if let Ok(value) = HeaderValue::from_str(value) {

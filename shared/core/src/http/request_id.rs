@@ -1,19 +1,19 @@
-//! The id that a request has in answers and logs, on its whole way.
+//! The ID of a request, the same in answers and in all logs on its way.
 
 use http::{HeaderMap, HeaderName};
 
 use crate::bounds::MAX_REQUEST_ID_BYTES;
 
-/// The header that carries a request's id, both ways.
+/// The header with a request's ID, in requests and answers.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The client's own request id, if it is one that a log can carry.
+/// Returns the client's own request ID, if it is fit for a log.
 #[must_use]
 pub fn given(headers: &HeaderMap) -> Option<&str> {
     headers.get(REQUEST_ID).and_then(|value| value.to_str().ok()).filter(|id| fits(id))
 }
 
-/// Whether a log can carry this id.
+/// Returns `true` if the ID is fit for a log.
 #[must_use]
 pub fn fits(id: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:/+=".contains(&byte);

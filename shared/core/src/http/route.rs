@@ -1,7 +1,7 @@
 //! The operations that a request can ask for: method, path and query, parsed once.
 //!
-//! A subject is a file: its operations with their names and scopes, its paths with their methods, and the parameters that each
-//! takes. The table below names the subjects.
+//! Each subject has a file with its operations, their names and scopes, its paths with their methods, and the
+//! parameters that they take. The table below names the subjects.
 
 mod aliases;
 mod documents;
@@ -26,12 +26,12 @@ use crate::bounds::{MAX_C2PA_MANIFEST_BYTES, MAX_TARGET_BYTES};
 
 pub use self::reads::Form;
 
-/// Makes [`Route`] of the subjects.
+/// Declares [`Route`] from the subjects.
 macro_rules! subjects {
     ($($(#[$documentation:meta])* $subject:ident in $file:ident;)*) => {
         $(pub use self::$file::$subject;)*
 
-        /// An operation of the API, by its subject.
+        /// An operation of the API, by subject.
         #[derive(Clone, Debug, PartialEq, Eq)]
         pub enum Route {
             $($(#[$documentation])* $subject($subject),)*
@@ -39,7 +39,7 @@ macro_rules! subjects {
             Options(&'static str),
         }
 
-        /// The paths of the API by subject. Where two of them match, the first counts.
+        /// The paths of the API by subject. If two of them match, the first counts.
         const PATHS: &[&[Path]] = &[$($file::PATHS),*];
 
         const OPERATIONS: &[&[Operation]] = &[$($file::OPERATIONS,)* &[OPTIONS]];
@@ -60,7 +60,7 @@ subjects! {
     Proofs in proofs;
     /// Reads of objects.
     Reads in reads;
-    /// Legacy ids.
+    /// Legacy IDs.
     Aliases in aliases;
     /// C2PA manifests by themselves.
     Manifests in manifests;
@@ -73,15 +73,15 @@ subjects! {
 const OPTIONS: Operation = Operation::open("options");
 
 impl Route {
-    /// The scope that a caller needs, `None` where reading is public (or decided by the object: see
+    /// Returns the scope that a caller needs, or `None` if reading is public or the object decides (see
     /// [`crate::rules::retrieve`]).
     #[must_use]
     pub const fn scope(&self) -> Option<Scope> {
         self.operation().scope
     }
 
-    /// Bytes of memory that the answer may take for what is stored, beside the body: a manifest whose visibility changes is read
-    /// and written again.
+    /// Returns the bytes of memory that the answer may take for stored content, in addition to the body: a manifest
+    /// whose visibility changes is read and written again.
     #[must_use]
     pub const fn rewritten_bytes(&self) -> usize {
         match self {
@@ -90,15 +90,15 @@ impl Route {
         }
     }
 
-    /// Whether it reads what may be public, which the object decides, or what is public by itself. Only such an answer may be
-    /// read by scripts of other sites ([`super::cors`]).
+    /// Returns `true` if the operation reads something that is public by itself, or may be if the object says so. Only
+    /// the answers to such operations may be read by scripts of other sites ([`super::cors`]).
     #[must_use]
     pub const fn is_public_read(&self) -> bool {
         self.operation().is_public_read
     }
 
-    /// The scope that a path needs whatever its ids and parameters are. Where one of them is malformed there is no route, and the
-    /// credential is looked at all the same.
+    /// Returns the scope that a path needs, whatever its IDs and parameters are. If one of them is malformed there is
+    /// no route, and the credential is checked all the same.
     #[must_use]
     pub fn scope_of(method: &Method, path: &str, query: &str) -> Option<Scope> {
         let segments: Vec<&str> = path.strip_prefix("/v1/")?.split('/').collect();
@@ -106,22 +106,21 @@ impl Route {
         path.endpoint(method)?.scope(query)
     }
 
-    /// Every [`name`](Self::name) that there is.
+    /// Returns every [`name`](Self::name).
     pub fn names() -> impl Iterator<Item = &'static str> {
         OPERATIONS.iter().copied().flatten().map(|operation| operation.name)
     }
 
-    /// A short name of bounded variety, for logs and metrics.
+    /// Returns a short name from a fixed set, for logs and metrics.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         self.operation().name
     }
 
-    /// Reads a request line of the API. Paths that only read are also taken without `/v1`, as the CDN domain has them.
+    /// Reads a request line of the API. Paths that only read are also accepted without `/v1`, as on the CDN domain.
     ///
     /// # Errors
-    /// A path that does not exist (404), a method that the path does not take (405), or an id or a parameter that is
-    /// malformed (400).
+    /// 404 if the path does not exist, 405 if it does not take the method, 400 if an ID or a parameter is malformed.
     pub fn parse(method: &Method, path: &str, query: &str) -> Result<Self, Problem> {
         let Some(rest) = path.strip_prefix("/v1/") else { return Self::parse_public(method, path, query) };
         check_length(path, query)?;
@@ -132,7 +131,7 @@ impl Route {
     /// Reads a request line of the CDN domain, whose paths only read and have no version.
     ///
     /// # Errors
-    /// As [`parse`](Self::parse).
+    /// The errors of [`parse`](Self::parse).
     pub fn parse_public(method: &Method, path: &str, query: &str) -> Result<Self, Problem> {
         check_length(path, query)?;
         let segments: Vec<&str> = path.strip_prefix('/').unwrap_or(path).split('/').collect();

@@ -1,33 +1,33 @@
-//! Members of a legacy record that are not CredLink's, as they stood.
+//! Members of a legacy record that have no counterpart in CredLink, unchanged.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::bounds::MAX_LEGACY_FIELDS_BYTES;
 
-/// A JSON object whose text is kept.
+/// A JSON object that is kept as text.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Fields(Box<RawValue>);
 
-/// Why a text is not kept as [`Fields`].
+/// A reason why a text cannot be kept as [`Fields`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FieldsError {
-    /// Longer than the bound.
+    /// The text is longer than the bound.
     #[error(
         "members that are not CredLink's may have {MAX_LEGACY_FIELDS_BYTES} bytes together; these have more"
     )]
     TooLong,
-    /// Not a JSON object.
+    /// The text is not a JSON object.
     #[error("it has to be a JSON object")]
     NotAnObject,
 }
 
 impl Fields {
-    /// Keeps a JSON object's text.
+    /// Takes the text of a JSON object.
     ///
     /// # Errors
-    /// It is too long, or no JSON object.
+    /// Fails if the text is too long, or is not a JSON object.
     pub fn new(text: String) -> Result<Self, FieldsError> {
         if text.len() > MAX_LEGACY_FIELDS_BYTES {
             return Err(FieldsError::TooLong);
@@ -36,7 +36,7 @@ impl Fields {
         if value.get().starts_with('{') { Ok(Self(value)) } else { Err(FieldsError::NotAnObject) }
     }
 
-    /// The text.
+    /// Returns the text.
     #[must_use]
     pub fn get(&self) -> &str {
         self.0.get()

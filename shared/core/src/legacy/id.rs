@@ -1,4 +1,4 @@
-//! The ids of proofs in the store that was taken over.
+//! The IDs that proofs had in the legacy store.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,19 +8,19 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use crate::bounds::MAX_LEGACY_ID_BYTES;
 use crate::hash::serde_as_text;
 
-/// The id that the old service gave a proof. It stays good for ever, as another name of the proof.
+/// The ID that the legacy service gave a proof. It stays valid for ever, as an alias of the proof.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(feature = "openapi", schema(value_type = String, description = "The id that a proof had in a store that was taken over.", pattern = "^[A-Za-z0-9][A-Za-z0-9._~:-]{0,127}$"))]
 pub struct LegacyId(String);
 
-/// Why an id was refused.
+/// A reason why text is not a legacy ID.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum LegacyIdError {
-    /// Empty, or longer than the bound.
+    /// The ID is empty, or longer than the bound.
     #[error("a legacy id has 1 to {MAX_LEGACY_ID_BYTES} characters; this has {0} bytes")]
     Length(usize),
-    /// A character that would not stand in a path, or does at the start what no name does.
+    /// The ID has a character that cannot stand in a path, or begins with one that no name begins with.
     #[error(
         "a legacy id is made of letters, digits, `-`, `.`, `_`, `~` and `:`, and starts with a letter or a digit; \
          character {0} is not allowed there"
@@ -29,7 +29,7 @@ pub enum LegacyIdError {
 }
 
 impl LegacyId {
-    /// The id.
+    /// Returns the ID as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

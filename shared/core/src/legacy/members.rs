@@ -1,4 +1,4 @@
-//! The members of a legacy record, before they are read.
+//! The members of a legacy record, before they are parsed.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -21,7 +21,7 @@ pub(super) struct Members<'a> {
     pub(super) rest: Vec<(String, &'a RawValue)>,
 }
 
-/// Reads them.
+/// Reads the members.
 pub(super) struct MembersVisitor;
 
 impl<'de> Visitor<'de> for MembersVisitor {
@@ -35,7 +35,7 @@ impl<'de> Visitor<'de> for MembersVisitor {
         let mut members = Members::default();
         let (mut names, mut length) = (BTreeSet::new(), 0_usize);
         while let Some((name, value)) = map.next_entry::<String, &'de RawValue>()? {
-            // Which of two would be the right one, nobody can say.
+            // If a member is there twice, nobody can say which of the two is right.
             let twice = |name: &str| A::Error::custom(format!("the member `{name}` is there twice"));
             let place = match name.as_str() {
                 "proofId" => &mut members.proof_id,
@@ -45,7 +45,7 @@ impl<'de> Visitor<'de> for MembersVisitor {
                 "timestamp" => &mut members.timestamp,
                 "expiresAt" => &mut members.expires_at,
                 _ => {
-                    // A colon and a comma, and the quotes of the name.
+                    // The 4 are a colon, a comma, and the quotes of the name.
                     length = length.saturating_add(name.len() + value.get().len() + 4);
                     if length > MAX_LEGACY_FIELDS_BYTES {
                         return Err(A::Error::custom(FieldsError::TooLong));

@@ -19,56 +19,56 @@ use crate::time::Timestamp;
 /// A legacy record, read and checked.
 #[derive(Clone, Debug)]
 pub struct LegacyRecord {
-    /// The id that it had.
+    /// The record's legacy ID.
     pub id: LegacyId,
-    /// The media file.
+    /// The media hash of the file.
     pub media_hash: MediaHash,
-    /// The manifest, to the byte.
+    /// The manifest, byte for byte.
     pub manifest: Manifest,
     /// The detached signature, if there is one.
     pub signature: Option<String>,
-    /// When it was stored.
+    /// Time at which the record was stored.
     pub created: Timestamp,
-    /// When it expires, if that was said.
+    /// Time at which the record expires, if it says so.
     pub expires: Option<Timestamp>,
-    /// Every other member, as a JSON object with the members' own texts.
+    /// All other members, as a JSON object with their exact text.
     pub fields: Option<Fields>,
 }
 
-/// Why a text is no legacy record.
+/// A reason why text is not a legacy record.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LegacyError {
-    /// Longer than the bound.
+    /// The record is longer than the bound.
     #[error("a legacy record has at most {MAX_LEGACY_RECORD_BYTES} bytes; this has {0}")]
     TooLong(usize),
-    /// Nested too deep.
+    /// The record is nested too deep.
     #[error(transparent)]
     TooDeep(#[from] TooDeep),
-    /// Not JSON, or no object, or a member twice.
+    /// The text is not JSON, is not an object, or has a member twice.
     #[error("this is no legacy record: {0}")]
     NotAnObject(String),
-    /// A member that has to be there.
+    /// A required member is missing.
     #[error("the member `{0}` is missing")]
     Missing(&'static str),
-    /// A member that is not as it has to be.
+    /// A member is not valid.
     #[error("`{member}`: {why}")]
     Member {
-        /// Which.
+        /// The member's name.
         member: &'static str,
-        /// What is wrong, and what is allowed.
+        /// The fault, and what is allowed.
         why: String,
     },
-    /// The manifest is none.
+    /// The manifest is not valid.
     #[error("`manifest`: {0}")]
     Manifest(#[from] ManifestError),
     /// The manifest names another media file than the record.
     #[error("`imageHash` is {record}, but the manifest's {place} names {manifest}")]
     Binding {
-        /// What the record says.
+        /// The file that the record names.
         record: MediaHash,
-        /// What the manifest says.
+        /// The file that the manifest names.
         manifest: MediaHash,
-        /// Where it does.
+        /// The part of the manifest that names the file.
         place: &'static str,
     },
 }
@@ -77,12 +77,12 @@ impl LegacyRecord {
     /// Reads a record.
     ///
     /// # Errors
-    /// The first thing that is wrong with it, in words.
+    /// The first fault of the record, in words.
     pub fn parse(text: &[u8]) -> Result<Self, LegacyError> {
         if text.len() > MAX_LEGACY_RECORD_BYTES {
             return Err(LegacyError::TooLong(text.len()));
         }
-        // The record adds a level around its manifest's.
+        // The record adds a level around its manifest.
         check_depth(text, MAX_JSON_DEPTH + 1)?;
         let malformed = |error: serde_json::Error| LegacyError::NotAnObject(error.to_string());
         let mut deserializer = serde_json::Deserializer::from_slice(text);
@@ -108,7 +108,7 @@ impl LegacyRecord {
         Ok(record)
     }
 
-    /// Refuses a record whose manifest says which file it belongs to, and names another.
+    /// Refuses a record whose manifest names another file than the record.
     fn check_binding(&self) -> Result<(), LegacyError> {
         let refused = |named: MediaHash, place| {
             Err(LegacyError::Binding { record: self.media_hash, manifest: named, place })
@@ -122,7 +122,7 @@ impl LegacyRecord {
         if self.manifest.id().is_some() {
             return Ok(());
         }
-        // A JSON manifest may name its file too. What is there and is no SHA-256 means something else.
+        // A JSON manifest may name its file too. A member that is not a SHA-256 means something else.
         let Ok(stated) = serde_json::from_slice::<Stated>(self.manifest.bytes()) else { return Ok(()) };
         let places = [("imageHash", stated.image_hash), ("media_hash", stated.media_hash)];
         for (place, text) in places {
@@ -137,7 +137,7 @@ impl LegacyRecord {
     }
 }
 
-/// The members of a JSON manifest that name the file.
+/// The members of a JSON manifest that may name the file.
 #[derive(Deserialize)]
 struct Stated {
     #[serde(rename = "imageHash")]
@@ -153,7 +153,7 @@ fn required<'a>(name: &'static str, value: Option<&'a RawValue>) -> Result<&'a R
     optional(value).ok_or(LegacyError::Missing(name))
 }
 
-/// A member that is `null` says nothing.
+/// Returns the value of a member, which counts as absent if it is `null`.
 fn optional(value: Option<&RawValue>) -> Option<&RawValue> {
     value.filter(|value| value.get() != "null")
 }
@@ -162,7 +162,7 @@ fn text_of(name: &'static str, value: &RawValue) -> Result<String, LegacyError> 
     serde_json::from_str(value.get()).map_err(|_| member(name, "it has to be a text"))
 }
 
-/// Hexadecimal digits, with `sha256:` before them or without.
+/// Reads hexadecimal digits, with or without `sha256:` before them.
 fn media_hash(text: &str) -> Result<MediaHash, HashError> {
     let digits = text.strip_prefix("sha256:").unwrap_or(text);
     digits.parse::<Digest>().map(MediaHash::from)
@@ -188,10 +188,10 @@ fn signature(value: &RawValue) -> Result<String, LegacyError> {
     Ok(text)
 }
 
-/// The earliest number that is taken for milliseconds: 3 March 1973. Smaller ones most likely count seconds.
+/// The smallest number that is read as milliseconds: 3 March 1973. Smaller numbers most likely count seconds.
 const EARLIEST_MILLISECOND: i64 = 100_000_000_000;
 
-/// Milliseconds since 1970, as JavaScript has them, or RFC 3339.
+/// Reads milliseconds since 1970, as JavaScript has them, or RFC 3339.
 fn instant(name: &'static str, value: &RawValue) -> Result<Timestamp, LegacyError> {
     let allowed =
         "it has to be a whole number of milliseconds since 1970, or RFC 3339 such as 2026-01-31T12:00:00Z";
@@ -211,7 +211,7 @@ fn instant(name: &'static str, value: &RawValue) -> Result<Timestamp, LegacyErro
     text.parse().map_err(|_| member(name, format!("{allowed}, not `{}`", shown())))
 }
 
-/// The other members as one object.
+/// Returns the other members as one object.
 fn fields(members: &[(String, &RawValue)]) -> Result<Option<Fields>, LegacyError> {
     if members.is_empty() {
         return Ok(None);

@@ -4,32 +4,32 @@ use std::str::FromStr;
 
 use data_encoding::HEXLOWER_PERMISSIVE;
 
-/// Fewest bytes of a key: as many as the hash puts out (RFC 2104, section 3).
+/// Fewest bytes of a key: as many as the hash has (RFC 2104, section 3).
 pub const MIN_KEY_BYTES: usize = 32;
 
-/// A signing key and the name that links carry for it.
+/// A signing key, and the name by which links refer to it.
 #[derive(Clone)]
 pub struct LinkKey {
     pub(super) id: String,
     pub(super) secret: Vec<u8>,
 }
 
-/// A key that cannot be used.
+/// A reason why a key cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LinkKeyError {
-    /// Not a name.
+    /// The name is not valid.
     #[error("a link key's id is 1 to 32 characters of a-z, A-Z, 0-9, `-` and `_`; this is `{0}`")]
     Id(String),
-    /// Too short.
+    /// The secret is too short.
     #[error("a link key has at least {MIN_KEY_BYTES} bytes; this has {0}")]
     Length(usize),
 }
 
 impl LinkKey {
-    /// A key.
+    /// Returns a key with this name and secret.
     ///
     /// # Errors
-    /// An id that cannot stand in a URL, or too short a secret.
+    /// Fails if the name cannot stand in a URL, or the secret is too short.
     pub fn new(id: &str, secret: Vec<u8>) -> Result<Self, LinkKeyError> {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
         if id.is_empty() || id.len() > 32 || !id.bytes().all(allowed) {
@@ -48,28 +48,28 @@ impl std::fmt::Debug for LinkKey {
     }
 }
 
-/// The key that signs, and the one that signed before it, so that a change of keys breaks no link.
+/// The key that signs, and the key that signed before it, so that a change of keys breaks no link.
 #[derive(Clone, Debug)]
 pub struct LinkKeys {
-    /// Signs and checks.
+    /// The key that signs and checks.
     pub current: LinkKey,
-    /// Checks only.
+    /// The earlier key, which only checks.
     pub previous: Option<LinkKey>,
 }
 
-/// A text that names no keys. Nothing of the text is in it: names and secrets are easily mixed up.
+/// A reason why text does not name keys. It holds none of the text, since names and secrets are easily mixed up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum LinkKeysError {
-    /// More than two.
+    /// There are more than two keys.
     #[error("there are at most two link keys: the one that signs, and the one before it")]
     Count,
-    /// No name and secret.
+    /// A key is not a name and a secret.
     #[error("a link key is written `NAME:SECRET`")]
     Form,
-    /// A name that cannot stand in a URL.
+    /// A name cannot stand in a URL.
     #[error("a link key's name has 1 to 32 letters, digits, `-` and `_`")]
     Name,
-    /// No secret, or too short a one.
+    /// A secret is missing or too short.
     #[error("a link key's secret has {} hexadecimal digits or more, an even number of them", 2 * MIN_KEY_BYTES)]
     Secret,
 }
@@ -77,8 +77,8 @@ pub enum LinkKeysError {
 impl FromStr for LinkKeys {
     type Err = LinkKeysError;
 
-    /// Reads `NAME:SECRET` of the key that signs, and after a comma that of the key before it. White space around a key
-    /// does not count.
+    /// Reads the `NAME:SECRET` of the key that signs and, after a comma, that of the key before it. White space around
+    /// a key is ignored.
     fn from_str(text: &str) -> Result<Self, LinkKeysError> {
         let mut keys = text.split(',').map(one);
         let current = keys.next().unwrap_or(Err(LinkKeysError::Form))?;

@@ -1,5 +1,5 @@
-//! The vectors that the Worker's tests read as well: `tests/vectors/links.json`, computed by `links.py` beside it, which
-//! shares no line with this crate.
+//! Test vectors that the Worker's tests read as well: `tests/vectors/links.json`, computed by `links.py` beside it,
+//! which shares no code with this crate.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use crate::rules::retrieve::Lookup;
 use crate::tenant::Tenant;
 use crate::time::Timestamp;
 
-/// The file.
+/// The file of vectors.
 #[derive(serde::Deserialize)]
 struct Vectors {
     link_keys: String,
@@ -45,7 +45,7 @@ struct Asked {
     target: String,
     object: String,
     answer: String,
-    /// Seconds since 1970; without it the answer is the same from 2026 to 2096.
+    /// The time, in seconds since 1970. Without it the answer is the same from 2026 to 2096.
     now: Option<i64>,
 }
 
@@ -74,7 +74,7 @@ fn what_is_signed_is_what_another_implementation_signs() {
     }
 }
 
-/// From the request line to the answer, for each request of the vectors, on the CDN domain and on the API's.
+/// Checks the answer to the request line of every vector, on the CDN domain and through the API.
 #[test]
 fn what_is_refused_is_what_another_implementation_did_not_sign() {
     let vectors = vectors();
@@ -112,7 +112,7 @@ fn what_is_refused_is_what_another_implementation_did_not_sign() {
     }
 }
 
-/// What is known of a private object.
+/// Returns the facts of a private object.
 fn private() -> Facts {
     Facts {
         sha256: Digest::of(b""),

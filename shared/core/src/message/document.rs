@@ -1,4 +1,4 @@
-//! The JSON of a message.
+//! The JSON form of a message.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,10 +14,10 @@ use crate::job_name::JobName;
 use crate::repair_mark::RepairMark;
 use crate::replica::Replica;
 
-/// The version of the format that is written, and the only one there is.
+/// The version of the format that is written. There is no other.
 const VERSION: u32 = 1;
 
-/// The JSON of a message.
+/// The JSON document of a message.
 #[derive(Serialize, Deserialize)]
 struct Document {
     version: u32,
@@ -48,34 +48,34 @@ enum DocumentWork {
     },
 }
 
-/// Text that is no message of this version.
+/// A reason why text is not a message of this version.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MessageError {
-    /// It is longer than any message.
+    /// The text is longer than any message.
     #[error("a message has at most {MAX_MESSAGE_BYTES} bytes; this one has {0}")]
     TooLong(usize),
-    /// It is no JSON, or lacks members.
+    /// The text is not JSON, or members are missing.
     #[error("it is no message of CredLink: {0}")]
     Malformed(String),
-    /// It is of another version.
+    /// The message has another version.
     #[error("the message has version {0}; this program reads {VERSION}")]
     Version(u32),
-    /// It names something that is no key of an object.
+    /// The message names something that is not the key of an object.
     #[error("the message names `{0}`, which is no key of a CredLink object")]
     Key(String),
-    /// It names no key, or too many.
+    /// The message names no key, or too many.
     #[error("a message names 1 to {MAX_MESSAGE_KEYS} keys; this one names {0}")]
     Keys(usize),
-    /// It names no item, or too many.
+    /// The message names no item, or too many.
     #[error("a message names 1 to {MAX_MESSAGE_ITEMS} items of a migration; this one names {0}")]
     Items(u64),
     /// The key of an item is empty or too long.
     #[error("the key of an item has 1 to {MAX_ITEM_KEY_BYTES} bytes; one has {0}")]
     ItemKey(usize),
-    /// A place in a listing is too long.
+    /// The cursor of a listing is too long.
     #[error("a place in a listing has at most {MAX_SOURCE_CURSOR_BYTES} bytes; this one has {0}")]
     Cursor(usize),
-    /// Its request id is too long for a log.
+    /// The request ID is too long for a log.
     #[error("a request id has at most {MAX_REQUEST_ID_BYTES} bytes; this one has {0}")]
     RequestId(usize),
 }
@@ -107,7 +107,7 @@ impl FromStr for Message {
         if text.len() > MAX_MESSAGE_BYTES {
             return Err(MessageError::TooLong(text.len()));
         }
-        // The version comes first: what it is decides what else may be there.
+        // The version is read first, since the other members depend on it.
         #[derive(Deserialize)]
         struct Versioned {
             version: u32,

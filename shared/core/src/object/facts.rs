@@ -1,4 +1,4 @@
-//! What CredLink says of an object that it wrote, and how that is kept in the object's attributes.
+//! The facts that CredLink records about an object when it writes it, and how they are kept in the object's attributes.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -11,7 +11,7 @@ use crate::media_type::TOMBSTONE_TYPE;
 use crate::tenant::Tenant;
 use crate::time::Timestamp;
 
-/// The names of the metadata entries that every object of CredLink carries.
+/// The names of the metadata entries of every object that CredLink writes.
 mod entry {
     pub(super) const SHA256: &str = "sha256";
     pub(super) const LENGTH: &str = "length";
@@ -23,7 +23,7 @@ mod entry {
     pub(super) const VOID: &str = "void";
 }
 
-/// What CredLink says of an object it wrote: the typed reading of [`Attributes`].
+/// The facts about an object that CredLink wrote: the typed form of [`Attributes`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Facts {
     /// SHA-256 of the content, with no content coding.
@@ -32,35 +32,36 @@ pub struct Facts {
     pub length: u64,
     /// The content coding of the stored bytes.
     pub coding: Option<Coding>,
-    /// Who owns it.
+    /// The owner.
     pub tenant: Tenant,
-    /// Who may read it.
+    /// The visibility.
     pub visibility: Visibility,
-    /// When it was stored, by the clock of the service: the same in every replica, unlike [`Head::modified`](super::Head::modified).
+    /// Time at which the object was stored, by the clock of the service. It is the same in every replica, unlike
+    /// [`Head::modified`](super::Head::modified).
     pub created: Timestamp,
-    /// When it stops being served; a manifest has no such instant of its own.
+    /// Time at which the object stops being served. A manifest has no such instant of its own.
     pub expires: Option<Timestamp>,
-    /// Of a manifest: how often one of this id was deleted before. Of a record: how many of its proof's revisions were
-    /// deleted before it, from the first one on. Of what is rewritten in place ([`ObjectKey::counts_its_writes`]): how often
-    /// it was written.
+    /// For a manifest, the number of earlier deletions of this ID. For a record, the number of its proof's revisions
+    /// that were deleted before it, from the first one on. For an object that is rewritten in place
+    /// ([`ObjectKey::counts_its_writes`]), the number of its writes.
     pub generation: u32,
-    /// Whether this is the marker of a deleted object.
+    /// `true` if this is a tombstone.
     pub tombstone: bool,
-    /// Of a marker: whether it stands for something that nobody was ever told of. Of a front: whether it names nobody. To readers
-    /// nothing is there.
+    /// For a tombstone, `true` if it stands for something that nobody was ever told of. For a front, `true` if it names
+    /// no tenant. To readers nothing is there.
     pub void: bool,
 }
 
-/// Attributes that no writer of CredLink leaves behind.
+/// The error for attributes that no writer of CredLink leaves behind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the object's attributes are damaged: {0} is {1}")]
 pub struct AttributesError(&'static str, String);
 
 impl Facts {
-    /// The metadata of each object that is private, as `name=value`: for who only has to know that, and does not read the rest.
+    /// The metadata entry of every private object, as `name=value`, for readers that need to know only that.
     pub const PRIVATE: &'static str = "visibility=private";
 
-    /// The facts of `content` that is stored with no content coding, is no marker and does not expire.
+    /// Returns the facts of `content` that is stored without a content coding, is not a tombstone and does not expire.
     #[must_use]
     pub fn of(content: &[u8], tenant: Tenant, visibility: Visibility, created: Timestamp) -> Self {
         Self {
@@ -77,7 +78,7 @@ impl Facts {
         }
     }
 
-    /// The attributes to store, for an object under `key`.
+    /// Returns the attributes to store for an object under `key`.
     #[must_use]
     pub fn attributes(&self, key: &ObjectKey, tags: BTreeMap<String, String>) -> Attributes {
         let mut metadata = BTreeMap::from([
@@ -113,7 +114,7 @@ impl Facts {
     /// Reads the attributes of a stored object.
     ///
     /// # Errors
-    /// Attributes that are missing or malformed: the object was not written by CredLink, or was tampered with.
+    /// Fails if attributes are missing or malformed: the object was not written by CredLink, or was tampered with.
     pub fn read(attributes: &Attributes) -> Result<Self, AttributesError> {
         let coding = match attributes.content_encoding.as_deref() {
             None | Some("" | "identity") => None,

@@ -1,4 +1,4 @@
-//! The keys of objects: the same in S3, in R2 and in a folder.
+//! The keys of objects, which are the same in S3, in R2 and in a folder.
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,37 +13,38 @@ use crate::proof_id::ProofId;
 use crate::tenant::Tenant;
 use crate::time::Timestamp;
 
-/// The key of an object. It owns the content type and the cache policy.
+/// The key of an object. It determines the content type and the cache policy.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ObjectKey {
     /// `proofs/{proof id}`: the current record, replaced only by compare-and-swap.
     Record(ProofId),
     /// `proofs/{proof id}/{revision}`: an earlier record. Immutable.
     Revision(ProofId, u32),
-    /// `manifests/{manifest id, escaped}`, and `manifests/{manifest id, escaped}/{tenant}` for another tenant than `default`: a
-    /// C2PA manifest store. Immutable.
+    /// `manifests/{manifest id, escaped}`, or `manifests/{manifest id, escaped}/{tenant}` for a tenant other than
+    /// `default`: a C2PA manifest store. Immutable.
     Manifest(ManifestKey),
-    /// `fronts/{manifest id, escaped}`: whose manifest the plain address of an id serves ([`crate::front`]). Replaced only by
-    /// compare-and-swap.
+    /// `fronts/{manifest id, escaped}`: which tenant's manifest the plain address of an ID serves ([`crate::front`]).
+    /// Replaced only by compare-and-swap.
     Front(ManifestId),
-    /// `aliases/{legacy id, escaped}`: a legacy id that no record names. Replaced only by compare-and-swap.
+    /// `aliases/{legacy id, escaped}`: a legacy ID that no record names. Replaced only by compare-and-swap.
     Alias(LegacyId),
-    /// `holds/{manifest id, escaped}/{generation}`, and `holds/{manifest id, escaped}/{tenant}/{generation}` for another tenant
-    /// than `default`: says that a manifest of this generation was stored by itself. Immutable.
+    /// `holds/{manifest id, escaped}/{generation}`, or `holds/{manifest id, escaped}/{tenant}/{generation}` for a
+    /// tenant other than `default`: says that a manifest of this generation was stored by itself. Immutable.
     Hold(ManifestKey, u32),
-    /// `removed/{milliseconds since 1970, 13 digits}/{key}`: an object that was collected as an orphan, as it was.
+    /// `removed/{milliseconds since 1970, 13 digits}/{key}`: an unchanged copy of an object that was removed as an
+    /// orphan.
     Removed(Timestamp, Box<ObjectKey>),
     /// `store/identity`: the index that belongs to this store ([`crate::identity`]). Replaced only by compare-and-swap.
     Identity,
 }
 
-/// A key that names none of CredLink's objects.
+/// The error for a key that does not belong to CredLink.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is no key of a CredLink object")]
 pub struct KeyError(pub String);
 
-/// The characters that stand unescaped in a part of a key that a client chose: no colon, which Windows and some tools
-/// refuse.
+/// The characters to escape in the parts of a key that a client chose. The colon is among them, since Windows and some
+/// tools refuse it.
 const KEY_SAFE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 /// The key of [`ObjectKey::Identity`].
@@ -56,20 +57,20 @@ impl ObjectKey {
     pub const MANIFESTS: &'static str = "manifests/";
     /// The prefix of every front.
     pub const FRONTS: &'static str = "fronts/";
-    /// The prefix of every legacy id that no record names.
+    /// The prefix of every legacy ID that no record names.
     pub const ALIASES: &'static str = "aliases/";
     /// The prefix of every hold.
     pub const HOLDS: &'static str = "holds/";
-    /// The prefix of every object that was collected as an orphan.
+    /// The prefix of every object that was removed as an orphan.
     pub const REMOVED: &'static str = "removed/";
 
-    /// The prefix of the revisions of one proof.
+    /// Returns the prefix of the revisions of one proof.
     #[must_use]
     pub fn revisions(id: &ProofId) -> String {
         format!("{}{id}/", Self::PROOFS)
     }
 
-    /// The media type of the content.
+    /// Returns the media type of the content.
     #[must_use]
     pub const fn content_type(&self) -> &'static str {
         match self {
@@ -84,9 +85,9 @@ impl ObjectKey {
         }
     }
 
-    /// `Cache-Control` (RFC 9111, section 5.2) of a public object under this key. What can be replaced is fresh for a minute
-    /// and then revalidated by its `ETag`; an earlier record and a manifest are immutable (RFC 8246) for a year. The other
-    /// objects are served to nobody.
+    /// Returns the `Cache-Control` (RFC 9111, section 5.2) of a public object under this key. An object that can be
+    /// replaced is fresh for a minute and then revalidated by its `ETag`; earlier records and manifests are immutable
+    /// (RFC 8246) for a year. The other objects are served to nobody.
     #[must_use]
     pub const fn cache_control(&self) -> &'static str {
         match self {
@@ -102,9 +103,8 @@ impl ObjectKey {
         matches!(self, Self::Record(_)) || self.counts_its_writes()
     }
 
-    /// Returns `true` if the generation of the object under this key
-    /// ([`Facts::generation`](super::Facts::generation)) counts how often it was written, so that of two copies the
-    /// later one is known.
+    /// Returns `true` if the generation of the object under this key ([`Facts::generation`](super::Facts::generation))
+    /// counts its writes, so that the later of two copies can be told.
     #[must_use]
     pub const fn counts_its_writes(&self) -> bool {
         matches!(self, Self::Alias(_) | Self::Front(_) | Self::Identity)
@@ -119,7 +119,8 @@ fn unescaped<T: FromStr>(text: &str) -> Option<T> {
     percent_decode_str(text).decode_utf8().ok()?.parse().ok()
 }
 
-/// A tenant's manifest in a key: `{id, escaped}`, or `{id, escaped}/{tenant}` where that is not `default`.
+/// A tenant's manifest as part of a key: `{id, escaped}`, or `{id, escaped}/{tenant}` for a tenant other than
+/// `default`.
 struct Owned<'a>(&'a ManifestKey);
 
 impl fmt::Display for Owned<'_> {
@@ -176,7 +177,7 @@ impl FromStr for ObjectKey {
             owned(key).zip(generation.parse().ok()).map(|(key, n)| Self::Hold(key, n))
         } else if let Some((at, key)) = text.strip_prefix(Self::REMOVED).and_then(|rest| rest.split_once('/'))
         {
-            // One level: what was removed is never removed into another place.
+            // The nesting is one level deep: a removed object is never removed again to another place.
             let key = (!key.starts_with(Self::REMOVED)).then(|| key.parse().ok()).flatten();
             let at = at.parse().ok().map(Timestamp::from_milliseconds);
             at.zip(key).map(|(at, key)| Self::Removed(at, Box::new(key)))
@@ -202,7 +203,8 @@ mod tests {
             let key = ObjectKey::Manifest(ManifestKey { id, tenant: "acme".parse().unwrap() });
             let text = key.to_string();
             assert_eq!(text.parse(), Ok(key.clone()));
-            // Safe in a path of any file system, in a key of S3 and R2, in a header, and in a list of cache tags.
+            // The escaped ID is safe in a path of any file system, in a key of S3 and R2, in a header, and in a list of
+            // cache tags.
             let escaped = text.strip_prefix(ObjectKey::MANIFESTS).unwrap().strip_suffix("/acme").unwrap();
             assert!(
                 escaped.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.~%".contains(&byte)),
@@ -221,7 +223,7 @@ mod tests {
                 "{path}"
             );
         }
-        // The longest that is taken, in the longest key of all, stays under the 1,024 bytes of S3.
+        // The longest IDs that are accepted, in the longest keys of all, stay under the 1,024 bytes of S3.
         for longest in [
             format!("a:{}", ":".repeat(158)),
             format!("a:{}", "+".repeat(52)),

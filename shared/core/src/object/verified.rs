@@ -1,4 +1,4 @@
-//! Objects whose content was checked.
+//! Objects whose content has been checked.
 
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -11,28 +11,28 @@ use crate::bounds::{MAX_C2PA_MANIFEST_BYTES, MAX_RECORD_BYTES};
 use crate::encoding::{Coding, DecodeError, decode, unpacked};
 use crate::hash::Digest;
 
-/// Content that was gzipped is kept decoded up to this length: 4 KB of JSON take 8 to 12 µs to decode, a sixth of a read
-/// from memory. Nearly every record is shorter.
+/// Longest gzipped content that is kept decoded: 4 KB of JSON take 8 to 12 µs to decode, a sixth of a read from memory.
+/// Nearly every record is shorter.
 const KEPT_CONTENT_BYTES: usize = 16_384;
 
-/// An object that was checked: its bytes decode to the content whose SHA-256 and length were recorded when it was
-/// written (guarantee 4). There is no other way to make one.
+/// A checked object: its bytes decode to the content whose SHA-256 and length were recorded when it was written
+/// (guarantee 4). There is no other way to create one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verified {
     facts: Facts,
     body: Bytes,
-    /// The decoded content, where it is short enough to be kept beside the stored bytes.
+    /// The decoded content, if it is short enough to be kept beside the stored bytes.
     content: Option<Bytes>,
-    /// The decoded content that is longer, for as long as somebody has it.
+    /// The decoded content if it is longer, for as long as somebody uses it.
     lent: Lent,
 }
 
-/// Decoded content that all who ask for it at the same time have in common: ten megabytes of zeros are ten kilobytes at
-/// rest, and two hundred slow readers of them would have two gigabytes if each had its own.
+/// Decoded content that concurrent readers share: ten megabytes of zeros are ten kilobytes at rest, and two hundred
+/// slow readers would hold two gigabytes if each had its own.
 #[derive(Debug, Default)]
 struct Lent(Mutex<Weak<Vec<u8>>>);
 
-/// A share of lent content.
+/// A share of the lent content.
 struct Share(Arc<Vec<u8>>);
 
 impl AsRef<[u8]> for Share {
@@ -42,9 +42,10 @@ impl AsRef<[u8]> for Share {
 }
 
 impl Lent {
-    /// A share of what is lent, or else of what `decode` makes.
+    /// Returns a share of the lent content, or else of what `decode` returns.
     fn share(&self, decode: impl FnOnce() -> Vec<u8>) -> Bytes {
-        // Held while it is decoded: who comes meanwhile waits for the share instead of decoding as well.
+        // The lock is held while decoding, so that a reader who comes meanwhile waits for the share instead of decoding
+        // as well.
         let mut lent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let content = lent.upgrade().unwrap_or_else(|| {
             let content = Arc::new(decode());
@@ -62,7 +63,7 @@ impl Clone for Lent {
     }
 }
 
-/// What is lent follows from the stored bytes, and says nothing of its own.
+/// Lent content follows from the stored bytes, so it does not count for equality.
 impl PartialEq for Lent {
     fn eq(&self, _: &Self) -> bool {
         true
@@ -71,23 +72,23 @@ impl PartialEq for Lent {
 
 impl Eq for Lent {}
 
-/// An object that is not what was written.
+/// A reason why an object is not what was written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Damage {
-    /// Its attributes are not.
+    /// The attributes are not valid.
     #[error(transparent)]
     Attributes(#[from] AttributesError),
-    /// Its bytes do not decode.
+    /// The bytes do not decode.
     #[error(transparent)]
     Coding(#[from] DecodeError),
-    /// Its content is another one.
+    /// The content differs.
     #[error("the content has the SHA-256 {found} and {length} bytes; {recorded} was recorded")]
     Content {
-        /// What was recorded when it was written.
+        /// The digest that was recorded when the object was written.
         recorded: Digest,
-        /// What is there.
+        /// The digest of the content that was found.
         found: Digest,
-        /// How long it is.
+        /// The length of the content that was found.
         length: usize,
     },
 }
@@ -96,10 +97,10 @@ impl Verified {
     /// Checks an object.
     ///
     /// # Errors
-    /// What is damaged.
+    /// The damage that was found.
     pub fn check(object: Object) -> Result<Self, Damage> {
         let facts = Facts::read(&object.head.attributes)?;
-        // No object is larger than the largest of its kind; more comes out of damaged gzip only.
+        // No object is larger than the largest of its kind; only damaged gzip decodes to more.
         let content = decode(&object.body, facts.coding, MAX_C2PA_MANIFEST_BYTES.max(MAX_RECORD_BYTES))?;
         let (found, length) = (Digest::of(&content), content.len());
         if found != facts.sha256 || length as u64 != facts.length {
@@ -112,39 +113,39 @@ impl Verified {
         Ok(Self { facts, body: object.body, content, lent: Lent::default() })
     }
 
-    /// The same, for whoever may read what is private of its tenant.
+    /// Returns the object as a private one, readable only by callers who may read the private objects of its tenant.
     #[must_use]
     pub fn hidden(mut self) -> Self {
         self.facts.visibility = Visibility::Private;
         self
     }
 
-    /// What is known of it.
+    /// Returns the facts about the object.
     #[must_use]
     pub const fn facts(&self) -> &Facts {
         &self.facts
     }
 
-    /// The bytes as stored.
+    /// Returns the stored bytes.
     #[must_use]
     pub const fn stored(&self) -> &Bytes {
         &self.body
     }
 
-    /// Bytes that it takes in memory, without what is said of it and without content that is lent for a while.
+    /// Returns the bytes that the object takes in memory, without its metadata and without lent content.
     #[must_use]
     pub fn size(&self) -> usize {
         self.body.len() + self.content.as_ref().map_or(0, Bytes::len)
     }
 
-    /// The content, with no content coding. Long content that was gzipped is decoded for it; all who have it at the same
-    /// time share one buffer.
+    /// Returns the content, without a content coding. Long content that was gzipped is decoded for the call; concurrent
+    /// readers share one buffer.
     #[must_use]
     pub fn content(&self) -> Bytes {
         match (&self.content, self.facts.coding) {
             (Some(content), _) => content.clone(),
             (None, None) => self.body.clone(),
-            // It decodes to this length, as `check` has seen.
+            // `check` has seen that the data decodes to this length.
             (None, Some(Coding::Gzip)) => self
                 .lent
                 .share(|| unpacked(&self.body, usize::try_from(self.facts.length).unwrap_or_default())),
@@ -191,7 +192,7 @@ mod tests {
             assert_eq!(verified.content(), content);
             let decoded = if facts.coding.is_some() { content.len() } else { 0 };
             assert_eq!(verified.size(), body.len() + decoded);
-            // gzip's header has bits that change nothing in the content: 4 bytes of time, flags and system.
+            // gzip's header has bits that change nothing in the content: 4 bytes of time, the flags and the system.
             let start = if facts.coding.is_some() { 10 } else { 0 };
             for at in start..body.len() {
                 let mut flipped = body.clone();

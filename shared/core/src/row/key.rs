@@ -15,7 +15,7 @@ pub enum RowKey {
     Proof(ProofId),
     /// The row of a tenant's C2PA manifest.
     Manifest(ManifestKey),
-    /// The row of a legacy id.
+    /// The row of a legacy ID.
     Alias(LegacyId),
     /// The row of a proof that a legacy source has.
     LegacyItem(ProofId),
@@ -39,7 +39,7 @@ impl fmt::Display for RowKey {
 }
 
 impl ObjectKey {
-    /// The row that decides what stands under this key, or that of the store where no row does.
+    /// Returns the key of the row that decides about the object under this key, or of the store's row if no other does.
     #[must_use]
     pub fn row(&self) -> RowKey {
         match self {

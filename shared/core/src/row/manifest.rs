@@ -13,53 +13,54 @@ use crate::time::Timestamp;
 /// The row of a C2PA manifest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ManifestRow {
-    /// The manifest.
+    /// The manifest ID.
     pub id: ManifestId,
     /// 1 for the first row, and one more with every commit.
     pub version: u64,
-    /// The state of its life.
+    /// The manifest's state.
     #[serde(flatten)]
     pub state: State,
-    /// The tenant that stores it.
+    /// The tenant that stores the manifest.
     pub tenant: Tenant,
-    /// SHA-256 of its bytes: the one content that this id has within the tenant (guarantee 6).
+    /// SHA-256 of the manifest's bytes: the one content that this ID has within the tenant (guarantee 6).
     pub sha256: Digest,
-    /// Its length in bytes.
+    /// The manifest's length in bytes.
     pub length: u64,
-    /// Number of proofs that hold it, in any revision.
+    /// Number of proofs that refer to the manifest, in any revision.
     pub holders: u32,
-    /// `true` if it was stored for itself, and stays even without a holder.
+    /// `true` if the manifest was stored for itself, and stays even without a proof.
     pub standalone: bool,
-    /// `true` if nobody but an import has stored it for itself: a rollback may take that back.
+    /// `true` if nobody but an import has stored the manifest for itself, so that a rollback may undo that.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub imported: bool,
-    /// Number of times that it was deleted before.
+    /// Number of earlier deletions of the manifest.
     pub generation: u32,
-    /// Who may read it.
+    /// The manifest's visibility.
     #[serde(default)]
     pub visibility: Visibility,
-    /// For a deletion, `true` if nobody was ever told of what was deleted: the id is as free as if it had never been
-    /// used. For a live manifest, `true` if only replacements that may still be refused have brought it, so that its
-    /// deletion would be such.
+    /// For a deleted manifest, `true` if nobody was ever told of it: the ID is as free as if it had never been used.
+    /// For a live manifest, `true` if it was brought only by replacements that may still be refused, so that nobody
+    /// would have been told of it if it were deleted now.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub void: bool,
 }
 
 impl ManifestRow {
-    /// The manifest that it stands for.
+    /// Returns the key of the manifest that the row stands for.
     #[must_use]
     pub fn manifest_key(&self) -> ManifestKey {
         ManifestKey { id: self.id.clone(), tenant: self.tenant.clone() }
     }
 
-    /// The same row in another state, one version on.
+    /// Returns the row in another state, with the next version.
     #[must_use]
     pub fn in_state(&self, state: State) -> Self {
         Self { state, version: self.version + 1, ..self.clone() }
     }
 
-    /// The row after one holder let go: deleted with its last one, unless it was stored for itself. `is_told`: a revision of
-    /// that holder named it, and not just a replacement that was refused.
+    /// Returns the row after one proof has let go of the manifest: being deleted if that was the last proof, unless the
+    /// manifest was stored for itself. `is_told` is `true` if a revision of that proof named the manifest, and not just
+    /// a replacement that was refused.
     #[must_use]
     pub fn released(&self, now: Timestamp, is_told: bool) -> Self {
         let holders = self.holders.saturating_sub(1);

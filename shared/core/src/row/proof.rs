@@ -1,4 +1,4 @@
-//! The row of a proof: its members, and how it changes from one commit to the next.
+//! The row of a proof, and how it changes from one commit to the next.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -21,16 +21,16 @@ use crate::time::Timestamp;
 /// The row of a proof.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProofRow {
-    /// The proof.
+    /// The proof ID.
     pub id: ProofId,
     /// 1 for the first row, and one more with every commit.
     pub version: u64,
-    /// The state of its life.
+    /// The proof's state.
     #[serde(flatten)]
     pub state: State,
-    /// The owner.
+    /// The tenant that owns the proof.
     pub tenant: Tenant,
-    /// The media file.
+    /// The media hash of the file.
     pub media_hash: MediaHash,
     /// The manifest's type.
     pub manifest_type: ManifestType,
@@ -38,7 +38,7 @@ pub struct ProofRow {
     pub manifest_sha256: Digest,
     /// The manifest's length in bytes.
     pub manifest_length: u64,
-    /// The id of a C2PA manifest.
+    /// The ID of a C2PA manifest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manifest_id: Option<ManifestId>,
     /// SHA-256 of the detached signature's text.
@@ -46,51 +46,51 @@ pub struct ProofRow {
     pub signature_sha256: Option<Digest>,
     /// SHA-256 of the current record.
     pub record_sha256: Digest,
-    /// The current revision; of a deleted proof, the last one.
+    /// The current revision, or the last one of a deleted proof.
     pub revision: u32,
-    /// The revision that the proof's present life began with: 1, or more if it was deleted and stored again.
+    /// The revision with which the proof's present life began: 1, or more if it was deleted and stored again.
     pub first_revision: u32,
     /// Time at which the current revision was stored.
     pub created: Timestamp,
     /// Time at which the proof expires.
     pub expires: Timestamp,
-    /// Its visibility: everybody may read it, or its tenant alone.
+    /// The visibility: everybody may read the proof, or its tenant alone.
     #[serde(default)]
     pub visibility: Visibility,
-    /// The C2PA manifests of all its revisions, and of replacements that are under way: each counts this proof as one holder.
+    /// The C2PA manifests of all its revisions, and of replacements that are under way. Each of them counts this proof
+    /// as one holder.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub held: BTreeSet<ManifestId>,
-    /// Manifests in `held` that no revision names yet, each with the replacement that is under way, or was cut off.
+    /// The manifests in `held` that no revision names yet, each with the replacement that is under way or was cut off.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub pending: BTreeSet<Pending>,
-    /// Time at which the latest replacement was begun, if its end was not seen yet: the record may be ahead of this
-    /// row.
+    /// Time at which the latest replacement began, unless its end was recorded: the record may be ahead of this row.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replacing: Option<Timestamp>,
-    /// The legacy id that the first record of its present life names, or of its last one where it is deleted.
+    /// The legacy ID in the first record of the proof's present life, or of its last life if it is deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub legacy: Option<LegacyId>,
-    /// Set for a deletion if nobody was ever told of what was deleted. To readers the proof was never there.
+    /// `true` for a deletion of something that nobody was ever told of. To readers the proof was never there.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub void: bool,
-    /// The number of its reads, and the time of the last one. They are kept by [`Index::count_reads`] alone: a commit
-    /// leaves them as they are.
+    /// The number of reads of the proof, and the time of the last one. Only [`Index::count_reads`] changes them: a
+    /// commit leaves them as they are.
     ///
-    /// [`Index::count_reads`]: ../../credlink_service/ports/trait.Index.html
+    /// [`Index::count_reads`]: ../../credlink_ports/trait.Index.html
     #[serde(default)]
     pub reads: Reads,
 }
 
-/// The claim of a replacement that is under way to its manifest, written as `{version} {manifest id}`.
+/// The claim of a replacement to its manifest while it is under way, written as `{version} {manifest id}`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Pending {
-    /// The version of the proof's row with which the replacement began: no two have the same.
+    /// The version of the proof's row with which the replacement began. No two replacements have the same.
     pub version: u64,
-    /// The manifest that it brings.
+    /// The manifest that the replacement brings.
     pub manifest: ManifestId,
 }
 
-/// Text that is no claim.
+/// The error for text that is not a claim.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not the version of a row, a space and a manifest id")]
 pub struct PendingError(String);
@@ -116,14 +116,14 @@ serde_as_text!(Pending);
 /// The reads of a proof.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reads {
-    /// Reads counted so far.
+    /// Number of reads so far.
     pub count: u64,
-    /// The last one.
+    /// Time of the last read.
     pub last: Option<Timestamp>,
 }
 
 impl Reads {
-    /// Both together.
+    /// Returns the sum of both counts, and the later time.
     #[must_use]
     pub fn plus(self, other: Self) -> Self {
         Self { count: self.count.saturating_add(other.count), last: self.last.max(other.last) }
@@ -131,13 +131,13 @@ impl Reads {
 }
 
 impl ProofRow {
-    /// The C2PA manifest of its current revision.
+    /// Returns the key of the current revision's C2PA manifest.
     #[must_use]
     pub fn manifest_key(&self) -> Option<ManifestKey> {
         self.manifest_id.as_ref().map(|id| ManifestKey::new(&self.tenant, id))
     }
 
-    /// The live row of a record that is stored, after `before`.
+    /// Returns the live row of a record that was stored, as the successor of `before`.
     #[must_use]
     pub fn publish(record: &Record, record_sha256: Digest, before: Option<&Self>) -> Self {
         let continued =
@@ -148,7 +148,7 @@ impl ProofRow {
             held.insert(id.clone());
             pending.retain(|pending| pending.manifest != *id);
         }
-        // Others may be replacing the proof at the same time, and lose.
+        // Other replacements of the proof may be under way, and will lose.
         let replacing = continued.and_then(|row| row.replacing).filter(|_| !pending.is_empty());
         Self {
             id: record.id,
@@ -179,8 +179,8 @@ impl ProofRow {
         }
     }
 
-    /// The row with a replacement that begins at `now`, one version on, and the claim of that replacement to its manifest. A
-    /// manifest that a revision names needs no claim.
+    /// Returns the row with a replacement that begins at `now`, with the next version, and the claim of that
+    /// replacement to its manifest. A manifest that a revision names needs no claim.
     #[must_use]
     pub fn replaced_by(&self, manifest: Option<&ManifestId>, now: Timestamp) -> (Self, Option<Pending>) {
         let mut row = Self { replacing: Some(now), ..self.in_state(State::Live) };
@@ -192,7 +192,7 @@ impl ProofRow {
         (row, claim)
     }
 
-    /// The row without these claims, one version on, and the manifests that it does not hold any more.
+    /// Returns the row without these claims, with the next version, and the manifests that it no longer holds.
     #[must_use]
     pub fn without(&self, claims: &BTreeSet<Pending>) -> (Self, Vec<ManifestId>) {
         let mut row = self.in_state(self.state);
@@ -207,7 +207,7 @@ impl ProofRow {
         (row, released)
     }
 
-    /// The row without any manifest but these, one version on.
+    /// Returns the row holding only these manifests, with the next version.
     #[must_use]
     pub fn holding_only(&self, manifests: &BTreeSet<ManifestId>) -> Self {
         let mut row = self.in_state(self.state);
@@ -222,7 +222,7 @@ impl ProofRow {
         self.held.contains(manifest) && !self.pending.iter().any(|pending| pending.manifest == *manifest)
     }
 
-    /// The last row of a proof that is deleted since `at`: what is kept of it in its marker, too.
+    /// Returns the last row of a proof that was deleted at `at`. Its tombstone keeps the same row.
     #[must_use]
     pub fn deleted(&self, at: Timestamp) -> Self {
         Self {
@@ -233,7 +233,7 @@ impl ProofRow {
         }
     }
 
-    /// The same row in another state, one version on.
+    /// Returns the row in another state, with the next version.
     #[must_use]
     pub fn in_state(&self, state: State) -> Self {
         Self { state, version: self.version + 1, ..self.clone() }

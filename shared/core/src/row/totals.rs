@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Sums over all rows, exact as of some commit not long ago.
+/// Sums over all rows, exact as of a recent commit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Totals {
@@ -12,12 +12,12 @@ pub struct Totals {
     pub manifests: u64,
     /// Bytes of all live manifests, C2PA and JSON, without compression.
     pub manifest_bytes: u64,
-    /// Deleted proofs whose id is remembered.
+    /// Deleted proofs whose ID is remembered.
     pub deleted: u64,
 }
 
 impl Totals {
-    /// These totals with `old` taken out and `new` put in.
+    /// Returns these totals without `old` and with `new`.
     #[must_use]
     pub const fn exchange(self, old: Self, new: Self) -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! Legacy ids: from one to the proof that it names.
+//! Legacy IDs: from an ID to the proof that it leads to.
 
 use http::StatusCode;
 use http::header::{CACHE_CONTROL, LOCATION};
@@ -11,8 +11,8 @@ use crate::http::reply::Reply;
 use crate::legacy::LegacyId;
 use crate::proof_id::ProofId;
 
-/// How long a redirect may be kept, in seconds: an hour. An id changes its proof only where that one is gone, or an operator
-/// gives it to another.
+/// Freshness lifetime of a redirect, in seconds: an hour. An ID changes its proof only if that proof is gone, or an
+/// operator reassigns the ID.
 pub const FRESH_SECONDS: u64 = 3_600;
 
 /// The body of `PUT /v1/aliases/{legacy id}`.
@@ -20,10 +20,10 @@ pub const FRESH_SECONDS: u64 = 3_600;
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AliasBody {
-    /// The proof that the id shall lead to.
+    /// The proof that the ID shall lead to.
     pub proof: ProofId,
-    /// Whether it shall lead there wherever it leads or led before, whichever tenants these are. This needs the scope
-    /// `operator`.
+    /// `true` if the ID shall lead there wherever it leads or led before, and whichever tenants these are. This needs
+    /// the scope `operator`.
     #[serde(default)]
     pub reassign: bool,
 }
@@ -32,14 +32,15 @@ impl AliasBody {
     /// Reads a body.
     ///
     /// # Errors
-    /// 400 with what is wrong.
+    /// 400, with what is wrong.
     pub fn parse(body: &[u8]) -> Result<Self, Problem> {
         json(body, MAX_JSON_DEPTH)
     }
 }
 
-/// The answer to a request of a legacy id that names `proof`: a redirect that keeps method and form (RFC 9110, section
-/// 15.4.9), to a reference that is relative to the path (RFC 3986, section 4.2), so that it is right under every prefix.
+/// Returns the answer to a request for a legacy ID that leads to `proof`: a redirect that keeps method and form (RFC
+/// 9110, section 15.4.9), to a reference relative to the path (RFC 3986, section 4.2), so that it is right under every
+/// prefix.
 #[must_use]
 pub fn alias_reply(proof: &ProofId) -> Reply {
     Reply::empty(StatusCode::PERMANENT_REDIRECT)
@@ -47,7 +48,7 @@ pub fn alias_reply(proof: &ProofId) -> Reply {
         .with(CACHE_CONTROL, &format!("public, max-age={FRESH_SECONDS}"))
 }
 
-/// The same for a proof that is private: a redirect that nobody keeps for others.
+/// Returns the answer for a private proof: a redirect that no shared cache keeps.
 #[must_use]
 pub fn private_alias_reply(proof: &ProofId) -> Reply {
     Reply::empty(StatusCode::PERMANENT_REDIRECT)
@@ -55,7 +56,7 @@ pub fn private_alias_reply(proof: &ProofId) -> Reply {
         .with(CACHE_CONTROL, "private, no-store")
 }
 
-/// The answer when nothing has this id, and when what has it is not for the caller to read.
+/// Returns the answer if nothing has this ID, or if the caller may not read what it leads to.
 #[must_use]
 pub fn alias_absent(id: &LegacyId) -> Problem {
     Problem::new(

@@ -12,12 +12,12 @@ use crate::http::problem::Problem;
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct BatchDeleteBody {
-    /// 1 to 1,000 proof ids. One that is malformed fails by itself.
+    /// 1 to 1,000 proof IDs. A malformed ID fails by itself.
     #[cfg_attr(feature = "openapi", schema(value_type = Vec<String>, min_items = 1, max_items = 1000))]
     ids: Ids,
 }
 
-/// Ids as they are written: as many as may be, and how many there are.
+/// IDs as they are written: no more than the bound, and the number that there are.
 struct Ids {
     kept: Vec<String>,
     count: usize,
@@ -54,10 +54,10 @@ impl<'de> Deserialize<'de> for Ids {
 }
 
 impl BatchDeleteBody {
-    /// Reads a body, and returns the ids that it names.
+    /// Reads a body, and returns the IDs in it.
     ///
     /// # Errors
-    /// 400 with what is wrong. A malformed id is no error here: it fails by itself.
+    /// 400, with what is wrong. A malformed ID is not an error here: it fails by itself.
     pub fn parse(body: &[u8]) -> Result<Vec<String>, Problem> {
         let Self { ids: Ids { kept, count } } = json(body, MAX_JSON_DEPTH)?;
         match count {

@@ -1,4 +1,4 @@
-//! The JSON body of a request, read within the bounds.
+//! The JSON body of a request, read within bounds.
 
 use serde::Deserialize;
 use serde_path_to_error::Segment;
@@ -8,15 +8,15 @@ use crate::excerpt::excerpt;
 use crate::http::problem::{Kind, Problem};
 use crate::json::{check_depth, check_texts};
 
-/// The member of a body that may be longer than any other text: a C2PA manifest in base64.
+/// The member of a body that may be longer than any other string: a C2PA manifest in base64.
 pub(super) const LONG_MEMBER: &str = "manifest_base64";
 
-/// Reads JSON within the depth, with the path of what is wrong.
+/// Reads JSON of limited depth. An error names the path of what is wrong.
 pub(super) fn json<'de, T: Deserialize<'de>>(body: &'de [u8], depth: usize) -> Result<T, Problem> {
     check_depth(body, depth).map_err(|error| Problem::new(Kind::InvalidRequest, error.to_string()))?;
     check_texts(body, MAX_JSON_TEXT_BYTES, LONG_MEMBER)
         .map_err(|error| Problem::new(Kind::InvalidRequest, error.to_string()))?;
-    // serde also reads a struct out of an array, member by member. No client means that.
+    // serde also reads a struct from an array, member by member. No client means that.
     if body.trim_ascii_start().first().is_some_and(|first| *first != b'{') {
         return Err(Problem::new(
             Kind::InvalidRequest,
@@ -27,8 +27,8 @@ pub(super) fn json<'de, T: Deserialize<'de>>(body: &'de [u8], depth: usize) -> R
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();
         let detail = error.inner().to_string();
-        // serde has one kind of error for all that is wrong with data: that a member is unknown, only its text says. Which one it
-        // is, the path says.
+        // serde has one kind of error for everything that is wrong with data. Only its text says that a member is
+        // unknown, and the path says which.
         let is_unknown = detail.starts_with("unknown field ");
         let member = match error.path().iter().next_back() {
             Some(Segment::Map { key }) if is_unknown => Some(key),
@@ -55,10 +55,10 @@ pub(super) fn json<'de, T: Deserialize<'de>>(body: &'de [u8], depth: usize) -> R
     Ok(value)
 }
 
-/// A number without a fraction: `86400.0` and `8.64e4` are as whole as `86400` (JSON Schema, section 6.1.1 of its
-/// validation vocabulary).
+/// Returns a number without a fraction: `86400.0` and `8.64e4` are as whole as `86400` (JSON Schema, section 6.1.1 of
+/// its validation vocabulary).
 pub(super) fn whole(number: &serde_json::Number) -> Option<u64> {
-    /// The largest number up to which a double holds every whole one: 2^53 − 1.
+    /// The largest number up to which a double represents every integer exactly: 2^53 − 1.
     const EXACT: f64 = 9_007_199_254_740_991.0;
     number.as_u64().or_else(|| {
         let number = number.as_f64()?;

@@ -1,37 +1,37 @@
-//! Judges what an object and its index row say of each other: the rules of cleanup and fsck.
+//! Verdicts about objects by their index rows: the rules of cleanup and fsck.
 //!
-//! Every writer changes objects first and the row last, and every deletion the row first. What a crash leaves
-//! behind is therefore one of few things, and each has a rule here.
+//! Every writer changes objects first and the row last, and every deletion the row first. A crash can therefore leave
+//! only a few combinations behind, and each has a rule here.
 
 use crate::bounds::ORPHAN_AGE_SECONDS;
 use crate::row::{ManifestRow, ProofRow, State};
 use crate::time::Timestamp;
 
-/// The object that stands under `proofs/{id}`.
+/// The object under `proofs/{id}`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Found {
     /// A record of this revision.
     Record(u32),
-    /// The marker of a deletion.
+    /// A tombstone.
     Tombstone,
 }
 
 /// The verdict about an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It is as it has to be.
+    /// The object is as it must be.
     Right,
-    /// A store or a replacement wrote it, and ended before its row: nobody was told of it.
+    /// A store or a replacement wrote the object and ended before its row, so nobody was told of it.
     Orphan,
-    /// It is newer than its row: a replacement ended before its row, or the index is older. The row follows.
+    /// The object is newer than its row: a replacement ended before its row, or the index is older. The row follows.
     Ahead,
     /// A deletion is unfinished.
     Unfinished,
-    /// It must not be: a guarantee is broken.
+    /// The object must not be there: a guarantee is broken.
     Broken(&'static str),
 }
 
-/// Judges what stands under `proofs/{id}`.
+/// Judges the object under `proofs/{id}`.
 #[must_use]
 pub const fn judge_record(found: Found, row: Option<&ProofRow>) -> Verdict {
     let Some(row) = row else {
@@ -65,8 +65,8 @@ pub const fn judge_record(found: Found, row: Option<&ProofRow>) -> Verdict {
     }
 }
 
-/// Judges what stands under `proofs/{id}/{revision}`. A live proof's copy of its current record is the beginning of
-/// a replacement that did not happen; it is the next replacement's first step, done already.
+/// Judges the object under `proofs/{id}/{revision}`. A copy of a live proof's current record is the beginning of a
+/// replacement that did not happen. The next replacement finds its first step already done.
 #[must_use]
 pub const fn judge_revision(revision: u32, row: Option<&ProofRow>) -> Verdict {
     match row {
@@ -79,7 +79,7 @@ pub const fn judge_revision(revision: u32, row: Option<&ProofRow>) -> Verdict {
     }
 }
 
-/// Judges what stands under `manifests/{id}`: a manifest of some generation, or a marker.
+/// Judges the object under `manifests/{id}`: a manifest of some generation, or a tombstone.
 #[must_use]
 pub const fn judge_manifest(generation: Option<u32>, row: Option<&ManifestRow>) -> Verdict {
     let Some(row) = row else {
@@ -99,8 +99,7 @@ pub const fn judge_manifest(generation: Option<u32>, row: Option<&ManifestRow>) 
     }
 }
 
-/// Returns `true` if an orphan written at `modified` is old enough to be dealt with at `now`: no store takes as
-/// long.
+/// Returns `true` if an orphan written at `modified` is old enough to be handled at `now`. No store takes that long.
 #[must_use]
 pub fn orphan_is_due(modified: Timestamp, now: Timestamp) -> bool {
     modified.plus_seconds(ORPHAN_AGE_SECONDS) <= now

@@ -1,7 +1,7 @@
-//! The guard's rules: which acts an index, a store and a clock that do not fit together allow.
+//! The guard's rules: which acts are allowed while index, store and clock do not fit together.
 //!
-//! A row that is missing proves nothing unless the index is the store's own and as new as the store, and an instant proves
-//! nothing unless the clock is sane. Reading is never refused here, and storing only where it would mix two stores.
+//! A missing row proves nothing unless the index is the store's own and as new as the store, and an instant proves
+//! nothing unless the clock is sane. Reads are never refused here, and stores only where they would mix two stores.
 
 mod doubt;
 
@@ -9,19 +9,19 @@ use crate::identity::Mismatch;
 
 pub use doubt::{Doubt, Stopped};
 
-/// Seconds after which a client that was refused shall try again: an operator needs some minutes.
+/// Seconds after which a refused client shall try again. An operator needs some minutes.
 pub const RETRY_AFTER_SECONDS: u32 = 300;
 
-/// An act that can be refused.
+/// An act that the guard can refuse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Act {
-    /// Storing, replacing, binding: what adds, and keeps what was there.
+    /// Storing, replacing and binding, which add and destroy nothing.
     Change,
-    /// Deleting, at a client's word or because a proof has expired, and finishing deletions.
+    /// Deleting, because a client asks for it or because a proof has expired, and finishing deletions.
     Destroy,
-    /// Removing objects because no row speaks for them.
+    /// Removing objects because no row refers to them.
     Collect,
-    /// Bringing a provider what it missed: what that is, the index says, and it may be the marker of a deletion.
+    /// Bringing a provider what it missed. The index says what that is, and it may be a tombstone.
     Repair,
 }
 
@@ -30,22 +30,22 @@ impl Act {
     pub const ALL: [Self; 4] = [Self::Change, Self::Destroy, Self::Collect, Self::Repair];
 }
 
-/// All doubts at one moment. Without any, everything is allowed.
+/// All doubts at one moment. Without a doubt, everything is allowed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Standing {
-    /// The doubts, the weightiest first.
+    /// The doubts, the gravest first.
     pub doubts: Vec<Doubt>,
 }
 
 impl Standing {
-    /// The first doubt that forbids `act`.
+    /// Returns the first doubt that forbids `act`.
     #[must_use]
     pub fn forbids(&self, act: Act) -> Option<&Doubt> {
         self.doubts.iter().find(|doubt| doubt.forbids(act))
     }
 
-    /// Returns `true` if the index is known to be this store's, and as new as the store: in doubt are at most objects or the
-    /// clock.
+    /// Returns `true` if the index is known to be this store's, and as new as the store. Objects or the clock may still
+    /// be in doubt.
     #[must_use]
     pub fn trusts_index(&self) -> bool {
         self.doubts.iter().all(|doubt| match doubt {
@@ -63,7 +63,7 @@ impl Standing {
         })
     }
 
-    /// Returns `true` if a doubt of this label stands.
+    /// Returns `true` if there is a doubt with this label.
     #[must_use]
     pub fn has(&self, label: &str) -> bool {
         self.doubts.iter().any(|doubt| doubt.label() == label)

@@ -1,4 +1,4 @@
-//! What asks for a migration.
+//! Requests to begin a migration.
 
 use serde::Deserialize;
 
@@ -14,10 +14,10 @@ use crate::job_name::JobName;
 pub struct MigrationBody {
     /// The job's name: 1 to 64 lower-case letters, digits, `-` and `_`.
     pub name: JobName,
-    /// Where the proofs are: a place on the operator's list, `s3://BUCKET/PREFIX` or `r2://BUCKET/PREFIX`.
+    /// The source of the proofs, which must be on the operator's list: `s3://BUCKET/PREFIX` or `r2://BUCKET/PREFIX`.
     #[cfg_attr(feature = "openapi", schema(pattern = "^(s3|r2)://"))]
     pub from: String,
-    /// Items of one message of the queue, 1 to 100, 100 by default.
+    /// Number of items in one message of the queue, 1 to 100. 100 by default.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<u32>, minimum = 1, maximum = 100))]
     pub batch_size: Option<serde_json::Number>,
 }
@@ -26,7 +26,7 @@ impl MigrationBody {
     /// Reads a body.
     ///
     /// # Errors
-    /// 400 with what is wrong.
+    /// 400, with what is wrong.
     pub fn parse(body: &[u8]) -> Result<Self, Problem> {
         let body: Self = json(body, MAX_JSON_DEPTH)?;
         match &body.batch_size {
@@ -38,13 +38,13 @@ impl MigrationBody {
         }
     }
 
-    /// Items of one message; `None` where what was asked for is out of bounds.
+    /// Returns the number of items in one message, or `None` if the body asks for one out of bounds.
     fn size(&self) -> Option<u32> {
         let Some(size) = &self.batch_size else { return Some(MOST) };
         whole(size).and_then(|size| u32::try_from(size).ok()).filter(|size| (1..=MOST).contains(size))
     }
 
-    /// Items of one message.
+    /// Returns the number of items in one message.
     #[must_use]
     pub fn batch_size(&self) -> u32 {
         self.size().unwrap_or(MOST)

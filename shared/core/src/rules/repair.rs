@@ -1,8 +1,9 @@
-//! Judges an object in one of two providers by its index row: the rules of repair, and of reads that cannot trust a
-//! provider.
+//! Verdicts about an object at one of two providers by its index row: the rules of repair, and of reads that cannot
+//! trust a provider.
 //!
-//! A provider that missed writes holds what stood there before. The row knows better: it names the content of what is
-//! live, and that a thing is deleted. Where it does not decide (no row yet, a deletion under way), nothing is stale.
+//! A provider that missed writes still holds the earlier object. The row knows better: it names the content of what is
+//! live, and says that a thing is deleted. If the row does not decide (no row yet, a deletion under way), nothing is
+//! stale.
 
 use std::cmp::Ordering;
 
@@ -20,28 +21,28 @@ pub enum Wanted {
     Content,
     /// An earlier record, the copy that a replacement begins with, or a hold.
     Kept,
-    /// The one of two objects that was written later ([`ObjectKey::counts_its_writes`]).
+    /// The later of the two providers' objects ([`ObjectKey::counts_its_writes`]).
     Latest,
-    /// A deletion is under way: the object, or its marker.
+    /// The object or its tombstone, since a deletion is under way.
     Going,
-    /// The marker of a deletion.
+    /// A tombstone.
     Marker,
-    /// Nothing: an earlier record of a life that is over.
+    /// Nothing: this is an earlier record, or a hold, of a life that is over.
     Nothing,
 }
 
-/// The relation of an object to the one that is wanted.
+/// The relation of an object to the wanted one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// The object is the one that is wanted.
+    /// The object is the wanted one.
     Right,
     /// The object is newer than the row, which may be about to follow.
     Ahead,
-    /// The object is one that stood there before.
+    /// The object is an earlier one.
     Stale,
 }
 
-/// Returns what shall stand under `key`, whose row is `row`.
+/// Returns the object that shall stand under `key`, whose row is `row`.
 #[must_use]
 pub fn wanted(key: &ObjectKey, row: Option<&Row>) -> Wanted {
     match key {
@@ -86,7 +87,7 @@ pub fn judge(key: &ObjectKey, row: Option<&Row>, found: &Verified) -> Standing {
         (Wanted::Undecided | Wanted::Kept | Wanted::Latest | Wanted::Going, _) => Standing::Right,
         (Wanted::Nothing, _) => Standing::Stale,
         (Wanted::Marker, _) if facts.tombstone => Standing::Right,
-        // The first revision of the next life is greater than the last one of this (`Facts::generation`).
+        // The first revision of the next life is greater than the last one of this life (`Facts::generation`).
         (Wanted::Marker, Some(Row::Proof(row))) => ahead_if(facts.generation >= row.revision),
         (Wanted::Marker, Some(Row::Manifest(row))) => ahead_if(facts.generation > row.generation),
         // A deletion that the index does not know of is newer than the index.
@@ -108,9 +109,9 @@ pub fn judge(key: &ObjectKey, row: Option<&Row>, found: &Verified) -> Standing {
     }
 }
 
-/// Compares two whole copies of one object by which was written later, for an object whose row does not say so: the
-/// later one has a later revision, generation or write, or is a marker that tells of its deletion. `Equal` if they
-/// are the same, or nothing tells them apart.
+/// Compares two whole copies of one object by time of writing, for an object whose row does not say. The later copy has
+/// a later revision, generation or write, or is the tombstone of the other. `Equal` if the copies are the same, or
+/// nothing tells them apart.
 #[must_use]
 pub fn later(key: &ObjectKey, one: &Verified, other: &Verified) -> Ordering {
     let (first, second) = (one.facts(), other.facts());
@@ -122,7 +123,7 @@ pub fn later(key: &ObjectKey, one: &Verified, other: &Verified) -> Ordering {
         ObjectKey::Record(_) => Record::parse(&copy.content()).ok().map(|record| record.revision),
         _ => Some(copy.facts().generation),
     };
-    // Of a marker and what it marks, the marker came later.
+    // A tombstone was written after the object that it replaces.
     let rank = |copy: &Verified| (number(copy), copy.facts().tombstone);
     let deleted = |copy: &Verified| copy.facts().tombstone.then_some(copy.facts().created);
     rank(one).cmp(&rank(other)).then(deleted(one).cmp(&deleted(other)))
@@ -140,7 +141,7 @@ fn judge_record(row: &ProofRow, found: &Verified) -> Standing {
     ahead_if(record.is_ok_and(|record| record.revision > row.revision))
 }
 
-/// The last revision or generation that a marker says is deleted.
+/// Returns the last revision or generation that a tombstone says is deleted.
 fn last_of(marker: &Verified) -> Option<u32> {
     Tombstone::parse(&marker.content()).ok().map(|marker| marker.last)
 }

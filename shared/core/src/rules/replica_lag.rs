@@ -1,16 +1,17 @@
 //! The rules for when a provider counts as behind: the flag in its row, and the repairs that keep it raised.
 //!
-//! Whoever leaves something stale readable at a provider raises the flag before anybody is told of the write, and puts
-//! the mark of the repair that it queues into the row. The repair that is done takes its mark out, and with the last
-//! mark the flag goes down. So the flag stands
+//! A writer that leaves something stale readable at a provider raises the flag before anybody is told of the write, and
+//! puts the mark of the repair that it queues into the row. A repair that is done takes its mark out, and with the last
+//! mark the flag goes down. So the flag stays up
 //!
-//! * when a process ends between the raising and the queueing: nobody takes that mark out;
-//! * when a message is given up: its mark stays until the message is put back, and done;
-//! * when a message is handed out twice, or after the flag was raised anew: it takes out its own mark, and no other.
+//! * if a process ends between raising the flag and queueing the message: nobody takes that mark out;
+//! * if a message becomes a dead letter: its mark stays until the message is put back and its repair is done;
+//! * if a message is delivered twice, or after the flag was raised anew: its repair takes out its own mark, and no
+//!   other.
 //!
-//! A row holds up to [`MAX_REPAIRS`] marks. With more, and where many processes raise the flag at once, it stands for
-//! [`STANDS_SECONDS`] whatever is repaired, and nothing has to be written for each repair. Nothing ever stands for
-//! longer without being raised again: by then no queue holds the message any more.
+//! A row holds up to [`MAX_REPAIRS`] marks. With more, and where many processes raise the flag at once, the flag stays
+//! up for [`STANDS_SECONDS`] whatever is repaired, and nothing is written for each repair. No flag stays up longer than
+//! that without being raised again: by then no queue holds the message any longer.
 
 use std::collections::BTreeSet;
 
@@ -19,14 +20,14 @@ use crate::replica::Replica;
 use crate::row::ReplicaRow;
 use crate::time::Timestamp;
 
-/// Longest time that a flag stands, in seconds: 14 days, the longest that a message waits in a queue.
+/// Longest time that a flag stays up, in seconds: 14 days, the longest that a message waits in a queue.
 pub const STANDS_SECONDS: u64 = 14 * 86_400;
-/// Marks of one row: 500 of 32 bytes make it 18 KB, which is 18 write units of DynamoDB.
+/// Most marks in one row: 500 of 32 bytes make it 18 KB, which is 18 write units of DynamoDB.
 pub const MAX_REPAIRS: usize = 500;
-/// A flag that stands by time is renewed when a day of it is over.
+/// Age at which a flag that stays up by time is renewed, in seconds: a day.
 const RENEWED_SECONDS: u64 = 86_400;
-/// A mark that nothing takes out any more is dropped after twice as long as a message waits: a clock that is two weeks
-/// ahead drops none too early.
+/// Age at which a mark that no repair has taken out is dropped, in seconds: twice as long as a message waits, so that
+/// even a clock that is two weeks ahead drops no mark too early.
 const DROPPED_SECONDS: u64 = 2 * STANDS_SECONDS;
 
 /// Returns `true` if the provider of this row counts as behind. A flag that was lowered is down by every clock.
@@ -35,8 +36,9 @@ pub fn stands(row: &ReplicaRow, now: Timestamp) -> bool {
     row.until > row.since && row.until > now
 }
 
-/// The row after the flag of `replica` was raised for the repair of `mark`, over the row `before`; `None` where it stands
-/// by time, for long enough, and nothing has to be written. Without a mark the flag stands by time from then on.
+/// Returns the row after the flag of `replica` was raised for the repair of `mark`, as the successor of `before`.
+/// Returns `None` if the flag stays up by time for long enough, and nothing must be written. Without a mark the flag
+/// stays up by time from then on.
 #[must_use]
 pub fn raise(
     replica: Replica,
@@ -62,14 +64,14 @@ pub fn raise(
         replica,
         version,
         since: standing.map_or(now, |row| row.since),
-        // A process whose clock is behind shortens nothing.
+        // A process whose clock is behind must not shorten the time.
         until: standing.map_or(now, |row| row.until).max(now.plus_seconds(STANDS_SECONDS)),
         raised: standing.map_or(version, |row| row.raised),
         repairs: if repairs.len() > MAX_REPAIRS { BTreeSet::new() } else { repairs },
     })
 }
 
-/// The row after the repair of `mark` was done; `None` where the mark holds up nothing.
+/// Returns the row after the repair of `mark` was done, or `None` if the row does not have the mark.
 #[must_use]
 pub fn done(row: &ReplicaRow, mark: RepairMark) -> Option<ReplicaRow> {
     let mut after = row.clone();
@@ -114,7 +116,7 @@ mod tests {
         let down = done(&left, mark(2)).unwrap();
         assert!(!stands(&down, at(10)) && !stands(&down, Timestamp::from_milliseconds(0)));
         assert_eq!(down.version, 4);
-        // Raised again, it is another flag, which an old message does not lower.
+        // A flag that is raised again is another flag, which an old message does not lower.
         let again = raised(Some(&down), 4, at(20));
         assert_eq!((again.since, again.raised), (at(20), 5));
         assert_eq!(done(&again, mark(2)), None);
@@ -130,12 +132,12 @@ mod tests {
         let full = raised(Some(&row), MAX_REPAIRS as u64, at(2));
         assert!(full.repairs.is_empty() && stands(&full, at(14 * DAY + 1)));
         assert_eq!(done(&full, mark(1)), None);
-        // Nothing is written for each repair from then on, but once a day.
+        // From then on nothing is written for each repair, but once a day.
         assert_eq!(raise(Replica::Fallback, Some(&full), Some(mark(7)), at(DAY)), None);
         let renewed = raised(Some(&full), 7, at(DAY + 3));
         assert!(renewed.repairs.is_empty());
         assert_eq!((renewed.until, renewed.raised), (at(15 * DAY + 3), 1));
-        // It is over with its time, and the next one counts again.
+        // The flag goes down when its time is over, and the next one counts marks again.
         assert_eq!(raised(Some(&full), 8, at(15 * DAY)).repairs.len(), 1);
     }
 

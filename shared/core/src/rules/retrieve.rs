@@ -1,4 +1,4 @@
-//! Retrieving: from an object to an answer.
+//! Retrieval: from an object to an answer.
 
 use std::collections::BTreeMap;
 
@@ -27,32 +27,32 @@ use crate::time::Timestamp;
 /// A request for an object.
 #[derive(Clone, Copy, Debug)]
 pub struct Lookup<'a> {
-    /// Which object.
+    /// The object's key.
     pub key: &'a ObjectKey,
-    /// In which form.
+    /// The form in which the object is read.
     pub form: Form,
-    /// GET or HEAD.
+    /// The method: GET or HEAD.
     pub method: &'a Method,
     /// The request's headers.
     pub headers: &'a HeaderMap,
-    /// The signature of a signed link.
+    /// The signature of a signed link, if the request carries one.
     pub signature: Option<&'a Signature>,
     /// The keys that links are checked with.
     pub link_keys: Option<&'a LinkKeys>,
-    /// Who asks.
+    /// The caller.
     pub caller: &'a Caller,
-    /// The time.
+    /// The time of the request.
     pub now: Timestamp,
-    /// Whether a manifest is asked for at a plain address that can come to serve another tenant's.
+    /// `true` if this is a manifest at a plain address that can come to serve another tenant's.
     pub is_plain: bool,
 }
 
-/// `Cache-Control` of a manifest at a plain address that can come to serve another tenant's.
+/// The `Cache-Control` of a manifest at a plain address that can come to serve another tenant's.
 const PLAIN_CACHE_CONTROL: &str = "public, max-age=60, must-revalidate";
 
 impl Lookup<'_> {
-    /// The answer, when nothing is there; and when something is that the caller may not read, so that nobody can tell one from
-    /// the other (guarantee 13). A signed link that does not hold is refused in both cases.
+    /// Returns the answer if nothing is there, or if the caller may not read what is there, so that nobody can tell one
+    /// from the other (guarantee 13). A signed link that is not valid is refused in both cases.
     #[must_use]
     pub fn absent(&self) -> Problem {
         if let (Some(signature), Some(keys)) = (self.signature, self.link_keys)
@@ -80,13 +80,14 @@ impl Lookup<'_> {
         Problem::new(Kind::NotFound, what)
     }
 
-    /// The answer, when an object with these facts is there.
+    /// Returns the answer if an object with these facts is there.
     ///
     /// # Errors
-    /// 404 where the caller may not read it, 410 where it was deleted or has expired, 412 and 416 as RFC 9110 has them.
+    /// 404 if the caller may not read the object, 410 if it was deleted or has expired, 412 and 416 as RFC 9110
+    /// requires.
     pub fn respond(&self, facts: &Facts) -> Result<Reply, Problem> {
         self.authorize(facts)?;
-        // Of a front it says that the id was freed, which is for everybody to know.
+        // A void front says that the address was freed, which everybody may know, so only void tombstones are hidden.
         if facts.void && facts.tombstone {
             return Err(self.absent());
         }
@@ -112,12 +113,13 @@ impl Lookup<'_> {
         }
     }
 
-    /// Whether an earlier record may be looked at, by the facts of the current one. It shares that one's fate: where
-    /// that is deleted, private or expired, so is this. And it has to be of the same life: a copy that a replacement
-    /// left behind while its proof was deleted does not come back when the proof is stored again (guarantee 8).
+    /// Checks, by the facts of the current record, that an earlier record may be read. If the current record is
+    /// deleted, private or expired, so is the earlier one. The earlier record must also be of the same life: a copy
+    /// that a replacement left behind while its proof was deleted does not come back when the proof is stored again
+    /// (guarantee 8).
     ///
     /// # Errors
-    /// As [`Self::respond`], and 404 for a record of an earlier life.
+    /// The errors of [`Self::respond`], and 404 for a record of an earlier life.
     pub fn admit(&self, current: &Facts) -> Result<(), Problem> {
         let unconditional = HeaderMap::new();
         Lookup { headers: &unconditional, form: Form::Content, ..*self }.respond(current)?;
@@ -127,8 +129,8 @@ impl Lookup<'_> {
         }
     }
 
-    /// Returns `true` if what `tenant` keeps with this visibility is to be as absent to who asks. For what is there and cannot
-    /// be read; otherwise [`Self::respond`] decides.
+    /// Returns `true` if an object of `tenant` with this visibility must look absent to the caller. It is for an object
+    /// that is there but cannot be read; otherwise [`Self::respond`] decides.
     #[must_use]
     pub fn hides(&self, tenant: &Tenant, visibility: Visibility) -> bool {
         let link_holds = || {
@@ -143,15 +145,16 @@ impl Lookup<'_> {
             return Ok(());
         }
         match (self.signature, self.link_keys) {
-            // A marker says of no generation.
+            // A tombstone has no generation to compare with.
             (Some(signature), Some(keys)) if facts.tombstone => signature.verify(keys, self.key, self.now),
             (Some(signature), Some(keys)) => signature.opens(keys, self.key, facts.generation, self.now),
             _ => Err(self.absent()),
         }
     }
 
-    /// The object as it is kept, whole and unconditionally: the bytes, and what a copy has to keep beside them. The body
-    /// is in no content coding, whatever the stored bytes are in, so that nothing on the way unpacks it.
+    /// Returns the object in its stored form, whole and unconditionally: the bytes, and the attributes that a copy must
+    /// keep with them. The body has no content coding, whatever that of the stored bytes, so that nothing on the way
+    /// unpacks it.
     fn stored(&self, facts: &Facts) -> Reply {
         let attributes = facts.attributes(self.key, BTreeMap::new());
         let attributes = serde_json::to_string(&attributes).unwrap_or_default();
@@ -165,7 +168,7 @@ impl Lookup<'_> {
         Reply { body: Body::Stored { decode: false, range: None }, ..reply }
     }
 
-    /// The headers that a 200 and a 304 have in common (RFC 9110, section 15.4.5).
+    /// Returns the headers that a 200 and a 304 have in common (RFC 9110, section 15.4.5).
     fn metadata(&self, facts: &Facts, validators: &Validators) -> Reply {
         let cache_control = if facts.visibility == Visibility::Private {
             "private, no-store"
@@ -185,13 +188,13 @@ impl Lookup<'_> {
         reply = reply.with(CONTENT_TYPE, self.key.content_type());
         let decode = facts.coding.is_some() && validators.coding.is_none();
         if let Some(Coding::Gzip) = validators.coding {
-            // Ranges of a compressed body are of use to nobody: it is sent whole.
+            // Ranges of a compressed body are of no use to anybody, so it is sent whole.
             reply = reply.with(CONTENT_ENCODING, "gzip").with(ACCEPT_RANGES, "none");
             reply.body = Body::Stored { decode, range: None };
         } else {
             reply = reply.with(ACCEPT_RANGES, "bytes");
             let header = single(self.headers, &RANGE);
-            // Section 14.2: a Range means something with GET only.
+            // Section 14.2: Range applies to GET only.
             let asked =
                 header.filter(|_| *self.method == Method::GET && range_applies(self.headers, validators));
             let (range, length) = match asked.map_or(Wanted::All, |header| wanted(header, facts.length)) {
@@ -307,7 +310,7 @@ mod tests {
         assert_eq!(kind(&Facts { tombstone: true, ..facts() }), Kind::Deleted);
         assert_eq!(kind(&Facts { tombstone: true, void: true, ..facts() }), Kind::NotFound);
         assert_eq!(kind(&Facts { expires: Some(Timestamp::from_milliseconds(0)), ..facts() }), Kind::Expired);
-        // Nobody can tell what is private from what is not there, before and after its deletion.
+        // Private and absent look the same, before and after a deletion.
         let private = Facts { visibility: Visibility::Private, ..facts() };
         assert_eq!(kind(&private), Kind::NotFound);
         assert_eq!(kind(&Facts { tombstone: true, ..private.clone() }), Kind::NotFound);

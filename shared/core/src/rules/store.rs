@@ -1,10 +1,10 @@
-//! Storing and superseding: the body, its check, and what an index row makes of it.
+//! Storing and replacing: the body, its checks, and the next step by the index row.
 //!
 //! | to find | look in |
 //! |---|---|
 //! | the body, as it is written and once it is checked | [`StoreBody`], [`CheckedBody`] |
 //! | the proof that waits to be stored | [`Draft`] |
-//! | the next step, by what the index says | [`next`] |
+//! | the next step, by the index row | [`next`] |
 
 mod body;
 mod checked;
@@ -29,18 +29,18 @@ pub use checked::CheckedBody;
 pub use draft::{Draft, Origin};
 pub use manifest::manifest_problem;
 
-/// The next step of a store, by what the index says of its id.
+/// The next step of a store, by the index row of its ID.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Next {
-    /// Answer with the proof that is there (guarantee 2).
+    /// Answer with the existing proof (guarantee 2).
     Answer,
-    /// The proof's time is over: store over it.
+    /// Store over the existing proof, which has expired.
     Revive,
-    /// A deletion is unfinished: finish it, then look again.
+    /// Finish an unfinished deletion, then look again.
     FinishDeletion,
-    /// Write the record as at least this revision.
+    /// Write the record as this revision, or a later one.
     Write {
-        /// 1 for a proof that never was; one more than the last for one that was deleted.
+        /// 1 for a proof that never existed; one more than the last revision of a proof that was deleted.
         revision: u32,
     },
 }
@@ -59,10 +59,10 @@ pub fn next(row: Option<&ProofRow>, now: Timestamp) -> Next {
     }
 }
 
-/// Refuses a manifest that says which file it belongs to, and names another.
+/// Refuses a manifest that binds another file.
 ///
 /// # Errors
-/// 422.
+/// 422 `binding-mismatch`.
 pub fn check_binding(manifest: &Manifest, media_hash: &MediaHash) -> Result<(), Problem> {
     match manifest.binding() {
         Binding::WholeFile(digest) if digest != media_hash.digest() => Err(Problem::new(

@@ -1,5 +1,5 @@
-//! Problem documents as a client reads them. What answers is not always CredLink: a gateway, a proxy or a web server at a
-//! wrong address writes documents of its own, or none.
+//! Problem documents as a client reads them. The answer does not always come from CredLink: a gateway, a proxy or a web
+//! server at a wrong address writes documents of its own, or none.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -7,25 +7,25 @@ use serde_json::{Map, Value};
 use super::{DELETED_MEMBER, Kind, Problem, TYPE_PREFIX};
 use crate::time::Timestamp;
 
-/// A problem document that a server has sent (RFC 9457, section 3.1). A member that is missing is empty.
+/// A problem document that a server has sent (RFC 9457, section 3.1). A missing member is empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Received {
-    /// The `type`.
+    /// The URI of the kind, from the member `type`.
     #[serde(default, rename = "type")]
     pub kind: String,
-    /// The kind in words.
+    /// The kind, in words.
     #[serde(default)]
     pub title: String,
     /// The HTTP status.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
-    /// What is wrong, in words for a person.
+    /// The fault, in words for a person.
     #[serde(default)]
     pub detail: String,
     /// The part of the request that is wrong.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
-    /// The request, as the server's log names it.
+    /// The ID of the request, as it appears in the server's log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
     /// Further members, by kind.
@@ -34,39 +34,40 @@ pub struct Received {
 }
 
 impl Received {
-    /// Reads a body. `None`: it is no problem document.
+    /// Reads a body. Returns `None` if it is not a problem document.
     #[must_use]
     pub fn read(body: &[u8]) -> Option<Self> {
         serde_json::from_slice(body).ok()
     }
 
-    /// The end of the `type`; empty where the document is not CredLink's.
+    /// Returns the end of the `type`, or an empty string if the document is not CredLink's.
     #[must_use]
     pub fn slug(&self) -> &str {
         self.kind.strip_prefix(TYPE_PREFIX).unwrap_or_default()
     }
 
-    /// Returns `true` if it is a problem of this kind.
+    /// Returns `true` if the problem is of this kind.
     #[must_use]
     pub fn is(&self, kind: Kind) -> bool {
         self.slug() == kind.slug()
     }
 
-    /// The detail without the name of the field, which [`Problem::field`] writes before it.
+    /// Returns the detail without the name of the field, with which [`Problem::field`] begins it.
     #[must_use]
     pub fn reason(&self) -> &str {
         let named = self.field.as_ref().and_then(|field| self.detail.strip_prefix(&format!("`{field}`: ")));
         named.unwrap_or(&self.detail)
     }
 
-    /// The instant of the deletion that a [`Kind::Deleted`] tells of.
+    /// Returns the instant of the deletion, if the problem is a [`Kind::Deleted`].
     #[must_use]
     pub fn deleted(&self) -> Option<Timestamp> {
         let at = self.members.get(DELETED_MEMBER)?.as_str()?.parse().ok()?;
         self.is(Kind::Deleted).then_some(at)
     }
 
-    /// The problem itself, with the members that are passed on with an absence. `None`: its kind is not known here.
+    /// Returns the problem itself, with the members that are passed on for an object that is absent. Returns `None` if
+    /// its kind is unknown.
     #[must_use]
     pub fn problem(&self) -> Option<Problem> {
         let kind = Kind::ALL.iter().copied().find(|kind| self.is(*kind))?;
@@ -113,7 +114,7 @@ mod tests {
         let problem = Problem::deleted(at);
         assert_eq!(sent(&problem).deleted(), Some(at));
         assert_eq!(sent(&problem).problem(), Some(problem));
-        // The sentence is for people, and another kind's member says something else.
+        // The sentence in `detail` is for people, and the member has another meaning in a problem of another kind.
         let said = "this was deleted on 2026-01-31T12:00:00.007Z";
         assert_eq!(sent(&Problem::new(Kind::Deleted, said)).deleted(), None);
         let other = Problem::new(Kind::Expired, said).with(DELETED_MEMBER, at.to_string());

@@ -1,4 +1,4 @@
-//! Legacy ids: listing them, and what they lead to.
+//! Legacy IDs: listing them, binding them to proofs and withdrawing them.
 
 use super::Route;
 use super::operation::Operation;
@@ -11,23 +11,23 @@ use crate::http::query::Query;
 use crate::legacy::LegacyId;
 use crate::proof_id::ProofId;
 
-/// An operation on legacy ids.
+/// An operation on legacy IDs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Aliases {
     /// `GET /v1/aliases`.
     List {
         /// The cursor of an earlier page.
         after: Option<String>,
-        /// How many at most.
+        /// The most IDs on the page.
         limit: usize,
     },
     /// `PUT /v1/aliases/{legacy id}`.
     Bind(LegacyId),
     /// `DELETE /v1/aliases/{legacy id}`.
     Withdraw {
-        /// Which id.
+        /// The legacy ID.
         id: LegacyId,
-        /// The proof that it has to name.
+        /// The proof that the legacy ID must lead to.
         proof: ProofId,
     },
 }

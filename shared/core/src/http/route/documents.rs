@@ -17,13 +17,13 @@ pub enum Documents {
 }
 
 const SHOW_HEALTH: Operation = Operation::open("health");
-// Sums over all tenants.
+// The statistics are sums over all tenants.
 const STATS: Operation = Operation::needing(Scope::Operator, "stats");
 const OPEN_API: Operation = Operation::public_read("openapi");
 
 pub(super) const OPERATIONS: &[Operation] = &[SHOW_HEALTH, STATS, OPEN_API];
 
-/// The one of these that the CDN domain has too.
+/// The path of the only document that the CDN domain has too.
 pub(super) const HEALTH: Path = Path {
     segments: &["health"],
     allow: READ_ONLY,

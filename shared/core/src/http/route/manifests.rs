@@ -1,4 +1,5 @@
-//! C2PA manifests by themselves: storing, listing and deleting them, who may read them, and whose a plain address serves.
+//! C2PA manifests by themselves: storing, listing and deleting them, changing who may read them, and deciding which
+//! tenant's a plain address serves.
 
 use super::Route;
 use super::operation::Operation;
@@ -20,34 +21,34 @@ pub enum Manifests {
     List {
         /// The cursor of an earlier page.
         after: Option<String>,
-        /// How many at most.
+        /// The most manifests on the page.
         limit: usize,
     },
     /// `POST /v1/manifests`.
     Store {
-        /// The readers that it is stored for.
+        /// The visibility that the manifest is stored with.
         visibility: Visibility,
-        /// The tenant that shall own it, if the request names one.
+        /// The tenant that shall own the manifest, if the request names one.
         tenant: Option<Tenant>,
-        /// `true` if it is copied from another store.
+        /// `true` if the manifest is copied from another store.
         imported: bool,
     },
     /// `DELETE /v1/manifests/{id}`, `DELETE /v1/tenants/{tenant}/manifests/{id}`.
     Delete {
-        /// The manifest's id.
+        /// The manifest's ID.
         id: ManifestId,
-        /// The tenant that the path names: the caller's where it names none.
+        /// The tenant that the path names, or `None` for the caller's.
         tenant: Option<Tenant>,
-        /// `true` if it is to be deleted only where nobody but an import has stored it.
+        /// `true` if the manifest is to be deleted only if nobody but an import has stored it.
         imported: bool,
     },
     /// `PUT /v1/manifests/{id}/front`.
     DecideFront(ManifestId),
     /// `PUT /v1/manifests/{id}/visibility`, `PUT /v1/tenants/{tenant}/manifests/{id}/visibility`.
     ChangeVisibility {
-        /// The manifest's id.
+        /// The manifest's ID.
         id: ManifestId,
-        /// The tenant that the path names: the caller's where it names none.
+        /// The tenant that the path names, or `None` for the caller's.
         tenant: Option<Tenant>,
     },
 }
@@ -55,7 +56,7 @@ pub enum Manifests {
 const LIST: Operation = Operation::needing(Scope::Admin, "list_manifests");
 const STORE: Operation = Operation::needing(Scope::Store, "store_manifest");
 const DELETE: Operation = Operation::needing(Scope::Delete, "delete_manifest");
-// Which tenant's manifest an address serves is for none of them to say.
+// No tenant may say which tenant's manifest an address serves.
 const DECIDE_FRONT: Operation = Operation::needing(Scope::Operator, "decide_front");
 const CHANGE_VISIBILITY: Operation = Operation::needing(Scope::Store, "change_visibility");
 
@@ -141,13 +142,14 @@ fn store(Given { query, .. }: Given<'_>) -> Result<Route, Problem> {
     let tenant = query.get("tenant").map(str::parse).transpose();
     let tenant = tenant.map_err(|error| Problem::field("tenant", error))?;
     let imported = switch(&query, "imported")?;
-    // Everybody may read it where nothing is said.
+    // A manifest is public unless the request says otherwise.
     let visibility = query.get("visibility").map_or(Ok(Visibility::Public), str::parse);
     let visibility = visibility.map_err(|error| Problem::field("visibility", error))?;
     Ok(Route::Manifests(Manifests::Store { visibility, tenant, imported }))
 }
 
-/// Returns `true` if only what nobody but an import has stored is to be deleted. A parameter that is mistyped must not delete more.
+/// Returns `true` if a manifest is to be deleted only if nobody but an import has stored it. A mistyped parameter is
+/// refused, since it must not delete more.
 fn only_imported(query: &str) -> Result<bool, Problem> {
     let query = Query::parse(query)?;
     query.only(&["imported"])?;

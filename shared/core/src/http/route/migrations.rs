@@ -1,4 +1,4 @@
-//! Migrations that the queue works off.
+//! Migrations that run from the queue.
 
 use super::Route;
 use super::operation::Operation;
@@ -17,22 +17,22 @@ pub enum Migrations {
     Begin,
     /// `GET /v1/migrations/{job}`.
     Show {
-        /// Which job.
+        /// The job's name.
         job: JobName,
-        /// Where the counting goes on: what an earlier answer said.
+        /// The cursor of an earlier answer, from which counting goes on.
         after: Option<String>,
     },
     /// `DELETE /v1/migrations/{job}`.
     Remove {
-        /// Which job.
+        /// The job's name.
         job: JobName,
-        /// Whether it is removed although it is not over.
+        /// `true` if the job is removed even if it has not ended.
         abandon: bool,
     },
 }
 
 const BEGIN: Operation = Operation::needing(Scope::Operator, "begin_migration");
-// Not `read_`: what it answers with is no proof.
+// The name does not begin with `read_`, because the answer is not a proof.
 const SHOW: Operation = Operation::needing(Scope::Admin, "show_migration");
 const REMOVE: Operation = Operation::needing(Scope::Operator, "remove_migration");
 

@@ -1,24 +1,24 @@
-//! The parameters of a query that several operations take.
+//! Query parameters that several operations take.
 
 use crate::bounds::{DEFAULT_PAGE, MAX_PAGE};
 use crate::http::problem::Problem;
 use crate::http::query::Query;
 
-/// The page of a listing whose path takes nothing else: where it begins, and how many it has at most.
+/// Returns the cursor and the most entries of a listing's page, for a path that takes no other parameters.
 pub(super) fn page(query: &str) -> Result<(Option<String>, usize), Problem> {
     let query = Query::parse(query)?;
     query.only(&["after", "limit"])?;
     page_of(&query)
 }
 
-/// The same, of a query whose names are checked.
+/// Returns the cursor and the most entries of a listing's page, from a query whose names are already checked.
 pub(super) fn page_of(query: &Query<'_>) -> Result<(Option<String>, usize), Problem> {
     let limit = query.number("limit", 1, MAX_PAGE as u64)?;
     let limit = limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(DEFAULT_PAGE);
     Ok((query.get("after").map(str::to_owned), limit))
 }
 
-/// A parameter that is `true` or `false`, and `false` where it is left out.
+/// Returns a parameter that is `true` or `false`, and `false` if it is left out.
 pub(super) fn switch(query: &Query<'_>, name: &str) -> Result<bool, Problem> {
     match query.get(name) {
         None | Some("false") => Ok(false),

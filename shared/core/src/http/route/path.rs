@@ -7,20 +7,20 @@ use super::operation::Operation;
 use crate::access::Scope;
 use crate::http::problem::{Kind, Problem};
 
-/// `Allow` of a path that only reads.
+/// The value of `Allow` for a path that only reads.
 pub(super) const READ_ONLY: &str = "GET, HEAD, OPTIONS";
 
 /// A path of the API.
 pub(super) struct Path {
-    /// Its segments behind the version. `*` stands for any one: there are at most two of them.
+    /// The segments after the version. `*` stands for any segment; there are at most two of them.
     pub(super) segments: &'static [&'static str],
-    /// The methods that it takes, as `Allow` names them (RFC 9110, section 10.2.1).
+    /// The methods that the path takes, as `Allow` names them (RFC 9110, section 10.2.1).
     pub(super) allow: &'static str,
     /// The operation of each method.
     pub(super) endpoints: &'static [Endpoint],
 }
 
-/// The methods that the API has; [`Method`] is no constant.
+/// The methods of the API, since a [`Method`] cannot be a constant.
 #[derive(Clone, Copy)]
 enum On {
     /// `GET` and `HEAD`.
@@ -35,7 +35,7 @@ enum On {
 pub(super) struct Endpoint {
     on: On,
     operation: Operation,
-    /// The parameter of the query that makes another operation of it, which needs no scope.
+    /// The query parameter that asks for another operation, which needs no scope.
     open_with: Option<&'static str>,
     parse: fn(Given<'_>) -> Result<Route, Problem>,
 }
@@ -43,7 +43,7 @@ pub(super) struct Endpoint {
 /// The parts of a request line that an endpoint reads.
 #[derive(Clone, Copy)]
 pub(super) struct Given<'a> {
-    /// The segments that stand where the path has a `*`.
+    /// The segments in the places where the path has a `*`.
     pub(super) ids: [&'a str; 2],
     /// The query, without its question mark.
     pub(super) query: &'a str,
@@ -54,27 +54,27 @@ impl Endpoint {
         Self { on, operation, open_with: None, parse }
     }
 
-    /// An operation of `GET` and `HEAD`.
+    /// Returns an operation of `GET` and `HEAD`.
     pub(super) const fn get(operation: Operation, parse: fn(Given<'_>) -> Result<Route, Problem>) -> Self {
         Self::new(On::Get, operation, parse)
     }
 
-    /// An operation of `POST`.
+    /// Returns an operation of `POST`.
     pub(super) const fn post(operation: Operation, parse: fn(Given<'_>) -> Result<Route, Problem>) -> Self {
         Self::new(On::Post, operation, parse)
     }
 
-    /// An operation of `PUT`.
+    /// Returns an operation of `PUT`.
     pub(super) const fn put(operation: Operation, parse: fn(Given<'_>) -> Result<Route, Problem>) -> Self {
         Self::new(On::Put, operation, parse)
     }
 
-    /// An operation of `DELETE`.
+    /// Returns an operation of `DELETE`.
     pub(super) const fn delete(operation: Operation, parse: fn(Given<'_>) -> Result<Route, Problem>) -> Self {
         Self::new(On::Delete, operation, parse)
     }
 
-    /// The same, where a query with this parameter asks for another operation, which needs no scope.
+    /// Returns the endpoint with a query parameter that asks for another operation, which needs no scope.
     pub(super) const fn open_with(self, parameter: &'static str) -> Self {
         Self { open_with: Some(parameter), ..self }
     }
@@ -88,7 +88,7 @@ impl Endpoint {
         }
     }
 
-    /// The scope that a request with this query needs.
+    /// Returns the scope that a request with this query needs.
     pub(super) fn scope(&self, query: &str) -> Option<Scope> {
         let mut names = query.split('&').map(|pair| pair.split('=').next().unwrap_or_default());
         let is_open = self.open_with.is_some_and(|parameter| names.any(|name| name == parameter));
@@ -97,7 +97,7 @@ impl Endpoint {
 }
 
 impl Path {
-    /// The segments of a path of the API that stand where this one has a `*`. `None`: it is another path.
+    /// Returns the segments of an API path in the places where this path has a `*`, or `None` if the paths differ.
     fn ids<'a>(&self, segments: &[&'a str]) -> Option<[&'a str; 2]> {
         if segments.len() != self.segments.len() {
             return None;
@@ -114,7 +114,7 @@ impl Path {
         Some(ids)
     }
 
-    /// The operation that this path has for `method`.
+    /// Returns the operation of this path for `method`.
     pub(super) fn endpoint(&self, method: &Method) -> Option<&Endpoint> {
         self.endpoints.iter().find(|endpoint| endpoint.takes(method))
     }
@@ -129,7 +129,7 @@ impl Path {
     }
 }
 
-/// The first of `paths` that has these segments, and what stands where it has a `*`.
+/// Returns the first of `paths` with these segments, and the segments in the places of its `*`.
 pub(super) fn find<'a>(
     paths: impl IntoIterator<Item = &'static Path>,
     segments: &[&'a str],
@@ -137,10 +137,10 @@ pub(super) fn find<'a>(
     paths.into_iter().find_map(|path| path.ids(segments).map(|ids| (path, ids)))
 }
 
-/// Reads a request line of one of `paths`; where two of them match, the first counts.
+/// Reads a request line of one of `paths`. If two of them match, the first counts.
 ///
 /// # Errors
-/// 404 where there is no such path, 405 where it does not take the method, and what the operation says of its ids and
+/// 404 if there is no such path, 405 if it does not take the method, and the operation's own errors about its IDs and
 /// parameters.
 pub(super) fn parse(
     paths: impl IntoIterator<Item = &'static Path>,

@@ -21,7 +21,7 @@ pub enum Proofs {
     List {
         /// The cursor of an earlier page.
         after: Option<String>,
-        /// How many at most.
+        /// The most proofs on the page.
         limit: usize,
     },
     /// `PUT /v1/proofs/{id}`.
@@ -32,9 +32,9 @@ pub enum Proofs {
     BatchDelete,
     /// `GET /v1/proofs/{id}/url`.
     SignLink {
-        /// Which proof.
+        /// The proof's ID.
         id: ProofId,
-        /// How long the link is good for, in seconds.
+        /// The lifetime of the link, in seconds.
         expires_in: u64,
     },
 }
@@ -98,7 +98,7 @@ impl Proofs {
 fn list_or_find(Given { query, .. }: Given<'_>) -> Result<Route, Problem> {
     let query = Query::parse(query)?;
     if let Some(hash) = query.get("media_hash") {
-        // Not those of a list: a client that asks for both misunderstands one of them.
+        // The parameters of a listing are refused: a client that asks for both misunderstands one of them.
         query.only(&["media_hash", "tenant", "expires", "key", "life", "signature", "form"])?;
         return by_hash(hash, &query);
     }

@@ -1,4 +1,4 @@
-//! Reading objects: records, manifests and fronts, by the API and on the CDN domain.
+//! Reading objects: records, manifests and fronts, through the API and on the CDN domain.
 
 use super::Route;
 use super::documents;
@@ -14,38 +14,38 @@ use crate::object::ObjectKey;
 use crate::proof_id::ProofId;
 use crate::tenant::Tenant;
 
-/// The form in which an object is read: the parameter `form` of the query.
+/// The form in which an object is read, from the query parameter `form`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Form {
-    /// The content, in a coding that the client takes.
+    /// The content, in a content coding that the client accepts.
     #[default]
     Content,
-    /// `form=stored`: the bytes as a provider keeps them, and their attributes in a header, for who keeps a copy.
+    /// `form=stored`: the stored bytes, with their attributes in a header, for a client that mirrors the store.
     Stored,
 }
 
-/// A read of an object. Whether it is public, the object decides: see [`crate::rules::retrieve`].
+/// A read of an object. The object decides whether it is public (see [`crate::rules::retrieve`]).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reads {
     /// `GET, HEAD` of a record, an earlier record, a tenant's manifest or a front.
     Object {
-        /// Which object.
+        /// The object's key.
         key: ObjectKey,
         /// The signature of a signed link, if the request carries one.
         signature: Option<Signature>,
-        /// In which form.
+        /// The form in which the object is read.
         form: Form,
     },
-    /// `GET, HEAD` of a manifest at its plain address: which tenant's that is, the front says ([`crate::front`]).
+    /// `GET, HEAD` of a manifest at its plain address, where the front says which tenant's it is ([`crate::front`]).
     PlainManifest {
-        /// The manifest's id.
+        /// The manifest's ID.
         id: ManifestId,
         /// The signature of a signed link, if the request carries one.
         signature: Option<Signature>,
-        /// In which form.
+        /// The form in which the manifest is read.
         form: Form,
     },
-    /// `GET, HEAD` of a proof by the id that it had in the store that it was taken over from.
+    /// `GET, HEAD` of a proof by its legacy ID.
     Alias(LegacyId),
 }
 
@@ -53,19 +53,19 @@ const READ_PROOF: Operation = Operation::public_read("read_proof");
 const READ_REVISION: Operation = Operation::public_read("read_revision");
 const READ_MANIFEST: Operation = Operation::public_read("read_manifest");
 const READ_ALIAS: Operation = Operation::public_read("read_alias");
-// Not `read_`: what it answers with is no proof.
+// The name does not begin with `read_`, because the answer is not a proof.
 const SHOW_FRONT: Operation = Operation::public_read("show_front");
-/// Of an object that no path names.
+/// A read of an object that no path names.
 const READ_NOTHING: Operation = Operation::public_read("none");
 
 pub(super) const OPERATIONS: &[Operation] =
     &[READ_PROOF, READ_REVISION, READ_MANIFEST, READ_ALIAS, SHOW_FRONT];
 
-/// The paths of the API that do nothing but read objects, and are the same on the CDN domain.
+/// The paths of the API that only read objects, and are the same on the CDN domain.
 pub(super) const PATHS: &[Path] = &[BY_HASH, REVISION];
 
-/// The paths of the CDN domain, which only read and have no version. What else the API does is not linked by a program that
-/// takes these alone.
+/// The paths of the CDN domain, which only read and have no version. A program that takes only these does not link the
+/// rest of the API.
 pub(super) const PUBLIC_PATHS: &[Path] = &[
     Path { segments: &["proofs", "*"], allow: READ_ONLY, endpoints: &[PROOF] },
     Path { segments: &["manifests", "*"], allow: READ_ONLY, endpoints: &[PLAIN_MANIFEST] },
@@ -94,13 +94,13 @@ const REVISION: Path = Path {
     })],
 };
 
-/// A proof by its id, or by the one that it had in the store that it was taken over from.
+/// A read of a proof by its ID or its legacy ID.
 pub(super) const PROOF: Endpoint = Endpoint::get(READ_PROOF, |Given { ids: [id, _], query }| {
     let text = decode("id", id)?;
     match (text.parse(), text.parse()) {
         (Ok(id), _) => object(ObjectKey::Record(id), query),
         (Err(_), Ok(legacy)) => {
-            // The redirect is the same whatever the parameters are, if they are well formed.
+            // The redirect does not depend on the parameters, as long as they are well formed.
             if !query.is_empty() {
                 let query = Query::parse(query)?;
                 Signature::read(&query)?;
@@ -112,20 +112,20 @@ pub(super) const PROOF: Endpoint = Endpoint::get(READ_PROOF, |Given { ids: [id, 
     }
 });
 
-/// A manifest at its plain address.
+/// A read of a manifest at its plain address.
 pub(super) const PLAIN_MANIFEST: Endpoint = Endpoint::get(READ_MANIFEST, |Given { ids: [id, _], query }| {
     let id = manifest_id(id)?;
     let query = Query::parse(query)?;
     Ok(Route::Reads(Reads::PlainManifest { id, signature: Signature::read(&query)?, form: form(&query)? }))
 });
 
-/// A manifest at its tenant's own address.
+/// A read of a manifest at its tenant's own address.
 pub(super) const TENANT_MANIFEST: Endpoint =
     Endpoint::get(READ_MANIFEST, |Given { ids: [tenant, id], query }| {
         object(ObjectKey::Manifest(manifest_key(tenant, id)?), query)
     });
 
-/// The front of a plain address.
+/// A read of the front of a plain address.
 pub(super) const FRONT: Endpoint = Endpoint::get(SHOW_FRONT, |Given { ids: [id, _], query }| {
     object(ObjectKey::Front(manifest_id(id)?), query)
 });
@@ -155,7 +155,7 @@ fn object(key: ObjectKey, query: &str) -> Result<Route, Problem> {
     Ok(Route::Reads(Reads::Object { key, signature: Signature::read(&query)?, form: form(&query)? }))
 }
 
-/// A proof by its media hash, in the name space of the tenant that the query names.
+/// Returns the read of a proof by its media hash, in the namespace of the tenant that the query names.
 pub(super) fn by_hash(hash: &str, query: &Query<'_>) -> Result<Route, Problem> {
     let hash = decode("media_hash", hash)?.parse().map_err(|error| Problem::field("media_hash", error))?;
     let tenant: Tenant = match query.get("tenant") {

@@ -1,4 +1,4 @@
-//! The ids and numbers that stand in a path.
+//! The IDs and numbers in a path.
 
 use percent_encoding::percent_decode_str;
 
@@ -9,7 +9,7 @@ use crate::manifest_id::ManifestId;
 use crate::manifest_key::ManifestKey;
 use crate::proof_id::ProofId;
 
-/// The text of a segment, which a problem calls `field`.
+/// Returns the text of a segment, which a problem calls `field`.
 pub(super) fn decode(field: &str, segment: &str) -> Result<String, Problem> {
     let decoded = percent_decode_str(segment).decode_utf8();
     decoded.map(Into::into).map_err(|_| Problem::field(field, "it has to be UTF-8"))

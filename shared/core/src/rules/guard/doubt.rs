@@ -1,4 +1,4 @@
-//! The reasons to refuse some acts, and what is said of them.
+//! The reasons to refuse some acts, and their messages.
 
 use std::fmt;
 
@@ -14,44 +14,44 @@ use crate::time::Timestamp;
 pub enum Doubt {
     /// Index and store do not belong together as they are.
     Mismatch(Mismatch),
-    /// The one or the other could not be read.
+    /// The index or the store could not be read.
     Unknown {
         /// The provider.
         provider: &'static str,
         /// The kind of its failure, in words.
         why: &'static str,
     },
-    /// The clock is further ahead of the last instant that was seen than any pause accounts for.
+    /// The clock is further ahead of the last trusted instant than any pause accounts for.
     ClockAhead {
         /// The last instant that was seen and trusted.
         seen: Timestamp,
         /// The instant that the clock shows.
         now: Timestamp,
     },
-    /// The clock is behind the last instant that was seen.
+    /// The clock is behind the last trusted instant.
     ClockBehind {
         /// The last instant that was seen and trusted.
         seen: Timestamp,
         /// The instant that the clock shows.
         now: Timestamp,
     },
-    /// The collector of orphans stopped itself.
+    /// Cleanup stopped itself.
     CollectorStopped(Stopped),
 }
 
-/// The collector's breaker, while it stands.
+/// The state of cleanup that stopped itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stopped {
-    /// Time at which the collector stopped.
+    /// Time at which cleanup stopped.
     pub since: Timestamp,
-    /// Number of objects that it had removed by then.
+    /// Number of objects that cleanup had removed by then.
     pub removed: u64,
-    /// Number of objects that it had looked at by then.
+    /// Number of objects that cleanup had examined by then.
     pub of: u64,
 }
 
 impl Stopped {
-    /// The breaker, as the store's row has it.
+    /// Returns the state that the store's row records, if cleanup stopped.
     #[must_use]
     pub fn of(row: &StoreRow) -> Option<Self> {
         let since = row.stopped?;
@@ -77,7 +77,7 @@ impl Doubt {
         "collector",
     ];
 
-    /// The doubt about a clock that shows `now`, `elapsed` seconds after it was first doubted.
+    /// Returns the doubt about a clock that shows `now`, `elapsed` seconds after it was first doubted.
     #[must_use]
     pub fn about_clock(row: &StoreRow, now: Timestamp, elapsed: u64) -> Option<Self> {
         let seen = row.seen;
@@ -90,7 +90,7 @@ impl Doubt {
         }
     }
 
-    /// Its name in metrics.
+    /// Returns the doubt's name in metrics.
     #[must_use]
     pub const fn label(&self) -> &'static str {
         match self {
@@ -106,13 +106,13 @@ impl Doubt {
         }
     }
 
-    /// Returns `true` if it forbids `act`.
+    /// Returns `true` if the doubt forbids `act`.
     #[must_use]
     pub const fn forbids(&self, act: Act) -> bool {
         match self {
-            // Of two stores, nothing may be mixed.
+            // Two stores must not be mixed.
             Self::Mismatch(Mismatch::Foreign { .. }) | Self::Mismatch(Mismatch::IndexNew) => true,
-            // What was lost of objects comes back by repairs.
+            // Repairs bring lost objects back.
             Self::Mismatch(Mismatch::StoreUnmarked) => !matches!(act, Act::Repair),
             Self::Mismatch(Mismatch::IndexOlder { .. }) => !matches!(act, Act::Change),
             Self::Mismatch(Mismatch::StoreOlder { .. })
@@ -121,13 +121,13 @@ impl Doubt {
             | Self::ClockAhead { .. } => {
                 matches!(act, Act::Destroy | Act::Collect)
             }
-            // What is stored by a clock that is behind has expired when the clock is right.
+            // A proof that is stored while the clock is behind would have expired once the clock is right.
             Self::ClockBehind { .. } => matches!(act, Act::Change | Act::Destroy | Act::Collect),
             Self::CollectorStopped(_) => matches!(act, Act::Collect),
         }
     }
 
-    /// The answer to who asks for an act that it forbids.
+    /// Returns the answer to a caller who asks for an act that the doubt forbids.
     #[must_use]
     pub fn problem(&self) -> Problem {
         Problem::stopped(self.to_string(), RETRY_AFTER_SECONDS)

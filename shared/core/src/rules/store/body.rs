@@ -19,23 +19,23 @@ use crate::{access::Visibility, hash::MediaHash, legacy::LegacyId, manifest::Man
     schema(description = "A proof. Its manifest is `manifest` or `manifest_base64`, one of them.")
 )]
 pub struct StoreBody<'a> {
-    /// The tenant whose proof it shall be. A credential of another tenant is refused with 403, and nothing is stored. By default the
-    /// credential's.
+    /// The tenant that shall own the proof. The credential's by default. If the credential is of another tenant, the
+    /// request is refused with 403, and nothing is stored.
     #[serde(borrow)]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Tenant>))]
     pub(super) tenant: Option<Cow<'a, str>>,
-    /// The media file: `sha256:` and 64 hexadecimal digits. A replacement may leave it out.
+    /// The media hash of the file: `sha256:` and 64 hexadecimal digits. A replacement may leave it out.
     #[serde(borrow)]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<MediaHash>))]
     pub(super) media_hash: Option<Cow<'a, str>>,
-    /// The media file's type, such as `image/jpeg`.
+    /// The media type of the file, such as `image/jpeg`.
     #[serde(borrow)]
     #[cfg_attr(
         feature = "openapi",
         schema(max_length = 255, pattern = "^[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+ *(;[ -~]*)?$")
     )]
     pub(super) media_type: Option<Cow<'a, str>>,
-    /// A JSON manifest: an object, kept as exactly this text.
+    /// A JSON manifest: an object, stored as exactly this text.
     #[serde(borrow)]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
     pub(super) manifest: Option<&'a RawValue>,
@@ -43,7 +43,7 @@ pub struct StoreBody<'a> {
     #[serde(borrow)]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub(super) manifest_base64: Option<&'a RawValue>,
-    /// `application/c2pa` (the default of `manifest_base64`) or `application/json` (the only one of `manifest`).
+    /// `application/c2pa` (the default with `manifest_base64`) or `application/json` (the only type with `manifest`).
     #[serde(borrow)]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<ManifestType>))]
     pub(super) manifest_type: Option<Cow<'a, str>>,
@@ -58,10 +58,10 @@ pub struct StoreBody<'a> {
         )
     )]
     pub(super) signature: Option<Cow<'a, str>>,
-    /// Time to keep the proof, in seconds. One year by default.
+    /// Lifetime of the proof, in seconds. One year by default.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<u64>, minimum = 1, maximum = 315_360_000))]
     pub(super) expires_in: Option<serde_json::Number>,
-    /// Up to ten tags, of the characters that S3 takes: letters, digits, spaces and + - = . _ : / @.
+    /// Up to ten tags, of the characters that S3 accepts: letters, digits, spaces and + - = . _ : / @.
     #[serde(default)]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<BTreeMap<String, String>>))]
     pub(super) tags: Option<Tags>,
@@ -69,38 +69,39 @@ pub struct StoreBody<'a> {
     #[serde(borrow)]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Visibility>))]
     pub(super) visibility: Option<Cow<'a, str>>,
-    /// Of a proof that is taken over from another store: what it brings along. This needs the scope `admin`.
+    /// The origin of a proof that is imported from another store. This needs the scope `admin`.
     #[serde(borrow)]
     pub(super) origin: Option<OriginBody<'a>>,
 }
 
-/// The data that a proof brings along when it is taken over from another store.
+/// The data that an imported proof brings along from another store.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct OriginBody<'a> {
-    /// Time at which it was stored there.
+    /// Time at which the proof was stored there.
     #[serde(borrow)]
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub(super) created: Cow<'a, str>,
-    /// Time at which it expires.
+    /// Time at which the proof expires.
     #[serde(borrow)]
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub(super) expires: Cow<'a, str>,
-    /// The id that it had there: it leads to the proof from now on.
+    /// The ID that the proof had there. It leads to the proof from now on.
     #[serde(borrow)]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<LegacyId>))]
     pub(super) legacy_id: Option<Cow<'a, str>>,
-    /// Anything else that stood in its legacy record: an object, kept as exactly this text.
+    /// All other members of the legacy record: an object, stored as exactly this text.
     #[serde(borrow)]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
     pub(super) legacy_fields: Option<&'a RawValue>,
-    /// A proof that was deleted is not taken over, unless it was at this very instant.
+    /// The instant of a deletion to undo. A deleted proof is not imported unless it was deleted at exactly this
+    /// instant.
     #[serde(borrow)]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
     pub(super) restores: Option<Cow<'a, str>>,
-    /// Of a C2PA manifest that others may read than the proof, because it was withdrawn or published by itself: `public` or
-    /// `private`. Left out, the manifest has the visibility of the proof.
+    /// The visibility of a C2PA manifest that differs from the proof's, because the manifest was withdrawn or published
+    /// by itself: `public` or `private`. The proof's by default.
     #[serde(borrow)]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Visibility>))]
     pub(super) manifest_visibility: Option<Cow<'a, str>>,

@@ -1,4 +1,4 @@
-//! The body of a store or a replacement, once its members are checked.
+//! The body of a store or a replacement after its members were checked.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ use crate::manifest::Manifest;
 use crate::rules::body::json;
 use crate::tenant::Tenant;
 
-/// A body whose members passed every check that needs nothing but the body: all of the work.
+/// A body that passed every check that needs nothing else. These checks are all of the work.
 #[derive(Clone, Debug)]
 pub struct CheckedBody {
     tenant: Option<Tenant>,
@@ -33,16 +33,16 @@ pub struct CheckedBody {
 }
 
 impl CheckedBody {
-    /// Reads and checks the body of a replacement, which may leave the media file out.
+    /// Reads and checks the body of a replacement, which may leave the media hash out.
     ///
     /// # Errors
-    /// 400 with the member that is wrong.
+    /// 400, with the member that is wrong.
     pub fn of_replacement(body: &[u8]) -> Result<Self, Problem> {
         Self::parse(body, true)
     }
 
     fn parse(body: &[u8], is_replacement: bool) -> Result<Self, Problem> {
-        // `legacy_fields` of the deepest legacy record lie two levels below it.
+        // The `legacy_fields` of the deepest legacy record lie two levels below it.
         let body: StoreBody<'_> = json(body, MAX_JSON_DEPTH + 3)?;
         let tenant = body.tenant.as_deref().map(tenant).transpose()?;
         let media_hash = media_hash(body.media_hash.as_deref(), is_replacement)?;
@@ -65,10 +65,10 @@ impl CheckedBody {
         })
     }
 
-    /// The draft of `tenant` for a proof of `media_hash`.
+    /// Returns the draft of `tenant` for a proof of `media_hash`.
     ///
     /// # Errors
-    /// 403 where the body names another tenant; 400 where it names another file; 422 where the manifest binds another.
+    /// 403 if the body names another tenant; 400 if it names another file; 422 if the manifest binds another file.
     pub fn draft(self, tenant: Tenant, media_hash: &MediaHash) -> Result<Draft, Problem> {
         check_tenant(self.tenant.as_ref(), &tenant)?;
         if self.media_hash.is_some_and(|given| given != *media_hash) {
@@ -91,10 +91,11 @@ impl CheckedBody {
 }
 
 impl Draft {
-    /// Reads and checks a body, for `tenant`. A replacement knows the media file already: `known`.
+    /// Reads and checks a body for `tenant`. A replacement passes the media hash of its proof in `known`.
     ///
     /// # Errors
-    /// 400 with the member that is wrong; 403 where it names another tenant; 422 where the manifest binds another file.
+    /// 400, with the member that is wrong; 403 if the body names another tenant; 422 if the manifest binds another
+    /// file.
     pub fn parse(body: &[u8], tenant: Tenant, known: Option<&MediaHash>) -> Result<Self, Problem> {
         let body = CheckedBody::parse(body, known.is_some())?;
         let media_hash = known.copied().or(body.media_hash).ok_or_else(no_media_hash)?;

@@ -1,4 +1,4 @@
-//! A proof that waits to be stored.
+//! Drafts: proofs that wait to be stored.
 
 use std::collections::BTreeMap;
 
@@ -17,70 +17,70 @@ use crate::time::Timestamp;
 /// A proof that passed every check and waits to be stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Draft {
-    /// The owner.
+    /// The tenant that owns the proof.
     pub tenant: Tenant,
-    /// The media file.
+    /// The media hash of the file.
     pub media_hash: MediaHash,
-    /// Its type.
+    /// The media type of the file.
     pub media_type: Option<String>,
-    /// The manifest, exactly as it came.
+    /// The manifest, with exactly the bytes that arrived.
     pub manifest: Manifest,
     /// The detached signature.
     pub signature: Option<String>,
-    /// Time to keep it, in seconds.
+    /// The proof's lifetime, in seconds.
     pub lifetime: u64,
-    /// Tags.
+    /// The proof's tags.
     pub tags: BTreeMap<String, String>,
-    /// Who may read it.
+    /// The proof's visibility.
     pub visibility: Visibility,
-    /// The origin of a proof that is taken over.
+    /// The origin, if the proof is imported.
     pub origin: Option<Origin>,
 }
 
-/// The data that a proof brings along when it is taken over from another store.
+/// The data that an imported proof brings along from another store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {
-    /// Time at which it was stored there.
+    /// Time at which the proof was stored there.
     pub created: Timestamp,
-    /// Time at which it expires.
+    /// Time at which the proof expires.
     pub expires: Timestamp,
-    /// The part of a legacy record that is kept.
+    /// The kept parts of the legacy record.
     pub legacy: Option<Legacy>,
-    /// A proof that was deleted is not taken over (guarantee 8), unless it was at this very instant: a migration that was
-    /// rolled back is done again.
+    /// The instant of a deletion that the import may undo. Any other deleted proof is not imported (guarantee 8). It
+    /// lets a migration that was rolled back run again.
     pub restores: Option<Timestamp>,
-    /// The readers of its C2PA manifest, where they are others than those of the proof: it was withdrawn or published by
-    /// itself.
+    /// The visibility of the C2PA manifest, if it differs from the proof's because the manifest was withdrawn or
+    /// published by itself.
     pub manifest_visibility: Option<Visibility>,
 }
 
 impl Draft {
-    /// The proof's id.
+    /// Returns the proof ID.
     #[must_use]
     pub fn id(&self) -> ProofId {
         ProofId::derive(&self.tenant, &self.media_hash)
     }
 
-    /// The C2PA manifest that it stores; a JSON manifest has no id.
+    /// Returns the key of the C2PA manifest, or `None` for a JSON manifest, which has no ID.
     #[must_use]
     pub fn manifest_key(&self) -> Option<ManifestKey> {
         self.manifest.id().map(|id| ManifestKey::new(&self.tenant, id))
     }
 
-    /// The visibility of the C2PA manifest that it stores: that of the proof, unless its origin says otherwise.
+    /// Returns the visibility of the C2PA manifest, which is the proof's unless its origin says otherwise.
     #[must_use]
     pub fn manifest_visibility(&self) -> Visibility {
         let said = self.origin.as_ref().and_then(|origin| origin.manifest_visibility);
         said.unwrap_or(self.visibility)
     }
 
-    /// Returns `true` if its manifest is for its tenant alone.
+    /// Returns `true` if the manifest is for its tenant alone.
     #[must_use]
     pub fn has_private_manifest(&self) -> bool {
         self.manifest_visibility() == Visibility::Private
     }
 
-    /// The record of this draft, stored at `now` as `revision`, with which the proof's life begins.
+    /// Returns the record of this draft, stored at `now` as `revision`, with which the proof's life begins.
     #[must_use]
     pub fn record(&self, revision: u32, now: Timestamp) -> Record {
         let (created, expires) = match &self.origin {
@@ -105,7 +105,7 @@ impl Draft {
         }
     }
 
-    /// Returns `true` if this draft makes this record, apart from its instants and its revision.
+    /// Returns `true` if this draft makes this record, apart from instants and revision.
     #[must_use]
     pub fn makes(&self, record: &Record) -> bool {
         let made = self.record(record.revision, record.created);
@@ -125,8 +125,8 @@ impl Draft {
             && comparable(&made) == comparable(record)
     }
 
-    /// Refuses a draft with an origin to follow a deletion at `at`: an import does not bring back what was deleted here (guarantee 8),
-    /// unless it restores what was deleted at this very instant.
+    /// Refuses a draft with an origin after a deletion at `at`, since an import does not bring back what was deleted
+    /// here (guarantee 8), unless it restores what was deleted at exactly this instant.
     ///
     /// # Errors
     /// 410 `deleted`.
@@ -137,7 +137,7 @@ impl Draft {
         }
     }
 
-    /// Refuses a draft with an origin to follow a proof that expired on `expires`.
+    /// Refuses a draft with an origin after a proof that expired on `expires`.
     ///
     /// # Errors
     /// 410 `expired`.
@@ -148,7 +148,7 @@ impl Draft {
         }
     }
 
-    /// Returns `true` if a row stands for the same manifest and signature (guarantee 3).
+    /// Returns `true` if the row has the same manifest and signature (guarantee 3).
     #[must_use]
     pub fn is_identical_to(&self, row: &ProofRow) -> bool {
         let signature = self.signature.as_ref().map(|text| Digest::of(text.as_bytes()));

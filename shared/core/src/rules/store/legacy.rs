@@ -1,4 +1,4 @@
-//! The draft that a legacy record becomes.
+//! Drafts from legacy records.
 
 use std::collections::BTreeMap;
 
@@ -9,9 +9,10 @@ use crate::tenant::Tenant;
 use crate::time::Timestamp;
 
 impl LegacyRecord {
-    /// The draft of its proof, for `tenant`. The same legacy record always makes the same record.
+    /// Returns the draft of the legacy record's proof, for `tenant`. The same legacy record always makes the same
+    /// record.
     ///
-    /// One that did not expire does not expire: it gets the latest instant that there is.
+    /// If the legacy record does not expire, neither does the proof: it gets the latest instant that can be written.
     #[must_use]
     pub fn draft(self, tenant: Tenant) -> Draft {
         Draft {

@@ -1,4 +1,4 @@
-//! The manifest that a body brings.
+//! The manifest in a body.
 
 use std::borrow::Cow;
 
@@ -14,7 +14,7 @@ use crate::manifest::{Manifest, ManifestError, ManifestType};
 use crate::media_type::{C2PA_TYPE, JSON_TYPE};
 use crate::rules::body::LONG_MEMBER;
 
-/// Why a C2PA manifest or a JSON manifest was refused, as a problem of this member or body.
+/// Returns the problem of a manifest that was refused, for this member or body.
 #[must_use]
 pub fn manifest_problem(field: &str, error: &ManifestError) -> Problem {
     match error {
@@ -29,7 +29,7 @@ pub fn manifest_problem(field: &str, error: &ManifestError) -> Problem {
     }
 }
 
-/// The manifest of a body, from whichever of its members has it.
+/// Returns the manifest of a body, from the member that holds it.
 pub(super) fn manifest(body: &StoreBody<'_>) -> Result<Manifest, Problem> {
     let kind = match body.manifest_type.as_deref() {
         None => None,
@@ -68,8 +68,8 @@ pub(super) fn manifest(body: &StoreBody<'_>) -> Result<Manifest, Problem> {
     }
 }
 
-/// The text of a JSON text, of which nothing is copied unless something in it is escaped: some writers escape each slash. `None`:
-/// it is another value, or has an escape that stands for no character of base64.
+/// Returns the content of a JSON string, copied only if something in it is escaped: some writers escape each slash.
+/// Returns `None` if the value is not a string, or an escape does not stand for a character of base64.
 fn unescaped(json: &str) -> Option<Cow<'_, str>> {
     let inner = json.strip_prefix('"')?.strip_suffix('"')?;
     if !inner.contains('\\') {

@@ -1,4 +1,4 @@
-//! What each member of a body may be, and how what is wrong is told.
+//! The checks of the members of a body, and the problems that they report.
 
 use std::borrow::Cow;
 
@@ -13,12 +13,12 @@ use crate::rules::body::whole;
 use crate::tenant::Tenant;
 use crate::time::Timestamp;
 
-/// The tenant that a body names.
+/// Returns the tenant that a body names.
 pub(super) fn tenant(text: &str) -> Result<Tenant, Problem> {
     text.parse().map_err(|error| Problem::field("tenant", error))
 }
 
-/// The media file that a body names; a replacement need not.
+/// Returns the media hash that a body names. A replacement may leave it out.
 pub(super) fn media_hash(text: Option<&str>, is_replacement: bool) -> Result<Option<MediaHash>, Problem> {
     match text {
         Some(text) => text.parse().map(Some).map_err(|error| Problem::field("media_hash", error)),
@@ -35,7 +35,7 @@ pub(super) fn no_media_hash() -> Problem {
 }
 
 pub(super) fn media_type(text: Cow<'_, str>) -> Result<String, Problem> {
-    // RFC 6838, section 4.2: type "/" subtype of these characters, with parameters behind a semicolon.
+    // RFC 6838, section 4.2: type "/" subtype of these characters, with parameters after a semicolon.
     let name = |part: &str| {
         !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&b))
     };
@@ -66,7 +66,7 @@ pub(super) fn lifetime(number: &serde_json::Number) -> Result<u64, Problem> {
     })
 }
 
-/// Refuses what would be dropped in silence beside an origin (guarantee 3).
+/// Refuses members that would be dropped silently beside an origin (guarantee 3).
 pub(super) fn check_origin(
     origin: &OriginBody<'_>,
     body: &StoreBody<'_>,

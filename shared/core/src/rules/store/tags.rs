@@ -9,8 +9,8 @@ use crate::bounds::{MAX_TAG_KEY_CHARS, MAX_TAG_VALUE_CHARS, MAX_TAGS};
 use crate::excerpt::excerpt;
 use crate::http::problem::Problem;
 
-/// Tags as they are written: as many as may be, and how many there are. serde would keep them all, and let the last of two equal
-/// keys win, in silence.
+/// Tags as they are written: no more than the bound, and the number that there are. serde would keep them all, and
+/// silently let the last of two equal keys win.
 #[derive(Default)]
 pub(super) struct Tags {
     kept: BTreeMap<String, String>,
@@ -59,7 +59,7 @@ pub(super) fn tags(tags: Tags) -> Result<BTreeMap<String, String>, Problem> {
     for (key, value) in &tags {
         let allowed = is_allowed_in_a_tag;
         let key_fits = (1..=MAX_TAG_KEY_CHARS).contains(&key.chars().count());
-        // "System tags begin with aws:": S3 refuses those of anybody else, whatever their case.
+        // "System tags begin with aws:": S3 refuses such keys from anybody else, in upper or lower case.
         if key.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("aws:")) {
             let detail = "a key that begins with `aws:` is kept for AWS's own tags; begin it otherwise";
             return Err(Problem::field(&format!("tags.{}", excerpt(key)), detail));
@@ -80,8 +80,9 @@ pub(super) fn tags(tags: Tags) -> Result<BTreeMap<String, String>, Problem> {
     Ok(tags)
 }
 
-/// What S3 takes in a tag: `[\p{L}\p{Z}\p{N}_.:/=+\-@]` (Amazon S3 API Reference, "Tag"), and of separators the space alone.
-/// [`char::is_alphanumeric`] has more: the marks that some scripts write vowels with.
+/// Returns `true` for a character that S3 accepts in a tag: `[\p{L}\p{Z}\p{N}_.:/=+\-@]` (Amazon S3 API Reference,
+/// "Tag"), and of the separators the space alone. [`char::is_alphanumeric`] also accepts the marks with which some
+/// scripts write vowels.
 fn is_allowed_in_a_tag(character: char) -> bool {
     use unicode_general_category::GeneralCategory as C;
     " +-=._:/@".contains(character)

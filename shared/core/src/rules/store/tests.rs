@@ -106,7 +106,7 @@ fn every_member_is_named_when_it_is_wrong() {
         (with(r#""tags":{"a;":"b"}"#), "tags.a;"),
         (with(r#""tags":{"aws:a":"b"}"#), "tags.aws:a"),
         (with(r#""tags":{"AWS:":"b"}"#), "tags.AWS:"),
-        // Letters with vowel signs: S3 takes neither of them as a letter.
+        // Letters with vowel signs, which S3 does not accept as letters.
         (with(r#""tags":{"a":"हिन्दी"}"#), "tags.a"),
         (with(r#""tags":{"e\u0301":"b"}"#), "tags.e\u{301}"),
         (with(r#""tags":{"a":"\u00a0"}"#), "tags.a"),
