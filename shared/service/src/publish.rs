@@ -490,7 +490,7 @@ impl<P: Ports> Service<P> {
     }
 
     /// Returns the row of a manifest after one holder released it. An older index may lack another holder, so in doubt
-    /// the release by the last known holder does not delete the manifest.
+    /// the release by the last known holder is refused.
     async fn released(&self, before: &ManifestRow, is_told: bool) -> Result<ManifestRow, Error> {
         let row = before.released(self.now(), is_told);
         if row.state == State::Live {

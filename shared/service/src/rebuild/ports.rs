@@ -63,8 +63,8 @@ impl<'a, P: Ports> View<'a, P> {
         }
     }
 
-    /// Queues the repairs of the copies that were found behind, now that the rows are right. Returns the number of
-    /// repairs.
+    /// Queues the repairs of the copies that were found behind, now that the rows are right, unless rows are only
+    /// counted. Returns the number of copies.
     pub(super) async fn mend(&self) -> Result<u64, Failure> {
         let short = std::mem::take(&mut *self.objects.short.lock().unwrap_or_else(PoisonError::into_inner));
         if self.objects.manner == Manner::Writing {
