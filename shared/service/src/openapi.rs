@@ -72,7 +72,7 @@ impl<P: Ports> Service<P> {
 #[utoipa::path(
     get, path = "/v1/health", tag = "operation", operation_id = "health",
     responses(
-        (status = 200, description = "Every provider answers; or a replacement is in use; or proofs can be found, but nothing can be stored", body = Health),
+        (status = 200, description = "Every provider answers, or a fallback is in use, or proofs can be found but not stored", body = Health),
         (status = 503, description = "The index, or every object provider, does not answer", body = Health),
     )
 )]

@@ -55,7 +55,7 @@ pub struct UnreadCredentials {
 pub enum Status {
     /// Everything works.
     Ok,
-    /// A replacement is in use, or only a part works.
+    /// A fallback is in use, or only some functions work.
     Degraded,
     /// The service or provider does not answer.
     Down,
