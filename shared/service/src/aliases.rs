@@ -36,7 +36,7 @@ use bind::catch_up;
 pub(crate) use bind::free_for;
 pub use bind::{Claimant, bind, of_another_tenant};
 
-/// A legacy id.
+/// A legacy ID.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Alias {
     /// The legacy ID.
