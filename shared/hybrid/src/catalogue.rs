@@ -1,7 +1,7 @@
-//! Which item of a legacy source has which proof: what a walk over the whole source has found.
+//! A catalogue of the proofs in the items of a legacy source, built by walking over the whole source.
 //!
-//! It keeps digests and the items' keys, and no record: about 150 bytes for each item and its key's length. A first walk
-//! reads every item; later ones read those that are new or changed.
+//! It keeps digests and the keys of the items, but no records: about 150 bytes for each item, and the length of its
+//! key. A first walk reads every item; later walks read only new or changed items.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -15,7 +15,7 @@ use credlink_ports::migration::Item;
 
 use crate::legacy_store::LegacyQuery;
 
-/// What a walk has found so far.
+/// The proofs that walks have found so far.
 #[derive(Debug, Default)]
 pub struct Catalogue {
     places: RwLock<Places>,
@@ -25,14 +25,14 @@ pub struct Catalogue {
 #[derive(Debug, Default)]
 struct Places {
     proofs: HashMap<ProofId, Arc<str>>,
-    /// By the digest of the legacy id: what is found is checked against the id itself.
+    /// The items by the digest of their legacy ID. A hit must be checked against the ID itself.
     ids: HashMap<u64, Arc<str>>,
-    /// The items, by the digests of key and version.
+    /// The digests of the key and version of each item.
     seen: HashSet<u64>,
 }
 
 impl Catalogue {
-    /// The key of the item that has what is looked for, if it was met.
+    /// Returns the key of the item that matches the query, if a walk has found it.
     #[must_use]
     pub fn item(&self, query: &LegacyQuery) -> Option<Arc<str>> {
         let places = self.places.read().unwrap_or_else(PoisonError::into_inner);
@@ -43,24 +43,25 @@ impl Catalogue {
         .cloned()
     }
 
-    /// Whether a whole walk has ended: what is not here then, is not there.
+    /// Returns `true` if a walk over the whole source has ended. From then on, an item that is missing here does not
+    /// exist.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.is_complete.load(Ordering::Acquire)
     }
 
-    /// A walk has ended.
+    /// Records that a walk has ended.
     pub(super) fn complete(&self) {
         self.is_complete.store(true, Ordering::Release);
     }
 
-    /// Whether an item was met as it is now.
+    /// Returns `true` if an item was recorded in its present version.
     pub(super) fn has_met(&self, item: &Item) -> bool {
         let places = self.places.read().unwrap_or_else(PoisonError::into_inner);
         !item.version.is_empty() && places.seen.contains(&digest((&item.key, &item.version)))
     }
 
-    /// An item was met, and has this proof, if it can be read as any.
+    /// Records an item, with its proof if it is readable as one.
     pub(super) fn meet(&self, item: &Item, proof: Option<(ProofId, &LegacyId)>) {
         let mut places = self.places.write().unwrap_or_else(PoisonError::into_inner);
         places.seen.insert(digest((&item.key, &item.version)));
@@ -69,18 +70,18 @@ impl Catalogue {
         }
     }
 
-    /// An item was found by its legacy id.
+    /// Records an item that was found by its legacy ID.
     pub(super) fn learn(&self, proof: ProofId, id: &LegacyId, key: &str) {
         self.places.write().unwrap_or_else(PoisonError::into_inner).learn(proof, id, key);
     }
 
-    /// How many proofs it has.
+    /// Returns the number of proofs.
     #[must_use]
     pub fn len(&self) -> usize {
         self.places.read().unwrap_or_else(PoisonError::into_inner).proofs.len()
     }
 
-    /// Whether it has none.
+    /// Returns `true` if there are no proofs.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -88,7 +89,8 @@ impl Catalogue {
 }
 
 impl Places {
-    /// Of two records of one media file the one that was met first stays: a migration imports the first as well.
+    /// Records a proof. If two records are of the same media file, the first one stays, as in a migration, which also
+    /// imports the first.
     fn learn(&mut self, proof: ProofId, id: &LegacyId, key: &str) {
         let key: Arc<str> = key.into();
         self.proofs.entry(proof).or_insert_with(|| Arc::clone(&key));

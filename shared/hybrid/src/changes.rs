@@ -1,4 +1,5 @@
-//! Changes beside a legacy store: what is to be changed is imported first, and the ids of its records are its tenant's.
+//! Changes next to a legacy store: a proof is imported before it is changed, and the legacy IDs of the records belong
+//! to the tenant of the legacy store.
 
 use bytes::Bytes;
 use credlink_core::access::Caller;
@@ -17,10 +18,11 @@ use crate::handler::Hybrid;
 use crate::legacy_store::{LegacyQuery, LegacyStore};
 
 impl<L: LegacyStore> Hybrid<L> {
-    /// Imports a proof that is to be changed or deleted: a change of what stands nowhere but in the legacy store would be none.
+    /// Imports a proof that is to be changed or deleted. A change to a record that exists only in the legacy store
+    /// would have no effect.
     ///
     /// # Errors
-    /// As [`steps::import`], or a failure of the legacy store.
+    /// The errors of [`steps::import`], or a failure of the legacy store.
     pub(crate) async fn import_before_change<P: Ports>(
         &self,
         service: &Service<P>,
@@ -32,16 +34,16 @@ impl<L: LegacyStore> Hybrid<L> {
         let Some(found) = self.locate(service, id).await? else { return Ok(()) };
         match steps::import(service, &found.draft).await {
             Ok(_) => Ok(()),
-            // There is nothing to change any more.
+            // There is nothing left to change.
             Err(Error::Problem(problem)) if matches!(problem.kind, Kind::Expired | Kind::Deleted) => Ok(()),
             Err(error) => Err(error),
         }
     }
 
-    /// Refuses an import that brings a legacy id along which a record of the legacy store has, unless both are the same tenant's.
+    /// Refuses an import with a legacy ID that a record of the legacy store has, unless both belong to the same tenant.
     ///
     /// # Errors
-    /// 403 where the caller may not import, 409 where the id is another tenant's; or a failure.
+    /// The caller may not import (403), the ID is another tenant's (409), or a failure.
     pub(crate) async fn check_origin<P: Ports>(
         &self,
         service: &Service<P>,
@@ -58,11 +60,11 @@ impl<L: LegacyStore> Hybrid<L> {
         }
     }
 
-    /// Refuses a body that lets a legacy id lead to a proof of the caller, where a record of the legacy store has that id, unless
-    /// both are the same tenant's. A body that is no good, and the word of an operator, are left to the service.
+    /// Refuses a body that binds a legacy ID to a proof of the caller if a record of the legacy store has that ID,
+    /// unless both belong to the same tenant. An invalid body, and a decision of an operator, are left to the service.
     ///
     /// # Errors
-    /// As [`steps::is_unknown`], 409 where the id is another tenant's, or a failure of the legacy store.
+    /// The errors of [`steps::is_unknown`], an ID of another tenant (409), or a failure of the legacy store.
     pub(crate) async fn check_name<P: Ports>(
         &self,
         service: &Service<P>,
@@ -80,11 +82,11 @@ impl<L: LegacyStore> Hybrid<L> {
         Ok(())
     }
 
-    /// Refuses a legacy id that nothing is known of here, and that a record of the legacy store has: it is the id of the tenant
-    /// whose proofs those become.
+    /// Refuses a legacy ID that is unknown here but belongs to a record of the legacy store, and thus to the tenant
+    /// that is to own the imported proofs.
     ///
     /// # Errors
-    /// It is another tenant's (409), or the legacy store cannot say.
+    /// The ID is another tenant's (409), or the legacy store cannot tell.
     async fn refuse_legacy_id(&self, id: &LegacyId) -> Result<(), Error> {
         match self.legacy.find(&LegacyQuery::Legacy(id.clone())).await? {
             Some(_) => Err(steps::of_another_tenant(id).into()),

@@ -1,4 +1,4 @@
-//! The handler: which requests are answered otherwise than by the service itself.
+//! The handler: the requests that are not answered by the service alone.
 
 use std::future::Future;
 
@@ -16,14 +16,14 @@ use credlink_service::plain::Plain;
 use crate::legacy_store::LegacyStore;
 use crate::off::check_available;
 
-/// A service beside a legacy store.
+/// A service next to a legacy store.
 #[derive(Clone, Debug)]
 pub struct Hybrid<L> {
     pub(crate) legacy: L,
 }
 
 impl<L: LegacyStore> Hybrid<L> {
-    /// Serves beside `legacy`.
+    /// Creates a handler that also serves `legacy`.
     pub const fn new(legacy: L) -> Self {
         Self { legacy }
     }
@@ -48,7 +48,7 @@ impl<P: Ports, L: LegacyStore> Handler<P> for Hybrid<L> {
 }
 
 impl<L: LegacyStore> Hybrid<L> {
-    /// Answers from the service, and from the legacy store what the service does not have.
+    /// Answers from the service, and falls back to the legacy store.
     async fn perform_beside<P, B>(&self, service: &Service<P>, call: Call<'_, B>) -> Result<Answer, Error>
     where
         P: Ports,
@@ -91,7 +91,7 @@ impl<L: LegacyStore> Hybrid<L> {
                 Ok(steps::delete_each(service, body, delete).await?.into())
             }
             Route::Proofs(Proofs::SignLink { id, .. }) => {
-                // It reads: where nothing may be stored, it signs what is there.
+                // Signing a link is a read: even if nothing may be stored, a link to a stored proof is signed.
                 if service.standing_for_readers().await.forbids(Act::Change).is_none() {
                     self.import_before_change(service, id).await?;
                 }
@@ -103,7 +103,7 @@ impl<L: LegacyStore> Hybrid<L> {
                 self.check_name(service, call.caller, id, &body).await?;
                 Plain.perform(service, call).await
             }
-            // What a legacy store has nothing of.
+            // The legacy store has nothing for these operations.
             Route::Reads(Reads::PlainManifest { .. })
             | Route::Proofs(Proofs::List { .. })
             | Route::Aliases(Aliases::List { .. })

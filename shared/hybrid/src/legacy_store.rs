@@ -1,4 +1,4 @@
-//! The contract of a legacy store that a service is served beside.
+//! The contract of a legacy store that is served next to a service.
 
 use std::future::Future;
 
@@ -10,12 +10,12 @@ use credlink_core::tenant::Tenant;
 
 use credlink_ports::Failure;
 
-/// The name by which a legacy record is looked for.
+/// The ID by which a legacy record is looked up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LegacyQuery {
-    /// The id of the proof that it becomes.
+    /// The ID of the proof that the record becomes.
     Proof(ProofId),
-    /// Its own id.
+    /// The legacy ID of the record.
     Legacy(LegacyId),
 }
 
@@ -24,43 +24,45 @@ pub enum LegacyQuery {
 pub struct FoundRecord {
     /// The draft that its import stores.
     pub draft: Draft,
-    /// The key of its item.
+    /// The key of the item that holds the record.
     pub item: String,
 }
 
 /// A legacy store.
 pub trait LegacyStore {
-    /// Returns the name that operators know it by.
+    /// Returns the name of the store for operators.
     fn name(&self) -> &'static str;
 
-    /// Finds a record by what the store knows of itself: its names, and a catalogue where it has one. `None` where there is none.
+    /// Finds a record by its own name or in the catalogue, if there is one. Returns `None` if there is no such record.
     ///
     /// # Errors
-    /// The store failed, or cannot say yet.
+    /// The store failed, or cannot tell yet.
     fn find(&self, query: &LegacyQuery) -> impl Future<Output = Result<Option<FoundRecord>, Failure>>;
 
-    /// Reads the record of a proof under the key of an item; `None` where that is not there, or is another proof.
+    /// Reads the record of a proof from the item with this key. Returns `None` if the item does not exist, or is
+    /// another proof.
     ///
     /// # Errors
-    /// The store failed, or what has this key is no legacy record.
+    /// The store failed, or the item is not a legacy record.
     fn read(&self, item: &str, proof: &ProofId)
     -> impl Future<Output = Result<Option<FoundRecord>, Failure>>;
 
-    /// Writes a record under a key that nothing has, and returns `true` if it did. After that it survives a crash.
+    /// Writes a record under an unused key, durably. Returns `true` if it was written, and `false` if the key is in
+    /// use.
     ///
     /// # Errors
-    /// The store failed, or is read only.
+    /// The store failed, or is read-only.
     fn create(&self, key: &str, record: Bytes) -> impl Future<Output = Result<bool, Failure>>;
 
-    /// Has a record imported soon, once for all who ask for it meanwhile.
+    /// Requests that a record be imported soon. Concurrent requests for the same record are coalesced.
     fn request_import(&self, found: &FoundRecord);
 
-    /// Returns `true` if every proof is found by its proof id, as it is by its legacy id.
+    /// Returns `true` if every proof can be found by its proof ID, as it can by its legacy ID.
     fn finds_every_proof(&self) -> bool;
 
-    /// Returns `true` if the cloud storage is off.
+    /// Returns `true` if the cloud storage is switched off.
     fn is_cloud_storage_off(&self) -> bool;
 
-    /// Returns the tenant whose proofs its records are.
+    /// Returns the tenant that owns the store's proofs.
     fn tenant(&self) -> &Tenant;
 }

@@ -1,4 +1,5 @@
-//! The cloud storage is switched off: what needs it is refused, and new proofs become legacy records, which a later migration imports.
+//! Serving while the cloud storage is switched off: operations that need it are refused, and new proofs become legacy
+//! records, which a later migration imports.
 
 use credlink_core::access::{Caller, Visibility};
 use credlink_core::hash::Digest;
@@ -19,10 +20,10 @@ use crate::legacy_store::{FoundRecord, LegacyStore};
 use crate::reads::deleted;
 use crate::written::legacy_json;
 
-/// Seconds after which to look whether the cloud storage is on again.
+/// Seconds after which a client should check whether the cloud storage is on again.
 const OFF_SECONDS: u32 = 60;
 
-/// The refusal of what needs the cloud storage while that is off.
+/// The refusal of an operation that needs the cloud storage while that is off.
 fn off(what: &str) -> Problem {
     let mut problem = Problem::unavailable(OFF_SECONDS);
     problem.detail = format!(
@@ -32,10 +33,10 @@ fn off(what: &str) -> Problem {
     problem
 }
 
-/// Refuses what needs the cloud storage while that is off.
+/// Refuses an operation that needs the cloud storage while that is off.
 ///
 /// # Errors
-/// 503, which says what is not done.
+/// A problem that names the unavailable operation (503).
 pub(crate) fn check_available(route: &Route) -> Result<(), Problem> {
     match route {
         Route::Proofs(Proofs::Store)
@@ -52,7 +53,7 @@ pub(crate) fn check_available(route: &Route) -> Result<(), Problem> {
         }
         Route::Reads(Reads::Object { key: ObjectKey::Manifest(_) | ObjectKey::Front(_), .. })
         | Route::Reads(Reads::PlainManifest { .. }) => Err(off("manifests cannot be read by themselves")),
-        // No path leads to one of the others.
+        // No path leads to any of the other keys.
         Route::Reads(Reads::Object {
             key: ObjectKey::Alias(_) | ObjectKey::Hold(..) | ObjectKey::Removed(..) | ObjectKey::Identity,
             ..
@@ -77,14 +78,15 @@ pub(crate) fn check_available(route: &Route) -> Result<(), Problem> {
     }
 }
 
-/// Attempts to write a record: it is looked again after another writer was first.
+/// Most attempts to write a record. After each attempt that another writer wins, the record is looked up again.
 const ATTEMPTS: usize = 3;
 
 impl<L: LegacyStore> Hybrid<L> {
     /// Stores a proof in the legacy store, under its own name.
     ///
     /// # Errors
-    /// 503 for what a legacy record cannot hold, or a migration would leave out; or a failure of the legacy store.
+    /// A legacy record cannot hold the proof, or a migration would leave it out (503); or a failure of the legacy
+    /// store.
     pub(crate) async fn store_record<P: Ports>(
         &self,
         service: &Service<P>,
@@ -102,7 +104,7 @@ impl<L: LegacyStore> Hybrid<L> {
             return Err(off("nothing is taken over").into());
         }
         let id = draft.id();
-        // A migration imports nothing that was deleted here.
+        // A migration does not import a proof that was deleted here.
         if let Some((_, at)) = deleted(service, &id).await {
             return Err(off(&format!("what was deleted, as this on {at}, is not stored again")).into());
         }
@@ -112,7 +114,7 @@ impl<L: LegacyStore> Hybrid<L> {
                 return Ok(stored(service, &found, draft, true));
             }
             let json = legacy_json(draft, service.now()).map_err(|error| self.unwritable(&error))?;
-            // What is answered is what will be read.
+            // The answer is made from the record as it will be read.
             let record = LegacyRecord::parse(&json).map_err(|error| self.unwritable(&error))?;
             let key = format!("{id}.json");
             if self.legacy.create(&key, json).await? {
@@ -130,7 +132,7 @@ impl<L: LegacyStore> Hybrid<L> {
     }
 }
 
-/// The result of storing a draft, by the record that stands in the legacy store.
+/// Returns the result of storing a draft, given the record in the legacy store.
 fn stored<P: Ports>(service: &Service<P>, found: &FoundRecord, draft: &Draft, deduplicated: bool) -> Stored {
     let record = found.draft.record(1, service.now());
     let row = ProofRow::publish(&record, Digest::of(&record.to_bytes()), None);

@@ -1,4 +1,4 @@
-//! Reads that a legacy record answers: with exactly the record that its import makes.
+//! Reads that are answered from a legacy record, with exactly the record that its import creates.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -59,10 +59,10 @@ impl<L: LegacyStore> Hybrid<L> {
         self.object_of(service, &found).await.map(Some)
     }
 
-    /// Answers a read by a legacy id that has no alias here.
+    /// Answers a read by a legacy ID that has no alias here.
     ///
     /// # Errors
-    /// Nothing has this id, or the caller may not read it (404); or a failure.
+    /// No record has this ID, or the caller may not read it (404); or a failure.
     pub(crate) async fn read_by_legacy_id<P, B>(
         &self,
         service: &Service<P>,
@@ -77,11 +77,11 @@ impl<L: LegacyStore> Hybrid<L> {
         let found = found.ok_or_else(|| alias_absent(id))?;
         let verified = self.object_of(service, &found).await?;
         let proof = found.draft.id();
-        // Where the proof is not found by its proof id, nobody can be redirected to it.
+        // If the proof cannot be found by its proof ID, a redirect to that ID would fail.
         let leads = self.legacy.finds_every_proof() || self.is_located(service, &found).await;
         let key = ObjectKey::Record(proof);
         match call.lookup(service, &key, Form::Content, None).respond(verified.facts()) {
-            // What the caller may not read is not there, by this id either.
+            // A record that the caller may not read is absent under this ID too.
             Err(problem) if problem.kind == Kind::NotFound => Err(alias_absent(id).into()),
             _ if leads && verified.facts().visibility == Visibility::Private => {
                 Ok(private_alias_reply(&proof).into())
@@ -91,8 +91,8 @@ impl<L: LegacyStore> Hybrid<L> {
         }
     }
 
-    /// The object that a legacy record is answered with: the one that stands here by now, or the one that its import makes, which
-    /// is requested.
+    /// Returns the object for a legacy record: the one that is stored here by now, or else the one that its import
+    /// creates, which is then requested.
     async fn object_of<P: Ports>(
         &self,
         service: &Service<P>,
@@ -105,7 +105,7 @@ impl<L: LegacyStore> Hybrid<L> {
                 return service.as_stored(&key, at, (body.into(), attributes)).map(Arc::new);
             }
         } else {
-            // Past the cache, which may not know yet that it was imported, and deleted again (guarantee 8).
+            // Bypasses the cache, which may not yet know that the proof was imported and deleted again (guarantee 8).
             if let Some(current) = service.current(&key).await? {
                 return Ok(Arc::new(current.verified));
             }
@@ -119,15 +119,16 @@ impl<L: LegacyStore> Hybrid<L> {
     }
 }
 
-/// The object that the import of a legacy record makes.
+/// Returns the object that the import of a legacy record creates.
 fn imported<P: Ports>(service: &Service<P>, key: &ObjectKey, draft: &Draft) -> Result<Verified, Failure> {
     let record = draft.record(1, service.now());
     let bytes = record.to_bytes();
     service.as_stored(key, record.created, record.stored(&bytes, Digest::of(&bytes), key))
 }
 
-/// The row of a proof that was deleted here, and when, for an answer while the cloud storage is off (guarantee 8). An
-/// index that does not answer keeps nobody from reading the legacy store: it may be what the switch was thrown for.
+/// Returns the row of a proof that was deleted here, and the time of the deletion, while the cloud storage is off
+/// (guarantee 8). An index that does not answer must not prevent reads from the legacy store: its outage may be the
+/// reason why the cloud storage was switched off.
 pub(crate) async fn deleted<P: Ports>(service: &Service<P>, id: &ProofId) -> Option<(ProofRow, Timestamp)> {
     let row = service.proof_row(id).await.unwrap_or_else(|failure| {
         tracing::warn!(proof = %id, %failure, "whether it was deleted is not known; the legacy store answers");

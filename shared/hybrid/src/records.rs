@@ -1,4 +1,4 @@
-//! The records of a legacy source: finding them, and importing those that were asked for.
+//! The records of a legacy source: finding them, and importing those that were requested.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Mutex, PoisonError};
@@ -16,7 +16,7 @@ use credlink_service::service::Service;
 use crate::catalogue::Catalogue;
 use crate::legacy_store::{FoundRecord, LegacyQuery};
 
-/// Most proofs that wait to be imported. What does not fit waits until it is asked for again.
+/// Most proofs that wait to be imported. Further ones wait until they are requested again.
 const MAX_REQUESTED: usize = 10_000;
 
 /// Items of one page of a walk.
@@ -26,64 +26,65 @@ const PAGE: usize = 1_000;
 #[derive(Debug)]
 pub struct LegacyRecords<S> {
     source: S,
-    /// What stands before the name of a record that is looked for directly: the prefix of a bucket.
+    /// The prefix before the names of records that are looked up directly, such as the prefix of a bucket.
     prefix: String,
-    /// Whose proofs its records are.
+    /// The tenant that owns the records' proofs.
     tenant: Tenant,
-    /// Where every item is, in a process that lives long enough to walk over the source.
+    /// The catalogue of all items, in a process that lives long enough to walk over the source.
     catalogue: Option<Catalogue>,
     requested: Mutex<Requested>,
 }
 
-/// Proofs that are to be imported, with the keys of their items, and those that are being imported.
+/// The proofs that are to be imported, with the keys of their items, and those that are being imported.
 #[derive(Debug, Default)]
 struct Requested {
     proofs: BTreeSet<ProofId>,
     items: VecDeque<(ProofId, String)>,
 }
 
-/// The outcome of importing what was asked for.
+/// The outcome of importing the requested records.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Report {
-    /// Proofs that are there now.
+    /// Proofs that are now stored.
     pub imported: u64,
-    /// Proofs that could not be imported: the log has the reasons, and who asks again begins again.
+    /// Proofs that could not be imported. The reasons are logged, and another request retries the import.
     pub failed: u64,
 }
 
 impl<S: Source> LegacyRecords<S> {
-    /// A source whose records are `tenant`'s, looked for directly behind `prefix`; with a catalogue where it is walked over
-    /// ([`Self::walk`]).
+    /// Creates the records of a source, which are `tenant`'s and are looked up directly under `prefix`. With a
+    /// catalogue, the caller must walk over the source ([`Self::walk`]).
     pub fn new(source: S, prefix: impl Into<String>, tenant: Tenant, has_catalogue: bool) -> Self {
         let catalogue = has_catalogue.then(Catalogue::default);
         Self { source, prefix: prefix.into(), tenant, catalogue, requested: Mutex::default() }
     }
 
-    /// The source.
+    /// Returns the source.
     pub const fn source(&self) -> &S {
         &self.source
     }
 
-    /// Whose proofs its records are.
+    /// Returns the tenant that owns the records' proofs.
     pub const fn tenant(&self) -> &Tenant {
         &self.tenant
     }
 
-    /// What stands before the name of a record.
+    /// Returns the prefix before the name of a record.
     pub fn prefix(&self) -> &str {
         &self.prefix
     }
 
-    /// Where every item is.
+    /// Returns the catalogue of all items, if there is one.
     pub const fn catalogue(&self) -> Option<&Catalogue> {
         self.catalogue.as_ref()
     }
 
-    /// The record of a proof: under its own name, or where the catalogue says. `None`: there is none.
+    /// Finds the record of a proof, under its own name or through the catalogue. Returns `None` if there is no such
+    /// record.
     ///
     /// # Errors
-    /// The source failed, or what has this name is no legacy record; or the catalogue has no end yet, so that nothing can be
-    /// said of what is not in it.
+    /// The source failed, or the item with this name is not a legacy record; or the catalogue is incomplete, so that
+    /// nothing is known about a proof that is not in it.
     pub async fn find(&self, query: &LegacyQuery) -> Result<Option<FoundRecord>, Failure> {
         if let Some(item) = self.catalogue.as_ref().and_then(|catalogue| catalogue.item(query))
             && let Some(found) = self.read(&item, query).await?
@@ -109,10 +110,10 @@ impl<S: Source> LegacyRecords<S> {
         }
     }
 
-    /// The record under `key`, if it is the one that is query.
+    /// Reads the record under `key`, if it matches the query.
     ///
     /// # Errors
-    /// The source failed, or what has this key is no legacy record.
+    /// The source failed, or the item with this key is not a legacy record.
     pub async fn read(&self, key: &str, query: &LegacyQuery) -> Result<Option<FoundRecord>, Failure> {
         let json = match self.source.read(key).await? {
             Some(Content::Legacy(json)) => json,
@@ -137,10 +138,10 @@ impl<S: Source> LegacyRecords<S> {
         }
     }
 
-    /// Walks over the source, and reads what the catalogue has not met. How many items there were.
+    /// Walks over the source, and reads the items that are not in the catalogue. Returns the number of items.
     ///
     /// # Errors
-    /// The source failed. The next walk begins at the beginning, and reads the rest.
+    /// The source failed. The next walk begins at the beginning, and reads the remaining items.
     pub async fn walk(&self) -> Result<u64, Failure> {
         let Some(catalogue) = &self.catalogue else { return Ok(0) };
         let (mut after, mut count) = (None, 0);
@@ -158,7 +159,7 @@ impl<S: Source> LegacyRecords<S> {
                             let proof = ProofId::derive(&self.tenant, &record.media_hash);
                             catalogue.meet(&item, Some((proof, &id)));
                         }
-                        // A migration counts it, with its reason.
+                        // A migration counts such an item, with the reason.
                         Err(error) => {
                             tracing::debug!(item = item.key, reason = %error, "no legacy record");
                             catalogue.meet(&item, None);
@@ -182,7 +183,7 @@ impl<S: Source> LegacyRecords<S> {
         }
     }
 
-    /// Has a proof imported by the next [`Self::import_requested`], unless it waits for that already.
+    /// Requests that the next [`Self::import_requested`] import a proof, unless it is already requested.
     pub fn request_import(&self, found: &FoundRecord) {
         let id = found.draft.id();
         let mut requested = self.requested.lock().unwrap_or_else(PoisonError::into_inner);
@@ -196,7 +197,7 @@ impl<S: Source> LegacyRecords<S> {
         self.requested.lock().unwrap_or_else(PoisonError::into_inner).items.len()
     }
 
-    /// Imports what was asked for.
+    /// Imports the requested records.
     pub async fn import_requested<P: Ports>(&self, service: &Service<P>) -> Report {
         let mut report = Report::default();
         loop {
@@ -222,7 +223,7 @@ impl<S: Source> LegacyRecords<S> {
     }
 
     async fn import<P: Ports>(&self, service: &Service<P>, id: ProofId, item: &str) -> Result<(), Error> {
-        // It may have gone since it was answered with.
+        // The record may have been removed since it was served.
         let Some(found) = self.read(item, &LegacyQuery::Proof(id)).await? else { return Ok(()) };
         import(service, &found.draft).await?;
         Ok(())

@@ -1,4 +1,4 @@
-//! A legacy record as it is written, for what is stored while the cloud storage is off.
+//! The legacy records that are written while the cloud storage is off.
 
 use bytes::Bytes;
 use credlink_core::manifest::ManifestType;
@@ -8,7 +8,7 @@ use data_encoding::BASE64;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-/// A legacy record, as it is written.
+/// A legacy record in its written form.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Written<'a> {
@@ -23,7 +23,7 @@ struct Written<'a> {
     metadata: Option<Metadata<'a>>,
 }
 
-/// The members of a draft that a legacy record has none for.
+/// The members of a draft that a legacy record has no field for.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Metadata<'a> {
@@ -33,7 +33,8 @@ struct Metadata<'a> {
     tags: &'a std::collections::BTreeMap<String, String>,
 }
 
-/// The legacy record of a draft that is stored at `now`: JSON that [`LegacyRecord::parse`](credlink_core::legacy::LegacyRecord::parse) reads back.
+/// Returns the legacy record of a draft that is stored at `now`, as JSON that
+/// [`LegacyRecord::parse`](credlink_core::legacy::LegacyRecord::parse) reads back.
 ///
 /// # Errors
 /// A manifest that JSON cannot hold.
@@ -43,7 +44,7 @@ pub fn legacy_json(draft: &Draft, now: Timestamp) -> Result<Bytes, serde_json::E
         ManifestType::C2pa => RawValue::from_string(serde_json::to_string(&BASE64.encode(bytes))?)?,
         ManifestType::Json => {
             let text = std::str::from_utf8(bytes).map_err(serde::de::Error::custom)?;
-            // White space around it would be lost: a text keeps it.
+            // Surrounding white space would be lost, and a JSON string keeps it.
             match RawValue::from_string(text.to_owned()) {
                 Ok(raw) if raw.get().len() == text.len() => raw,
                 Ok(_) | Err(_) => RawValue::from_string(serde_json::to_string(text)?)?,

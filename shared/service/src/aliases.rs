@@ -1,9 +1,10 @@
-//! Legacy ids by themselves: binding one to a proof that is there, taking that back, and listing them. For an import of
-//! a whole CredLink: most ids come with their proofs.
+//! Legacy IDs on their own: binding one to a stored proof, withdrawing it, and listing them. This is for importing a
+//! whole CredLink; most legacy IDs arrive together with their proofs.
 //!
-//! Most legacy ids stand in the record of their proof. Where one leads to is kept in an object of its own as well
-//! (`aliases/{legacy id}`) as soon as no record says so: then it is not lost with the index. The row is written first,
-//! because it decides between two that bind one id; nobody is answered before the object agrees with it.
+//! Most legacy IDs are recorded in the record of their proof. If no record names an ID, its target is also kept in an
+//! object of its own (`aliases/{legacy id}`), so that it is not lost with the index. The row is written first, because
+//! it decides between two callers that bind the same ID; no caller gets an answer before the object agrees with the
+//! row.
 
 mod bind;
 
@@ -35,30 +36,31 @@ use bind::catch_up;
 pub(crate) use bind::free_for;
 pub use bind::{Claimant, bind, of_another_tenant};
 
-/// A legacy id.
+/// A legacy ID.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Alias {
-    /// The id.
+    /// The legacy ID.
     pub id: LegacyId,
-    /// The proof that it names.
+    /// The proof that the ID leads to.
     pub proof: ProofId,
 }
 
-/// A page of legacy ids.
+/// A page of legacy IDs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct AliasPage {
-    /// The ids, in the order of their bytes.
+    /// The legacy IDs, in byte order.
     pub aliases: Vec<Alias>,
-    /// Pass this as `after` for the next page; there is none on the last one.
+    /// The cursor to pass as `after` for the next page; absent on the last page.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
 }
 
-/// Lets a legacy id lead to a live proof of `tenant`. Whether that was done here: it may have led there before.
+/// Binds a legacy ID to a live proof of `tenant`. Returns `true` if this call bound it, and `false` if it already led
+/// there.
 ///
 /// # Errors
-/// An id that is a proof id (400); a proof that is another tenant's (403), not there (404), or deleted or expired (410); an
-/// id that names another live proof or is another tenant's (409); or a failure.
+/// The ID is a proof ID (400); the proof is another tenant's (403), absent (404), or deleted or expired (410); the ID
+/// names another live proof or is another tenant's (409); or a failure.
 pub async fn name<P: Ports>(
     service: &Service<P>,
     id: &LegacyId,
@@ -69,11 +71,11 @@ pub async fn name<P: Ports>(
     bind(service, id, &row, Claimant::Tenant).await
 }
 
-/// Returns `true` if nothing is known here of an id that is about to be bound by [`name`]: for a handler that knows of ids
-/// elsewhere.
+/// Returns `true` if this service knows nothing of an ID that is about to be bound by [`name`]. A handler that knows of
+/// IDs elsewhere asks this first.
 ///
 /// # Errors
-/// As [`name`], short of a conflict.
+/// The errors of [`name`], except for a conflict.
 pub async fn is_unknown<P: Ports>(
     service: &Service<P>,
     id: &LegacyId,
@@ -85,7 +87,7 @@ pub async fn is_unknown<P: Ports>(
     Ok(service.alias_row(id).await?.is_none())
 }
 
-/// The row of a proof of `tenant` that a legacy id may lead to.
+/// Returns the row of a proof of `tenant` that a legacy ID may lead to.
 async fn nameable<P: Ports>(
     service: &Service<P>,
     id: &LegacyId,
@@ -96,18 +98,18 @@ async fn nameable<P: Ports>(
     live_row(service, proof, tenant).await
 }
 
-/// Lets a legacy id lead to a live proof of whichever tenant, wherever it leads or led before: the word of an operator. Whether
-/// that was done here: it may have led there before.
+/// Binds a legacy ID to a live proof of any tenant, wherever the ID leads or led before. Only an operator may do this.
+/// Returns `true` if this call bound it, and `false` if it already led there.
 ///
 /// # Errors
-/// An id that is a proof id (400); a proof that is not there (404), or deleted or expired (410); or a failure.
+/// The ID is a proof ID (400); the proof is absent (404), or deleted or expired (410); or a failure.
 pub async fn reassign<P: Ports>(service: &Service<P>, id: &LegacyId, proof: &ProofId) -> Result<bool, Error> {
     refuse_proof_id(id)?;
     let row = any_live_row(service, proof).await?;
     bind(service, id, &row, Claimant::Operator).await
 }
 
-/// Refuses an id that would never lead anywhere: a path with a proof id is that proof's.
+/// Refuses an ID that could never lead anywhere, since a path with a proof ID always leads to that proof.
 fn refuse_proof_id(id: &LegacyId) -> Result<(), Problem> {
     if id.as_str().parse::<ProofId>().is_ok() {
         return Err(Problem::field("id", format!("`{id}` is the id of a proof, and no other name of one")));
@@ -115,10 +117,11 @@ fn refuse_proof_id(id: &LegacyId) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Takes back that a legacy id leads to `proof`: since when, also where that was done before. `None`: it never led anywhere.
+/// Withdraws the alias from a legacy ID to `proof`. Returns when it was withdrawn, also if that happened earlier, or
+/// `None` if the ID never led anywhere.
 ///
 /// # Errors
-/// An id that leads to another proof (412) or to what everybody may read of another tenant's (403), or a failure.
+/// The ID leads to another proof (412), or to a public proof of another tenant (403); or a failure.
 pub async fn withdraw<P: Ports>(
     service: &Service<P>,
     id: &LegacyId,
@@ -130,7 +133,8 @@ pub async fn withdraw<P: Ports>(
         refuse_unknown(service, id).await?;
         let Some(row) = service.alias_row(id).await? else { return Ok(None) };
         if row.tenant != *tenant {
-            // As if it had never led anywhere, where the caller may not know that it does (guarantee 13).
+            // Where the caller may not know of the alias, the answer is the same as if it had never existed (guarantee
+            // 13).
             return if leads_for_all(service, &row).await? { Err(other_tenant().into()) } else { Ok(None) };
         }
         if row.proof != *proof {
@@ -154,10 +158,10 @@ pub async fn withdraw<P: Ports>(
     Err(contended())
 }
 
-/// Answers with where a legacy id leads, for who may read what is there.
+/// Answers with the target of a legacy ID, if the caller may read it.
 ///
 /// # Errors
-/// It leads to what the caller may not read (404), or a failure.
+/// The caller may not read the target (404), or a failure.
 pub async fn redirect<P: Ports>(
     service: &Service<P>,
     caller: &Caller,
@@ -172,15 +176,15 @@ pub async fn redirect<P: Ports>(
     Err(alias_absent(&row.id).into())
 }
 
-/// Returns `true` if everybody may know where a legacy id leads: to a proof that is public, or was when it was deleted. Where the
-/// index has no such proof, nobody is told of one.
+/// Returns `true` if everybody may know where a legacy ID leads: its proof is public, or was public when it was
+/// deleted. If the index has no such proof, nobody is told of one.
 async fn leads_for_all<P: Ports>(service: &Service<P>, row: &AliasRow) -> Result<bool, Failure> {
     let proof = service.proof_row(&row.proof).await?;
     Ok(proof.is_some_and(|proof| proof.visibility == Visibility::Public))
 }
 
-/// Lets the row of a legacy id follow its object, if the index may be older than the store: before the row is changed, and
-/// the object after it. Otherwise the row counts, and nothing is read.
+/// Makes the row of a legacy ID follow its object if the index may be older than the store. This is done before the row
+/// changes; the object changes after it. Otherwise the row is authoritative, and nothing is read.
 pub(crate) async fn agree<P: Ports>(service: &Service<P>, id: &LegacyId) -> Result<(), Error> {
     if !service.trusts_index().await? {
         follow_alias(service, id, false).await?;
@@ -188,8 +192,8 @@ pub(crate) async fn agree<P: Ports>(service: &Service<P>, id: &LegacyId) -> Resu
     Ok(())
 }
 
-/// Refuses to deal with a legacy id of which an index that may be older than the store knows nothing, when it agrees with the
-/// note: a record that it does not know may name the id.
+/// Refuses a legacy ID that is unknown to an index that may be older than the store, even where no object contradicts
+/// the index: a record that the index lacks may name the ID.
 ///
 /// # Errors
 /// An error that says what is in doubt (503), or a failure.
@@ -203,23 +207,24 @@ pub(crate) async fn refuse_unknown<P: Ports>(service: &Service<P>, id: &LegacyId
     Err(Problem::stopped(detail, RETRY_AFTER_SECONDS).into())
 }
 
-/// Makes sure that the object of a legacy id is there and agrees with its row: the object follows the row, or the row the
-/// object where the index may be older than the store.
+/// Ensures that the object of a legacy ID exists and agrees with its row. The object follows the row, unless the index
+/// may be older than the store; then the row follows the object.
 pub(crate) async fn secure_alias<P: Ports>(service: &Service<P>, id: &LegacyId) -> Result<(), Error> {
     agree(service, id).await?;
     keep_alias(service, id).await?;
     Ok(())
 }
 
-/// Makes the object of a legacy id agree with its row, and returns that row; where there is none, nothing is done. The row has
-/// to be as new as the object: see [`agree`]. It may not be the one that the caller has written, if others write too.
+/// Makes the object of a legacy ID agree with its row, and returns that row; does nothing if there is no row. The row
+/// must be as new as the object: see [`agree`]. With concurrent writers, it may differ from the row that the caller
+/// wrote.
 pub(crate) async fn keep_alias<P: Ports>(
     service: &Service<P>,
     id: &LegacyId,
 ) -> Result<Option<AliasRow>, Failure> {
     let key = ObjectKey::Alias(id.clone());
     for _ in 0..MAX_ATTEMPTS {
-        // The tag is read before the row: what it names is then no newer than the row.
+        // The tag is read before the row, so that the tagged object is never newer than the row.
         let found = service.current(&key).await?;
         let Some(row) = service.alias_row(id).await? else { return Ok(None) };
         let note = AliasNote::of(&row);
@@ -244,11 +249,12 @@ pub(crate) async fn keep_alias<P: Ports>(
     Err(Failure { provider: service.ports.objects().name(), kind: FailureKind::Unavailable, message })
 }
 
-/// Lets the row of a legacy id and its object agree. Whether one of them changed. Where the index is as new as the store, the
-/// row decides: a request was cut off between the two. An index that is older, or lacks the row, follows the object.
+/// Makes the row of a legacy ID and its object agree. Returns `true` if one of them changed. If the index is as new as
+/// the store, the row wins, because a request was cut off between the two writes. If the index is older, or lacks the
+/// row, the row follows the object.
 ///
 /// # Errors
-/// A failure of a provider or the index; the same again goes on.
+/// A failure of a provider or the index; a repeated call continues the work.
 pub(crate) async fn follow_alias<P: Ports>(
     service: &Service<P>,
     id: &LegacyId,
@@ -276,14 +282,14 @@ pub(crate) async fn follow_alias<P: Ports>(
     Err(contended())
 }
 
-/// Returns `true` if a legacy id needs an alias: a proof id is no other name of itself.
+/// Returns `true` if a legacy ID needs an alias. A proof ID needs no alias to itself.
 #[must_use]
 pub fn is_another_name(legacy: &LegacyId, id: &ProofId) -> bool {
     legacy.as_str().parse() != Ok(*id)
 }
 
 impl<P: Ports> Service<P> {
-    /// Returns where a legacy id leads.
+    /// Returns where a legacy ID leads.
     ///
     /// # Errors
     /// The index failed.
@@ -291,7 +297,7 @@ impl<P: Ports> Service<P> {
         Ok(self.alias_row(id).await?.filter(|row| row.withdrawn.is_none()))
     }
 
-    /// Returns where a legacy id leads, or led until that was taken back.
+    /// Returns where a legacy ID leads, or led until it was withdrawn.
     ///
     /// # Errors
     /// The index failed.
@@ -300,10 +306,10 @@ impl<P: Ports> Service<P> {
     }
 }
 
-/// A page of the legacy ids that were taken over for `tenant`.
+/// Returns a page of the legacy IDs that were imported for `tenant`.
 ///
 /// # Errors
-/// A cursor that is none (400), or a failure of the index.
+/// An invalid cursor (400), or a failure of the index.
 pub async fn list<P: Ports>(
     service: &Service<P>,
     tenant: Tenant,

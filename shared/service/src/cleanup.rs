@@ -1,19 +1,19 @@
 //! Cleanup: expired proofs, unfinished changes, rows that lag behind their objects, and orphans.
 //!
-//! It can be cut off at any moment and resumed, runs beside everything else, and decides by conditional commits
-//! alone: an extension that comes first wins.
+//! A run can be cut off at any moment and resumed, and may run concurrently with everything else. It decides by
+//! conditional commits alone, so an extension of a proof's lifetime that is committed first wins.
 //!
 //! | to find | look in |
 //! |---|---|
-//! | rows that are due: they come first in every run | `due` |
+//! | due rows, which come first in every run | `due` |
 //! | stores that were cut off between a record and its row | `intents` |
 //! | the walk over all objects | `walk` |
-//! | where the walk goes on, and how much it may remove | `position` |
-//! | where orphans are kept for some days, and how they are brought back | `removed` |
+//! | where the walk continues, and how much it may remove | `position` |
+//! | where orphans are kept for some days, and how they are restored | `removed` |
 //!
-//! Objects are the truth (guarantee 10): a record without a row is taken up, and an orphan is only what no record, no
-//! earlier record and no hold names. So the walk mends an index that lost rows before it looks at manifests, and looks at
-//! none where it could not read every record.
+//! Objects are the truth (guarantee 10): a record without a row is adopted, and only an object that no record, no
+//! earlier record and no hold names is an orphan. So the walk mends an index that lost rows before it examines
+//! manifests, and examines no manifests if it could not read every record.
 
 mod due;
 mod intents;
@@ -31,31 +31,31 @@ pub use position::Position;
 pub(crate) use removed::keep;
 pub use removed::{Restored, bring_back};
 
-/// Items that are worked on at a time. Each is some calls one after the other: with 16, S3 and DynamoDB at 10 ms a call
-/// allow some 800 items a second.
+/// Items that are processed concurrently. Each takes several calls in sequence: with 16, S3 and DynamoDB at 10 ms a
+/// call allow some 800 items a second.
 const CONCURRENCY: usize = 16;
 
 /// The limits of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Time at which the run stops, at the latest after the page that it is working on.
+    /// The time at which the run stops, at the latest after the current page.
     pub deadline: Timestamp,
-    /// `true` if the objects are walked over too, and not just due work is done. A walk reads every record once, and
-    /// is meant to be done once every few days.
+    /// `true` if the run also walks over all objects, besides the due work. A walk reads every record once, and is
+    /// meant to run once every few days.
     pub walk: bool,
-    /// `true` if objects of any age are dealt with, and not just those that no store can be writing any more. Only
-    /// for a store that nobody writes to meanwhile.
+    /// `true` if objects of any age are handled, including those that a store may still be writing. This is only for a
+    /// store that nobody else writes to.
     pub any_age: bool,
-    /// `true` if more may be removed as orphans than [`Position::allows`]: an operator has looked at what would be
+    /// `true` if more orphans may be removed than [`Position::allows`], because an operator has checked what would be
     /// removed.
     pub any_share: bool,
-    /// Time from which on intents are looked at: [`Report::intents_from`] of an earlier run. All that are kept, where it is
-    /// `None`.
+    /// The time from which intents are examined: [`Report::intents_from`] of an earlier run, or `None` for all that are
+    /// kept.
     pub intents_from: Option<Timestamp>,
 }
 
 impl Limits {
-    /// A run of everything until `deadline`, beside whoever else uses the store.
+    /// Returns the limits of a complete run until `deadline`, in a store that others may use.
     #[must_use]
     pub const fn until(deadline: Timestamp) -> Self {
         Self { deadline, walk: true, any_age: false, any_share: false, intents_from: None }
@@ -65,23 +65,23 @@ impl Limits {
 /// The results of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Report {
-    /// Rows and objects that were looked at.
+    /// Rows and objects that were examined.
     pub examined: u64,
     /// Proofs, manifests and objects that were removed.
     pub deleted: u64,
-    /// Rows that followed their objects.
+    /// Rows that were brought up to date with their objects.
     pub completed: u64,
-    /// Items that could not be dealt with; the reasons are logged.
+    /// Items that could not be handled; the reasons are logged.
     pub failed: u64,
-    /// Bytes of the objects that were removed, as stored.
+    /// Bytes of the removed objects, as stored.
     pub bytes: u64,
-    /// The reason why nothing is destroyed any more, in words: index, store or clock are in doubt, or the collector
-    /// stopped.
+    /// The reason why nothing more is destroyed, in words: the index, the store or the clock is in doubt, or the
+    /// collector stopped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stopped: Option<String>,
-    /// The position at which the walk continues; `None` if it got to its end, or was not asked for.
+    /// The position at which the walk continues; `None` if it reached its end, or was not requested.
     pub resume: Option<Position>,
-    /// Time from which on the next run has to look at intents; `None` if it has to begin where this one did.
+    /// The time from which the next run has to examine intents; `None` if it has to begin where this run did.
     #[serde(skip)]
     pub intents_from: Option<Timestamp>,
 }
@@ -90,20 +90,20 @@ pub struct Report {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Done {
     Nothing,
-    /// It was removed, with so many bytes.
+    /// The item was removed, with so many bytes.
     Removed(u64),
     Completed,
 }
 
 impl Report {
-    /// Asks whether things may be destroyed.
+    /// Asks the guard whether objects may be destroyed.
     async fn ask<P: Ports>(&mut self, service: &Service<P>) {
         if let Err(error) = service.may_destroy().await {
             self.stopped.get_or_insert(error.problem().detail);
         }
     }
 
-    /// Returns `true` if things may be destroyed, by the last answer of the guard.
+    /// Returns `true` if objects may be destroyed, by the last answer of the guard.
     const fn may_destroy(&self) -> bool {
         self.stopped.is_none()
     }
@@ -129,13 +129,13 @@ impl Report {
     }
 }
 
-/// A run that ended early, because a listing failed.
+/// A run that ended early because a listing failed.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{failure}")]
 pub struct Interrupted {
-    /// A report of what was done by then, with the position at which the walk continues.
+    /// The report up to the failure, with the position at which the walk continues.
     pub report: Report,
-    /// The failure that ended it.
+    /// The failure that ended the run.
     pub failure: Failure,
 }
 
@@ -145,27 +145,28 @@ impl From<Interrupted> for Failure {
     }
 }
 
-/// Cleans up: what is due, stores that were cut off, and then the walk from `position` on, until everything is done or the deadline is over.
+/// Runs a cleanup: due work, stores that were cut off, and then the walk from `position`, until everything is done or
+/// the deadline has passed.
 ///
 /// # Errors
-/// A listing failed. What was done is done; the next run goes on from where this one got to.
+/// A listing failed. Completed work stays done, and the next run continues where this one ended.
 pub async fn cleanup<P: Ports>(
     service: &Service<P>,
     limits: Limits,
     position: Option<Position>,
 ) -> Result<Report, Interrupted> {
     let mut report = Report::default();
-    // Afresh, and then page by page: a clock may jump meanwhile.
+    // The guard checks afresh here, and then for every page, since the clock may jump in the meantime.
     service.standing().await;
-    // Into an index that may be another store's nothing is written, and so nothing can be finished either.
+    // Nothing is written to an index that may belong to another store, so nothing can be finished either.
     if let Err(error) = service.may_change().await {
         report.stopped = Some(error.problem().detail);
-        // A walk that could not begin is not one that came to its end.
+        // A walk that could not begin did not reach its end.
         report.resume = position.or_else(|| limits.walk.then(|| Position::at(service.now())));
         return Ok(report);
     }
     report.ask(service).await;
-    // An outage of one listing must not keep what is due waiting for ever behind a walk, nor the other way round.
+    // An outage of one listing must not block due work behind a walk forever, nor the reverse.
     let due = due::run(service, limits, &mut report).await;
     let intents = intents::run(service, limits, &mut report).await;
     let mut position = match limits.walk {

@@ -1,9 +1,9 @@
-//! Deleting. The row goes first, the objects follow, and their places are taken by markers (guarantee 8).
+//! Deleting. The row goes first, the objects follow, and tombstones take their places (guarantee 8).
 //!
-//! A deletion has three steps: the row says *deleting* (from here on no store can build on the objects), the objects
-//! are replaced by markers, the row says *deleted*. Whoever meets the row in between finishes the deletion.
+//! A deletion has three steps: the row says *deleting* (from here on no store can build on the objects), tombstones
+//! replace the objects, and the row says *deleted*. Any process that finds the row in between finishes the deletion.
 //!
-//! Objects that a store left behind and that nobody was told of are *undone* in the same steps; the marker of such an
+//! Objects that a store left behind without telling any caller are *undone* in the same steps. The tombstone of such an
 //! object is void, and to readers nothing was ever there (guarantee 11).
 
 use credlink_core::http::conditional::check_removal;
@@ -28,16 +28,16 @@ use crate::ownership::is_hidden;
 use crate::reconcile::{Reconciled, reconcile, settle};
 use crate::service::{MAX_ATTEMPTS, Service, is_visible, other_tenant};
 
-/// Deletes a proof. That there is none is no error: the outcome is the instant of the deletion that this call began, and
-/// `None` where there was nothing (any more) to delete. An instant that is another's would let a migration that is rolled
-/// back bring back what its owner deleted (guarantee 8).
+/// Deletes a proof. Returns the time of the deletion that this call began, or `None` if there was nothing left to
+/// delete, which is not an error. The time of another caller's deletion is never returned: a migration that is rolled
+/// back would otherwise restore what the owner deleted (guarantee 8).
 ///
-/// A deletion may be known by its instant, `at`: the same one again is told as the first was, whoever heard of that.
-/// Without one it is now.
+/// A deletion may be identified by its time, `at`: repeating it returns the same result as the first call, even if that
+/// answer was lost. Without `at`, the deletion happens now.
 ///
 /// # Errors
-/// A proof of another tenant (403), an `If-Match` in `headers` that does not hold for what is there (412), or a failure;
-/// the same deletion again finishes it.
+/// The proof is another tenant's (403), an `If-Match` in `headers` does not match (412), or a failure; repeating the
+/// deletion finishes it.
 pub async fn delete_proof<P: Ports>(
     service: &Service<P>,
     id: &ProofId,
@@ -73,7 +73,7 @@ async fn try_to_delete<P: Ports>(
             return if is_visible(row, tenant) { Err(other_tenant().into()) } else { Ok(None) };
         }
         match row {
-            // A store may have written a record and ended before its row: readers see it.
+            // A store may have written a record and ended before its row; readers see such a record.
             None | Some(ProofRow { state: State::Deleted(_), .. }) => {
                 if reconcile(service, id).await? == Reconciled::Changed {
                     continue;
@@ -111,7 +111,7 @@ async fn try_to_delete<P: Ports>(
     Err(contended())
 }
 
-/// The instant of a deletion that is known by it, where it is the one that happened.
+/// Returns the time of the deletion in `state` if it is the one that `at` identifies.
 fn own(state: State, at: Option<Timestamp>) -> Option<Timestamp> {
     match state {
         State::Deleting(deleted) | State::Deleted(deleted) => at.filter(|at| *at == deleted),
@@ -119,10 +119,10 @@ fn own(state: State, at: Option<Timestamp>) -> Option<Timestamp> {
     }
 }
 
-/// Deletes a manifest that no proof holds. Outcome and `at` are as those of [`delete_proof`].
+/// Deletes a manifest that no proof holds. The result and `at` are as in [`delete_proof`].
 ///
 /// # Errors
-/// A manifest that proofs hold (409); with `only_imported`, one that its tenant has stored by itself (412); or a failure.
+/// Proofs hold the manifest (409); with `only_imported`, its tenant has stored it for itself (412); or a failure.
 pub async fn delete_manifest<P: Ports>(
     service: &Service<P>,
     key: &ManifestKey,
@@ -177,18 +177,18 @@ pub async fn delete_manifest<P: Ports>(
     Err(contended())
 }
 
-/// The way in which an object that no row stands for comes to its end.
+/// The way in which an object without a row ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
-    /// Its owner deletes it at this instant.
+    /// The object is deleted by its owner at this time.
     Deleted(Timestamp),
-    /// It is undone at this instant: nobody was ever told of it.
+    /// The object is undone at this time, since no caller was ever told of it.
     Undone(Timestamp),
 }
 
 impl Ending {
-    /// The state of the row, and whether it is void, after the state that it had before. What was deleted before stays
-    /// deleted since then.
+    /// Returns the next state of the row, and whether it is void, given its previous state. An object that was deleted
+    /// before keeps its time of deletion.
     const fn after(self, before: Option<(State, bool)>) -> (State, bool) {
         match (self, before) {
             (Self::Deleted(at), _) => (State::Deleting(at), false),
@@ -198,8 +198,8 @@ impl Ending {
     }
 }
 
-/// The deleting row, after `before`, of a record that no row stands for: a store wrote it, and ended before its row.
-/// `before` is none, or deleted.
+/// Returns the row that deletes a record without a row, which a store wrote before it was cut off. `before` is absent
+/// or deleted.
 pub(crate) async fn orphan_row<P: Ports>(
     service: &Service<P>,
     id: &ProofId,
@@ -213,15 +213,15 @@ pub(crate) async fn orphan_row<P: Ports>(
     }
     let record = service.record(&key, &current.verified)?;
     let mut row = ProofRow::publish(&record, current.verified.facts().sha256, before);
-    // No later life has a revision of this number, or a deletion that arrives late could take it for the orphan.
+    // No later life may have a revision of this number, or a late deletion could mistake it for the orphan.
     row.revision = before.map_or(row.revision, |before| before.revision.max(row.revision));
-    // It never held its manifest: only a committed row does.
+    // The record never held its manifest; only a committed row does.
     row.held.clear();
     (row.state, row.void) = ending.after(before.map(|row| (row.state, row.void)));
     Ok(Some(row))
 }
 
-/// The deleting row, after `before`, of a manifest that no row stands for. `before` is none, or deleted.
+/// Returns the row that deletes a manifest without a row. `before` is absent or deleted.
 pub(crate) async fn orphan_manifest_row<P: Ports>(
     service: &Service<P>,
     owned: &ManifestKey,
@@ -235,7 +235,7 @@ pub(crate) async fn orphan_manifest_row<P: Ports>(
         return Ok(None);
     }
     let (state, void) = ending.after(before.map(|row| (row.state, row.void)));
-    // The id keeps the content that it had (guarantee 6).
+    // The ID keeps the content that it had (guarantee 6).
     let (sha256, length) =
         before.filter(|row| !row.void).map_or((facts.sha256, facts.length), |row| (row.sha256, row.length));
     Ok(Some(ManifestRow {
@@ -255,8 +255,8 @@ pub(crate) async fn orphan_manifest_row<P: Ports>(
     }))
 }
 
-/// Undoes the record under a proof's key that no row stands for, if there is one. Returns `true` if that was done
-/// here. The row is claimed first: from then on nobody can adopt the record. A row that stands for it by now keeps it.
+/// Undoes the record under a proof's key, if it has no row. Returns `true` if this call did so. The row is claimed
+/// first, so that no other process can adopt the record afterwards. A row that stands for the record by now keeps it.
 pub(crate) async fn undo_record<P: Ports>(
     service: &Service<P>,
     id: &ProofId,
@@ -275,7 +275,7 @@ pub(crate) async fn undo_record<P: Ports>(
     Ok(claimed)
 }
 
-/// Undoes a manifest that no row holds, if there is one. Returns `true` if that was done here.
+/// Undoes a manifest that no row holds. Returns `true` if this call did so.
 pub(crate) async fn undo_manifest<P: Ports>(
     service: &Service<P>,
     key: &ManifestKey,
@@ -296,13 +296,13 @@ pub(crate) async fn undo_manifest<P: Ports>(
     Ok(claimed)
 }
 
-/// Commits one row. Returns `true` if the expectation held.
+/// Commits one row. Returns `true` if the expected version matched.
 pub async fn claim<P: Ports>(service: &Service<P>, row: Row, expected: Option<u64>) -> Result<bool, Failure> {
     Ok(service.write_rows(&[Write { row, expected }]).await? == Commit::Done)
 }
 
-/// The first step for a live proof, which is deleted `at`: its row and those of the manifests it held, in one commit. `None`:
-/// another writer was first.
+/// The first step of deleting a live proof at the time `at`: commits its row and the rows of the manifests that it held
+/// at once. Returns `None` if another writer was first.
 pub async fn bury<P: Ports>(
     service: &Service<P>,
     row: &ProofRow,
@@ -321,7 +321,7 @@ pub async fn bury<P: Ports>(
     Ok((commit == Commit::Done).then_some(deleting))
 }
 
-/// The other steps for a proof whose row says *deleting*.
+/// The other steps of deleting a proof whose row says *deleting*.
 pub async fn finish_proof<P: Ports>(service: &Service<P>, row: &ProofRow) -> Result<(), Failure> {
     let State::Deleting(at) = row.state else { return Ok(()) };
     if service.spares {
@@ -336,12 +336,12 @@ pub async fn finish_proof<P: Ports>(service: &Service<P>, row: &ProofRow) -> Res
             finish_manifest(service, &manifest).await?;
         }
     }
-    // Lost: another one finished it.
+    // If the commit is lost, another process has finished the deletion.
     claim(service, Row::Proof(deleted), Some(row.version)).await?;
     Ok(())
 }
 
-/// The other steps for a manifest whose row says *deleting*. Nothing happens to another one.
+/// The other steps of deleting a manifest whose row says *deleting*. A row in another state is left alone.
 pub async fn finish_manifest<P: Ports>(service: &Service<P>, row: &ManifestRow) -> Result<(), Failure> {
     let State::Deleting(at) = row.state else { return Ok(()) };
     if service.spares {
@@ -357,10 +357,10 @@ pub async fn finish_manifest<P: Ports>(service: &Service<P>, row: &ManifestRow) 
     Ok(())
 }
 
-/// Replaces the object by the marker of `deleted`, the row that is to follow, as long as the row has `version`.
+/// Replaces the object by the tombstone of `deleted`, the row that is to follow, as long as the row has `version`.
 ///
-/// The object's tag is read *before* the row is: if the row still says *deleting* afterwards, then what the tag names
-/// was not stored after the deletion. A deletion that arrives late can therefore not take away what was stored anew.
+/// The object's tag is read *before* the row: if the row still says *deleting* afterwards, the tagged object was not
+/// stored after the deletion. A deletion that arrives late can therefore not remove an object that was stored anew.
 async fn replace<P: Ports>(
     service: &Service<P>,
     key: &ObjectKey,
@@ -392,14 +392,14 @@ async fn replace<P: Ports>(
             return Ok(());
         }
     }
-    // The row must not say that it is done.
+    // The row must not say that the deletion is complete.
     let message = format!("{key}: it was replaced by others all the while");
     Err(Failure { provider: service.ports.objects().name(), kind: FailureKind::Unavailable, message })
 }
 
-/// Removes the earlier records of a deleted proof, and of its lives before. A removal may arrive late, when another
-/// one ended the deletion long ago and the proof lives again: the revisions of its next life are greater than the last
-/// one of this, and are left alone. The keys of this life are never written again.
+/// Removes the earlier records of a deleted proof and of its previous lives. A removal may arrive late, when another
+/// process has long finished the deletion and the proof lives again: the revisions of the next life are greater than
+/// the last one of this life, and are left alone. The keys of this life are never written again.
 async fn remove_revisions<P: Ports>(service: &Service<P>, row: &ProofRow) -> Result<(), Failure> {
     let prefix = ObjectKey::revisions(&row.id);
     let mut after = None;

@@ -1,31 +1,31 @@
-//! The two ways in which a use case ends early, and the one conversion of both into HTTP.
+//! The two ways in which a use case ends early, and their one conversion into HTTP.
 //!
-//! A [`Problem`] is an answer: the caller asked for something that is not there, not allowed or not well formed.
-//! A [`Failure`] is ours: it is logged with all it says, and the caller learns only whether to come again.
+//! A [`Problem`] is an answer: the caller asked for something that is absent, not allowed or malformed. A [`Failure`]
+//! is a fault of the service: it is logged in full, and the caller learns only whether to try again.
 
 use credlink_core::http::problem::{Kind, Problem};
 
 use credlink_ports::{Failure, FailureKind};
 
-/// Why a use case ended early.
+/// The reason why a use case ended early.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// An answer for the caller.
     #[error(transparent)]
     Problem(#[from] Problem),
-    /// A failure of ours.
+    /// A fault of the service.
     #[error(transparent)]
     Failure(#[from] Failure),
 }
 
-/// Seconds after which a client shall try again, when a provider is out of reach.
+/// Seconds after which a client should try again when a provider is out of reach.
 const RETRY_AFTER_SECONDS: u32 = 2;
 
-/// Seconds after which a client shall try again, when there is no room: somebody has to make some first.
+/// Seconds after which a client should try again when storage is full: an operator has to free some space first.
 const ROOM_AFTER_SECONDS: u32 = 30;
 
 impl Error {
-    /// What the caller is told.
+    /// Returns the problem that the caller is told of.
     #[must_use]
     pub fn problem(&self) -> Problem {
         match self {

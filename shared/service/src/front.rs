@@ -1,12 +1,13 @@
-//! Plain addresses of manifests, where there are several tenants: which tenant's manifest `/manifests/{id}` serves.
+//! Plain addresses of manifests in a deployment with several tenants: which tenant's manifest `/manifests/{id}` serves.
 //!
-//! The front of an id is claimed when a store has been decided: one that is refused claims nothing. A store that was cut off in
-//! between leaves the id without a front; the next walk of cleanup claims it. Of a manifest that is private, a walk cannot tell
-//! that it was public before: its address is claimed when it is withdrawn, also while there is one tenant.
+//! The front of a manifest ID is claimed once a store has been decided; a store that is refused claims nothing. A store
+//! that was cut off in between leaves the ID without a front, and the next walk of the cleanup claims it. A walk cannot
+//! tell that a private manifest used to be public, so its address is claimed when it is withdrawn, even while there is
+//! only one tenant.
 //!
-//! A migration of a CredLink with several tenants adopts the front of its source before it stores anything, where nothing here
-//! says whom the address serves: otherwise whoever is copied first would be served. It releases the front if nothing is stored. An
-//! address that was released is as one without a front.
+//! A migration from a CredLink with several tenants adopts the front of its source before it stores anything, unless
+//! the address is already decided here; otherwise the address would serve whichever tenant is copied first. If nothing
+//! is stored, the migration releases the front. A released front counts as no front.
 
 use std::sync::Arc;
 
@@ -25,32 +26,32 @@ use credlink_ports::{Cache as _, Condition, Failure, FailureKind, Objects as _, 
 use crate::error::{Error, contended};
 use crate::service::{MAX_ATTEMPTS, Service};
 
-/// The time at which a manifest came, as far as it matters to an address that the operator has freed.
+/// The time at which a manifest arrived, as far as it matters to an address that the operator has freed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Arrival {
-    /// It is stored by this request, and gets the address.
+    /// The manifest is stored by this request, and gets the address.
     New,
-    /// It was there when the operator freed the address, for all that is known, and does not get it.
+    /// The manifest, as far as is known, was stored before the operator freed the address, and does not get it.
     Earlier,
 }
 
 impl Arrival {
-    /// The case of a draft: what is taken over from another store was there before.
+    /// Returns the arrival of a draft. An imported draft counts as earlier.
     pub(crate) const fn of(draft: &Draft) -> Self {
         Self::imported(draft.origin.is_some())
     }
 
-    /// The case of what is copied from another store, or is not.
+    /// Returns the arrival of a manifest, depending on whether it is copied from another store.
     pub(crate) const fn imported(is_imported: bool) -> Self {
         if is_imported { Self::Earlier } else { Self::New }
     }
 }
 
 impl<P: Ports> Service<P> {
-    /// The manifest that the plain address of `id` serves; `None` if the operator has freed it.
+    /// Returns the manifest that the plain address of `id` serves, or `None` if the operator has freed the address.
     ///
     /// # Errors
-    /// A failure of the provider, or a front that is damaged.
+    /// A failure of the provider, or a damaged front.
     pub(crate) async fn fronted(&self, id: &ManifestId) -> Result<Option<ManifestKey>, Failure> {
         if !self.settings.has_tenants {
             return Ok(Some(ManifestKey::new(&Tenant::default(), id)));
@@ -61,7 +62,7 @@ impl<P: Ports> Service<P> {
         Ok(Front::serves(found.as_deref().map(Verified::facts), id))
     }
 
-    /// Reads a front out of its object.
+    /// Parses a front from its object.
     fn front(&self, id: &ManifestId, verified: &Verified) -> Result<Front, Failure> {
         let key = ObjectKey::Front(id.clone());
         let front = Front::parse(&verified.content()).map_err(|error| self.damaged(&key, &error))?;
@@ -71,7 +72,8 @@ impl<P: Ports> Service<P> {
         Err(self.damaged(&key, &format!("what stands there is the front of {}", front.manifest_id)))
     }
 
-    /// Claims the plain address for a manifest that is stored. A failure is logged: the store is done, and a walk claims it later.
+    /// Claims the plain address for a stored manifest. A failure is only logged: the store is complete, and a later
+    /// walk claims the address.
     pub(crate) async fn claim_front(&self, manifest: &ManifestKey, visibility: Visibility, arrival: Arrival) {
         if let Err(error) = self.try_to_claim_front(manifest, visibility, arrival).await {
             let error = error.problem().detail;
@@ -79,7 +81,8 @@ impl<P: Ports> Service<P> {
         }
     }
 
-    /// Claims the plain address for a manifest that is stored again: the store before may have been cut off before it did.
+    /// Claims the plain address for a manifest that is stored again, because the earlier store may have been cut off
+    /// before it claimed the address.
     pub(crate) async fn claim_front_again(&self, manifest: &ManifestKey, arrival: Arrival) {
         if !self.settings.has_tenants {
             return;
@@ -95,7 +98,8 @@ impl<P: Ports> Service<P> {
         }
     }
 
-    /// Claims the plain address for a manifest that is stored. Returns `true` if the address serves it since this call.
+    /// Claims the plain address for a stored manifest. Returns `true` if the address serves the manifest as of this
+    /// call.
     ///
     /// # Errors
     /// A failure of a provider or the index.
@@ -111,8 +115,9 @@ impl<P: Ports> Service<P> {
         self.claim_for(manifest, arrival).await
     }
 
-    /// Claims the plain address of a manifest that has been public and is about to be private, if nobody has claimed it yet. While
-    /// there is one tenant no front is written but this: once there are several, nothing else would say whose the address is.
+    /// Claims the plain address of a public manifest that is about to become private, if the address is not claimed
+    /// yet. With only one tenant, this is the only front that is written: once there are several tenants, nothing else
+    /// would record whose address it is.
     ///
     /// # Errors
     /// A failure of a provider or the index.
@@ -127,14 +132,14 @@ impl<P: Ports> Service<P> {
                 self.claim_for(manifest, Arrival::Earlier).await.map(drop)
             }
             Ok(_) => Ok(()),
-            // Somebody has it, whoever that is: a front that cannot be read keeps nobody from withdrawing.
+            // The address is taken, by whichever tenant. An unreadable front must not prevent a withdrawal.
             Err(failure) if failure.kind == FailureKind::Damaged => Ok(()),
             Err(failure) => Err(failure.into()),
         }
     }
 
-    /// Takes over whom a plain address serves from another CredLink, where nothing here says whom it serves, before anything under
-    /// the id is stored. `None`: something says so, or there is one tenant and the front names another.
+    /// Adopts the front of another CredLink, if the plain address is not decided here yet, before anything is stored
+    /// under the ID. Returns `None` if it is decided, or if there is only one tenant and the front names another.
     ///
     /// # Errors
     /// A failure of a provider or the index.
@@ -153,34 +158,34 @@ impl<P: Ports> Service<P> {
                 let writes = found.verified.facts().generation;
                 let there = self.front(id, &found.verified)?;
                 if !there.is_released() {
-                    // An import that was cut off before it had stored anything wrote the same.
+                    // The same front was written by an import that was cut off before it stored anything.
                     let is_left = there == *front && front.decided_by != DecidedBy::Operator && !is_founded;
                     return Ok(if is_left { adopted(found.tag, writes) } else { None });
                 }
                 Some((found.tag, writes))
             }
         };
-        // A manifest of `default` has had its address since there was one tenant, and no front says so.
+        // A manifest of `default` has owned its address since the time of a single tenant, and no front says so.
         if self.claimed_alone(&ManifestKey::new(&Tenant::default(), id)).await?.is_some() {
             return Ok(None);
         }
         let writes = found.as_ref().map_or(0, |(_, writes)| *writes).saturating_add(1);
-        // One that is written meanwhile stays.
+        // A front that is written in the meantime stays.
         Ok(self.put_front(front, found).await?.and_then(|tag| adopted(tag, writes)))
     }
 
-    /// Returns `true` if the tenant that a front names has, or had, a manifest under the id, also a private one. Of a front that names
-    /// none, nothing here can say that it is wrong.
+    /// Returns `true` if the tenant that a front names has, or had, a manifest under the ID, public or private. A front
+    /// that names no tenant cannot be contradicted here, so it counts as founded.
     async fn is_founded(&self, front: &Front) -> Result<bool, Failure> {
         let Some(tenant) = &front.tenant else { return Ok(true) };
         let row = self.manifest_row(&ManifestKey::new(tenant, &front.manifest_id)).await?;
         Ok(row.is_some_and(|row| !row.void))
     }
 
-    /// Frees an address whose front was adopted for nothing: it is as one without a front. Another item of the migration may have
-    /// stored the tenant's manifest meanwhile, and then the address is its own; and whoever has decided otherwise comes first. A
-    /// private manifest that is stored between the look at its row and the write of the front loses its plain address, until it is
-    /// published.
+    /// Releases a front that was adopted in vain, so that the address counts as one without a front. If another item of
+    /// the migration has stored the tenant's manifest in the meantime, the tenant keeps the address; any other decision
+    /// made in the meantime also stands. A private manifest that is stored between the check of its row and the write
+    /// of the front loses its plain address until it is published.
     ///
     /// # Errors
     /// A failure of a provider or the index.
@@ -208,7 +213,7 @@ impl<P: Ports> Service<P> {
             if arrival == Arrival::Earlier && before.as_ref().is_some_and(is_freed) {
                 return Ok(false);
             }
-            // No signature overrules another one, or the operator.
+            // A signature overrules neither another signature nor the operator.
             let is_settled = |front: &Front| front.tenant.is_some() && front.decided_by >= DecidedBy::Signer;
             if before.as_ref().is_some_and(is_settled) {
                 return Ok(false);
@@ -226,7 +231,7 @@ impl<P: Ports> Service<P> {
         Err(contended())
     }
 
-    /// The claim of the tenant `default` from a time in which it was the only one: then no front was written.
+    /// Returns the claim of the tenant `default` from the time when it was the only tenant and no front was written.
     async fn claimed_before(&self, manifest: &ManifestKey) -> Result<Option<Front>, Failure> {
         if manifest.tenant.is_default() {
             return Ok(None);
@@ -234,7 +239,7 @@ impl<P: Ports> Service<P> {
         self.claimed_alone(&ManifestKey::new(&Tenant::default(), &manifest.id)).await
     }
 
-    /// The claim that a manifest of the tenant `default` made while that was the only one.
+    /// Returns the claim that a manifest of the tenant `default` made while that was the only tenant.
     async fn claimed_alone(&self, default: &ManifestKey) -> Result<Option<Front>, Failure> {
         let row = self.manifest_row(default).await?.filter(|row| row.visibility == Visibility::Public);
         let is_claimed = row.is_some_and(|row| !row.void);
@@ -242,7 +247,7 @@ impl<P: Ports> Service<P> {
         Ok(if is_claimed { Front::claimed(None, claim) } else { None })
     }
 
-    /// Whether a stored manifest has the signature of a signer that the operator lists for its tenant.
+    /// Returns `true` if a stored manifest is signed by a signer that the operator lists for its tenant.
     async fn is_claim_signed(&self, manifest: &ManifestKey) -> Result<bool, Error> {
         if !self.signers.lists(&manifest.tenant) {
             return Ok(false);
@@ -252,7 +257,8 @@ impl<P: Ports> Service<P> {
         Ok(self.is_signed_for(&manifest.tenant, &current.verified.content()).await?)
     }
 
-    /// Decides, for the operator, whose manifest the plain address of `id` serves. `None`: whose the next store is.
+    /// Records the operator's decision about which tenant's manifest the plain address of `id` serves. `None` gives the
+    /// address to the tenant of the next store.
     ///
     /// # Errors
     /// A failure of a provider.
@@ -260,7 +266,7 @@ impl<P: Ports> Service<P> {
         let key = ObjectKey::Front(id.clone());
         let front = Front::decided(id.clone(), tenant);
         for _ in 0..MAX_ATTEMPTS {
-            // By its head alone: one that is damaged is replaced.
+            // Only the head is read, so that a damaged front can be replaced.
             let tag = self.ports.objects().head(&key).await?.map(|head| {
                 let facts = Facts::read(&head.attributes);
                 (head.tag, facts.map_or(0, |facts| facts.generation))
@@ -272,7 +278,8 @@ impl<P: Ports> Service<P> {
         Err(contended())
     }
 
-    /// Writes a front over the one with this tag and number of writes. Returns its tag; `None` if another writer was first.
+    /// Replaces the front that has this tag and number of writes. Returns the new tag, or `None` if another writer was
+    /// first.
     async fn put_front(
         &self,
         front: &Front,
@@ -285,7 +292,7 @@ impl<P: Ports> Service<P> {
         };
         let (body, attributes) = front.object(written.saturating_add(1), self.now());
         let put = self.ports.objects().put(&key, body.into(), &attributes, condition).await;
-        // Also after a failure: the write may have happened.
+        // After a failure too, since the write may have happened.
         self.changed(&key).await;
         Ok(match put? {
             Put::Stored(tag) => Some(tag),

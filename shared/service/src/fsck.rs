@@ -1,16 +1,16 @@
-//! Checks every guarantee over the whole store, in both directions: each row against its objects, each object
-//! against its row, and each provider's copy against the other's.
+//! Checks every guarantee over the whole store, in both directions: each row against its objects, each object against
+//! its row, and each provider's copy against the other provider's.
 //!
 //! | to find | look in |
 //! |---|---|
-//! | what a row says of objects | `rows` |
-//! | what an object says of rows | `objects` |
-//! | who holds a manifest, counted in bounded memory | `holders` |
-//! | what is set right here | `mend` |
+//! | checking a row against objects | `rows` |
+//! | checking an object against rows | `objects` |
+//! | counting the holders of manifests, in bounded memory | `holders` |
+//! | repairs | `mend` |
 //!
-//! It reads everything, and without [`Manner::Mending`] changes nothing; [`crate::cleanup`] and [`crate::rebuild`] let rows
-//! follow. What a running store is about to do looks like damage: where others write ([`Surrounding::Shared`]), what is found
-//! is looked at a second time, later, and told only if it is still so.
+//! A check reads everything, and changes nothing without [`Manner::Mending`]; [`crate::cleanup`] and [`crate::rebuild`]
+//! bring rows up to date. Work in progress looks like damage in a running store: if others write
+//! ([`Surrounding::Shared`]), each finding is checked a second time, later, and reported only if it persists.
 
 mod holders;
 mod mend;
@@ -31,35 +31,35 @@ use holders::Holders;
 use crate::error::Error;
 use crate::service::Service;
 
-/// Rows or objects that are looked at a time: with 16, S3 and DynamoDB at 10 ms a call allow some 800 a second.
+/// Rows or objects that are checked concurrently: with 16, S3 and DynamoDB at 10 ms a call allow some 800 a second.
 const CONCURRENCY: usize = 16;
 
 /// Rows or objects of one page.
 const PAGE: usize = 1_000;
 
-/// Number of items with findings that wait for their second look: 1,000 × about 100 bytes.
+/// Most items with findings that wait for their second check: 1,000 × about 100 bytes.
 const MAX_WAITING: usize = 1_000;
 
 /// The severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// No object of CredLink: it is left alone.
+    /// The object is not CredLink's, and is left alone.
     Foreign,
-    /// Something has stopped until an operator has looked.
+    /// Something has stopped until an operator has intervened.
     Stopped,
-    /// Left over by a crash: nobody was told of it, and cleanup deals with it.
+    /// A crash left something that no caller was told of; cleanup removes it.
     Leftover,
-    /// One provider's copy is missing, stale or damaged, and the other one has it: a repair mends it.
+    /// One provider's copy is missing, stale or damaged, and the other provider has it; a repair mends the copy.
     Behind,
     /// A guarantee is broken.
     Broken,
 }
 
-/// Something that is not as it has to be.
+/// A deviation that a check found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// The severity.
+    /// The severity of the finding.
     pub severity: Severity,
     /// The object or row.
     pub key: String,
@@ -76,9 +76,9 @@ pub struct Summary {
     pub objects: u64,
     /// Bytes of content whose SHA-256 was checked.
     pub bytes: u64,
-    /// Objects that are not CredLink's.
+    /// Foreign objects, which are not CredLink's.
     pub foreign: u64,
-    /// Findings that stop something until an operator has looked.
+    /// Findings that stop something until an operator has intervened.
     pub stopped: u64,
     /// Findings that a crash explains.
     pub leftovers: u64,
@@ -86,26 +86,26 @@ pub struct Summary {
     pub behind: u64,
     /// Findings that break a guarantee.
     pub broken: u64,
-    /// Findings that were set right, or whose repair is queued; they are among the others.
+    /// Findings that were mended, or whose repair is queued; they are also counted above.
     pub mended: u64,
 }
 
 /// The other users of the store during a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Surrounding {
-    /// Nobody.
+    /// Nobody else uses the store.
     Alone,
-    /// Processes that store, replace and delete.
+    /// Other processes store, replace and delete.
     Shared,
 }
 
-/// Tells a check what to do about its findings.
+/// The action of a check on its findings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Manner {
-    /// Findings are told.
+    /// Findings are reported.
     Telling,
-    /// Findings are told, and set right where that is possible here: markers, notes and holds that are missing are
-    /// written, repairs of copies are queued, and where nobody else writes, counts of holders are corrected.
+    /// Findings are reported, and mended where that is possible here: missing tombstones, alias objects and holds are
+    /// written, repairs of copies are queued, and, if nobody else writes, counts of holders are corrected.
     Mending,
 }
 
@@ -130,7 +130,7 @@ impl Look {
     }
 }
 
-/// The subject of a finding, kept so that it can be looked at again.
+/// The subject of a finding, kept so that it can be checked again.
 enum Subject {
     Row(RowKey),
     Object(Listed),
@@ -145,18 +145,18 @@ struct Check<'a, P, F> {
     waiting: Vec<Subject>,
 }
 
-/// Checks a store that nobody else uses; every finding is reported as it is found.
+/// Checks a store that nobody else uses, and reports every finding as it is found.
 ///
 /// # Errors
-/// A provider or the index failed, so that the check could not go on. Damaged content is a finding, not an error.
+/// A provider or the index failed, so that the check could not continue. Damaged content is a finding, not an error.
 pub async fn fsck<P: Ports>(service: &Service<P>, report: impl FnMut(Finding)) -> Result<Summary, Failure> {
     check(service, Surrounding::Alone, Manner::Telling, report).await
 }
 
-/// The same for a store that others may use, or to set right what can be.
+/// Checks a store that others may use, or mends what can be mended.
 ///
 /// # Errors
-/// As [`fsck`].
+/// The errors of [`fsck`].
 pub async fn check<P: Ports>(
     service: &Service<P>,
     surrounding: Surrounding,
@@ -184,7 +184,7 @@ impl<P: Ports, F: FnMut(Finding)> Check<'_, P, F> {
         (self.report)(finding);
     }
 
-    /// Checks that index, store and clock fit together.
+    /// Checks that the index, the store and the clock match.
     async fn standing(&mut self) {
         for doubt in self.service.standing_for_readers().await.doubts {
             let severity = match &doubt {
@@ -198,7 +198,7 @@ impl<P: Ports, F: FnMut(Finding)> Check<'_, P, F> {
         }
     }
 
-    /// From the index to the objects.
+    /// Checks all rows against the objects.
     async fn rows(&mut self) -> Result<(), Failure> {
         let (mut holders, mut totals) = (Holders::default(), Totals::default());
         let mut after = None;
@@ -227,7 +227,7 @@ impl<P: Ports, F: FnMut(Finding)> Check<'_, P, F> {
         let recorded = self.service.ports.index().totals().await?;
         if recorded != totals {
             let what = format!("the index's sums are {recorded:?}; counted were {totals:?}");
-            // Beside others they lag, and lack what a process that was killed had not written.
+            // In a shared store the totals lag behind, and lack what a killed process had not written.
             let severity = match self.surrounding {
                 Surrounding::Alone => Severity::Broken,
                 Surrounding::Shared => Severity::Leftover,
@@ -237,7 +237,8 @@ impl<P: Ports, F: FnMut(Finding)> Check<'_, P, F> {
         Ok(())
     }
 
-    /// Finds the manifests whose counts are wrong: twice, since others may write, and only what is wrong both times is told.
+    /// Finds the manifests with wrong counts. They are counted twice, since others may write, and only a count that is
+    /// wrong both times is reported.
     async fn holders(&mut self, first: &Holders) -> Result<(), Failure> {
         let mut suspects = holders::Suspects::of(first);
         suspects.count(self.service).await?;
@@ -265,7 +266,7 @@ impl<P: Ports, F: FnMut(Finding)> Check<'_, P, F> {
         Ok(())
     }
 
-    /// From the objects to the index.
+    /// Checks all objects against the index.
     async fn objects(&mut self) -> Result<(), Failure> {
         let mut after = None;
         loop {
@@ -301,7 +302,7 @@ impl<P: Ports, F: FnMut(Finding)> Check<'_, P, F> {
         if self.waiting.len() >= MAX_WAITING { self.look_again().await } else { Ok(()) }
     }
 
-    /// The second look at what something was found about.
+    /// Checks the subjects of all findings a second time.
     async fn look_again(&mut self) -> Result<(), Failure> {
         for subject in std::mem::take(&mut self.waiting) {
             let look = match &subject {
@@ -347,7 +348,7 @@ impl<P: Ports, F: FnMut(Finding)> Check<'_, P, F> {
     }
 }
 
-/// The newest copy of an object, checked; what its copies are found to be is added to `look`.
+/// Returns the newest copy of an object, checked, and adds the findings about its copies to `look`.
 async fn verified<P: Ports>(
     service: &Service<P>,
     key: &ObjectKey,

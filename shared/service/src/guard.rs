@@ -1,16 +1,17 @@
-//! The guard: nothing is destroyed unless index and store belong together and the clock is sane (guarantees 10 and 12).
+//! The guard: nothing is destroyed unless the index and the store belong together and the clock is plausible
+//! (guarantees 10 and 12).
 //!
 //! | to find | look in |
 //! |---|---|
 //! | asking whether an act is allowed | here |
-//! | looking at mark and row, and making them | `look` |
-//! | the high-water mark that goes up | `tick` |
-//! | the words of an operator, and the collector's breaker | `operator` |
+//! | reading and creating the mark and the row | `look` |
+//! | the high-water mark and how it advances | `tick` |
+//! | the decisions of an operator, and the collector's circuit breaker | `operator` |
 //!
-//! A look costs a read of the mark and a read of the row, and what it found is kept: for as long as [`MAX_AGE_SECONDS`]
-//! where nothing happens beside requests, and for seconds where a task looks again and again. Only the clock is compared each
-//! time, which costs nothing. Reading asks the guard only whether the index may be heard, where that is on this machine, and
-//! goes on whatever the answer is.
+//! A check reads the mark and the row once and keeps the result: for [`MAX_AGE_SECONDS`] in a process that only handles
+//! requests, and for seconds where a task checks repeatedly. Only the clock is compared each time, which costs nothing.
+//! Reads ask the guard only whether the index may be consulted, if the index is on the same machine, and proceed
+//! whatever the answer is.
 
 mod look;
 mod operator;
@@ -33,10 +34,10 @@ use crate::error::Error;
 use crate::overview::in_words;
 use crate::service::Service;
 
-/// Maximum age of the result of a look, in seconds, before the next request that changes something looks again.
+/// Maximum age of the result of a check, in seconds, before the next changing request checks again.
 const MAX_AGE_SECONDS: u64 = 60;
 
-/// Time, in seconds, after which another request looks although a look has not ended: a look takes two reads.
+/// Time, in seconds, after which another request checks even though a check has not ended; a check takes two reads.
 const LOOK_AGAIN_SECONDS: u64 = 2;
 
 /// The state of the guard in this process.
@@ -46,43 +47,43 @@ pub(crate) struct Guard {
     is_off: bool,
     /// Commits of this process so far.
     commits: AtomicU64,
-    /// The number of them that the mark covers.
+    /// The number of those commits that the mark covers.
     covered: AtomicU64,
     memory: Mutex<Memory>,
 }
 
-/// The memory of the guard between its looks.
+/// The state that the guard keeps between checks.
 #[derive(Debug, Default)]
 struct Memory {
     known: Option<Known>,
-    /// Time at which the latest look began, by the monotonic clock, if it has not ended.
+    /// The start of the latest check, by the monotonic clock, if it has not ended.
     began: Option<u64>,
-    /// Time at which the clock was first doubted, by the monotonic clock, if it is doubted.
+    /// The time at which the clock was first doubted, by the monotonic clock, if it is doubted.
     doubted: Option<u64>,
-    /// The failure of the last look, if it failed.
+    /// The failure of the last check, if it failed.
     failed: Option<Failure>,
-    /// The labels of the doubts that the log knows of.
+    /// The labels of the doubts that were logged.
     told: Vec<&'static str>,
 }
 
-/// The result of a look.
+/// The result of a check.
 #[derive(Debug, Clone)]
 struct Known {
-    /// Time of the look, by the monotonic clock.
+    /// The time of the check, by the monotonic clock.
     at: u64,
-    /// The mismatch of index and store, if they do not belong together.
+    /// The mismatch, if the index and the store do not belong together.
     mismatch: Option<Mismatch>,
     /// The store's row.
     row: Option<StoreRow>,
-    /// Time at which the mark was written.
+    /// The time at which the mark was written.
     marked: Option<Timestamp>,
-    /// `true` if mark and row both stood there, or were missing for a reason; `false` if a look that only reads left
-    /// them to be made.
+    /// `true` if the mark and the row both existed, or were missing for a reason; `false` if a read-only check left
+    /// them to be created.
     is_settled: bool,
 }
 
 impl Guard {
-    /// A guard that nobody asks.
+    /// Creates a disabled guard.
     pub(crate) fn off() -> Self {
         Self { is_off: true, ..Self::default() }
     }
@@ -93,7 +94,7 @@ impl Guard {
 }
 
 impl Memory {
-    /// Returns what stands in the way at `now`, which is `ticks` microseconds of the monotonic clock.
+    /// Returns the standing at `now`, which is `ticks` microseconds of the monotonic clock.
     fn standing(&mut self, now: Timestamp, ticks: u64) -> Standing {
         let mut doubts = Vec::new();
         let Some(known) = &self.known else { return self.unknown(doubts) };
@@ -105,7 +106,8 @@ impl Memory {
         self.unknown(doubts)
     }
 
-    /// The doubt about a clock that shows `now`. Time that passes while it is doubted is no jump once it is right again.
+    /// Returns the doubt about a clock that shows `now`. Time that passes while the clock is doubted does not count as
+    /// a jump once it is right again.
     fn clock_doubt(&mut self, row: &StoreRow, now: Timestamp, ticks: u64) -> Option<Doubt> {
         let is_outside = Doubt::about_clock(row, now, 0).is_some();
         self.doubted = is_outside.then(|| self.doubted.unwrap_or(ticks));
@@ -123,43 +125,43 @@ impl Memory {
     }
 }
 
-/// Returns `true` if `seconds` have passed from `at` to `ticks`, both by the monotonic clock, or if that clock was
-/// set back, as in tests.
+/// Returns `true` if `seconds` have passed from `at` to `ticks`, both by the monotonic clock, or if that clock was set
+/// back, as in tests.
 const fn is_older(at: u64, ticks: u64, seconds: u64) -> bool {
     ticks < at || ticks - at >= seconds * 1_000_000
 }
 
 impl<P: Ports> Service<P> {
-    /// The same service without its guard: for a test that makes index and objects itself, and whose clock leaps.
+    /// Disables the guard, for a test that creates the index and the objects itself, and whose clock jumps.
     #[must_use]
     pub fn unguarded(self) -> Self {
         Self { guard: Guard::off().into(), ..self }
     }
 
-    /// Commits rows of proofs, manifests and legacy ids, and takes note that there was a commit: the store's mark goes up
-    /// after it.
+    /// Commits rows of proofs, manifests and legacy IDs, and counts the commit, so that the store's mark advances after
+    /// it.
     pub async fn write_rows(&self, writes: &[Write]) -> Result<Commit, Failure> {
         let commit = self.ports.index().commit(writes).await;
-        // Also after a failure: the commit may be done.
+        // After a failure too, since the commit may be done.
         if !matches!(commit, Ok(Commit::Lost { .. })) {
             self.guard.commits.fetch_add(1, Ordering::SeqCst);
         }
         commit
     }
 
-    /// Looks afresh, and makes mark and row where there is nothing yet. Whatever stands in the way is in the answer; without
-    /// any doubt, everything is allowed. A failure to look is a doubt too.
+    /// Checks afresh, and creates the mark and the row where there is nothing yet. The answer says what is in doubt;
+    /// without any doubt, everything is allowed. A failed check is a doubt too.
     pub async fn standing(&self) -> Standing {
         if self.guard.is_off {
             return Standing::default();
         }
-        // What went wrong is logged and remembered.
+        // A failure is logged and remembered.
         let _ = self.look_again(Manner::Making).await;
         self.remembered()
     }
 
-    /// Returns what is known without a look, or by a look that changes nothing if that is too old. It is for callers
-    /// that only read.
+    /// Returns what is known without a check, or by a read-only check if that is too old. This is for callers that only
+    /// read.
     pub async fn standing_for_readers(&self) -> Standing {
         if self.guard.is_off {
             return Standing::default();
@@ -170,37 +172,37 @@ impl<P: Ports> Service<P> {
         self.remembered()
     }
 
-    /// Checks that something may be stored, replaced or bound.
+    /// Checks that a proof, a manifest or an alias may be stored, replaced or bound.
     ///
     /// # Errors
-    /// A problem that says why it may not; or a failure if that could not be found out, now or before.
+    /// A problem that says why it may not; or a failure if that could not be determined, now or before.
     pub async fn may_change(&self) -> Result<(), Error> {
         self.may(Act::Change).await
     }
 
-    /// Checks that something may be deleted. This costs a comparison most of the time, and may be asked for each item
-    /// of a long run: a clock that jumps meanwhile is noticed.
+    /// Checks that an object may be deleted. This costs a comparison most of the time, and may be called for each item
+    /// of a long run, so that a jump of the clock is noticed.
     ///
     /// # Errors
-    /// A problem that says why it may not; or a failure if that could not be found out.
+    /// A problem that says why it may not; or a failure if that could not be determined.
     pub async fn may_destroy(&self) -> Result<(), Error> {
         self.may(Act::Destroy).await
     }
 
-    /// Checks that objects may be removed because no row speaks for them: as [`Service::may_destroy`], and also that
-    /// the collector's breaker has not stopped it.
+    /// Checks that objects may be removed because no row stands for them: as [`Service::may_destroy`], and also that
+    /// the collector's circuit breaker is not open.
     ///
     /// # Errors
-    /// A problem that says why they may not; or a failure if that could not be found out.
+    /// A problem that says why they may not; or a failure if that could not be determined.
     pub async fn may_collect(&self) -> Result<(), Error> {
         self.may(Act::Collect).await
     }
 
-    /// Checks that a provider may be brought what it missed. An index that is older than the store, or not the
-    /// store's, must not do that.
+    /// Checks that the copies of a provider may be repaired. An index that is older than the store, or another store's,
+    /// must not do that.
     ///
     /// # Errors
-    /// A problem that says why it may not; or a failure if that could not be found out, now or before.
+    /// A problem that says why they may not; or a failure if that could not be determined, now or before.
     pub async fn may_repair(&self) -> Result<(), Error> {
         self.may(Act::Repair).await
     }
@@ -212,10 +214,10 @@ impl<P: Ports> Service<P> {
         if self.is_stale(|known| known.is_settled)
             && let Err(failure) = self.look_again(Manner::Making).await
         {
-            // What adds goes on by what was known before: an outage stops what it has to, and no more.
+            // Additions continue on the basis of what was known before: an outage stops what it must, and no more.
             let is_known = self.guard.memory().known.as_ref().is_some_and(|known| known.is_settled);
             if !(matches!(act, Act::Change | Act::Repair) && is_known) {
-                // That the mark is damaged is not what the caller asked about.
+                // The caller did not ask about damage to the mark.
                 let is_damaged = failure.kind == FailureKind::Damaged;
                 let unknown = Doubt::Unknown { provider: failure.provider, why: in_words(failure.kind) };
                 return Err(if is_damaged { unknown.problem().into() } else { failure.into() });
@@ -227,20 +229,20 @@ impl<P: Ports> Service<P> {
         }
     }
 
-    /// Returns what stands in the way, by what is remembered and by the clock.
+    /// Returns the standing, by what is remembered and by the clock.
     fn remembered(&self) -> Standing {
         let clock = self.ports.clock();
         self.guard.memory().standing(clock.now(), clock.monotonic_microseconds())
     }
 
-    /// The doubt about the clock at this moment.
+    /// Returns the present doubt about the clock.
     fn clock_doubt(&self, row: &StoreRow) -> Option<Doubt> {
         let clock = self.ports.clock();
         self.guard.memory().clock_doubt(row, clock.now(), clock.monotonic_microseconds())
     }
 
-    /// Tells metrics what stands in the way. What stands is told last: a recorder that keeps one value for all reasons keeps
-    /// that one.
+    /// Reports the standing to the metrics. Active doubts are reported last, so that a recorder with a single value for
+    /// all reasons keeps them.
     fn tell(&self) {
         let standing = self.remembered();
         self.log(&standing);
@@ -251,7 +253,7 @@ impl<P: Ports> Service<P> {
         }
     }
 
-    /// Logs each doubt when it comes, and that it went.
+    /// Logs each doubt when it arises and when it is resolved.
     fn log(&self, standing: &Standing) {
         let labels: Vec<_> = standing.doubts.iter().map(Doubt::label).collect();
         let told = std::mem::replace(&mut self.guard.memory().told, labels.clone());
@@ -263,8 +265,8 @@ impl<P: Ports> Service<P> {
         }
     }
 
-    /// Returns `true` if a new look is needed: what is known does not suffice, or is too old and nobody else looks
-    /// just now.
+    /// Returns `true` if a new check is needed: what is known does not suffice, or is too old and nobody else is
+    /// checking.
     fn is_stale(&self, does: impl Fn(&Known) -> bool) -> bool {
         let ticks = self.ports.clock().monotonic_microseconds();
         let memory = self.guard.memory();

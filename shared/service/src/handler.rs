@@ -1,4 +1,4 @@
-//! The seam between the router and the operations: a request that is parsed and authorized, and what answers it.
+//! The seam between the router and the operations: a parsed and authorized request, and its answer.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use crate::error::Error;
 use crate::router::body::read_body;
 use crate::service::Service;
 
-/// Steps of the operations, for a handler that does something between them.
+/// Steps of the operations, for a handler that does something in between.
 pub mod steps {
     pub use crate::aliases::{is_unknown, of_another_tenant, redirect};
     pub use crate::import::{import, may_import, unknown_legacy_id};
@@ -29,10 +29,10 @@ pub mod steps {
     pub use crate::retrieve::{answer, find};
 }
 
-/// The operations of a service. [`Plain`](crate::plain::Plain) is the service itself; another handler wraps it, for what is answered
-/// from elsewhere as well.
+/// The operations of a service. [`Plain`](crate::plain::Plain) is the service itself; another handler wraps it to
+/// answer from elsewhere as well.
 ///
-/// A handler begins when the caller is known and has the scope of the route. It checks the guard
+/// A handler is called once the caller is authenticated and has the scope of the route. It must check the guard
 /// ([`Service::check_guard`]) before it reads the body.
 pub trait Handler<P: Ports> {
     /// Answers a call.
@@ -48,12 +48,12 @@ pub trait Handler<P: Ports> {
         B: Future<Output = Result<Bytes, Problem>>;
 }
 
-/// An answer: the reply, and the stored object that its body is taken from.
+/// A reply, and the stored object that supplies its body.
 #[derive(Debug)]
 pub struct Answer {
-    /// Status, headers, and the body or a description of it.
+    /// The status, the headers, and the body or a description of it.
     pub reply: Reply,
-    /// The object, where the body is a part of one.
+    /// The object, if the body is a part of one.
     pub object: Option<Arc<Verified>>,
 }
 
@@ -63,7 +63,7 @@ impl From<Reply> for Answer {
     }
 }
 
-/// A request that is parsed and authorized.
+/// A parsed and authorized request.
 #[derive(Debug)]
 pub struct Call<'a, B> {
     /// The operation.
@@ -72,7 +72,7 @@ pub struct Call<'a, B> {
     pub caller: &'a Caller,
     /// The head of the request.
     pub request: &'a Parts,
-    /// The id of the request.
+    /// The ID of the request.
     pub request_id: &'a str,
     body: RequestBody<B>,
 }
@@ -104,7 +104,8 @@ where
     /// Reads a JSON body, and removes its content coding.
     ///
     /// # Errors
-    /// Another type or coding (415), a body that is too large (413) or cannot be read, or the process is about to end.
+    /// An unsupported type or coding (415), a body that is too large (413) or cannot be read, or a shutdown of the
+    /// process.
     pub async fn json<P: Ports>(self, service: &Service<P>) -> Result<Bytes, Error> {
         self.body.read(service, self.request, JSON_TYPE).await
     }
@@ -112,15 +113,15 @@ where
     /// Reads a C2PA manifest store, and removes its content coding.
     ///
     /// # Errors
-    /// As [`Self::json`].
+    /// The errors of [`Self::json`].
     pub(crate) async fn c2pa<P: Ports>(self, service: &Service<P>) -> Result<Bytes, Error> {
         self.body.read(service, self.request, C2PA_TYPE).await
     }
 
-    /// Reads a JSON body that the call keeps, for a handler that looks at it before another one does.
+    /// Reads a JSON body and keeps it in the call, for a handler that inspects the body before it passes the call on.
     ///
     /// # Errors
-    /// As [`Self::json`].
+    /// The errors of [`Self::json`].
     pub async fn read_json<P: Ports>(self, service: &Service<P>) -> Result<(Self, Bytes), Error> {
         let Self { route, caller, request, request_id, body } = self;
         let bytes = body.read(service, request, JSON_TYPE).await?;
@@ -130,7 +131,7 @@ where
 }
 
 impl<'a, B> Call<'a, B> {
-    /// The lookup of an object for this call.
+    /// Returns the lookup of an object for this call.
     #[must_use]
     pub fn lookup<'s, P: Ports>(
         &self,

@@ -1,4 +1,4 @@
-//! Holds: what says in the store that a manifest was stored by itself, so that it is not lost with the index.
+//! Holds: objects which record that a manifest was stored for itself, so that this is not lost with the index.
 
 use credlink_core::manifest_key::ManifestKey;
 use credlink_core::note::HoldNote;
@@ -13,7 +13,7 @@ use crate::publish::{Published, Reference};
 use crate::reconcile::{Reconciled, may_follow};
 use crate::service::{MAX_ATTEMPTS, Service};
 
-/// Writes the hold of a manifest in `generation`, unless it is there already. Returns `true` if it was written.
+/// Writes the hold of a manifest in `generation`, unless it exists. Returns `true` if it was written.
 pub async fn write_hold<P: Ports>(
     service: &Service<P>,
     manifest: &ManifestKey,
@@ -26,8 +26,8 @@ pub async fn write_hold<P: Ports>(
     Ok(matches!(put, Put::Stored(_)))
 }
 
-/// Removes the hold of a manifest in `generation`. No later life of the manifest has that generation, so a removal that
-/// arrives late takes nothing away.
+/// Removes the hold of a manifest in `generation`. A later life of the manifest never has this generation, so a late
+/// removal does no harm.
 pub async fn drop_hold<P: Ports>(
     service: &Service<P>,
     manifest: &ManifestKey,
@@ -36,10 +36,11 @@ pub async fn drop_hold<P: Ports>(
     service.ports.objects().delete(&ObjectKey::Hold(manifest.clone(), generation)).await
 }
 
-/// Lets the row of a manifest follow its hold: a store was cut off before its row, or the index is older.
+/// Makes the row of a manifest follow its hold, after a store was cut off before the row, or where the index is older
+/// than the store.
 ///
 /// # Errors
-/// A failure of a provider or the index; the same again goes on.
+/// A failure of a provider or the index; a repeated call continues the work.
 pub(crate) async fn follow_hold<P: Ports>(
     service: &Service<P>,
     manifest: &ManifestKey,
@@ -53,10 +54,10 @@ pub(crate) async fn follow_hold<P: Ports>(
             Some(row) if row.state == State::Live && row.generation == generation && row.standalone => {
                 return Ok(Reconciled::Right);
             }
-            // It is of an earlier life of the manifest.
+            // The hold belongs to an earlier life of the manifest.
             Some(row) if row.generation > generation => return Ok(Reconciled::Orphan),
             Some(row) => match row.state {
-                // What is there may be of a later life: the commit tells.
+                // The object may belong to a later life; the commit decides.
                 State::Deleting(_) if service.spares => {}
                 State::Deleting(_) => {
                     service.may_destroy().await?;

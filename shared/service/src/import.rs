@@ -1,8 +1,8 @@
-//! Imports: what a migration stores, with the instants and the legacy id that a record had in another store.
+//! Imports: proofs that a migration stores, with the timestamps and the legacy ID that a record had in another store.
 //!
-//! A request to store a proof is an import if it has an `origin`. The proof comes first, and the alias of its legacy id last: an
-//! alias never names a proof that is not there. A crash between them leaves a proof without its alias; importing it once more
-//! binds it.
+//! A request to store a proof is an import if it has an `origin`. The proof is stored first and the alias of its legacy
+//! ID last, so that an alias never names an absent proof. A crash in between leaves a proof without its alias;
+//! importing the proof again binds it.
 
 use credlink_core::access::{Caller, Scope};
 use credlink_core::http::problem::{Kind, Problem};
@@ -18,13 +18,13 @@ use crate::error::Error;
 use crate::service::Service;
 use crate::store::{Stored, store};
 
-/// Imports a proof: stores it, and lets the legacy id that it brings along lead to it. Where a proof of the media file is there
-/// already, the legacy id leads to that one only if it is identical: nothing is replaced, and no id ever leads to another
-/// manifest than the one it was given for.
+/// Imports a proof: stores it, and binds its legacy ID to it. If a proof of the media file already exists, the legacy
+/// ID is bound to that proof only if it is identical: nothing is replaced, and an ID never leads to a manifest other
+/// than the one for which it was issued.
 ///
 /// # Errors
-/// As [`store`]; a proof that was deleted here (410, guarantee 8), or has expired (410); a legacy id that is the id of another
-/// proof (400), or names another one (409).
+/// The errors of [`store`]; a proof that was deleted here (410, guarantee 8) or has expired (410); a legacy ID that is
+/// the ID of another proof (400) or names another proof (409).
 pub async fn import<P: Ports>(service: &Service<P>, draft: &Draft) -> Result<Stored, Error> {
     let legacy = legacy_id(draft, service.now())?;
     if let Some(legacy) = legacy {
@@ -38,7 +38,7 @@ pub async fn import<P: Ports>(service: &Service<P>, draft: &Draft) -> Result<Sto
     if let Some(legacy) = legacy.filter(|_| stored.identical) {
         let bound = bind(service, legacy, &stored.row, Claimant::Tenant).await;
         if let Err(Error::Problem(_)) = &bound {
-            // The record names an id that leads elsewhere: where to must not hang on the index alone.
+            // The record names an ID that leads elsewhere, and its target must not depend on the index alone.
             secure_alias(service, legacy).await?;
         }
         bound?;
@@ -46,11 +46,11 @@ pub async fn import<P: Ports>(service: &Service<P>, draft: &Draft) -> Result<Sto
     Ok(stored)
 }
 
-/// Refuses an import to a caller without the scope `admin`: what a proof brings along from another store is the word of an
-/// administrator.
+/// Refuses an import by a caller without the scope `admin`, because only an administrator can vouch for what a proof
+/// brings along from another store.
 ///
 /// # Errors
-/// 403, which names the scope.
+/// A problem that names the missing scope (403).
 pub fn may_import(caller: &Caller) -> Result<(), Problem> {
     if caller.may(Scope::Admin) {
         Ok(())
@@ -59,11 +59,11 @@ pub fn may_import(caller: &Caller) -> Result<(), Problem> {
     }
 }
 
-/// Returns the legacy id that an import would let lead to its proof, if nothing is known of that id here: for a handler that knows
-/// of ids elsewhere.
+/// Returns the legacy ID that an import would bind to its proof, if this service knows nothing of that ID. A handler
+/// that knows of IDs elsewhere asks this first.
 ///
 /// # Errors
-/// An import that has expired (410), a legacy id that is the id of another proof (400), or a failure of the index.
+/// The import has expired (410), the legacy ID is the ID of another proof (400), or a failure of the index.
 pub async fn unknown_legacy_id<'a, P: Ports>(
     service: &Service<P>,
     draft: &'a Draft,
@@ -74,7 +74,7 @@ pub async fn unknown_legacy_id<'a, P: Ports>(
     }
 }
 
-/// The legacy id that is to lead to the draft's proof, if what it brings along is good.
+/// Returns the legacy ID that is to lead to the draft's proof, if the draft's origin is valid.
 fn legacy_id(draft: &Draft, now: Timestamp) -> Result<Option<&LegacyId>, Problem> {
     let Some(origin) = &draft.origin else { return Ok(None) };
     if origin.expires <= now {
@@ -83,9 +83,9 @@ fn legacy_id(draft: &Draft, now: Timestamp) -> Result<Option<&LegacyId>, Problem
     let Some(legacy) = &origin.legacy else { return Ok(None) };
     match (legacy.id.as_str().parse::<ProofId>(), draft.id()) {
         (Err(_), _) => Ok(Some(&legacy.id)),
-        // A proof id is no other name of itself.
+        // A proof ID needs no alias to itself.
         (Ok(named), own) if named == own => Ok(None),
-        // It would never lead here: a path with a proof id is that proof's.
+        // The alias could never take effect, since a path with a proof ID always leads to that proof.
         (Ok(other), own) => {
             let detail = format!("`{other}` is the id of another proof than this, {own}");
             Err(Problem::field("origin.legacy_id", detail))

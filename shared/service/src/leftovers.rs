@@ -1,9 +1,9 @@
-//! The records that a request that was cut off may have left behind: a read of one of these looks at its row too, so that
-//! readers and listings agree. It need not for all others, and a read of a record costs no look at the index.
+//! The records that a cut-off request may have left behind. A read of such a record also reads its row, so that reads
+//! and listings agree. Reads of all other records do not access the index.
 //!
-//! A process lets its changes run to their ends, so what is left over was written before it started, or by a change that
-//! failed. A process that stopped in order leaves nothing behind, and a walk over all objects leaves nothing that was 15 minutes
-//! old when it began.
+//! A process lets its changes run to completion, so a leftover was written before the process started, or by a change
+//! that failed. A process that shut down cleanly leaves nothing behind, and a walk over all objects leaves nothing that
+//! was 15 minutes old when it began.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -17,28 +17,28 @@ use credlink_ports::{Clock as _, Failure, Ports};
 
 use crate::service::Service;
 
-/// Longest time, in seconds, for which what is stored is ahead of the last instant that the index says was seen.
+/// Longest time, in seconds, by which stored objects may be ahead of the last time seen in the index.
 const UNSEEN_SECONDS: u64 = 60;
 
-/// Most deletions that failed which are remembered one by one: with more, any record may be left over.
+/// Most failed deletions that are remembered one by one. With more, any record may be left over.
 const MAX_DELETIONS: usize = 1_000;
 
-/// The span of time within which a record was written that may be left over, in milliseconds: after `from`, until `to`.
+/// The interval in which a record that may be left over was written, in milliseconds: after `from`, until `to`.
 #[derive(Debug)]
 pub(crate) struct Leftovers {
     from: AtomicI64,
     to: AtomicI64,
-    /// The proofs whose deletion failed, and when: their records are of any age.
+    /// The proofs whose deletion failed, and when. Their records are of any age.
     deletions: Mutex<BTreeMap<ProofId, Timestamp>>,
-    /// `true` while a reader ends what was cut off.
+    /// `true` while a reader finishes a change that was cut off.
     is_mended: AtomicBool,
 }
 
-/// The turn of a reader who ends what was cut off. The next one may have it when this is dropped.
+/// The turn of a reader that finishes a change that was cut off. Dropping it frees the turn for the next reader.
 pub(crate) struct Turn<'a>(&'a Leftovers);
 
 impl Default for Leftovers {
-    /// Any record may be.
+    /// Any record may be left over.
     fn default() -> Self {
         let (from, to) = (AtomicI64::new(i64::MIN), AtomicI64::new(i64::MAX));
         Self { from, to, deletions: Mutex::default(), is_mended: AtomicBool::new(false) }
@@ -46,18 +46,19 @@ impl Default for Leftovers {
 }
 
 impl Leftovers {
-    /// Returns `true` if the record of a proof that was written at `at` may be one.
+    /// Returns `true` if the record of a proof that was written at `at` may be left over.
     pub(crate) fn may_have(&self, id: &ProofId, at: Timestamp) -> bool {
         let is_within = |at| self.from.load(Ordering::Relaxed) < at && at <= self.to.load(Ordering::Relaxed);
         is_within(at.milliseconds()) || self.deletions().contains_key(id)
     }
 
-    /// A turn, unless another reader has it: many readers of what is being changed write it once, and hold it in memory once.
+    /// Takes the turn, unless another reader has it, so that many readers of an object under change write it once, and
+    /// hold it in memory once.
     pub(crate) fn turn(&self) -> Option<Turn<'_>> {
         (!self.is_mended.swap(true, Ordering::AcqRel)).then(|| Turn(self))
     }
 
-    /// Takes note that objects were put back to an earlier instant: what stands there may be deleted since.
+    /// Notes that objects were restored to an earlier time, so that some of them may have been deleted since.
     pub(crate) fn note_restored(&self) {
         self.from.store(i64::MIN, Ordering::Relaxed);
         self.to.store(i64::MAX, Ordering::Relaxed);
@@ -68,10 +69,10 @@ impl Leftovers {
     }
 
     fn begin(&self, clean: Option<Timestamp>, seen: Option<Timestamp>, now: Timestamp) {
-        // An instant that is still to come is of a clock that was ahead, and says nothing.
+        // A time in the future comes from a clock that was ahead, and says nothing.
         let clean = clean.filter(|clean| *clean <= now);
         self.from.store(clean.map_or(i64::MIN, Timestamp::milliseconds), Ordering::Relaxed);
-        // The clock was set back: what was written last seems to be still to come.
+        // The clock was set back, so the latest writes seem to lie in the future.
         let seen = seen.filter(|seen| *seen > now).map(|seen| seen.plus_seconds(UNSEEN_SECONDS));
         self.to.store(seen.unwrap_or(now).milliseconds(), Ordering::Relaxed);
     }
@@ -94,11 +95,11 @@ impl Drop for Turn<'_> {
 }
 
 impl<P: Ports> Service<P> {
-    /// Says that this process begins now, and that every record written until `clean` had the row that goes with it. A store
-    /// that holds nothing yet has nothing left over.
+    /// Declares that this process begins now, and that every record written until `clean` had its row. An empty store
+    /// has no leftovers.
     ///
     /// # Errors
-    /// A provider or the index failed: then any record may be left over.
+    /// A provider or the index failed; then any record may be left over.
     pub async fn begin_after(&self, clean: Option<Timestamp>) -> Result<(), Failure> {
         let now = self.now();
         let is_empty = clean.is_none() && !self.has_objects().await? && !self.has_rows().await?;
@@ -107,30 +108,30 @@ impl<P: Ports> Service<P> {
         Ok(())
     }
 
-    /// Returns the instant until which every record that was written has the row that goes with it, as far as is known: to be
-    /// kept for the next process when this one stops, and no change is under way.
+    /// Returns the time until which every written record has its row, as far as is known. It is kept for the next
+    /// process when this one stops and no change is under way.
     pub fn clean_at_its_end(&self) -> Option<Timestamp> {
         self.leftovers.stopped(self.now())
     }
 
-    /// The same at any moment.
+    /// Returns the same time, at any moment.
     pub fn clean_until(&self) -> Option<Timestamp> {
         self.leftovers.walked()
     }
 
-    /// Takes note that a walk over all objects that began at `began` came to its end, and could look at each.
+    /// Notes that a walk over all objects, which began at `began`, reached its end and could examine every object.
     pub fn note_walk(&self, began: Timestamp) {
         let looked_at = began.minus_seconds(ORPHAN_AGE_SECONDS);
         self.leftovers.from.fetch_max(looked_at.milliseconds(), Ordering::Relaxed);
         self.leftovers.deletions().retain(|_, failed| *failed >= looked_at);
     }
 
-    /// Takes note that a change failed, and may have left a record behind.
+    /// Notes that a change failed, and may have left a record behind.
     pub(crate) fn note_failed_change(&self) {
         self.leftovers.to.fetch_max(self.ports.clock().now().milliseconds(), Ordering::Relaxed);
     }
 
-    /// Takes note that the deletion of a proof failed, and may have left its record behind.
+    /// Notes that the deletion of a proof failed, and may have left its record behind.
     pub(crate) fn note_failed_deletion(&self, id: &ProofId) {
         let mut deletions = self.leftovers.deletions();
         if deletions.len() < MAX_DELETIONS {

@@ -1,29 +1,29 @@
 //! CredLink's service: use cases over ports, and the HTTP router in front of them.
 //!
-//! **In scope:** the order of steps that keeps the guarantees, in every interleaving and after every crash.
-//! **Out of scope:** the rules themselves (`credlink-core`), and everything that talks to the world
-//! (crates such as `credlink-aws`, behind the traits in [`ports`]). No SDK, no runtime and no socket is imported here.
+//! **In scope:** the order of steps that keeps the guarantees, in every interleaving and after every crash. **Out of
+//! scope:** the rules themselves (`credlink-core`), and everything that talks to the outside world (crates such as
+//! `credlink-aws`, behind the traits in [`ports`]). No SDK, runtime or socket is imported here.
 //!
 //! | to find | look in |
 //! |---|---|
-//! | HTTP in and out | [`router`] |
-//! | from a route to its operation; the seam that another crate can wrap | [`plain`]; [`handler`] |
-//! | operations as HTTP has them, and the OpenAPI document | `openapi` |
+//! | HTTP requests and responses | [`router`] |
+//! | routes and their operations; the seam that another crate can wrap | [`plain`]; [`handler`] |
+//! | the operations over HTTP, and the OpenAPI document | `openapi` |
 //! | storing, and how a race is decided | [`store`](mod@store), `publish` |
-//! | importing: what a migration stores, with the instants and the legacy id that a record had | [`import`](mod@import) |
-//! | legacy ids: binding, withdrawing, listing, redirecting | [`aliases`] |
-//! | replacing, and what a crash in it leaves | [`supersede`](mod@supersede) |
-//! | deleting, and why it stays deleted | [`delete`] |
-//! | manifests of several tenants under one id; withdrawing one | [`front`], [`visibility`] |
+//! | importing: proofs that a migration stores, with their timestamps and legacy IDs | [`import`](mod@import) |
+//! | legacy IDs: binding, withdrawing, listing, redirecting | [`aliases`] |
+//! | replacing, and recovery from a crash in between | [`supersede`](mod@supersede) |
+//! | deleting, and why a deleted proof stays deleted | [`delete`] |
+//! | manifests of several tenants under one ID; withdrawing a manifest | [`front`], [`visibility`] |
 //! | retrieving | `retrieve` |
 //! | listing, health, statistics | `list`, `overview` |
 //! | cleanup and fsck | [`cleanup`](mod@cleanup), [`fsck`](mod@fsck) |
-//! | making the index anew from the objects | [`rebuild`] |
-//! | index, store and clock that do not fit together | `guard` |
+//! | rebuilding the index from the objects | [`rebuild`] |
+//! | an index, a store and a clock that do not match | `guard` |
 //! | access counts | `reads` |
 //!
-//! The guarantees of the design live here: 1 and 5 in the order of writes in `store`, `supersede` and `delete`;
-//! 2 in `publish`; 3 in `store` (`identical`) and `supersede`; 8 in `delete`; 10 and 12 in `guard`.
+//! The guarantees of the design live here: 1 and 5 in the order of writes in `store`, `supersede` and `delete`; 2 in
+//! `publish`; 3 in `store` (`identical`) and `supersede`; 8 in `delete`; 10 and 12 in `guard`.
 
 pub mod aliases;
 pub mod cleanup;

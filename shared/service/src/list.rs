@@ -1,4 +1,5 @@
-//! A tenant's proofs, and the manifests that it stored for themselves, page by page, from the index alone.
+//! Listings of a tenant's proofs, and of the manifests that it stored for themselves, page by page, from the index
+//! alone.
 
 use credlink_core::access::Visibility;
 use credlink_core::hash::{Digest, MediaHash};
@@ -20,54 +21,54 @@ use crate::error::Error;
 use crate::reconcile::{Reconciled, settle};
 use crate::service::Service;
 
-/// Rows of one page that are let follow their records at a time.
+/// Rows of one page that are brought up to date with their records concurrently.
 const SETTLED_AT_ONCE: usize = 16;
 
-/// A proof as listings and stores show it: all of its record but the manifest's content.
+/// A proof as listings and stores show it: its record without the content of the manifest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Summary {
-    /// The proof.
+    /// The proof ID.
     pub id: ProofId,
-    /// The media file.
+    /// The hash of the media file.
     pub media_hash: MediaHash,
     /// The manifest.
     pub manifest: ManifestSummary,
     /// The current revision.
     pub revision: u32,
-    /// When it was stored.
+    /// The time at which the proof was stored.
     #[schema(value_type = String, format = DateTime)]
     pub created: Timestamp,
-    /// When the proof expires.
+    /// The time at which the proof expires.
     #[schema(value_type = String, format = DateTime)]
     pub expires: Timestamp,
-    /// Who may read it.
+    /// The readers of the proof.
     pub visibility: Visibility,
 }
 
 /// A manifest without its content.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct ManifestSummary {
-    /// Its type.
+    /// The type of the manifest.
     #[serde(rename = "type")]
     pub kind: ManifestType,
-    /// SHA-256 of its bytes.
+    /// The SHA-256 digest of the manifest.
     pub sha256: Digest,
-    /// Its length in bytes.
+    /// The length of the manifest in bytes.
     pub length: u64,
-    /// Of a C2PA manifest: its id.
+    /// The manifest ID of a C2PA manifest.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<ManifestId>,
 }
 
-/// A proof of a listing: its summary, and how often it was read.
+/// A proof in a listing: its summary, and how often it was read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct ListedProof {
     /// The proof.
     #[serde(flatten)]
     pub summary: Summary,
-    /// Reads that were counted so far; some seconds behind.
+    /// Reads counted so far; the count is some seconds behind.
     pub reads: u64,
-    /// The last of them.
+    /// The time of the last counted read.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub last_read: Option<Timestamp>,
@@ -78,13 +79,13 @@ pub struct ListedProof {
 pub struct ProofPage {
     /// The proofs, oldest first.
     pub proofs: Vec<ListedProof>,
-    /// The tenant whose proofs they are: the credential's.
+    /// The tenant that owns the proofs: the tenant of the credential.
     pub tenant: Tenant,
-    /// The store that they are in, on the first page: two addresses with one store are one CredLink.
+    /// The store that holds the proofs, on the first page. Two addresses with the same store are the same CredLink.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub store: Option<StoreId>,
-    /// Pass this as `after` for the next page; there is none on the last one.
+    /// The cursor to pass as `after` for the next page; absent on the last page.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
 }
@@ -92,25 +93,25 @@ pub struct ProofPage {
 /// A C2PA manifest that was stored for itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct ListedManifest {
-    /// Its id.
+    /// The manifest ID.
     pub id: ManifestId,
-    /// The tenant that stored it.
+    /// The tenant that stored the manifest.
     #[schema(value_type = String)]
     pub tenant: Tenant,
-    /// SHA-256 of its bytes.
+    /// The SHA-256 digest of the manifest.
     pub sha256: Digest,
-    /// Its length in bytes.
+    /// The length of the manifest in bytes.
     pub length: u64,
-    /// Its readers.
+    /// The readers of the manifest.
     pub visibility: Visibility,
 }
 
 /// A page of manifests.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct ManifestPage {
-    /// The manifests, in the order of their ids' bytes.
+    /// The manifests, in the byte order of their IDs.
     pub manifests: Vec<ListedManifest>,
-    /// Pass this as `after` for the next page; there is none on the last one.
+    /// The cursor to pass as `after` for the next page; absent on the last page.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
 }
@@ -134,10 +135,11 @@ impl From<&ProofRow> for Summary {
     }
 }
 
-/// A page of `tenant`'s live proofs, oldest first. It may have fewer than `limit`, and another page behind it.
+/// Returns a page of `tenant`'s live proofs, oldest first. The page may have fewer than `limit` proofs even if another
+/// page follows.
 ///
 /// # Errors
-/// A cursor that is none (400), or a failure of the index.
+/// An invalid cursor (400), or a failure of the index.
 pub async fn list<P: Ports>(
     service: &Service<P>,
     tenant: Tenant,
@@ -153,14 +155,14 @@ pub async fn list<P: Ports>(
     let now = service.now();
     let mut rows = Vec::with_capacity(page.items.len());
     let mut listed = iter(page.items.into_iter().filter_map(Row::proof))
-        // The record may be ahead of a row that says that a replacement is under way.
+        // If the row says that a replacement is under way, the record may be ahead of it.
         .map(|row| async { if row.replacing.is_some() { settled(service, row).await } else { Some(row) } })
         .buffered(SETTLED_AT_ONCE);
     while let Some(row) = listed.next().await {
         rows.extend(row);
     }
     drop(listed);
-    // What has expired is kept for some days, and shown to nobody.
+    // Expired proofs are kept for some days, but not shown.
     let rows = rows.into_iter().filter(|row| !row.has_expired(now));
     let proofs = rows
         .map(|row| ListedProof {
@@ -172,11 +174,12 @@ pub async fn list<P: Ports>(
     Ok(ProofPage { proofs, tenant, store, next: page.next })
 }
 
-/// The row of a live proof after what was cut off is finished; as it is, where that fails: one proof takes no listing down.
+/// Returns the row of a live proof after finishing a request that was cut off. If that fails, returns the row as it is,
+/// so that a single proof cannot break the listing.
 async fn settled<P: Ports>(service: &Service<P>, row: ProofRow) -> Option<ProofRow> {
     let settled = async {
         match settle(service, &row).await? {
-            // Or another one let it follow.
+            // Another process may have updated the row.
             Reconciled::Changed | Reconciled::Right => Ok(service.proof_row(&row.id).await?),
             Reconciled::Orphan | Reconciled::Risen | Reconciled::Broken(_) => {
                 Ok::<_, Error>(Some(row.clone()))
@@ -192,10 +195,10 @@ async fn settled<P: Ports>(service: &Service<P>, row: ProofRow) -> Option<ProofR
     }
 }
 
-/// A page of the C2PA manifests that `tenant` stored for themselves.
+/// Returns a page of the C2PA manifests that `tenant` stored for themselves.
 ///
 /// # Errors
-/// A cursor that is none (400), or a failure of the index.
+/// An invalid cursor (400), or a failure of the index.
 pub async fn list_manifests<P: Ports>(
     service: &Service<P>,
     tenant: Tenant,

@@ -1,4 +1,4 @@
-//! The operations as HTTP has them, and the OpenAPI 3.1 document that is generated from them.
+//! The operations over HTTP, and the OpenAPI 3.1 document that is generated from them.
 
 pub(crate) mod aliases;
 pub(crate) mod batches;
@@ -30,7 +30,7 @@ use crate::error::Error;
 use crate::overview::{self, Health, Stats, Status};
 use crate::service::Service;
 
-/// The answer to a deletion, and when that was, where it is to be told.
+/// Answers a deletion, with its time if that is to be reported.
 fn gone(at: Option<Timestamp>) -> Reply {
     let reply = Reply::empty(StatusCode::NO_CONTENT);
     match at {
@@ -39,7 +39,7 @@ fn gone(at: Option<Timestamp>) -> Reply {
     }
 }
 
-/// The instant that a deletion shall have, which is an administrator's word.
+/// Returns the requested time of a deletion, which only an administrator may set.
 fn requested_instant<P: Ports>(
     service: &Service<P>,
     caller: &Caller,
@@ -57,7 +57,7 @@ impl<P: Ports> Service<P> {
         format!("{}/v1{}", self.settings.public_url, self.path(key))
     }
 
-    /// The path of an object: for a manifest its tenant's own address, where there are several tenants.
+    /// Returns the path of an object. With several tenants, a manifest has its tenant's own address.
     fn path(&self, key: &ObjectKey) -> String {
         match key {
             ObjectKey::Manifest(key) if self.settings.has_tenants => link::own_path(key),
@@ -66,14 +66,14 @@ impl<P: Ports> Service<P> {
     }
 }
 
-/// The state of each provider
+/// Show the state of each provider
 ///
-/// It is public. An operator is also told why credentials cannot be read.
+/// The operation is public. An operator also sees why credentials cannot be read.
 #[utoipa::path(
     get, path = "/v1/health", tag = "operation", operation_id = "health",
     responses(
-        (status = 200, description = "Everything answers, or something stands in for what does not, or proofs are found and nothing can be stored", body = Health),
-        (status = 503, description = "The index, or every provider of objects, does not answer", body = Health),
+        (status = 200, description = "Every provider answers, or a fallback is in use, or proofs can be found but not stored", body = Health),
+        (status = 503, description = "The index, or every object provider, does not answer", body = Health),
     )
 )]
 pub(crate) async fn health<P: Ports>(service: &Service<P>, caller: &Caller) -> Reply {
@@ -86,10 +86,10 @@ pub(crate) async fn health<P: Ports>(service: &Service<P>, caller: &Caller) -> R
     Reply::json(status, &health)
 }
 
-/// Counts, bytes and the cache's hits by layer
+/// Show counts, bytes and cache hits by layer
 ///
-/// They are sums over all tenants, and so an operator's to see. There are none for one tenant: its proofs are counted by
-/// listing them.
+/// The numbers are sums over all tenants, and only an operator may see them. There are no statistics of a single
+/// tenant; its proofs can be counted by listing them.
 #[utoipa::path(
     get, path = "/v1/stats", tag = "operation", operation_id = "stats",
     responses(
@@ -101,11 +101,11 @@ pub(crate) async fn stats<P: Ports>(service: &Service<P>) -> Result<Reply, Error
     Ok(Reply::json(StatusCode::OK, &overview::stats(service).await?))
 }
 
-/// This document
+/// Read this document
 #[utoipa::path(
     get, path = "/v1/openapi.json", tag = "operation", operation_id = "openapi",
     responses(
-        (status = 200, description = "OpenAPI 3.1", body = Object, content_type = "application/json"),
+        (status = 200, description = "The OpenAPI 3.1 document", body = Object, content_type = "application/json"),
     )
 )]
 pub(crate) fn document() -> Reply {
@@ -116,7 +116,7 @@ pub(crate) fn document() -> Reply {
     reply
 }
 
-/// What holds for all paths.
+/// The general description, which applies to all paths.
 const DESCRIPTION: &str = "\
 Keeps the proof of a picture or a video outside the file, and finds it again.
 

@@ -1,4 +1,4 @@
-//! Health and statistics, as operators ask for them.
+//! Health and statistics, for operators.
 
 use credlink_core::hash::Digest;
 use credlink_core::object::ObjectKey;
@@ -19,17 +19,18 @@ use crate::service::Service;
 /// The state of the service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Health {
-    /// `ok` when everything works; `degraded` when one of two providers does not answer, when something is stopped, when credentials
-    /// cannot be read, or when proofs are found and deleted but nothing can be stored; `down` when the index, or every provider of objects, does not
-    /// answer.
+    /// `ok` if everything works; `degraded` if one of two providers does not answer, something is stopped, credentials
+    /// cannot be read, or proofs can be found and deleted but not stored; `down` if the index, or every object
+    /// provider, does not answer.
     pub status: Status,
-    /// Each provider.
+    /// The state of each provider.
     pub providers: Vec<ProviderHealth>,
-    /// The reasons for which something is stopped until an operator has looked: index, store and clock do not fit
-    /// together, or cleanup would remove more than its share; and the sources of credentials that cannot be read. Reading goes on.
+    /// The reasons why something is stopped until an operator has intervened, such as an index, a store and a clock
+    /// that do not match, or a cleanup that would remove more than its share; and the sources of credentials that
+    /// cannot be read. Reads continue to work.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub problems: Vec<String>,
-    /// Each source of credentials that cannot be read. Only an operator is shown this.
+    /// The sources of credentials that cannot be read. Only an operator sees them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub credentials: Vec<UnreadCredentials>,
 }
@@ -37,14 +38,14 @@ pub struct Health {
 /// A source of credentials that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct UnreadCredentials {
-    /// Its content: `tokens`, static ones, or `keys`, those that JSON Web Tokens are checked with.
+    /// The kind of source: `tokens` for static tokens, `keys` for the keys that verify JSON Web Tokens.
     pub source: &'static str,
-    /// `degraded` while what was read before is in use, `down` when nothing is.
+    /// `degraded` while the credentials that were read last are in use, `down` if there are none.
     pub status: Status,
-    /// Seconds since it was last read; missing if it never was.
+    /// Seconds since the source was last read; absent if it never was.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub read_seconds_ago: Option<u64>,
-    /// The cause.
+    /// The reason why the source cannot be read.
     pub problem: String,
 }
 
@@ -52,77 +53,79 @@ pub struct UnreadCredentials {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
-    /// It works.
+    /// Everything works.
     Ok,
-    /// Something else stands in for it, or it does a part of what it is for.
+    /// A fallback is in use, or only some functions work.
     Degraded,
-    /// It does not answer.
+    /// The service or provider does not answer.
     Down,
 }
 
 /// The state of one provider.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct ProviderHealth {
-    /// Its name.
+    /// The name of the provider.
     pub name: &'static str,
-    /// Its role: `objects` or `index`; of two providers of objects, `primary` or `fallback`.
+    /// The role of the provider: `objects` or `index`; with two object providers, `primary` or `fallback`.
     pub role: &'static str,
     /// The state of the provider.
     pub status: Status,
-    /// Time that the answer took, in milliseconds; of two providers of objects, the median of the latest reads.
+    /// The time until the provider answered, in milliseconds; with two object providers, the median of the latest
+    /// reads.
     pub latency_ms: u64,
-    /// The problem that it has.
+    /// The reason why the provider does not work.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
 }
 
-/// Statistics.
+/// Statistics of the store and this process.
 #[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Stats {
-    /// Sums over the whole store.
+    /// The totals of the whole store.
     #[serde(flatten)]
     pub totals: Totals,
     /// The cache of this process.
     pub cache: CacheReport,
 }
 
-/// Counts of what the cache of this process has seen since it started.
+/// Statistics of the cache since this process started.
 #[derive(Clone, Debug, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct CacheReport {
-    /// Reads answered by one of its layers.
+    /// Reads that a layer of the cache answered.
     pub hits: u64,
-    /// Reads that had to ask a provider.
+    /// Reads that went to a provider.
     pub misses: u64,
-    /// Hits as a share of both, from 0 to 1.
+    /// The share of hits in all reads, from 0 to 1.
     pub hit_rate: f64,
     /// Entries held in memory.
     pub entries: u64,
     /// Bytes held in memory.
     pub bytes: u64,
-    /// Each layer, in the order in which they are asked.
+    /// The layers, in the order in which they are asked.
     pub layers: Vec<LayerReport>,
 }
 
-/// Counts of what one layer of the cache has seen since this process started.
+/// Statistics of one layer of the cache since this process started.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct LayerReport {
-    /// `l1`: memory; `l2`: Redis; `l3`: a folder.
+    /// `l1` for memory, `l2` for Redis, `l3` for a folder.
     pub layer: &'static str,
-    /// Reads that it answered.
+    /// Reads that the layer answered.
     pub hits: u64,
-    /// Reads that came to it and that it could not answer.
+    /// Reads that reached the layer and that it could not answer.
     pub misses: u64,
-    /// Its operations that failed, and its entries that were damaged.
+    /// Failed operations and damaged entries.
     pub errors: u64,
-    /// Entries held, where it knows.
+    /// Entries held, if the layer knows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub entries: Option<u64>,
-    /// Bytes held, where it knows.
+    /// Bytes held, if the layer knows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bytes: Option<u64>,
 }
 
-/// Asks each provider for something that is not there. Causes that name files and addresses are for who sees `details`.
+/// Asks each provider for an object that does not exist. Causes that name files and addresses are included only with
+/// `details`.
 pub async fn health<P: Ports>(service: &Service<P>, details: bool) -> Health {
     let clock = service.ports.clock();
     let probe = ProofId::derive(&Tenant::default(), &Digest::from_bytes([0; 32]).into());
@@ -141,7 +144,7 @@ pub async fn health<P: Ports>(service: &Service<P>, details: bool) -> Health {
             };
             ProviderHealth { name, role, status, latency_ms: microseconds / 1_000, problem }
         };
-    // Of two providers, the question went to both: what is not there is asked of the fallback too.
+    // With two providers, the question reaches both: an absent object is also looked up at the fallback.
     let mut providers: Vec<_> = service.ports.objects().providers().iter().map(one_of_two).collect();
     if providers.is_empty() {
         providers.push(provider(
@@ -156,7 +159,7 @@ pub async fn health<P: Ports>(service: &Service<P>, details: bool) -> Health {
     let (all, any) = (providers.iter().all(is_up), providers.iter().any(is_up));
     let index = provider(service.ports.index().name(), "index", index, full.1, ended.saturating_sub(between));
     let answers = |provider: &ProviderHealth| provider.status != Status::Down;
-    // What does not answer is told as that, and once.
+    // A provider that does not answer is reported as such, and only once.
     let standing = if answers(&index) && providers.iter().any(answers) {
         service.standing_for_readers().await
     } else {
@@ -184,7 +187,7 @@ impl From<Unread> for UnreadCredentials {
     }
 }
 
-/// A source of credentials that cannot be read, without the cause: health is public.
+/// Describes an unreadable source of credentials without the cause, because health is public.
 fn unread_in_words(unread: &Unread) -> String {
     let what = match unread.source {
         Credentials::Keys => "the keys that access tokens are checked with cannot be read",
@@ -194,7 +197,7 @@ fn unread_in_words(unread: &Unread) -> String {
     format!("{what}; {then}")
 }
 
-/// One of two providers, by what is known of it: its last call, and its median latency.
+/// Reports one of two providers by its last call and its median latency.
 fn one_of_two(state: &ProviderState) -> ProviderHealth {
     let problem = match (state.breaker, state.failure) {
         (BreakerState::Closed, None) => None,
@@ -217,12 +220,12 @@ fn one_of_two(state: &ProviderState) -> ProviderHealth {
     }
 }
 
-/// Describes in words a provider whose writes fail and whose reads do not.
+/// Describes a provider that fails to write but can be read.
 fn unwritable_in_words(kind: FailureKind) -> String {
     format!("{}: nothing can be stored, while reading and deleting go on", in_words(kind))
 }
 
-/// A kind of failure without the provider's own words: health is public.
+/// Describes a kind of failure without the provider's own words, because health is public.
 pub(crate) const fn in_words(kind: FailureKind) -> &'static str {
     match kind {
         FailureKind::Unavailable => "unavailable",
@@ -234,7 +237,7 @@ pub(crate) const fn in_words(kind: FailureKind) -> &'static str {
     }
 }
 
-/// Counts, bytes and the cache's hit rate.
+/// Returns counts, bytes and the hit rate of the cache.
 ///
 /// # Errors
 /// A failure of the index.

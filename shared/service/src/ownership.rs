@@ -1,4 +1,5 @@
-//! The owner of what is stored, where its bytes cannot be read: whom a failure may be told (guarantee 13).
+//! The owner of a stored object whose bytes cannot be read, which decides who may be told of the failure (guarantee
+//! 13).
 
 use credlink_core::access::Visibility;
 use credlink_core::object::{Facts, ObjectKey};
@@ -10,8 +11,8 @@ use credlink_ports::{Failure, FailureKind, Objects as _, Ports};
 use crate::error::Error;
 use crate::service::Service;
 
-/// The tenant that owns a record or a manifest, and who may read it: as its attributes say, or else its row. `None` where
-/// neither is there, or says so.
+/// Returns the tenant that owns a record or a manifest, and its visibility, from its attributes or else from its row.
+/// Returns `None` if neither says so.
 ///
 /// # Errors
 /// The attributes cannot be read, and the index does not answer.
@@ -19,7 +20,7 @@ async fn owner<P: Ports>(
     service: &Service<P>,
     key: &ObjectKey,
 ) -> Result<Option<(Tenant, Visibility)>, Failure> {
-    // It is damaged, and so may be what is said of it; the row is asked then.
+    // The object is damaged, and its attributes may be too; then the row is asked.
     if let Ok(Some(head)) = service.ports.objects().head(key).await
         && let Ok(facts) = Facts::read(&head.attributes)
     {
@@ -34,8 +35,8 @@ async fn owner<P: Ports>(
     })
 }
 
-/// Returns `true` if what is damaged under `key` may not be told of to whom `hides` hides it. Where nobody can say whose it is,
-/// the tenant `default` alone is told.
+/// Returns `true` if the damage under `key` must not be reported because `hides` hides the object from the caller. If
+/// the owner cannot be determined, only the tenant `default` is told.
 pub(crate) async fn is_hidden_by<P: Ports>(
     service: &Service<P>,
     key: &ObjectKey,
@@ -58,7 +59,8 @@ pub(crate) async fn is_hidden_by<P: Ports>(
     is_hidden
 }
 
-/// Returns `true` if `error` says that a proof is damaged that is private to another tenant than this one, which may not be told.
+/// Returns `true` if `error` reports damage to a private proof of a tenant other than `tenant`, who must not be told of
+/// it.
 pub(crate) async fn is_hidden<P: Ports>(
     service: &Service<P>,
     id: &ProofId,

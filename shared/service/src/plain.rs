@@ -1,4 +1,4 @@
-//! The operations of a service by itself: one table from the routes to the use cases.
+//! The operations of a plain service: one table from the routes to the use cases.
 
 mod reads;
 
@@ -22,7 +22,7 @@ use crate::service::Service;
 
 use reads::{read_alias, read_plain_manifest};
 
-/// The service itself, which answers from its own store alone.
+/// The plain service, which answers from its own store alone.
 #[derive(Clone, Copy, Debug)]
 pub struct Plain;
 
@@ -39,13 +39,13 @@ impl<P: Ports> Handler<P> for Plain {
                 read_plain_manifest(service, call, id, *form, signature.as_ref()).await
             }
             Route::Reads(Reads::Alias(id)) => read_alias(service, call.caller, id).await,
-            // In a box: what these operations need is large, and would be copied with each read.
+            // Boxed, because the state of these operations is large and would be copied with each read.
             _ => Ok(Box::pin(operate(service, call)).await?.into()),
         }
     }
 }
 
-/// Does what is neither a read of content nor a preflight, if the guard allows it.
+/// Performs an operation that is neither a read of content nor a preflight, if the guard allows it.
 async fn operate<P, B>(service: &Service<P>, call: Call<'_, B>) -> Result<Reply, Error>
 where
     P: Ports,
@@ -115,7 +115,7 @@ where
         Route::Documents(Documents::Stats) => openapi::stats(service).await,
         Route::Documents(Documents::OpenApi) => Ok(openapi::document()),
 
-        // The router answers preflights, and the reads of content are above.
+        // The router answers preflights, and reads of content are handled above.
         Route::Reads(Reads::Object { .. })
         | Route::Reads(Reads::PlainManifest { .. })
         | Route::Reads(Reads::Alias(_))

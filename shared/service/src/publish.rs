@@ -1,8 +1,8 @@
-//! The last step of every store: rows that make stored objects findable.
+//! The last step of every store: the rows that make stored objects findable.
 //!
-//! Objects come first, rows last (guarantee 1), and the conditional commit of the rows alone decides which of several
-//! writers was first (guarantee 2). A manifest that a request has put in its place and that no row came to hold is taken
-//! back ([`Brought`]): a request that is refused leaves nothing (guarantee 11).
+//! Objects come first and rows last (guarantee 1), and the conditional commit of the rows alone decides which of
+//! several writers was first (guarantee 2). A manifest that a request has stored and that no row came to hold is
+//! removed again ([`Brought`]), so that a refused request leaves nothing (guarantee 11).
 
 use std::collections::BTreeMap;
 
@@ -33,11 +33,11 @@ use crate::visibility::bring_up;
 /// The outcome of a commit of rows.
 #[expect(clippy::large_enum_variant, reason = "one answer a store, looked at once and never kept")]
 pub(crate) enum Published {
-    /// The rows are there.
+    /// The rows are committed.
     Done,
-    /// Another writer was first: this is the proof's row now.
+    /// Another writer was first; this is the current row of the proof.
     Lost(Option<ProofRow>),
-    /// The manifest was deleted meanwhile.
+    /// The manifest was deleted in the meantime.
     ManifestGone,
 }
 
@@ -48,32 +48,32 @@ pub(crate) struct Reference<'a> {
     pub(crate) sha256: Digest,
     pub(crate) length: u64,
     pub(crate) visibility: Visibility,
-    /// The generation of the object that is there.
+    /// The generation of the stored object.
     pub(crate) generation: u32,
     /// `true` if the manifest is stored for itself, and not for a proof.
     pub(crate) standalone: bool,
-    /// `true` if an import stores it by itself.
+    /// `true` if an import stores the manifest for itself.
     pub(crate) imported: bool,
-    /// `true` if it is a claim: that of a replacement that may still be refused.
+    /// `true` if this is a claim of a replacement that may still be refused.
     pub(crate) is_claim: bool,
 }
 
-/// A manifest that a proof lets go.
+/// A manifest that a proof releases.
 #[derive(Clone, Debug)]
 pub(crate) struct Released {
     pub(crate) key: ManifestKey,
-    /// `true` if a revision of the proof names it, and not just a replacement that was refused.
+    /// `true` if a revision of the proof names the manifest, and not only a refused replacement.
     pub(crate) is_told: bool,
 }
 
 impl Released {
-    /// One of those that the row of a proof holds.
+    /// Creates the release of a manifest that the row of a proof holds.
     pub(crate) fn by(row: &ProofRow, id: &ManifestId) -> Self {
         Self { key: ManifestKey::new(&row.tenant, id), is_told: row.names(id) }
     }
 }
 
-/// The outcome of adding one more reference to a manifest's row.
+/// The outcome of adding a reference to a manifest's row.
 enum Refer {
     Write(ManifestRow),
     Held,
@@ -81,7 +81,7 @@ enum Refer {
 }
 
 impl<'a> Reference<'a> {
-    /// That of a proof to a manifest that is there.
+    /// Creates a proof's reference to a stored manifest.
     pub(crate) const fn found(key: &'a ManifestKey, facts: &Facts) -> Self {
         Self {
             key,
@@ -123,7 +123,7 @@ impl<'a> Reference<'a> {
         .at("visibility"))
     }
 
-    /// Refuses to publish what was private when it was deleted, where it is not its tenant that stores it anew.
+    /// Refuses to publish a manifest that was private when it was deleted, unless its own tenant stores it anew.
     fn check_withdrawn(&self, deleted: &ManifestRow, arrival: Arrival) -> Result<(), Problem> {
         let was_withdrawn = !deleted.void && deleted.visibility == Visibility::Private;
         if arrival == Arrival::New || !was_withdrawn || self.visibility == Visibility::Private {
@@ -137,7 +137,7 @@ impl<'a> Reference<'a> {
         Err(Problem::new(Kind::VisibilityConflict, detail).at("visibility"))
     }
 
-    /// The manifest's row with this reference added.
+    /// Returns the manifest's row with this reference added.
     fn apply(&self, row: Option<&ManifestRow>) -> Result<Refer, Problem> {
         let fresh = |version| ManifestRow {
             id: self.key.id.clone(),
@@ -151,23 +151,23 @@ impl<'a> Reference<'a> {
             imported: self.imported,
             generation: self.generation,
             visibility: self.visibility,
-            // An id that has had a content before keeps it.
+            // An ID that has had content before keeps it.
             void: self.is_claim && row.is_none_or(|row| row.void),
         };
         let Some(row) = row else { return Ok(Refer::Write(fresh(1))) };
         match row.state {
             State::Live if row.sha256 != self.sha256 => Err(self.conflict(&row.sha256)),
-            // It was deleted and stored again since the row was written: the index is older. Who still counts as its holder
-            // lets it go one by one; the hold of the earlier life is over.
+            // The manifest was deleted and stored again since the row was written, so the index is older. Its counted
+            // holders release it one by one; the hold of the earlier life is over.
             State::Live if row.generation < self.generation => Ok(Refer::Write(ManifestRow {
                 holders: row.holders.saturating_add(u32::from(!self.standalone)),
                 ..fresh(row.version + 1)
             })),
-            // The hold that was written is of an earlier life: it has to be written anew.
+            // The hold that was written belongs to an earlier life and must be written anew.
             State::Live if self.standalone && row.generation > self.generation => Ok(Refer::Gone),
             State::Live => {
                 self.check_visibility(row.visibility)?;
-                // Its tenant stores by itself what an import had brought.
+                // The tenant now stores for itself a manifest that an import had stored.
                 let is_taken = row.imported && !self.imported;
                 if self.standalone && row.standalone && !is_taken {
                     return Ok(Refer::Held);
@@ -185,7 +185,7 @@ impl<'a> Reference<'a> {
                 }))
             }
             State::Deleted(_) if !row.void && row.sha256 != self.sha256 => Err(self.conflict(&row.sha256)),
-            // Of an unfinished deletion too: what is there is of a later life, and the index is older.
+            // This also applies to an unfinished deletion: the object belongs to a later life, and the index is older.
             State::Deleting(_) | State::Deleted(_) if row.generation < self.generation => {
                 Ok(Refer::Write(fresh(row.version + 1)))
             }
@@ -194,28 +194,28 @@ impl<'a> Reference<'a> {
     }
 }
 
-/// A manifest's bytes in their place.
+/// A manifest whose bytes are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Placed {
-    /// The generation in which they are there.
+    /// The generation of the stored object.
     pub(crate) generation: u32,
-    /// The request that put them there, as far as is known.
+    /// The request that stored it, as far as is known.
     pub(crate) by: By,
 }
 
-/// The request that put a manifest in its place, as far as is known.
+/// The request that stored a manifest, as far as is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum By {
-    /// This request has put it there.
+    /// This request stored it.
     This,
-    /// It stood there, and no row holds it: a request before this one put it there whose answer was lost, or the index is
-    /// older than the store.
+    /// It was stored before and no row holds it: the answer to an earlier request was lost, or the index is older than
+    /// the store.
     Unknown,
-    /// It stood there, and a row holds it.
+    /// It was stored before, and a row holds it.
     Holder,
 }
 
-/// The objects that a request has brought and that no row held: to be taken back where the request is refused.
+/// The objects that a request has stored and that no row held. They are removed if the request is refused.
 #[derive(Debug, Default)]
 pub(crate) struct Brought {
     manifest: Option<(ManifestKey, Placed)>,
@@ -233,11 +233,12 @@ impl Brought {
         }
     }
 
-    /// Takes all of it back, unless a row holds it by now. A manifest that stood there before stays while the index may be older:
-    /// its row may be lost.
+    /// Removes all of these objects, unless a row holds them by now. A manifest that was stored before stays while the
+    /// index may be older, since its row may be lost.
     ///
     /// # Errors
-    /// A failure of a provider or the index: nobody may be told that the request was refused. Cleanup takes it back later.
+    /// A failure of a provider or the index. Then no caller may be told that the request was refused; cleanup removes
+    /// the objects later.
     pub(crate) async fn take_back<P: Ports>(self, service: &Service<P>) -> Result<(), Failure> {
         if let Some((id, sha256)) = self.record {
             let row = service.proof_row(&id).await?;
@@ -265,10 +266,10 @@ impl Brought {
 }
 
 impl<P: Ports> Service<P> {
-    /// Makes sure that the manifest's bytes are stored, notes in `brought` if that was done here, and says in which
-    /// generation they are. What arrives from another store publishes nothing that was private when it was deleted.
+    /// Ensures that the manifest's bytes are stored, notes in `brought` if this call stored them, and returns their
+    /// generation. An import does not publish a manifest that was private when it was deleted.
     ///
-    /// The outcome `None` asks the caller to look at the world again: a deletion came between.
+    /// Returns `None` if a deletion intervened, and the caller must retry.
     pub(crate) async fn ensure_manifest(
         &self,
         manifest: &Manifest,
@@ -300,7 +301,7 @@ impl<P: Ports> Service<P> {
             imported: false,
             is_claim: false,
         };
-        // An empty place says nothing: objects may have been lost, and the id keeps the content and the readers that it had.
+        // An empty place proves nothing, since objects may have been lost. The ID keeps its content and its visibility.
         let generation = match self.manifest_row(owned).await? {
             Some(row) if !row.void && row.sha256 != *manifest.sha256() => {
                 return Err(wanted.conflict(&row.sha256).into());
@@ -308,7 +309,8 @@ impl<P: Ports> Service<P> {
             None => 0,
             Some(row) => match row.state {
                 State::Live => {
-                    // An older index may not know that it was deleted, and stored again for other readers.
+                    // An older index may not know that the manifest was deleted and stored again with another
+                    // visibility.
                     if self.trusts_index().await? {
                         wanted.check_visibility(row.visibility)?;
                     }
@@ -339,7 +341,7 @@ impl<P: Ports> Service<P> {
                 return Err(wanted.conflict(&facts.sha256).into());
             }
             let row = self.manifest_row(owned).await?;
-            // A change of its visibility was cut off behind the row.
+            // A change of the manifest's visibility was cut off after the row.
             if let Some(row) = &row
                 && row.state == State::Live
                 && facts.generation < row.generation
@@ -355,18 +357,18 @@ impl<P: Ports> Service<P> {
                 && !deleted.void
                 && facts.generation <= deleted.generation
             {
-                // It was deleted, and put back from elsewhere: it goes, and is then stored again.
+                // The manifest was deleted, and put back from elsewhere. It is removed, and then stored again.
                 self.may_destroy().await?;
                 keep(self, &key).await?;
                 undo_manifest(self, owned).await?;
                 return Ok(None);
             }
-            // An attempt whose answer was lost may have put it there.
+            // An attempt whose answer was lost may have stored it.
             let is_held = row.is_some_and(|row| row.state == State::Live);
             let by = if is_held { By::Holder } else { By::Unknown };
             return Ok(Some(Placed { generation: facts.generation, by }));
         }
-        // It was deleted before: it is stored again, in a form of its own (see `at_rest_again`).
+        // The manifest was deleted before, so it is stored again in a distinct form (see `at_rest_again`).
         let row = self.manifest_row(owned).await?;
         if let Some(row) = &row
             && let State::Deleting(_) = row.state
@@ -385,7 +387,7 @@ impl<P: Ports> Service<P> {
         }
         let marker =
             Tombstone::parse(&current.verified.content()).map_err(|error| self.damaged(&key, &error))?;
-        // Where the index lost the row, the marker has it.
+        // If the index lost the row, the tombstone has it.
         let kept = marker.row.and_then(|row| row.manifest());
         if let Some(row) = row.as_ref().or(kept.as_ref())
             && !row.void
@@ -403,7 +405,7 @@ impl<P: Ports> Service<P> {
         Ok(stored.then_some(Placed { generation, by: By::This }))
     }
 
-    /// Returns the facts of a manifest whose bytes are there; `None` if they are not.
+    /// Returns the facts of a stored manifest, or `None` if it is not stored.
     pub(crate) async fn manifest_facts(&self, owned: &ManifestKey) -> Result<Option<Facts>, Failure> {
         let key = ObjectKey::Manifest(owned.clone());
         let Some(head) = self.ports.objects().head(&key).await? else { return Ok(None) };
@@ -419,7 +421,7 @@ impl<P: Ports> Service<P> {
         Ok(Some(facts))
     }
 
-    /// Puts a manifest in its place, in `generation`. Returns `true` if `condition` held.
+    /// Writes a manifest in `generation`. Returns `true` if `condition` held.
     ///
     /// # Errors
     /// A provider failed.
@@ -455,13 +457,14 @@ impl<P: Ports> Service<P> {
         };
         let attributes = facts.attributes(key, BTreeMap::new());
         let put = self.ports.objects().put(key, body, &attributes, condition).await;
-        // Also after a failure: the write may have happened. Who replaces what others may have read tells them of it.
+        // After a failure too, since the write may have happened. A caller that replaces a readable object announces
+        // the change itself.
         self.appeared(key).await;
         Ok(matches!(put?, Put::Stored(_)))
     }
 
-    /// Commits the live row of a stored record, and one more holder of its manifest, which is placed in this generation for
-    /// these readers.
+    /// Commits the live row of a stored record, and adds a holder to its manifest, which is stored in this generation
+    /// and with this visibility.
     pub(crate) async fn publish(
         &self,
         record: &Record,
@@ -486,8 +489,8 @@ impl<P: Ports> Service<P> {
         self.commit(Some((row, before.map(|row| row.version))), reference.as_slice(), &[]).await
     }
 
-    /// The row of a manifest after one holder let go. An older index may not know of another holder: where it is in doubt, the
-    /// last one that is known takes nothing along.
+    /// Returns the row of a manifest after one holder released it. An older index may lack another holder, so in doubt
+    /// the release by the last known holder is refused.
     async fn released(&self, before: &ManifestRow, is_told: bool) -> Result<ManifestRow, Error> {
         let row = before.released(self.now(), is_told);
         if row.state == State::Live {
@@ -500,22 +503,22 @@ impl<P: Ports> Service<P> {
         Ok(row)
     }
 
-    /// Commits a proof's row, references to manifests, and that a proof lets others go, all at once.
+    /// Commits a proof's row, its references to manifests, and its releases of others, all at once.
     pub(crate) async fn commit(
         &self,
         proof: Option<(ProofRow, Option<u64>)>,
         references: &[Reference<'_>],
         released: &[Released],
     ) -> Result<Published, Error> {
-        // The objects are in their places. A request that put one there and ended before it could say so left the cache
-        // with what stood there before.
+        // The objects are stored. A request that stored one and was cut off before it announced it left the cache with
+        // the earlier object.
         if let Some((row, _)) = &proof {
             self.recorded(&ObjectKey::Record(row.id), row.revision, row.first_revision).await;
         }
         for reference in references {
             self.appeared(&ObjectKey::Manifest(reference.key.clone())).await;
         }
-        // Most manifests are new: the first try needs no read, where there is one.
+        // Most manifests are new, so the first attempt reads no row unless one is known to exist.
         let mut rows: BTreeMap<&ManifestKey, ManifestRow> = BTreeMap::new();
         let several = references.iter().map(|reference| reference.key).filter(|_| references.len() > 1);
         for key in several.chain(released.iter().map(|released| &released.key)) {
@@ -531,7 +534,8 @@ impl<P: Ports> Service<P> {
                 let before = rows.get(reference.key);
                 match reference.apply(before)? {
                     Refer::Gone => {
-                        // A deletion that is under way, or was cut off: with its end the manifest can be stored anew.
+                        // A deletion is under way, or was cut off. Once it is finished, the manifest can be stored
+                        // anew.
                         if let Some(row) = before.filter(|_| !self.spares) {
                             self.may_destroy().await?;
                             finish_manifest(self, row).await?;
@@ -559,7 +563,7 @@ impl<P: Ports> Service<P> {
             let proofs = usize::from(proof.is_some());
             match self.write_rows(&writes).await? {
                 Commit::Done => {
-                    // What the last holder let go is deleted.
+                    // Manifests that lost their last holder are deleted.
                     let manifests = writes.into_iter().skip(proofs).filter_map(|write| write.row.manifest());
                     for row in manifests {
                         finish_manifest(self, &row).await?;

@@ -1,4 +1,4 @@
-//! Access tracking that does not cost a write a read: reads are added up here, and written in batches.
+//! Access counts that add no write to a read: reads are summed in memory, and written in batches.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -12,13 +12,13 @@ use credlink_ports::{Failure, Index as _, Ports};
 use crate::service::Service;
 
 /// Most proofs whose reads are held in memory: 100,000 × about 100 bytes. Reads of further proofs go uncounted until
-/// the next flush: counts are statistics.
+/// the next flush, which is acceptable for statistics.
 const MAX_PENDING: usize = 100_000;
 
-/// Most counts in one call of the index.
+/// Most counts in one call to the index.
 const FLUSH_BATCH: usize = 1_000;
 
-/// Reads that were not written yet.
+/// Counts of reads that are not written yet.
 #[derive(Debug)]
 pub(crate) struct ReadLog {
     counts: bool,
@@ -26,7 +26,7 @@ pub(crate) struct ReadLog {
 }
 
 impl ReadLog {
-    /// A log of reads, or one that takes note of nothing.
+    /// Creates a log of reads that counts nothing unless `counts` is set.
     pub(crate) const fn new(counts: bool) -> Self {
         Self { counts, pending: Mutex::new(BTreeMap::new()) }
     }
@@ -46,7 +46,7 @@ impl ReadLog {
         std::mem::take(&mut *self.pending.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Puts counts back that could not be written.
+    /// Puts back counts that could not be written.
     fn put_back(&self, reads: &[(ProofId, Reads)]) {
         let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
         for (id, unwritten) in reads {
@@ -59,10 +59,11 @@ impl ReadLog {
 }
 
 impl<P: Ports> Service<P> {
-    /// Writes the counts of all reads so far to the index. To be called every few seconds, and before the end.
+    /// Writes the counts of all reads so far to the index. The caller must call it every few seconds, and before the
+    /// process ends.
     ///
     /// # Errors
-    /// The index failed; the counts are kept for the next time.
+    /// The index failed; the counts are kept until the next call.
     pub async fn flush_reads(&self) -> Result<(), Failure> {
         let reads: Vec<_> = self.reads.take().into_iter().collect();
         for (done, batch) in reads.chunks(FLUSH_BATCH).enumerate() {

@@ -1,21 +1,23 @@
-//! Rebuilding the index from the objects: they are the truth (guarantee 10).
+//! Rebuilding the index from the objects, which are the truth (guarantee 10).
 //!
-//! A rebuild walks over all objects, and lets the row of each follow it, as cleanup does. It is for an index that was lost, or
-//! was restored from an earlier instant, and harmless over one that is right: rows that are right stay as they are. It destroys
-//! nothing and changes no object; where providers differ, the newer copy counts, and a repair of the other one is queued.
+//! A rebuild walks over all objects and makes the row of each follow it, as cleanup does. It is for an index that was
+//! lost, or was restored from an earlier time, and it is harmless for an intact index, whose rows stay as they are. It
+//! destroys nothing and changes no object; where providers differ, the newer copy counts, and a repair of the other one
+//! is queued.
 //!
 //! | to find | look in |
 //! |---|---|
-//! | what an object says of rows | `follow` |
-//! | rows that no object speaks for | `rows` |
+//! | making rows follow an object | `follow` |
+//! | rows without an object | `rows` |
 //! | the ports as a rebuild sees them: all providers, and no writing of objects | `ports` |
-//! | what it came to | [`report`] |
+//! | the result | [`report`] |
 //!
-//! Lost with the index, and not to be found in objects: read counts, where a legacy source has each proof (which `credlink
-//! migrate catalogue` finds anew), and where schedules go on.
+//! Some data is lost with the index and cannot be restored from the objects: read counts, the locations of proofs in a
+//! legacy source (which `credlink migrate catalogue` finds anew), and the positions of schedules.
 //!
-//! It goes page by page, and holds no more than one. [`Rebuild`] is its state between two pages: it can be kept as text, and a
-//! rebuild that was cut off goes on behind the last page that was kept, or from the beginning, which costs reads alone.
+//! A rebuild works page by page, and holds no more than one page in memory. [`Rebuild`] is its state between two pages,
+//! and can be saved as text. A rebuild that was cut off continues after the last saved page, or from the beginning,
+//! which costs only reads.
 
 mod follow;
 mod ports;
@@ -38,18 +40,18 @@ use report::{Finding, Report};
 use crate::error::Error;
 use crate::service::Service;
 
-/// Objects of one page: what is done again after a crash.
+/// Objects of one page, which is the work that is repeated after a crash.
 const PAGE: usize = 1_000;
 
-/// Objects that are worked on at a time. Each is some calls one after the other: with 64, S3 and DynamoDB at 10 ms a call allow
-/// some 1,500 proofs a second, and an index in a file syncs as many commits at once.
+/// Objects that are processed concurrently. Each takes several calls in sequence: with 64, S3 and DynamoDB at 10 ms a
+/// call allow some 1,500 proofs a second, and an index in a file syncs as many commits at once.
 const CONCURRENCY: usize = 64;
 
-/// The version of the state's text.
+/// The version of the saved text.
 const VERSION: u32 = 1;
 
-/// The parts of a rebuild, in their order. What names a manifest comes before manifests, and proofs before the legacy ids that
-/// lead to them.
+/// The parts of a rebuild, in order. Objects that name manifests come before manifests, and proofs before the legacy
+/// IDs that lead to them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Part {
@@ -71,7 +73,7 @@ impl Part {
         }
     }
 
-    /// The prefix of its objects; `None`: it goes over rows.
+    /// Returns the prefix of the part's objects, or `None` if the part covers rows.
     const fn prefix(self) -> Option<&'static str> {
         match self {
             Self::Proofs => Some(ObjectKey::PROOFS),
@@ -83,17 +85,17 @@ impl Part {
     }
 }
 
-/// Tells a rebuild what to do with what it finds.
+/// The mode of a rebuild.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Manner {
     /// Rows are written.
     Writing,
-    /// Rows that would be written are counted: to look before an index that has rows is changed.
+    /// Rows are counted but not written, to assess a change before an index that has rows is changed.
     Counting,
 }
 
-/// A rebuild between two pages.
+/// The state of a rebuild between two pages.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rebuild {
     version: u32,
@@ -103,7 +105,7 @@ pub struct Rebuild {
     manner: Manner,
     /// `true` if the index was empty when the rebuild began.
     over_nothing: bool,
-    /// `true` if the index is as new as the store or newer, so that its row of a legacy id counts.
+    /// `true` if the index is at least as new as the store, so that its rows of legacy IDs win.
     trusts_rows: bool,
     part: Part,
     after: Option<String>,
@@ -111,7 +113,7 @@ pub struct Rebuild {
 }
 
 impl Rebuild {
-    /// The beginning of a rebuild.
+    /// Begins a rebuild.
     ///
     /// # Errors
     /// A provider or the index failed.
@@ -133,9 +135,9 @@ impl Rebuild {
         })
     }
 
-    /// Returns `true` if the store is as the rebuild found it when it began, so that it can go on. Otherwise index and store
-    /// belonged together since, and the index was restored to an instant within the rebuild: what was changed in the part that
-    /// is done would be missed.
+    /// Returns `true` if the store is as it was when the rebuild began, so that the rebuild can continue. Otherwise the
+    /// index and the store have belonged together since, and the index was restored to a time during the rebuild;
+    /// changes to the finished part would be missed.
     ///
     /// # Errors
     /// A provider failed.
@@ -143,20 +145,20 @@ impl Rebuild {
         Ok(service.marked().await?.map(|marked| marked.mark) == self.mark)
     }
 
-    /// The rebuild that this text was kept of, if it is one.
+    /// Parses a saved rebuild, if the text is one.
     #[must_use]
     pub fn read(text: &str) -> Option<Self> {
         serde_json::from_str(text).ok().filter(|rebuild: &Self| rebuild.version == VERSION)
     }
 
-    /// Returns the text to keep of it.
+    /// Returns the text to save.
     #[must_use]
     pub fn text(&self) -> String {
-        // Only a map with keys that are no strings fails to serialise, and this has none.
+        // Serialization only fails for a map with keys that are not strings, and there is none here.
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// Returns the time at which it began.
+    /// Returns the time at which the rebuild began.
     #[must_use]
     pub const fn began(&self) -> Timestamp {
         self.began
@@ -180,10 +182,10 @@ impl Rebuild {
         &self.report
     }
 
-    /// Works on one page. Returns `true` if there are more. Each finding is told as it is found.
+    /// Processes one page, and reports each finding as it is found. Returns `true` if there are more pages.
     ///
     /// # Errors
-    /// A provider or the index failed, or was asked too much. Nothing is lost: the same page again does the rest.
+    /// A provider or the index failed, or throttled the calls. Nothing is lost: repeating the page does the rest.
     pub async fn step<P: Ports>(
         &mut self,
         service: &Service<P>,
@@ -193,7 +195,7 @@ impl Rebuild {
         let spared = service.sparing(&view);
         let (next, page) = match self.part.prefix() {
             Some(prefix) => self.objects(&spared, prefix).await?,
-            // Where the index was empty, every row comes from an object.
+            // If the index was empty, every row comes from an object.
             None if self.over_nothing => (None, Vec::new()),
             None => rows::page(&spared, self.after.as_deref(), PAGE, CONCURRENCY).await?,
         };
@@ -214,7 +216,7 @@ impl Rebuild {
         Ok(true)
     }
 
-    /// A page of objects, and where the next one begins.
+    /// Processes a page of objects, and returns where the next page begins.
     async fn objects<P: Ports>(
         &self,
         service: &Service<P>,
@@ -238,7 +240,7 @@ impl Rebuild {
         let mut done: Vec<_> = iter(keys).map(one).buffer_unordered(CONCURRENCY).collect().await;
         let mut followed = Vec::with_capacity(done.len());
         for (key, first) in done.drain(..) {
-            // Once more by itself: many at a time may have wanted one row, or a provider was asked too much.
+            // Retried alone: many items may have contended for one row, or a provider throttled the calls.
             let outcome = match first {
                 Err(_) => one(key.clone()).await.1,
                 done => done,
@@ -248,11 +250,12 @@ impl Rebuild {
         Ok((page.next, followed))
     }
 
-    /// Says in index and store that they belong together, if everything was read and written. Where rows know more than the
-    /// objects, what is missing may still be brought back: an operator says with `takes_as_lost` that it will not.
+    /// Records in the index and the store that they belong together, if everything was read and written. If rows know
+    /// more than the objects, the missing objects may still be restored, unless an operator says with `takes_as_lost`
+    /// that they are lost.
     ///
     /// # Errors
-    /// A provider or the index failed; the same again does it.
+    /// A provider or the index failed; the call can be repeated.
     pub async fn finish<P: Ports>(
         &mut self,
         service: &Service<P>,
@@ -263,7 +266,7 @@ impl Rebuild {
         if !self.report.is_whole() || !is_done || is_lost {
             return Ok(());
         }
-        // Where providers differ, the mark that counts is the newest, as it is for who repairs them.
+        // Where providers differ, the newest mark counts, as it does for their repair.
         let newest = service.ports.objects().copies(&ObjectKey::Identity).await?.newest;
         if let Some(object) = newest {
             let damaged = |why: &dyn std::fmt::Display| service.damaged(&ObjectKey::Identity, why);
@@ -277,7 +280,7 @@ impl Rebuild {
     }
 }
 
-/// Returns what became of an object. A failure that another try may mend ends the page.
+/// Returns the outcome for an object. A failure that a retry may overcome ends the page.
 fn settled(outcome: Result<Followed, Error>) -> Result<Followed, Failure> {
     match outcome {
         Ok(followed) => Ok(followed),

@@ -1,9 +1,10 @@
-//! Bringing a proof's row to what the objects say: they are the truth, and the index can be rebuilt from them
+//! Bringing a proof's row up to date with the objects, which are the truth and from which the index can be rebuilt
 //! (guarantee 10).
 //!
-//! Every writer changes objects first and the row last, and every deletion the row first. A row that lags behind its objects
-//! is therefore what a request that was cut off leaves, or an index that was lost or restored from an earlier instant;
-//! whoever meets it lets it follow, over any number of revisions, deletions and lives.
+//! Every writer changes objects first and the row last, and every deletion changes the row first. A row that lags
+//! behind its objects was therefore left by a request that was cut off, or by an index that was lost or restored from
+//! an earlier time. Any process that finds such a row makes it follow, across any number of revisions, deletions and
+//! lives.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,25 +28,26 @@ use crate::error::{Error, contended};
 use crate::publish::{Published, Reference, Released};
 use crate::service::{MAX_ATTEMPTS, Service};
 
-/// The outcome for a row that follows its objects.
+/// The outcome of making a row follow its objects.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Reconciled {
-    /// It is as the objects have it.
+    /// The row already agreed with the objects.
     Right,
-    /// It followed.
+    /// The row was changed.
     Changed,
-    /// A record stands there whose manifest does not, and no row stands for it: nobody can have been told of it.
+    /// The record's manifest is missing and the record has no row, so no caller can have been told of it.
     Orphan,
-    /// The row says that the proof is deleted, and a record of that life is there again: it was put back from elsewhere.
+    /// The row says that the proof is deleted, and a record of that life is there again because it was put back from
+    /// elsewhere.
     Risen,
-    /// The row knows more than the objects: they were lost, or restored from an earlier instant.
+    /// The row knows more than the objects, which were lost or restored from an earlier time.
     Broken(String),
 }
 
-/// Lets the row of a proof follow its objects.
+/// Makes the row of a proof follow its objects.
 ///
 /// # Errors
-/// A failure of a provider or the index; the same again goes on.
+/// A failure of a provider or the index; a repeated call continues the work.
 pub(crate) async fn reconcile<P: Ports>(service: &Service<P>, id: &ProofId) -> Result<Reconciled, Error> {
     for _ in 0..MAX_ATTEMPTS {
         let row = service.proof_row(id).await?;
@@ -58,7 +60,7 @@ pub(crate) async fn reconcile<P: Ports>(service: &Service<P>, id: &ProofId) -> R
         }
         match attempt(service, id, row.as_ref()).await? {
             None => {}
-            // Or the proof was replaced or deleted while its objects were read.
+            // Unless the proof was replaced or deleted while its objects were read.
             Some(Reconciled::Broken(why)) => {
                 let now = service.proof_row(id).await?;
                 if now.map(|now| now.version) == row.map(|row| row.version) {
@@ -71,10 +73,11 @@ pub(crate) async fn reconcile<P: Ports>(service: &Service<P>, id: &ProofId) -> R
     Err(contended())
 }
 
-/// The same for a row that says that a replacement is under way. Where none can be any more, its claims are given back.
+/// Makes a row follow that says that a replacement is under way. If no replacement can be under way any longer, its
+/// claims are released.
 ///
 /// # Errors
-/// As [`reconcile`].
+/// The errors of [`reconcile`].
 pub(crate) async fn settle<P: Ports>(service: &Service<P>, row: &ProofRow) -> Result<Reconciled, Error> {
     let reconciled = reconcile(service, &row.id).await?;
     let now = service.now();
@@ -82,7 +85,7 @@ pub(crate) async fn settle<P: Ports>(service: &Service<P>, row: &ProofRow) -> Re
     let stale = |row: &ProofRow| row.replacing.is_some_and(is_over).then(|| row.pending.clone());
     match reconciled {
         Reconciled::Right if stale(row).is_none() => Ok(reconciled),
-        // By a clock that is wrong, every replacement is over.
+        // With a wrong clock, every replacement would seem to be over.
         Reconciled::Right | Reconciled::Changed if service.may_destroy().await.is_err() => Ok(reconciled),
         Reconciled::Right | Reconciled::Changed => {
             let given_back = give_back(service, &row.id, stale).await?;
@@ -92,9 +95,9 @@ pub(crate) async fn settle<P: Ports>(service: &Service<P>, row: &ProofRow) -> Re
     }
 }
 
-/// Takes claims of replacements that will not happen out of a live proof's row, and lets their manifests go: those
-/// that `claims` finds in the row, if any are to be given back. Where no claim is left, no replacement is under way.
-/// Returns `true` if that was done here.
+/// Removes the claims of replacements that will not happen from a live proof's row, and releases their manifests: those
+/// claims that `claims` finds in the row, if any are to be released. Without a remaining claim, no replacement is under
+/// way. Returns `true` if this call did so.
 pub(crate) async fn give_back<P: Ports>(
     service: &Service<P>,
     id: &ProofId,
@@ -121,7 +124,7 @@ pub(crate) async fn give_back<P: Ports>(
     Err(contended())
 }
 
-/// `None`: the world changed; look again.
+/// Makes one attempt. Returns `None` if the state changed in the meantime, and the caller must retry.
 async fn attempt<P: Ports>(
     service: &Service<P>,
     id: &ProofId,
@@ -149,7 +152,7 @@ async fn attempt<P: Ports>(
             Ok(Some(Reconciled::Broken(why)))
         }
         (Verdict::Right, _) => Ok(Some(Reconciled::Right)),
-        // It was stored again since the deletion that the row tells of: the index is older.
+        // The proof was stored again since the deletion that the row records, so the index is older.
         (Verdict::Unfinished, Some(row)) if record.revision > row.revision => {
             follow_record(service, &record, facts, Some(row)).await
         }
@@ -160,16 +163,16 @@ async fn attempt<P: Ports>(
     }
 }
 
-/// Refuses to let rows follow while the index may be another store's.
+/// Refuses to change rows while the index may be another store's.
 ///
 /// # Errors
-/// An error that says why they may not (503).
+/// An error that says why they may not change (503).
 pub(crate) async fn may_follow<P: Ports>(service: &Service<P>) -> Result<(), Error> {
-    // A rebuild is how an operator joins the two.
+    // A rebuild is the way in which an operator joins the two.
     if service.spares { Ok(()) } else { service.may_change().await }
 }
 
-/// Lets a row follow the deletion that a marker tells of.
+/// Makes a row follow the deletion that a tombstone records.
 async fn follow_marker<P: Ports>(
     service: &Service<P>,
     marker: &Tombstone,
@@ -189,7 +192,7 @@ async fn follow_marker<P: Ports>(
             may_follow(service).await?;
             let deleted = kept.unwrap_or_else(|| row.deleted(marker.deleted));
             let next = ProofRow { version: row.version + 1, reads: row.reads, ..deleted };
-            // A deletion that is under way has let them go already.
+            // A deletion that is under way has already released them.
             let held: Vec<Released> = match row.state {
                 State::Live => row.held.iter().map(|id| Released::by(row, id)).collect(),
                 State::Deleting(_) | State::Deleted(_) => Vec::new(),
@@ -208,13 +211,13 @@ async fn follow_marker<P: Ports>(
 
 /// The records of a proof's life, taken together.
 struct Life {
-    /// The manifests that they name.
+    /// The manifests that the records name.
     manifests: BTreeSet<ManifestId>,
-    /// The first of the records, where it was read.
+    /// The first of the records, if it was read.
     first: Option<Record>,
 }
 
-/// Lets a row follow a record that is ahead of it, or has none.
+/// Makes a row follow a record that is ahead of it, or has no row.
 async fn follow_record<P: Ports>(
     service: &Service<P>,
     record: &Record,
@@ -223,7 +226,7 @@ async fn follow_record<P: Ports>(
 ) -> Result<Option<Reconciled>, Error> {
     may_follow(service).await?;
     let live = row.filter(|row| row.state == State::Live);
-    // The next life's record does not name the legacy id of the one before.
+    // The record of the next life does not name the legacy ID of the one before.
     if let Some(legacy) = row.filter(|row| row.state != State::Live).and_then(|row| row.legacy.as_ref())
         && !service.spares
     {
@@ -247,7 +250,7 @@ async fn follow_record<P: Ports>(
             Some(facts)
                 if record.manifest.id.as_ref() == Some(&id) && facts.sha256 != record.manifest.sha256 =>
             {
-                // Its store was refused: the id has another content.
+                // The store of the record was refused, because the ID has another content.
                 let is_new = live.is_none() && record.revision == record.first_revision;
                 return Ok(Some(if is_new {
                     Reconciled::Orphan
@@ -262,8 +265,8 @@ async fn follow_record<P: Ports>(
             None if record.manifest.id.as_ref() != Some(&id) => {
                 tracing::error!(proof = %record.id, manifest = %id, "an earlier record names a manifest that is not stored");
             }
-            // A store writes the manifest first. Where its place was taken by a marker, it was deleted before a row held it; where
-            // nothing stands, it was lost.
+            // A store writes the manifest first. If a tombstone took its place, the manifest was deleted before a row
+            // held it; if nothing is there, it was lost.
             None if live.is_none()
                 && record.revision == record.first_revision
                 && service.ports.objects().head(&ObjectKey::Manifest(key)).await?.is_some() =>
@@ -280,7 +283,7 @@ async fn follow_record<P: Ports>(
         .map(|row| row.held.difference(&next.held).map(|id| Released::by(row, id)).collect())
         .unwrap_or_default();
     if let Some(row) = live.filter(|_| continued.is_none() && !released.is_empty()) {
-        // Both lives may have as many manifests as a proof can have: one commit would be too large.
+        // Both lives may have as many manifests as a proof can have, and one commit would be too large.
         let held = row.holding_only(&next.held);
         return match service.commit(Some((held, Some(row.version))), &[], &released).await? {
             Published::Done | Published::Lost(_) | Published::ManifestGone => Ok(None),
@@ -295,7 +298,7 @@ async fn follow_record<P: Ports>(
         // The deletion of its manifest has begun, and is not finished here.
         Ok(Published::ManifestGone) if service.spares => Ok(Some(Reconciled::Orphan)),
         Ok(Published::Lost(_) | Published::ManifestGone) => Ok(None),
-        // The index knows another content under the manifest's id, or another reader.
+        // The index has another content or another visibility under the manifest's ID.
         Err(Error::Problem(problem)) if !is_conflict(&problem) => Err(problem.into()),
         Err(Error::Problem(problem)) if live.is_none() => {
             tracing::warn!(proof = %record.id, why = problem.detail, "a record that no row stands for cannot be taken up");
@@ -306,11 +309,11 @@ async fn follow_record<P: Ports>(
     }
 }
 
-/// Has the row of a live proof hold the manifest that an earlier record of its life names: that may have been missing when the
-/// row was made.
+/// Makes the row of a live proof hold the manifest that an earlier record of its life names, which may have been
+/// missing when the row was created.
 ///
 /// # Errors
-/// As [`reconcile`].
+/// The errors of [`reconcile`].
 pub(crate) async fn hold_earlier<P: Ports>(
     service: &Service<P>,
     id: &ProofId,
@@ -360,7 +363,7 @@ const fn is_conflict(problem: &Problem) -> bool {
     matches!(problem.kind, Kind::ManifestConflict | Kind::VisibilityConflict)
 }
 
-/// Reads what the earlier records of a life say that the row does not: those behind its revision, or all of them.
+/// Reads the earlier records of a life for what the row lacks: those after its revision, or all of them.
 async fn read_life<P: Ports>(
     service: &Service<P>,
     record: &Record,

@@ -25,13 +25,13 @@ use crate::visibility::bring_up;
 /// Answers a lookup.
 ///
 /// # Errors
-/// As [`answer`] of what [`find`] finds.
+/// The errors of [`find`] and [`answer`].
 pub async fn retrieve<P: Ports>(service: &Service<P>, lookup: &Lookup<'_>) -> Result<Answer, Error> {
     let found = find(service, lookup).await;
     answer(service, lookup, found).await
 }
 
-/// The object that a lookup is of; `None` where nothing stands under its key.
+/// Returns the object of a lookup, or `None` if nothing is stored under its key.
 ///
 /// # Errors
 /// A problem that [`Lookup::admit`] decides on, or a failure.
@@ -47,11 +47,11 @@ pub async fn find<P: Ports>(
     Ok(load(service, lookup.key, lookup.form).await?)
 }
 
-/// Answers a lookup with what was found.
+/// Answers a lookup with the object that was found.
 ///
 /// # Errors
-/// A problem that [`Lookup::respond`] decides on, or a failure; content that does not have its recorded digest is
-/// one, unless it is private to who asks: then it is as absent (guarantee 13).
+/// A problem that [`Lookup::respond`] decides on, or a failure. Content that does not match its recorded digest is a
+/// failure, unless it is private to another tenant: then it counts as absent (guarantee 13).
 pub async fn answer<P: Ports>(
     service: &Service<P>,
     lookup: &Lookup<'_>,
@@ -60,7 +60,7 @@ pub async fn answer<P: Ports>(
     let found = match found {
         Ok(Some(found)) => found,
         Ok(None) => return Err(missed(service, lookup).into()),
-        // In a box, as it is rare.
+        // Boxed, because it is rare.
         Err(Error::Failure(failure))
             if failure.kind == FailureKind::Damaged && Box::pin(hides(service, lookup, &failure)).await =>
         {
@@ -70,7 +70,8 @@ pub async fn answer<P: Ports>(
     };
     let reply =
         lookup.respond(found.facts()).inspect_err(|_| service.ports.events().record(Event::Missed))?;
-    // HEAD asks whether it is there, and reads nothing; a copy is no reader.
+    // A HEAD request checks for presence and a client that mirrors the store is not a reader, so neither counts as a
+    // read.
     if let (ObjectKey::Record(id), &Method::GET, Form::Content) = (lookup.key, lookup.method, lookup.form) {
         service.reads.note(*id, lookup.now);
     }
@@ -82,7 +83,8 @@ fn missed<P: Ports>(service: &Service<P>, lookup: &Lookup<'_>) -> Problem {
     lookup.absent()
 }
 
-/// Returns `true` if the object, which is damaged, is hidden from who asks: by itself, or as an earlier record of a proof that is.
+/// Returns `true` if the damaged object is hidden from the caller, either itself or as an earlier record of a hidden
+/// proof.
 async fn hides<P: Ports>(service: &Service<P>, lookup: &Lookup<'_>, damage: &Failure) -> bool {
     let current = match lookup.key {
         ObjectKey::Revision(id, _) => Some(ObjectKey::Record(*id)),
@@ -96,14 +98,14 @@ async fn hides<P: Ports>(service: &Service<P>, lookup: &Lookup<'_>, damage: &Fai
     false
 }
 
-/// The object under `key`, from the cache or the provider, checked. Who keeps a copy gets it past the cache: a copy of what
-/// another process has deleted a moment ago would outlive the cache (guarantee 8).
+/// Returns the checked object under `key`, from the cache or the provider. A client that mirrors the store bypasses the
+/// cache: a copy of an object that another process has just deleted would outlive the cache (guarantee 8).
 async fn load<P: Ports>(
     service: &Service<P>,
     key: &ObjectKey,
     form: Form,
 ) -> Result<Option<Arc<Verified>>, Failure> {
-    // In a box, and made when it is needed: it is large, and would be a part of every read that the cache answers.
+    // Boxed and created on demand, because it is large and would be a part of every read that the cache answers.
     let from_provider = async { Box::pin(load_from_provider(service, key)).await };
     match form {
         Form::Content => service.ports.cache().get_or_load(key, from_provider).await,
@@ -120,7 +122,7 @@ async fn load_from_provider<P: Ports>(
         (ObjectKey::Record(id), Some(found))
             if service.settings.notice_on_read && service.leftovers.may_have(id, found.written()) =>
         {
-            // In a box: it is rare, and would be a part of every load.
+            // Boxed, because it is rare and would be a part of every load.
             Box::pin(settled(service, id, found)).await
         }
         (ObjectKey::Manifest(manifest), Some(found)) if service.settings.notice_on_read => {
@@ -130,21 +132,21 @@ async fn load_from_provider<P: Ports>(
     }
 }
 
-/// The record of a proof that was found, once its row has followed it, if it has to.
+/// Returns the record that was found, once its row has followed it, where that is necessary.
 async fn settled<P: Ports>(
     service: &Service<P>,
     id: &ProofId,
     found: Current,
 ) -> Result<Option<Verified>, Failure> {
-    // An index in doubt has no say in what is read.
+    // An index in doubt has no influence on reads.
     let has_a_say = service.standing_for_readers().await.trusts_index();
     if !has_a_say || !lags_behind(service, id, found.verified.facts()).await {
         return Ok(Some(found.verified));
     }
     match reconcile(service, id).await {
-        // It was deleted, and put back from elsewhere (guarantee 8).
+        // The proof was deleted, and its record was put back from elsewhere (guarantee 8).
         Ok(Reconciled::Risen) => return tombstone(service, id).await,
-        // Its manifest was deleted before anybody was told of it: cleanup removes it.
+        // The manifest was deleted before any caller was told of the proof; cleanup removes the record.
         Ok(Reconciled::Orphan) => return Ok(None),
         Ok(_) => {}
         Err(error) => {
@@ -154,7 +156,7 @@ async fn settled<P: Ports>(
     Ok(service.current(&ObjectKey::Record(*id)).await?.map(|current| current.verified))
 }
 
-/// The tombstone that the row of a deleted proof stands for.
+/// Returns the tombstone that the row of a deleted proof stands for.
 async fn tombstone<P: Ports>(service: &Service<P>, id: &ProofId) -> Result<Option<Verified>, Failure> {
     let row = service.proof_row(id).await?.map(Row::Proof);
     let Some((tombstone, tenant)) = row.as_ref().and_then(Tombstone::of) else { return Ok(None) };
@@ -163,9 +165,9 @@ async fn tombstone<P: Ports>(service: &Service<P>, id: &ProofId) -> Result<Optio
     service.as_stored(&key, tombstone.deleted, (body.into(), attributes)).map(Some)
 }
 
-/// The manifest that was found, once it is for the readers that its row says: a change of its visibility may have been cut off
-/// behind the row. Where the row says that it was deleted, and it stands there of an earlier life, it was put back from elsewhere,
-/// and what is read is the marker of its deletion (guarantee 8).
+/// Returns the manifest that was found, with the visibility that its row records, since a change of visibility may have
+/// been cut off after the row was written. If the row says that the manifest was deleted and the object belongs to an
+/// earlier life, the object was put back from elsewhere; the tombstone is returned in its place (guarantee 8).
 ///
 /// # Errors
 /// A failure of the provider.
@@ -197,7 +199,7 @@ async fn brought_up<P: Ports>(
     };
     let is_noticed = |row: &ManifestRow| is_behind(row) || has_risen(row);
     let Some(row) = row.filter(is_noticed) else { return Ok(Some(found.verified)) };
-    // An index in doubt has no say in what is read.
+    // An index in doubt has no influence on reads.
     if !service.standing_for_readers().await.trusts_index() {
         return Ok(Some(found.verified));
     }
@@ -206,7 +208,8 @@ async fn brought_up<P: Ports>(
         let (body, attributes) = marker.object(&key, &tenant);
         return service.as_stored(&key, marker.deleted, (body.into(), attributes)).map(Some);
     }
-    // Whoever changes it writes it; a reader does so for one that was cut off, and one reader at a time.
+    // The process that changes the visibility writes the object. A reader does so for one that was cut off, and only
+    // one reader at a time.
     if let Some(_turn) = service.leftovers.turn() {
         match bring_up(service, &row).await {
             Ok(_) => return Ok(service.current(&key).await?.map(|current| current.verified)),
@@ -215,13 +218,13 @@ async fn brought_up<P: Ports>(
             }
         }
     }
-    // It is withdrawn, whether or not that is written yet: its owner reads it, and to others it is absent.
+    // The manifest is withdrawn, even if that is not written yet: its owner can read it, and to others it is absent.
     let is_withdrawn = row.visibility == Visibility::Private;
     Ok(Some(if is_withdrawn { found.verified.hidden() } else { found.verified }))
 }
 
-/// Returns `true` if the row of a proof has to follow what stands under its key, which a request that was cut off
-/// left behind. With that, a reader and a listing agree. No read depends on it.
+/// Returns `true` if the row of a proof lags behind the object under its key because a request was cut off. Updating
+/// the row makes reads and listings agree; no read depends on it.
 async fn lags_behind<P: Ports>(service: &Service<P>, id: &ProofId, facts: &Facts) -> bool {
     match service.proof_row(id).await {
         Ok(None) => !facts.tombstone,

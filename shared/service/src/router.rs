@@ -1,14 +1,14 @@
-//! HTTP in, HTTP out. One router for every runtime: a Lambda and `credlink serve` differ in how bytes arrive only.
+//! HTTP in, HTTP out: one router for every runtime. A Lambda and `credlink serve` differ only in how bytes arrive.
 //!
-//! The order of checks is: the path and method, the credential, its scope, the body, the operation. A body is not
-//! read before its sender may send it.
+//! The order of checks is: the path and method, the credential, its scope, the body, the operation. No body is read
+//! before its sender is authorized to send it.
 //!
 //! | to find | look in |
 //! |---|---|
 //! | from a path to an operation | [`credlink_core::http::route`] |
-//! | who asks, and whether they may | `authorization` |
-//! | from an operation to the use case behind it | [`plain`](crate::plain); the seam is [`handler`](crate::handler) |
-//! | what the guard has to allow | `guard` |
+//! | authentication and authorization | `authorization` |
+//! | from an operation to its use case | [`plain`](crate::plain); the seam is [`handler`](crate::handler) |
+//! | the checks of the guard | `guard` |
 //! | bodies of requests | `body` |
 //! | bodies and headers of responses | `finish` |
 //! | the log line and the events of a request | `entry` |
@@ -45,27 +45,28 @@ use crate::service::Service;
 use entry::Entry;
 use finish::finish;
 
-/// In every answer of the API, with its version: what no gateway, proxy or web server in its place says. The edge does not say it.
+/// A header in every answer of the API, with the version of the API. A gateway, proxy or web server that answers in its
+/// place does not send it, and neither does the edge.
 pub const MARK: HeaderName = HeaderName::from_static("credlink-api");
 
-/// The buffer that the body of an answer is a part of, as an extension of the [`Response`]: it stays in memory as long as
-/// the part does. An answer without it has a buffer of its own, or one that is its body from end to end.
+/// The buffer that the body of an answer is a part of, as an extension of the [`Response`]. It stays in memory as long
+/// as the part does. The body of an answer without this extension owns its buffer, or is the whole of one.
 #[derive(Clone, Debug)]
 pub struct PartOf(pub Bytes);
 
-/// The manifest that a plain address has answered with, as an extension of the [`Response`], where there are several tenants: the
-/// path does not say whose it is.
+/// The manifest that a plain address has answered with, as an extension of the [`Response`], in a deployment with
+/// several tenants, where the path does not say whose manifest it is.
 #[derive(Clone, Debug)]
 pub struct Fronted(pub ManifestKey);
 
-/// Marks a request, among its extensions, that is answered as anybody's, whoever the authenticator says is asking: one that
-/// the page of another site had a browser make.
+/// An extension of a request that is answered like an anonymous one, whatever the authenticator says: the page of
+/// another site had a browser send it.
 #[derive(Clone, Copy, Debug)]
 pub struct Stranger;
 
 impl<P: Ports> Service<P> {
-    /// Answers a request. `body` is awaited only if the operation needs it; it bounds what it reads by
-    /// [`MAX_BODY_BYTES`](credlink_core::bounds::MAX_BODY_BYTES) and says so with [`Problem::too_large`].
+    /// Answers a request. `body` is awaited only if the operation needs it. It must stop at
+    /// [`MAX_BODY_BYTES`](credlink_core::bounds::MAX_BODY_BYTES) and report a longer body with [`Problem::too_large`].
     pub async fn handle<B>(&self, request: &Parts, body: B) -> Response<Bytes>
     where
         B: Future<Output = Result<Bytes, Problem>>,
@@ -86,10 +87,10 @@ impl<P: Ports> Service<P> {
             Entry { request_id, route: "none", bytes: 0, is_open: false, fronted: None, failure: None };
         let request_id = Arc::clone(&entry.request_id);
         let answered = {
-            // Pinned where it is made, so that it is not copied into the frame of what polls it.
+            // Pinned where it is created, so that it is not copied into the frame of the future that polls it.
             let answer = pin!(async {
                 let answer = self.answer(handler, request, body, &mut entry).await;
-                // Also after a failure: a part may be done. Who only reads (RFC 9110, section 9.2.1) waits for nobody.
+                // After a failure too, since a part may be done. Safe methods (RFC 9110, section 9.2.1) do not wait.
                 if !request.method.is_safe() {
                     self.announce().await;
                 }
@@ -129,11 +130,11 @@ impl<P: Ports> Service<P> {
     {
         let path = request.uri.path();
         let query = request.uri.query().unwrap_or_default();
-        // What is no path of the API is told to everybody who tries to read it.
+        // Everybody who tries to read an unknown path is told that it is unknown.
         entry.is_open = request.method.is_safe();
         let route = match Route::parse(&request.method, path, query) {
             Ok(route) => route,
-            // Whoever may not ask is not told how to ask.
+            // A caller who may not send the request is not told how to correct it.
             Err(problem) => {
                 if problem.kind == Kind::InvalidField {
                     self.authorize(request, Route::scope_of(&request.method, path, query)).await?;
@@ -144,19 +145,20 @@ impl<P: Ports> Service<P> {
         entry.is_open = false;
         entry.route = route.name();
         if let Route::Options(allow) = route {
-            // What a browser asks before it sends a GET is about that.
+            // The preflight before a GET is about that GET.
             let read = Route::parse(&Method::GET, path, request.uri.query().unwrap_or_default());
             entry.is_open = read.is_ok_and(|read| read.is_public_read());
             return Ok(cors::preflight(allow, entry.is_open).into());
         }
         let caller = match self.authorize(request, route.scope()).await {
-            // Health says what is wrong with what checks credentials.
+            // The health report says what is wrong with the authenticator.
             Err(Error::Failure(_)) if matches!(route, Route::Documents(Documents::Health)) => {
                 Caller::anonymous()
             }
             caller => caller?,
         };
-        // What nobody's credential was needed for: an error to somebody who is trusted may be about what is private.
+        // Open only where no credential was needed or shown: an error for a trusted caller may concern something
+        // private.
         entry.is_open = route.is_public_read() && !caller.authenticated;
         let call = Call::new(&route, &caller, request, &entry.request_id, body);
         self.check_front(&call)?;
@@ -179,7 +181,8 @@ impl<P: Ports> Service<P> {
     }
 }
 
-/// Returns `true` if anybody would be answered this: with what is public, with where a legacy id leads, or that nothing is there.
+/// Returns `true` if anybody would get this answer: public content, the public target of a legacy ID, or the fact that
+/// nothing is there.
 fn is_public(answer: &Result<Answer, Error>) -> bool {
     match answer {
         Ok(Answer { object: Some(found), .. }) => found.facts().visibility == Visibility::Public,

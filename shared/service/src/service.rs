@@ -1,4 +1,4 @@
-//! The service: ports, settings, and the few reads that every use case shares.
+//! The service: its ports, its settings, and the few reads that all use cases share.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -27,32 +27,32 @@ use crate::guard::Guard;
 use crate::leftovers::Leftovers;
 use crate::reads::ReadLog;
 
-/// Most attempts of a use case that loses races. Every lost race means that another writer got through.
+/// Most attempts of a use case that loses races. For every lost race, another writer has succeeded.
 pub const MAX_ATTEMPTS: usize = 32;
 
-/// The settings that an operator decides. By default it has one tenant, and nothing that needs more than the ports.
+/// The settings of an operator. The default has one tenant, and needs nothing but the ports.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
-    /// The part before the path in the links that clients are given, without a slash at the end:
+    /// The start of the links that clients are given, up to the path and without a trailing slash:
     /// `https://cdn.example.com`.
     pub public_url: String,
-    /// The keys of signed links; without them no links are signed, and private proofs open to credentials only.
+    /// The keys of signed links. Without keys no links are signed, and only credentials give access to private proofs.
     pub link_keys: Option<LinkKeys>,
-    /// `true` if reads are counted in the index: for a process that lives long enough to call
-    /// [`Service::flush_reads`] every few seconds, and whose readers do not pass it by on a CDN.
+    /// `true` if reads are counted in the index. This is for a process that lives long enough to call
+    /// [`Service::flush_reads`] every few seconds, and whose readers do not bypass it through a CDN.
     pub count_reads: bool,
-    /// `true` if a read of a record that is not in the cache, and that a request which was cut off may have left behind, also
-    /// looks at the record's row, and lets the row follow ([`Service::begin_after`]). It is for an index on this machine, where
-    /// that costs microseconds and nothing else. Where it is `false`, a store notes in the index what it is about to write
-    /// ([`Index::intend`](credlink_ports::Index::intend)), and cleanup looks at that.
+    /// `true` if a read of an uncached record that a cut-off request may have left behind also reads the record's row,
+    /// and makes the row follow ([`Service::begin_after`]). This is for an index on the same machine, where it costs
+    /// only microseconds. If `false`, a store notes in the index what it is about to write
+    /// ([`Index::intend`](credlink_ports::Index::intend)), and cleanup checks these notes.
     pub notice_on_read: bool,
-    /// `true` if the deployment has several tenants: each one's manifests have addresses of their own, and a front says which
-    /// one's the plain address of an id serves ([`credlink_core::front`]). Where it is `false`, a credential that names another
-    /// tenant than `default` is refused.
+    /// `true` if the deployment has several tenants. Then the manifests of each tenant have addresses of their own, and
+    /// a front says which tenant's manifest the plain address of an ID serves ([`credlink_core::front`]). If `false`, a
+    /// credential that names a tenant other than `default` is refused.
     pub has_tenants: bool,
 }
 
-/// CredLink over some ports.
+/// CredLink over a set of ports.
 #[derive(Debug)]
 pub struct Service<P> {
     pub(crate) ports: P,
@@ -60,7 +60,7 @@ pub struct Service<P> {
     pub(crate) reads: ReadLog,
     pub(crate) guard: Arc<Guard>,
     pub(crate) leftovers: Arc<Leftovers>,
-    /// `true` if nothing is destroyed: for a rebuild, which follows what is stored and removes none of it.
+    /// `true` if nothing is destroyed. A rebuild follows the stored objects and removes none of them.
     pub(crate) spares: bool,
     pub(crate) signers: Arc<dyn Signers>,
     pub(crate) work: Arc<dyn Work>,
@@ -69,21 +69,23 @@ pub struct Service<P> {
 /// A stored object together with the tag that a compare-and-swap needs.
 pub struct Current {
     pub(crate) tag: StoredTag,
-    /// Time at which it was written, as the provider has it.
+    /// The time at which the object was written, as recorded by the provider.
     pub(crate) modified: Timestamp,
-    /// The object, checked.
+    /// The checked object.
     pub verified: Verified,
 }
 
 impl Current {
-    /// Time at which it was written, by whichever clock is ahead. What is imported was made long before.
+    /// Returns the time at which the object was written, by whichever clock is ahead. An imported record was created
+    /// long before it was written.
     pub(crate) fn written(&self) -> Timestamp {
         self.modified.max(self.verified.facts().created)
     }
 }
 
 impl<P: Ports> Service<P> {
-    /// A service over these ports, with a guard of its own. It knows no signers, and computes everything in place.
+    /// Creates a service over these ports, with a guard of its own. It knows no signers, and computes everything in
+    /// place.
     pub fn new(ports: P, settings: Settings) -> Self {
         let reads = ReadLog::new(settings.count_reads);
         let (guard, leftovers) = Default::default();
@@ -91,17 +93,17 @@ impl<P: Ports> Service<P> {
         Self { ports, settings, reads, guard, leftovers, spares: false, signers, work }
     }
 
-    /// Another service over the same ports, with the same guard: for whatever wants a service of its own.
+    /// Returns another service over the same ports, with the same guard, for a caller that must own its service.
     pub fn borrowed(&self) -> Service<&P> {
         Service { reads: ReadLog::new(self.settings.count_reads), ..self.with_ports(&self.ports) }
     }
 
-    /// A service over `ports` that destroys nothing, with the same guard.
+    /// Returns a service over `ports` that destroys nothing, with the same guard.
     pub(crate) fn sparing<Q: Ports>(&self, ports: Q) -> Service<Q> {
         Service { spares: true, ..self.with_ports(ports) }
     }
 
-    /// A service over other ports, with the same guard, that counts no reads.
+    /// Returns a service over other ports, with the same guard, that counts no reads.
     fn with_ports<Q>(&self, ports: Q) -> Service<Q> {
         Service {
             ports,
@@ -115,22 +117,22 @@ impl<P: Ports> Service<P> {
         }
     }
 
-    /// The same service with the signers that the operator lists.
+    /// Sets the signers that the operator lists.
     #[must_use]
     pub fn knowing(self, signers: Arc<dyn Signers>) -> Self {
         Self { signers, ..self }
     }
 
-    /// The same service, which has what takes long computed by `work`.
+    /// Sets the executor of long computations.
     #[must_use]
     pub fn computing_by(self, work: Arc<dyn Work>) -> Self {
         Self { work, ..self }
     }
 
-    /// Computes `job` over so many bytes: in place where that takes no longer than a few milliseconds.
+    /// Runs `job` over so many bytes, in place if that takes no longer than a few milliseconds.
     ///
     /// # Errors
-    /// The process is about to end, and the job was not done.
+    /// The process is shutting down, and the job was not done.
     pub(crate) async fn compute<T: Send + 'static>(
         &self,
         bytes: usize,
@@ -155,30 +157,31 @@ impl<P: Ports> Service<P> {
         })
     }
 
-    /// The ports.
+    /// Returns the ports.
     pub const fn ports(&self) -> &P {
         &self.ports
     }
 
-    /// The settings.
+    /// Returns the settings.
     pub const fn settings(&self) -> &Settings {
         &self.settings
     }
 
-    /// Returns `true` if the C2PA store `manifest` was signed for `tenant`, by what the operator lists and as of this moment.
+    /// Returns `true` if the C2PA manifest store `manifest` is signed for `tenant` by a signer that the operator lists
+    /// at this moment.
     ///
     /// # Errors
-    /// The process is about to end.
+    /// The process is shutting down.
     pub async fn is_signed_for(&self, tenant: &Tenant, manifest: &Bytes) -> Result<bool, Failure> {
         let (signers, tenant, now) = (Arc::clone(&self.signers), tenant.clone(), self.now());
         let manifest = manifest.clone();
         self.compute(manifest.len(), move || signers.signed_by(&tenant, &manifest, now)).await
     }
 
-    /// Reads a body by `parse`.
+    /// Parses a body with `parse`.
     ///
     /// # Errors
-    /// What is wrong with the body, or the process is about to end.
+    /// An invalid body, or a shutdown of the process.
     pub(crate) async fn read<T: Send + 'static>(
         &self,
         body: Bytes,
@@ -187,12 +190,12 @@ impl<P: Ports> Service<P> {
         Ok(self.compute(body.len(), move || parse(body)).await??)
     }
 
-    /// Returns the time, as the clock among the ports has it.
+    /// Returns the time of the clock port.
     pub fn now(&self) -> Timestamp {
         self.ports.clock().now()
     }
 
-    /// Returns the row of a proof, in whatever state.
+    /// Returns the row of a proof, in any state.
     ///
     /// # Errors
     /// The index failed.
@@ -200,7 +203,7 @@ impl<P: Ports> Service<P> {
         Ok(self.ports.index().get(&RowKey::Proof(*id)).await?.and_then(Row::proof))
     }
 
-    /// Notes in the index that `key` is about to be written, and its row after it, unless readers look at rows themselves.
+    /// Notes in the index that `key` and then its row are about to be written, unless readers check rows themselves.
     pub(crate) async fn intend(&self, key: &ObjectKey) -> Result<(), Failure> {
         match self.settings.notice_on_read {
             true => Ok(()),
@@ -208,7 +211,7 @@ impl<P: Ports> Service<P> {
         }
     }
 
-    /// Returns the row of a C2PA manifest, in whatever state.
+    /// Returns the row of a C2PA manifest, in any state.
     ///
     /// # Errors
     /// The index failed.
@@ -216,11 +219,11 @@ impl<P: Ports> Service<P> {
         Ok(self.ports.index().get(&RowKey::Manifest(key.clone())).await?.and_then(Row::manifest))
     }
 
-    /// The object as the provider holds it now, checked, past the cache.
+    /// Reads and checks the object that the provider holds now, bypassing the cache.
     pub async fn current(&self, key: &ObjectKey) -> Result<Option<Current>, Failure> {
         let Some(object) = self.ports.objects().get(key).await? else { return Ok(None) };
         let (tag, modified) = (object.head.tag.clone(), object.head.modified);
-        // Checked on its way in (guarantee 4).
+        // Content is checked on its way in (guarantee 4).
         let damage = match Verified::check(object) {
             Ok(verified) => return Ok(Some(Current { tag, modified, verified })),
             Err(damage) => self.damaged(key, &damage),
@@ -234,7 +237,7 @@ impl<P: Ports> Service<P> {
         Ok(Some(Current { tag, modified, verified }))
     }
 
-    /// The object that a provider would hold under `key` with these bytes and attributes, checked.
+    /// Returns the checked object that a provider would hold under `key` with these bytes and attributes.
     ///
     /// # Errors
     /// The attributes do not describe the bytes.
@@ -248,7 +251,7 @@ impl<P: Ports> Service<P> {
         Verified::check(Object { head, body }).map_err(|damage| self.damaged(key, &damage))
     }
 
-    /// Reads a record out of its object.
+    /// Parses a record from its object.
     pub(crate) fn record(&self, key: &ObjectKey, verified: &Verified) -> Result<Record, Failure> {
         let record = Record::parse(&verified.content()).map_err(|error| self.damaged(key, &error))?;
         let is_its_own = match key {
@@ -263,7 +266,7 @@ impl<P: Ports> Service<P> {
         Err(self.damaged(key, &why))
     }
 
-    /// Reads the note of a legacy id out of its object.
+    /// Parses the note of a legacy ID from its object.
     pub(crate) fn alias_note(&self, id: &LegacyId, verified: &Verified) -> Result<AliasNote, Failure> {
         let key = ObjectKey::Alias(id.clone());
         let note = AliasNote::parse(&verified.content()).map_err(|error| self.damaged(&key, &error))?;
@@ -281,18 +284,20 @@ impl<P: Ports> Service<P> {
         }
     }
 
-    /// Makes a change of objects visible: to this process's readers when it returns, to others as the cache says.
+    /// Publishes a change of objects. Readers of this process see it when this returns, and others as soon as their
+    /// cache allows.
     pub(crate) async fn changed(&self, key: &ObjectKey) {
         self.ports.cache().invalidate(key).await;
     }
 
-    /// The same for what now stands where nothing stood, or a marker: who asked for it before learns of it within seconds.
+    /// Publishes an object that now stands where nothing or a tombstone was. Readers who asked for it before see it
+    /// within seconds.
     pub(crate) async fn appeared(&self, key: &ObjectKey) {
         self.ports.cache().forget_absence(key).await;
     }
 
-    /// The one or the other, for a record that was written under `key`: the first one of a life takes an empty place, or
-    /// that of a marker.
+    /// Publishes a record that was written under `key`, as an appearance or as a change. The first record of a life
+    /// takes an empty place or that of a tombstone.
     pub(crate) async fn recorded(&self, key: &ObjectKey, revision: u32, first_revision: u32) {
         if revision == first_revision {
             self.appeared(key).await;
@@ -301,19 +306,20 @@ impl<P: Ports> Service<P> {
         }
     }
 
-    /// Tells those who keep copies elsewhere what changed. For whoever runs a use case that is no request, and now and
-    /// then for what they could not be told before.
+    /// Announces changes to caches elsewhere. Must be called after a use case that is not a request, and from time to
+    /// time for announcements that failed before.
     pub async fn announce(&self) {
         self.ports.cache().announce().await;
     }
 }
 
-/// Returns `true` if a caller of `tenant` may know of a proof. Of another tenant's private one it learns nothing (guarantee 13).
+/// Returns `true` if a caller of `tenant` may know of a proof. It learns nothing of another tenant's private proof
+/// (guarantee 13).
 pub(crate) fn is_visible(row: &ProofRow, tenant: &Tenant) -> bool {
     row.visibility == Visibility::Public || row.tenant == *tenant
 }
 
-/// The refusal to change what everybody may read, and another tenant owns.
+/// The refusal to change a public object of another tenant.
 pub(crate) fn other_tenant() -> Problem {
     Problem::new(Kind::OtherTenant, "only the tenant that stored it may change, delete or share it")
 }

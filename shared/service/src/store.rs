@@ -1,10 +1,10 @@
-//! Storing a proof, or a manifest by itself.
+//! Storing a proof, or a manifest for itself.
 //!
-//! A store writes the manifest, the record and then the rows. Of concurrent stores of one media hash, the record
-//! that stands first under the proof's key is the candidate of all: whoever finds it there commits its row instead
-//! of its own. So every crash leaves either nothing that is findable, or a candidate that the next request, or
-//! cleanup, takes up; and the commit of the row decides (guarantees 1, 2 and 5). A store that is refused takes back
-//! what it brought (guarantee 11).
+//! A store writes the manifest, the record and then the rows. Among concurrent stores of one media hash, the record
+//! that is first under the proof's key is the candidate of all: a store that finds it there commits its row instead of
+//! its own. So every crash leaves either nothing that is findable, or a candidate that the next request, or cleanup,
+//! adopts; and the commit of the row decides (guarantees 1, 2 and 5). A store that is refused removes the objects that
+//! it wrote (guarantee 11).
 
 mod lost;
 
@@ -40,40 +40,40 @@ use crate::supersede::replace_any;
 
 use lost::{bring_back_manifest, bring_back_record, is_lost};
 
-/// What a store came to.
+/// The result of a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stored {
-    /// The proof as the index has it.
+    /// The proof as it is in the index.
     pub row: ProofRow,
-    /// Whether it was there already.
+    /// `true` if the proof was already there.
     pub deduplicated: bool,
-    /// Whether it has the manifest and the signature that were to be stored (guarantee 3).
+    /// `true` if the proof has the manifest and the signature that were to be stored (guarantee 3).
     pub identical: bool,
-    /// Its record's bytes, where this very call stored them.
+    /// The bytes of the record, if this call stored them.
     pub body: Option<StoredBody>,
 }
 
-/// Bytes as they were stored.
+/// Bytes in their stored form.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredBody {
     /// The bytes.
     pub bytes: Bytes,
-    /// Their content coding.
+    /// The content coding of the bytes.
     pub coding: Option<Coding>,
 }
 
 /// Stores a proof.
 ///
 /// # Errors
-/// A manifest id that has another content (409), or a failure of a provider or the index. After a failure the proof
-/// may be stored or not; the same store again is harmless, and tells.
+/// A manifest ID that has another content (409), or a failure of a provider or the index. After a failure the proof may
+/// or may not be stored; repeating the store is harmless, and determines it.
 pub async fn store<P: Ports>(service: &Service<P>, draft: &Draft) -> Result<Stored, Error> {
     let mut brought = Brought::default();
     let stored = try_to_store(service, draft, &mut brought).await;
     let is_refused = match &stored {
         Ok(stored) => draft.manifest.id().is_some_and(|id| !stored.row.held.contains(id)),
         Err(Error::Problem(_)) => true,
-        // Nobody knows what was done: the next store, or cleanup, finishes it or takes it back.
+        // It is unknown what was done. The next store, or cleanup, completes it or removes it.
         Err(Error::Failure(_)) => {
             service.note_failed_change();
             false
@@ -103,7 +103,7 @@ async fn try_to_store<P: Ports>(
         match (next(row.as_ref(), service.now()), row) {
             (Next::Answer, Some(row)) => {
                 bring_back_record(service, draft, &row).await?;
-                // Where the index may be older, its word alone does not do.
+                // If the index may be older, its row alone is not sufficient.
                 let is_doubted = row.replacing.is_some()
                     || service.may_destroy().await.is_err()
                     || is_lost(service, &id).await?;
@@ -115,7 +115,7 @@ async fn try_to_store<P: Ports>(
                         }
                         Reconciled::Right | Reconciled::Orphan | Reconciled::Risen => {}
                     }
-                    // Another one may have let it follow.
+                    // Another process may have updated the row.
                     if service.proof_row(&id).await?.map(|now| now.version) != Some(row.version) {
                         continue;
                     }
@@ -142,23 +142,23 @@ async fn try_to_store<P: Ports>(
                     return Ok(stored);
                 }
             }
-            // The other steps follow from a row only.
+            // The other steps require a row.
             (Next::Answer | Next::Revive | Next::FinishDeletion, None) => {}
         }
     }
     Err(contended())
 }
 
-/// The answer with the proof that is there: somebody else's, or the record that this very store wrote in an earlier
-/// attempt (`written`), whose row was committed since.
+/// Answers with the existing proof, which another request stored, or whose record (`written`) this store wrote in an
+/// earlier attempt and whose row was committed since.
 fn answer<P: Ports>(service: &Service<P>, draft: &Draft, row: ProofRow, written: Option<Digest>) -> Stored {
     let deduplicated = written != Some(row.record_sha256);
     service.ports.events().record(if deduplicated { Event::Deduplicated } else { Event::Stored });
     Stored { identical: draft.is_identical_to(&row), row, deduplicated, body: None }
 }
 
-/// Stores a proof over one that has expired: as its next revision, so that what expired by a clock that is wrong is not lost.
-/// `None`: the world changed; look again.
+/// Stores a proof over an expired one, as its next revision, so that a proof that only expired by a wrong clock is not
+/// lost. Returns `None` if the state changed in the meantime, and the caller must retry.
 async fn revive<P: Ports>(
     service: &Service<P>,
     draft: &Draft,
@@ -173,7 +173,7 @@ async fn revive<P: Ports>(
     }
     draft.may_follow_expiry(row.expires)?;
     if row.revision + 1 - row.first_revision >= MAX_REVISIONS {
-        // There is no room for another revision: a new life begins.
+        // There is no room for another revision, so a new life begins.
         service.may_destroy().await?;
         if let Some(row) = bury(service, row, service.now()).await? {
             finish_proof(service, &row).await?;
@@ -187,8 +187,8 @@ async fn revive<P: Ports>(
     Ok(stored)
 }
 
-/// Writes the objects and commits the rows. `None`: the world changed; look again. `brought` remembers the record of
-/// ours that stood under its key.
+/// Writes the objects and commits the rows. Returns `None` if the state changed in the meantime, and the caller must
+/// retry. `brought` remembers a record of this store under the proof's key.
 async fn write<P: Ports>(
     service: &Service<P>,
     draft: &Draft,
@@ -196,7 +196,7 @@ async fn write<P: Ports>(
     revision: u32,
     brought: &mut Brought,
 ) -> Result<Option<Stored>, Error> {
-    // The marker names the legacy id of the life before, and is about to go.
+    // The tombstone, which is about to be replaced, names the legacy ID of the life before.
     if let Some(legacy) = row.and_then(|row| row.legacy.as_ref()) {
         secure_alias(service, legacy).await?;
     }
@@ -225,8 +225,8 @@ async fn write<P: Ports>(
         if !marker.void {
             draft.may_follow_deletion(marker.deleted)?;
         }
-        // Only over the marker of a deletion whose row says that it is done: who finishes one that is not may hold the tag
-        // of what is written here, and take it away after it was acknowledged.
+        // Only the tombstone of a finished deletion is replaced. A process that is finishing a deletion may hold the
+        // tag of the object that is written here, and could remove it after it was acknowledged.
         if marker.last > row.map_or(0, |row| row.revision)
             && reconcile(service, &draft.id()).await? != Reconciled::Right
         {
@@ -245,7 +245,7 @@ async fn write<P: Ports>(
     let placed = (generation, draft.manifest_visibility());
     let row = match service.publish(&record, sha256, row, placed).await? {
         Published::Done => Some(ProofRow::publish(&record, sha256, row)),
-        // Another store found our record and committed its row.
+        // Another store found this store's record and committed its row.
         Published::Lost(row) => row.filter(|row| row.state == State::Live && row.record_sha256 == sha256),
         Published::ManifestGone => None,
     };
@@ -254,13 +254,14 @@ async fn write<P: Ports>(
     Ok(Some(Stored { row, deduplicated: false, identical: true, body }))
 }
 
-/// Commits the row of a record that another store wrote, or an earlier attempt of this one; or undoes it, where that cannot
-/// be.
+/// Commits the row of a record that another store wrote, or an earlier attempt of this one; or undoes the record if
+/// that is impossible.
 async fn take_up<P: Ports>(service: &Service<P>, id: &ProofId, row: Option<&ProofRow>) -> Result<(), Error> {
     match reconcile(service, id).await? {
         Reconciled::Right | Reconciled::Changed => {}
-        // Its manifest is gone; or a deletion missed it, or it was put back from elsewhere. It has to go as a deletion goes,
-        // by its row first: whoever takes it up at this moment may see the manifest stored again.
+        // The record's manifest is gone; or a deletion missed the record, or it was put back from elsewhere. It must be
+        // deleted through its row first, because another process that adopts it at this moment may see the manifest
+        // stored again.
         Reconciled::Orphan | Reconciled::Risen => {
             service.may_destroy().await?;
             keep(service, &ObjectKey::Record(*id)).await?;
@@ -271,7 +272,7 @@ async fn take_up<P: Ports>(service: &Service<P>, id: &ProofId, row: Option<&Proo
     Ok(())
 }
 
-/// Writes a record, of these bytes with this SHA-256, under its key, if `condition` holds.
+/// Writes a record with these bytes and their SHA-256 under its key, if `condition` holds.
 pub(crate) async fn put_record<P: Ports>(
     service: &Service<P>,
     key: &ObjectKey,
@@ -281,17 +282,17 @@ pub(crate) async fn put_record<P: Ports>(
 ) -> Result<Option<StoredBody>, Failure> {
     let (bytes, attributes) = record.stored(bytes, sha256, key);
     let put = service.ports.objects().put(key, bytes.clone(), &attributes, condition).await;
-    // Also after a failure: the write may have happened.
+    // After a failure too, since the write may have happened.
     service.recorded(key, record.revision, record.first_revision).await;
     let coding = attributes.content_encoding.map(|_| Coding::Gzip);
     Ok(matches!(put?, Put::Stored(_)).then_some(StoredBody { bytes, coding }))
 }
 
-/// Stores a C2PA manifest by itself, without a proof, for the readers that `visibility` says. Whether it was not stored so
-/// before. `arrival` says whether it gets a plain address that the operator has freed.
+/// Stores a C2PA manifest for itself, without a proof, with this visibility. Returns `true` if it was not yet stored
+/// for itself. `arrival` decides whether it gets a plain address that the operator has freed.
 ///
 /// # Errors
-/// A manifest without an id (400), an id that has another content or other readers (409), or a failure.
+/// A manifest without an ID (400), an ID that has another content or another visibility (409), or a failure.
 pub async fn store_manifest<P: Ports>(
     service: &Service<P>,
     manifest: &Manifest,
@@ -325,7 +326,7 @@ async fn try_to_store_manifest<P: Ports>(
     for _ in 0..MAX_ATTEMPTS {
         let placed = service.ensure_manifest(manifest, key, (visibility, arrival), brought).await?;
         let Some(generation) = placed else { continue };
-        // The hold of an earlier attempt, whose manifest was deleted meanwhile.
+        // This is the hold of an earlier attempt, whose manifest was deleted in the meantime.
         if let Some((key, earlier)) = brought.hold.take_if(|(_, earlier)| *earlier != generation) {
             drop_hold(service, &key, earlier).await?;
         }

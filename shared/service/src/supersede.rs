@@ -1,11 +1,12 @@
 //! Replacing a proof's manifest: compare-and-swap by `If-Match`; the earlier record stays (guarantee 3).
 //!
-//! The order is: a copy of the current record under its revision, the new manifest, the row saying that a replacement is
-//! under way and holding its manifest, the new record by compare-and-swap, the row once more. A crash before the swap
-//! leaves a copy that the next replacement needs anyway, and a claim that cleanup gives back; a crash after it leaves a record
-//! ahead of its row, and the row says that it may be: whoever meets it lets the row follow (`reconcile`). That is always
-//! possible: the row holds the manifest *before* a record names it, so that nobody can delete it in between. A
-//! replacement that is refused gives its claim back, and takes back the manifest that it brought (guarantee 11).
+//! The order is: a copy of the current record under its revision; the new manifest; a row that says that a replacement
+//! is under way and holds its manifest; the new record by compare-and-swap; the row once more. A crash before the swap
+//! leaves a copy that the next replacement needs anyway, and a claim that cleanup releases. A crash after it leaves a
+//! record ahead of its row, and the row says that it may be: any process that finds it makes the row follow
+//! (`reconcile`). That is always possible, because the row holds the manifest *before* a record names it, so that
+//! nobody can delete it in between. A replacement that is refused releases its claim, and removes the manifest that it
+//! stored (guarantee 11).
 
 use std::collections::BTreeSet;
 
@@ -32,21 +33,22 @@ use crate::reconcile::{Reconciled, give_back, reconcile};
 use crate::service::{Current, MAX_ATTEMPTS, Service, is_visible, other_tenant};
 use crate::store::{Stored, put_record};
 
-/// Longest time that a replacement may take from its claim to the swap of the record, in seconds. After three times
-/// as long cleanup gives the claim back ([`ORPHAN_AGE_SECONDS`](credlink_core::bounds::ORPHAN_AGE_SECONDS)).
+/// Longest time that a replacement may take from its claim to the swap of the record, in seconds. Cleanup releases the
+/// claim after three times as long ([`ORPHAN_AGE_SECONDS`](credlink_core::bounds::ORPHAN_AGE_SECONDS)).
 const MAX_CLAIM_SECONDS: u64 = 300;
 
-/// Most replacements of one proof that bring manifests and are under way, or were cut off in the last 15 minutes. With 64 revisions
-/// and the proof itself they stay under the 100 rows of one commit.
+/// Most replacements of one proof that bring manifests and are under way, or were cut off in the last 15 minutes. With
+/// 64 revisions and the proof itself they stay below the 100 rows of one commit.
 const MAX_PENDING: usize = 32;
 
-/// Replaces the proof's record by the one that `draft` makes of the proof's media hash.
+/// Replaces the proof's record with the one that `draft` creates for the proof's media hash.
 ///
-/// A replacement that was done already, by the same request before, is answered as it was then.
+/// A repeated request for a replacement that is already done gets the same answer as the first.
 ///
 /// # Errors
-/// No such proof (404, 410) or another tenant's (403), a missing (428) or failed (412) `If-Match`, what `draft` says
-/// of the body, a manifest id that has another content (409), too many revisions (409), or a failure.
+/// The proof does not exist (404, 410) or is another tenant's (403), `If-Match` is missing (428) or does not match
+/// (412), `draft` rejects the body, the manifest ID has another content (409), the proof has too many revisions (409),
+/// or a failure.
 pub async fn supersede<P: Ports>(
     service: &Service<P>,
     id: &ProofId,
@@ -92,10 +94,11 @@ async fn try_to_supersede<P: Ports>(
     Err(contended())
 }
 
-/// Replaces whatever the proof's record is. `None`: the world changed; look again.
+/// Replaces the proof's record, whatever it is. Returns `None` if the state changed in the meantime, and the caller
+/// must retry.
 ///
 /// # Errors
-/// As [`supersede`].
+/// The errors of [`supersede`].
 pub(crate) async fn replace_any<P: Ports>(
     service: &Service<P>,
     draft: &Draft,
@@ -106,7 +109,8 @@ pub(crate) async fn replace_any<P: Ports>(
     replace(service, draft, row, &current, &record, brought).await
 }
 
-/// The row of a proof that is there to be replaced. What another request wrote, and had no time to say so, is taken up first.
+/// Returns the row of a proof that can be replaced. A record that another request wrote before it was cut off is
+/// adopted first.
 async fn known_row<P: Ports>(service: &Service<P>, id: &ProofId, tenant: &Tenant) -> Result<ProofRow, Error> {
     match live_row(service, id, tenant).await {
         Err(Error::Problem(problem)) => match reconcile(service, id).await {
@@ -121,7 +125,7 @@ async fn known_row<P: Ports>(service: &Service<P>, id: &ProofId, tenant: &Tenant
     }
 }
 
-/// The record that the row stands for. `None`: the row followed another one; look again.
+/// Returns the record that the row stands for, or `None` if the row followed another record, and the caller must retry.
 async fn current_record<P: Ports>(
     service: &Service<P>,
     row: &ProofRow,
@@ -136,13 +140,13 @@ async fn current_record<P: Ports>(
     }
     match reconcile(service, &row.id).await? {
         Reconciled::Broken(why) => Err(service.damaged(&key, &why).into()),
-        // Or the row was replaced while the record was read.
+        // Unless the row was replaced while the record was read.
         Reconciled::Right | Reconciled::Changed | Reconciled::Orphan | Reconciled::Risen => Ok(None),
     }
 }
 
-/// Returns `true` if this very replacement is done: the record that `If-Match` names is the one before the current
-/// one, which is what `draft` makes. Its answer was lost, or the client has asked twice.
+/// Returns `true` if this very replacement is done: `If-Match` names the record before the current one, and `draft`
+/// produces the current one. Its answer was lost, or the client sent the request twice.
 async fn is_done<P: Ports>(
     service: &Service<P>,
     headers: &HeaderMap,
@@ -157,7 +161,7 @@ async fn is_done<P: Ports>(
     Ok(before.is_some_and(|before| check_write(headers, &before.verified.facts().sha256).is_ok()))
 }
 
-/// The row of a proof of `tenant` that is there to be replaced, read or shared.
+/// Returns the row of a live proof of `tenant`, to be replaced, read or shared.
 pub(crate) async fn live_row<P: Ports>(
     service: &Service<P>,
     id: &ProofId,
@@ -170,7 +174,7 @@ pub(crate) async fn live_row<P: Ports>(
     live(service, id, row)
 }
 
-/// The row of a proof that is there, of whichever tenant: for the operator.
+/// Returns the row of a live proof of any tenant, for the operator.
 pub(crate) async fn any_live_row<P: Ports>(service: &Service<P>, id: &ProofId) -> Result<ProofRow, Error> {
     live(service, id, service.proof_row(id).await?)
 }
@@ -193,7 +197,7 @@ struct Begun {
     row: ProofRow,
     claims: BTreeSet<Pending>,
     at: Timestamp,
-    /// The generation in which the manifest is stored.
+    /// The generation of the stored manifest.
     generation: Option<u32>,
 }
 
@@ -212,7 +216,7 @@ async fn replace<P: Ports>(
     let content = current.verified.content();
     let content = (&content[..], current.verified.facts().sha256);
     if put_record(service, &copy, record, content, Condition::Absent).await?.is_none() {
-        // An earlier try got this far. The copy is of the same record, or something is badly wrong. If it is gone
+        // An earlier attempt got this far. The copy is of the same record, or something is badly wrong. If it is gone
         // again, the proof was deleted.
         let Some(kept) = service.current(&copy).await? else { return Ok(None) };
         if kept.verified.facts().sha256 != current.verified.facts().sha256 {
@@ -228,11 +232,11 @@ async fn replace<P: Ports>(
             let ours = |row: &ProofRow| (!row.pending.is_disjoint(&claims)).then(|| claims.clone());
             give_back(service, &row.id, ours).await?;
         }
-        // Another replacement was first: where its end was not seen yet, the row follows it, and says no more that one is under
-        // way.
+        // Another replacement was first. If its end was not noticed yet, the row follows it, and no longer says that a
+        // replacement is under way.
         reconcile(service, &row.id).await?;
-        // If the proof was deleted meanwhile, and perhaps stored again, the copy must go as well. A copy that a crash
-        // leaves here is not served (`Lookup::admit`), and cleanup removes it.
+        // If the proof was deleted in the meantime, and perhaps stored again, the copy must be removed as well. A copy
+        // that a crash leaves here is not served (`Lookup::admit`), and cleanup removes it.
         let now = service.proof_row(&row.id).await?;
         if now.is_none_or(|now| now.state != State::Live || record.revision < now.first_revision) {
             service.ports.objects().delete(&copy).await?;
@@ -242,7 +246,7 @@ async fn replace<P: Ports>(
     Ok(stored)
 }
 
-/// Puts the new record in the place of the current one, and lets the row follow. `None`: another writer was first.
+/// Swaps the current record for the new one, and makes the row follow. Returns `None` if another writer was first.
 async fn swap<P: Ports>(
     service: &Service<P>,
     draft: &Draft,
@@ -277,8 +281,8 @@ async fn swap<P: Ports>(
             Published::Lost(Some(now))
                 if now.state == State::Live && now.first_revision == row.first_revision =>
             {
-                // Another one let the row follow, and perhaps went on from there. Where two providers decided one
-                // after the other, it may have been another record of the same revision.
+                // Another process updated the row, and perhaps went on from there. If two providers decided one after
+                // the other, it may have been another record of the same revision.
                 if now.revision >= next.revision {
                     let is_ours = now.record_sha256 == sha256
                         || now.revision > next.revision && kept(service, &next, &sha256).await?;
@@ -287,7 +291,8 @@ async fn swap<P: Ports>(
                 row = now;
             }
             Published::Lost(_) => return Ok(None),
-            // Its claim was given back meanwhile, and the record names it by now: it is stored again.
+            // The claim was released in the meantime, but the record names the manifest by now, so the manifest is
+            // stored again.
             Published::ManifestGone => match draft.manifest_key() {
                 None => return Ok(None),
                 Some(key) => {
@@ -307,15 +312,15 @@ async fn swap<P: Ports>(
     Err(contended())
 }
 
-/// Returns `true` if the copy of the record's revision, which the replacement after it left, is of this record.
+/// Returns `true` if the copy of the record's revision, which the following replacement left, is of this record.
 async fn kept<P: Ports>(service: &Service<P>, record: &Record, sha256: &Digest) -> Result<bool, Error> {
     let copy = ObjectKey::Revision(record.id, record.revision);
     let found = service.current(&copy).await?;
     Ok(found.is_some_and(|found| found.verified.facts().sha256 == *sha256))
 }
 
-/// Stores the draft's manifest, and has the row say that a replacement is under way, which holds it. `None`: look at the
-/// world again.
+/// Stores the draft's manifest, and makes the row say that a replacement is under way, and hold the manifest. Returns
+/// `None` if the state changed in the meantime, and the caller must retry.
 async fn begin<P: Ports>(
     service: &Service<P>,
     draft: &Draft,
@@ -337,12 +342,12 @@ async fn begin<P: Ports>(
         }
     };
     let (next, claim) = row.replaced_by(draft.manifest.id(), at);
-    // One that began long ago may be taken for over at any moment.
+    // A replacement that began long ago may be regarded as over at any moment.
     let is_young = |begun: Timestamp| at < begun.plus_seconds(ORPHAN_AGE_SECONDS / 2);
     if claim.is_none() && row.replacing.is_some_and(is_young) {
         return Ok(Some(Begun { row: row.clone(), claims: BTreeSet::new(), at, generation }));
     }
-    // A manifest that another replacement under way has brought is held already.
+    // A manifest of another replacement that is under way is already held.
     let is_new = claim.as_ref().is_some_and(|claim| !row.held.contains(&claim.manifest));
     let reference = manifest.as_ref().filter(|_| is_new).map(|key| Reference {
         key,

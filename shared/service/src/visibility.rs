@@ -1,10 +1,10 @@
-//! Changing who may read a manifest: its owner can withdraw one that was published by mistake, without the history of the proofs
-//! that hold it.
+//! Changing the visibility of a manifest. Its owner can withdraw a manifest that was published by mistake without
+//! deleting the history of the proofs that hold it.
 //!
-//! The manifest is stored again over itself, in its next generation, as if it had been deleted and stored again at once: so every
-//! copy that is older is known as such (guarantee 8). The row goes first. It is what a deletion goes by, so that no generation is
-//! used twice, whatever is under way; and a request that is cut off leaves a row that says what the object is to become, which the
-//! same request again, or cleanup, brings about.
+//! The manifest is overwritten by itself in its next generation, as if it had been deleted and stored again at once, so
+//! that every older copy can be recognized as old (guarantee 8). The row is written first. A deletion relies on the
+//! row, so no generation is used twice, whatever runs concurrently; and a request that is cut off leaves a row that
+//! records the intended state of the object, which a repeated request or cleanup brings about.
 
 use credlink_core::access::Visibility;
 use credlink_core::http::problem::{Kind, Problem};
@@ -21,10 +21,10 @@ use crate::front::Arrival;
 use crate::holds::{drop_hold, write_hold};
 use crate::service::{MAX_ATTEMPTS, Service};
 
-/// Lets everybody read a manifest, or its tenant alone.
+/// Makes a manifest public, or private to its tenant.
 ///
 /// # Errors
-/// No such manifest (404), or a deleted one (410); or a failure. The same again goes on.
+/// The manifest does not exist (404) or is deleted (410); or a failure. A repeated call continues the work.
 pub async fn change_visibility<P: Ports>(
     service: &Service<P>,
     manifest: &ManifestKey,
@@ -49,7 +49,7 @@ pub async fn change_visibility<P: Ports>(
             }
             continue;
         }
-        // What stands there has to be what the row says before the row says something else.
+        // The object must match the row before the row changes.
         if !bring_up(service, &row).await? {
             continue;
         }
@@ -64,11 +64,11 @@ pub async fn change_visibility<P: Ports>(
     Err(contended())
 }
 
-/// Has a live manifest stand in its place in the generation and for the readers that its row says. Returns `true` if it does by
-/// now; otherwise the row has to be looked at again.
+/// Brings the object of a live manifest to the generation and visibility of its row. Returns `true` if the object
+/// matches; otherwise the row must be read again.
 ///
 /// # Errors
-/// The manifest is not stored, or is another one; or a failure of a provider.
+/// The manifest is not stored, or differs from the row; or a failure of a provider.
 pub(crate) async fn bring_up<P: Ports>(service: &Service<P>, row: &ManifestRow) -> Result<bool, Error> {
     let manifest = row.manifest_key();
     let key = ObjectKey::Manifest(manifest.clone());
@@ -96,13 +96,13 @@ pub(crate) async fn bring_up<P: Ports>(service: &Service<P>, row: &ManifestRow) 
         }
         let condition = Condition::Matches(current.tag);
         let put = service.put_manifest(&manifest, &content, row.visibility, row.generation, condition).await;
-        // Also after a failure: the write may have happened.
+        // After a failure too, since the write may have happened.
         service.changed(&key).await;
         if !put? {
             return Ok(false);
         }
     }
-    // Again, for a request that was cut off before it could say so.
+    // Again, because an earlier request may have been cut off before it announced the change.
     service.changed(&key).await;
     if let Some(before) = row.generation.checked_sub(1).filter(|_| row.standalone) {
         drop_hold(service, &manifest, before).await?;

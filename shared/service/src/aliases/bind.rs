@@ -1,7 +1,7 @@
-//! Binding a legacy id to a proof.
+//! Binding a legacy ID to a proof.
 //!
-//! An id that led to a tenant's proof stays that tenant's, also when the proof or the alias is gone. An operator alone gives it
-//! to another one.
+//! A legacy ID that led to a tenant's proof stays that tenant's, even after the proof or the alias is gone. Only an
+//! operator can give it to another tenant.
 
 use credlink_core::http::problem::{Kind, Problem};
 use credlink_core::legacy::LegacyId;
@@ -17,25 +17,27 @@ use crate::error::{Error, contended};
 use crate::reconcile::{Reconciled, reconcile};
 use crate::service::{MAX_ATTEMPTS, Service};
 
-/// The party that binds a legacy id.
+/// The party that binds a legacy ID.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Claimant {
-    /// The tenant of the proof: an id that is nobody's, or its own and leads to no other live proof.
+    /// The tenant of the proof. It may bind an ID that belongs to nobody, or one of its own that leads to no other live
+    /// proof.
     Tenant,
-    /// The operator: any id.
+    /// The operator, who may bind any ID.
     Operator,
 }
 
-/// Returns `true` if the proof's own record names the id, which then is not lost with the index, unless it led elsewhere before.
+/// Returns `true` if the proof's own record names the ID. Such an ID is not lost with the index, unless it led
+/// elsewhere before.
 fn is_recorded(legacy: &LegacyId, proof: &ProofRow) -> bool {
     proof.legacy.as_ref() == Some(legacy)
 }
 
-/// Brings the row of a legacy id up to what the store says of it, before it is bound to `proof`: an index that lost the row must
-/// not forget where the id led.
+/// Brings the row of a legacy ID up to date with the store before the ID is bound to `proof`. An index that lost the
+/// row must not forget where the ID led.
 ///
 /// # Errors
-/// What is in doubt (503), or a failure.
+/// An error that says what is in doubt (503), or a failure.
 pub(super) async fn catch_up<P: Ports>(
     service: &Service<P>,
     legacy: &LegacyId,
@@ -48,10 +50,10 @@ pub(super) async fn catch_up<P: Ports>(
     refuse_unknown(service, legacy).await
 }
 
-/// Lets `legacy` lead to a live proof. Whether that was done here: it may have led there before.
+/// Binds `legacy` to a live proof. Returns `true` if this call bound it, and `false` if it already led there.
 ///
 /// # Errors
-/// It names another proof or is another tenant's (409), or a failure.
+/// The ID names another proof or is another tenant's (409), or a failure.
 pub async fn bind<P: Ports>(
     service: &Service<P>,
     legacy: &LegacyId,
@@ -102,9 +104,9 @@ pub async fn bind<P: Ports>(
     Err(contended())
 }
 
-/// Refuses a legacy id that is another tenant's, whatever became of the proof that it led to: pictures and pages that are out
-/// there still name it. And one that names another proof, unless that is gone, by its objects and not just by an index that
-/// may be older.
+/// Refuses a legacy ID that is another tenant's, whatever became of the proof that it led to: published pictures and
+/// pages still name it. Also refuses an ID that names another proof, unless that proof is gone according to its objects
+/// and not merely to an index that may be older.
 pub(crate) async fn free_for<P: Ports>(
     service: &Service<P>,
     row: &AliasRow,
@@ -135,7 +137,7 @@ pub(crate) async fn free_for<P: Ports>(
     }
 }
 
-/// The refusal of another tenant's legacy id. Where it leads is nobody else's business.
+/// The refusal of another tenant's legacy ID. It does not say where the ID leads.
 #[must_use]
 pub fn of_another_tenant(id: &LegacyId) -> Problem {
     Problem::new(Kind::AliasConflict, format!("the legacy id `{id}` is another tenant's"))

@@ -13,10 +13,11 @@ use crate::error::Error;
 use crate::reconcile::{Reconciled, reconcile, settle};
 use crate::service::Service;
 
-/// Rows of one page: the time between two looks at the clock.
+/// Rows of one page, which bounds the time between two checks of the clock.
 const PAGE: usize = 200;
 
-/// Deals with what is due, page by page, for three quarters of the time at most: the rest of the run has to get on too.
+/// Handles due rows, page by page, for at most three quarters of the time, so that the rest of the run also makes
+/// progress.
 pub(super) async fn run<P: Ports>(
     service: &Service<P>,
     limits: Limits,
@@ -41,7 +42,7 @@ pub(super) async fn run<P: Ports>(
             report.note(&key, done);
         }
         drop(items);
-        // Page by page, also after a failure: what was done is done.
+        // After every page, even after a failure, since completed work stays done.
         service.announce().await;
         after = page.next;
         if after.is_none() || service.now() >= until {
@@ -50,7 +51,7 @@ pub(super) async fn run<P: Ports>(
     }
 }
 
-/// Destroys a proof that expired some days ago, or finishes what was cut off.
+/// Destroys a proof that expired some days ago, or finishes a change that was cut off.
 async fn finish<P: Ports>(service: &Service<P>, row: Row, may_destroy: bool) -> Result<Done, Error> {
     let bytes = row.totals().manifest_bytes;
     match row {
@@ -78,8 +79,8 @@ async fn finish<P: Ports>(service: &Service<P>, row: Row, may_destroy: bool) -> 
     }
 }
 
-/// Destroys a proof whose time has been over for days. The record is looked at first: where it is ahead of its row, the proof
-/// may have been extended.
+/// Destroys a proof that expired days ago. The record is read first: if it is ahead of its row, the proof may have been
+/// extended.
 async fn expire<P: Ports>(service: &Service<P>, row: &ProofRow, bytes: u64) -> Result<Done, Error> {
     match reconcile(service, &row.id).await? {
         Reconciled::Right => {}

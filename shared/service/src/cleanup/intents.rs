@@ -1,4 +1,5 @@
-//! Stores that were cut off between an object and its row, found by what they noted before ([`Index::intend`]).
+//! Stores that were cut off between an object and its row, found by the intents that they noted before
+//! ([`Index::intend`]).
 
 use credlink_core::bounds::MAX_CLOCK_LAG_SECONDS;
 use credlink_core::manifest_key::ManifestKey;
@@ -20,21 +21,23 @@ use crate::reconcile::{Reconciled, reconcile};
 use crate::service::Service;
 use crate::visibility::bring_up;
 
-/// Intents of one page: the time between two looks at the clock.
+/// Intents of one page, which bounds the time between two checks of the clock.
 const PAGE: usize = 400;
 
-/// Intents that are younger, in seconds, are looked at once more: what they announce may not be written yet, and the clock that
-/// they are by may be behind. The calls of a store end within a minute; a clock that is 5 minutes behind may change nothing.
+/// Age, in seconds, below which an intent is examined once more: its object may not be written yet, and the clock that
+/// dated it may be behind. The calls of a store end within a minute, and a clock that is 5 minutes behind may change
+/// nothing.
 const UNDER_WAY_SECONDS: u64 = 300 + MAX_CLOCK_LAG_SECONDS;
 
-/// Most orphans that a run removes, of stores that were just begun. Of others the next ones come by, and a walk.
+/// Most orphans of unfinished stores that a run removes. Further ones are left to the next runs and to a walk.
 const MAX_ORPHANS: u64 = 10;
 
-/// Time within which what is left to do is noted once, in milliseconds: 5 minutes.
+/// The period, in milliseconds (5 minutes), within which remaining work is noted only once.
 const NOTED_AGAIN_MILLISECONDS: i64 = 300_000;
 
-/// Looks at what was intended since the last time, lets rows follow what was written and has none, and removes what cannot be
-/// followed. In the report it says where the next run begins. Where a walk comes behind it, it leaves that half of the time that is left.
+/// Examines the intents since the last run, makes rows follow objects that were written without a row, and removes
+/// objects that cannot be adopted. The report says where the next run begins. If a walk follows, this leaves it half of
+/// the remaining time.
 ///
 /// # Errors
 /// A listing failed.
@@ -43,7 +46,7 @@ pub(super) async fn run<P: Ports>(
     limits: Limits,
     report: &mut Report,
 ) -> Result<(), Failure> {
-    // Then the index is on this machine, and keeps none: reads find such records.
+    // In this case the index is on the same machine and keeps no intents; reads find such records.
     if service.settings.notice_on_read {
         return Ok(());
     }
@@ -54,13 +57,13 @@ pub(super) async fn run<P: Ports>(
         false => limits.deadline,
     };
     let old = began.minus_seconds(UNDER_WAY_SECONDS);
-    // An instant that is still to come is of a clock that was wrong, and says nothing.
+    // A time in the future comes from a wrong clock, and says nothing.
     let is_known = |from: &Timestamp| *from <= began.plus_seconds(MAX_CLOCK_LAG_SECONDS);
     let from = limits.intents_from.filter(is_known);
     let from = from.map_or(Timestamp::from_milliseconds(0), |from| from.min(old));
     let (mut after, mut last): (Option<String>, Option<Timestamp>) = (None, None);
     let (mut position, mut are_all_kept) = (Position::at(began), true);
-    // What is noted once more in these minutes is one intent.
+    // Work that is noted again within this period is a single intent.
     let since = began.milliseconds().rem_euclid(NOTED_AGAIN_MILLISECONDS);
     let again = Timestamp::from_milliseconds(began.milliseconds() - since);
     loop {
@@ -78,7 +81,7 @@ pub(super) async fn run<P: Ports>(
         while let Some((key, found)) = items.next().await {
             let (done, is_open) = match found {
                 Ok(Found::Done(done)) => (Ok(done), false),
-                // One after the other: how many may go is counted. It may not go now, or it was overtaken.
+                // In sequence, because removals are counted. The orphan may not be removed now, or was overtaken.
                 Ok(Found::Orphan) if position.removed >= MAX_ORPHANS => (Ok(Done::Nothing), true),
                 Ok(Found::Orphan) => {
                     let done = walk.collect(&key, 0, &mut position, report).await;
@@ -91,11 +94,12 @@ pub(super) async fn run<P: Ports>(
                 }
             };
             if is_open {
-                // It is noted once more, so that the next runs come by it, and go on behind it.
+                // The intent is noted once more, so that the next runs come across it even though they continue after
+                // it.
                 let noted = service.ports.index().intend(&key, again).await;
                 are_all_kept &= noted.is_ok();
             }
-            // Of nearly all nothing is left to do: they are not counted.
+            // Nearly all stores are complete, and are not counted.
             if !matches!(done, Ok(Done::Nothing)) {
                 report.note(&key, done);
             }
@@ -114,7 +118,7 @@ pub(super) async fn run<P: Ports>(
     }
 }
 
-/// Returns `true` if another run may come to another end. What is damaged stays so.
+/// Returns `true` if another run may have a different outcome. A damaged object stays damaged.
 fn is_open(error: &Error) -> bool {
     match error {
         Error::Failure(failure) => failure.kind != FailureKind::Damaged,
@@ -122,14 +126,14 @@ fn is_open(error: &Error) -> bool {
     }
 }
 
-/// Lets the row of an object follow that was to be written.
+/// Makes the row of an object follow, if the object was written as intended.
 async fn follow<P: Ports>(service: &Service<P>, key: &ObjectKey) -> Result<Found, Error> {
     let followed = match key {
         ObjectKey::Record(id) => follow_record(service, id).await?,
         ObjectKey::Hold(manifest, generation) => match service.manifest_row(manifest).await? {
-            // It is due by itself.
+            // The row is due by itself.
             Some(ManifestRow { state: State::Deleting(_), .. }) => Reconciled::Right,
-            // It was not written, or dropped since.
+            // The object was not written, or has been removed since.
             _ if service.ports.objects().head(key).await?.is_none() => Reconciled::Right,
             _ => follow_hold(service, manifest, *generation).await?,
         },
@@ -148,7 +152,7 @@ async fn follow<P: Ports>(service: &Service<P>, key: &ObjectKey) -> Result<Found
     }
 }
 
-/// Brings about a change of a manifest's visibility that was cut off.
+/// Finishes a change of a manifest's visibility that was cut off.
 async fn finish_visibility<P: Ports>(
     service: &Service<P>,
     manifest: &ManifestKey,
@@ -164,7 +168,7 @@ async fn finish_visibility<P: Ports>(
 
 async fn follow_record<P: Ports>(service: &Service<P>, id: &ProofId) -> Result<Reconciled, Error> {
     match service.proof_row(id).await? {
-        // Of nearly all stores: a row that is live has followed, and one that is not is due by itself.
+        // The usual case: a live row has followed, and one that is not live is due by itself.
         Some(ProofRow { state: State::Live | State::Deleting(_), .. }) => Ok(Reconciled::Right),
         Some(_) | None => reconcile(service, id).await,
     }

@@ -4,32 +4,31 @@ use credlink_core::object::ObjectKey;
 use credlink_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// Number of orphans that a walk may remove however few objects it has looked at.
+/// Number of orphans that a walk may remove however few objects it has examined.
 const ALWAYS: u64 = 100;
-/// Above [`ALWAYS`], a walk may remove one in this many of the objects that it has looked at. Crashes leave a few in
-/// a million; a twentieth means that something else is wrong.
+/// Above [`ALWAYS`], a walk may remove one in this many of the objects that it has examined. Crashes leave a few in a
+/// million; a twentieth means that something else is wrong.
 const ONE_OF: u64 = 20;
 
 /// The position at which a walk continues.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Position {
-    /// Time at which the walk began.
+    /// The time at which the walk began.
     pub(super) began: Timestamp,
-    /// The part of the work.
+    /// The current part of the walk.
     pub(super) part: Part,
-    /// The last object of it that was looked at.
+    /// The last object of the part that was examined.
     pub(super) after: Option<String>,
-    /// Objects that were looked at so far.
+    /// Objects examined so far.
     pub(super) examined: u64,
-    /// Orphans that were removed so far.
+    /// Orphans removed so far.
     pub(super) removed: u64,
-    /// `true` if every record so far could be read and has its row: only then is it known which manifests are
-    /// orphans.
+    /// `true` if every record so far was readable and has its row. Only then is it known which manifests are orphans.
     pub(super) is_sound: bool,
 }
 
-/// The parts of a walk, in their order. What names a manifest comes before manifests: so that a row that lags behind
-/// claims its manifest before that is looked at.
+/// The parts of a walk, in order. Objects that name manifests come before manifests, so that a row that lags behind
+/// claims its manifest before the manifest is examined.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Part {
@@ -42,7 +41,7 @@ pub(super) enum Part {
 }
 
 impl Part {
-    /// The prefix of its objects.
+    /// Returns the prefix of the part's objects.
     pub(super) const fn prefix(self) -> &'static str {
         match self {
             Self::Proofs => ObjectKey::PROOFS,
@@ -65,12 +64,12 @@ impl Part {
 }
 
 impl Position {
-    /// The beginning of a walk.
+    /// Returns the beginning of a walk.
     pub(super) const fn at(began: Timestamp) -> Self {
         Self { began, part: Part::Proofs, after: None, examined: 0, removed: 0, is_sound: true }
     }
 
-    /// The position behind a page. `None`: the walk is at its end.
+    /// Returns the position after a page, or `None` at the end of the walk.
     pub(super) fn behind(mut self, after: Option<String>) -> Option<Self> {
         if after.is_none() {
             self.part = self.part.next()?;

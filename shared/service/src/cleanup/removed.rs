@@ -1,4 +1,4 @@
-//! Keeps orphans for some days after they were removed, and brings them back (guarantee 10).
+//! Keeps removed orphans for some days, and restores them (guarantee 10).
 
 use credlink_core::bounds::REMOVED_GRACE_SECONDS;
 use credlink_core::encoding::at_rest_again;
@@ -16,14 +16,14 @@ use crate::holds::{follow_hold, write_hold};
 use crate::reconcile::{Reconciled, reconcile};
 use crate::service::Service;
 
-/// The results of bringing removed objects back.
+/// The results of restoring removed objects.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Restored {
-    /// Objects that stand in their places again.
+    /// Objects that were put back in their places.
     pub restored: u64,
-    /// Objects whose places were taken since, or that their owner deleted. They are kept where they are.
+    /// Objects whose places have been taken since, or that their owner deleted. They stay among the removed objects.
     pub taken: u64,
-    /// Objects that could not be brought back; the reasons are logged.
+    /// Objects that could not be restored; the reasons are logged.
     pub failed: u64,
 }
 
@@ -53,22 +53,24 @@ pub(crate) async fn keep<P: Ports>(service: &Service<P>, key: &ObjectKey) -> Res
 
 async fn keep_one<P: Ports>(service: &Service<P>, key: &ObjectKey) -> Result<(), Failure> {
     let Some(object) = service.ports.objects().get(key).await? else { return Ok(()) };
-    // As it is, also where it is damaged.
+    // The bytes are copied unchanged, even if they are damaged.
     let kept = ObjectKey::Removed(service.now(), Box::new(key.clone()));
     let Object { head, body } = object;
     service.ports.objects().put(&kept, body, &head.attributes, Condition::Absent).await?;
     Ok(())
 }
 
-/// Brings back what was removed as orphans since then, or all of it. What a client has stored in its place since stays.
+/// Restores the orphans that were removed since then, or all of them. An object that a client has stored in their place
+/// stays.
 ///
 /// # Errors
-/// Nothing may be stored now, and the error says why; or a listing failed. What was brought back is back; the same again goes on.
+/// Nothing may be stored now, and the error says why; or a listing failed. Restored objects stay restored, and a
+/// repeated call continues the work.
 pub async fn bring_back<P: Ports>(service: &Service<P>, since: Option<Timestamp>) -> Result<Restored, Error> {
     service.may_change().await?;
     let mut done = Restored::default();
     let mut manifests = Vec::new();
-    // Manifests first: a record is taken up only where its manifest is.
+    // Manifests come first: a record is adopted only if its manifest is stored.
     for records in [false, true] {
         let mut after = None;
         loop {
@@ -112,7 +114,7 @@ pub async fn bring_back<P: Ports>(service: &Service<P>, since: Option<Timestamp>
     Ok(done)
 }
 
-/// Has a manifest that was brought back, and that no proof holds, stand by itself: it would be collected again.
+/// Holds a restored manifest for itself if no proof holds it; otherwise it would be collected again.
 async fn hold_alone<P: Ports>(service: &Service<P>, manifest: &ManifestKey) -> Result<(), Error> {
     if service.manifest_row(manifest).await?.is_some_and(|row| row.state == State::Live) {
         return Ok(());
@@ -123,7 +125,7 @@ async fn hold_alone<P: Ports>(service: &Service<P>, manifest: &ManifestKey) -> R
     Ok(())
 }
 
-/// Puts one object back, if its place is free. Returns `true` if it is there.
+/// Restores one object if its place is free. Returns `true` if the object is in its place.
 async fn restore<P: Ports>(service: &Service<P>, kept: &ObjectKey, key: &ObjectKey) -> Result<bool, Error> {
     let Some(object) = service.ports.objects().get(kept).await? else { return Ok(true) };
     let verified = Verified::check(object.clone()).map_err(|damage| service.damaged(kept, &damage))?;
@@ -132,13 +134,14 @@ async fn restore<P: Ports>(service: &Service<P>, kept: &ObjectKey, key: &ObjectK
         Some(current) if current.verified.facts().tombstone => {
             let marker = Tombstone::parse(&current.verified.content());
             let marker = marker.map_err(|error| service.damaged(key, &error))?;
-            // Its owner deleted it, before it was put back from elsewhere or since: it stays deleted (guarantee 8).
+            // The owner deleted the object, before it was put back from elsewhere or since. It stays deleted (guarantee
+            // 8).
             if !marker.void {
                 return Ok(false);
             }
             (Condition::Matches(current.tag), Some(marker.last))
         }
-        // It was brought back before, or somebody has stored something there.
+        // The object was restored before, or something else has been stored there.
         Some(current) => {
             let is_back = current.verified.facts().sha256 == verified.facts().sha256;
             if is_back {
@@ -148,7 +151,7 @@ async fn restore<P: Ports>(service: &Service<P>, kept: &ObjectKey, key: &ObjectK
             return Ok(is_back);
         }
     };
-    // In a form of its own: a removal that arrives late must not match its tag (see `at_rest_again`).
+    // Stored in a distinct form, so that the tag does not match a removal that arrives late (see `at_rest_again`).
     let content = verified.content();
     let generation = match (key, last) {
         (ObjectKey::Manifest(_), Some(last)) => last.saturating_add(1),
@@ -172,7 +175,7 @@ async fn restore<P: Ports>(service: &Service<P>, kept: &ObjectKey, key: &ObjectK
     Ok(true)
 }
 
-/// Lets the row of what was put back follow. Manifests wait for what names them.
+/// Makes the row of a restored object follow. Manifests wait for the objects that name them.
 async fn follow<P: Ports>(service: &Service<P>, key: &ObjectKey) -> Result<(), Error> {
     let followed = match key {
         ObjectKey::Record(id) => reconcile(service, id).await?,

@@ -1,4 +1,4 @@
-//! The walk over all objects: rows follow the objects, and what nothing names is removed.
+//! The walk over all objects: rows follow the objects, and objects that nothing names are removed.
 
 use credlink_core::manifest_key::ManifestKey;
 use credlink_core::object::{Facts, ObjectKey};
@@ -23,11 +23,11 @@ use crate::reconcile::{Reconciled, reconcile};
 use crate::service::Service;
 use crate::visibility::bring_up;
 
-/// Objects of one page: the time between two looks at the clock.
+/// Objects of one page, which bounds the time between two checks of the clock.
 const PAGE: usize = 400;
 
-/// Walks from `position` on, a page at least and until the deadline is over, and leaves there where to go on; `None` at the
-/// end.
+/// Walks from `position`, for at least one page and until the deadline has passed, and stores there where to continue,
+/// or `None` at the end.
 ///
 /// # Errors
 /// A listing failed.
@@ -43,7 +43,7 @@ pub(super) async fn run<P: Ports>(
         let page = service.ports.objects().list(at.part.prefix(), after, PAGE).await?;
         let is_over = examine_page(service, limits, page.items, at, report).await;
         service.announce().await;
-        // The rest of what was removed is younger than what was looked at last.
+        // All further removed objects are younger than the last one that was examined.
         let next = if is_over { None } else { page.next };
         *position = position.take().and_then(|at| at.behind(next));
         if service.now() >= limits.deadline {
@@ -53,7 +53,7 @@ pub(super) async fn run<P: Ports>(
     Ok(())
 }
 
-/// Works on one page of a walk. Returns `true` if the rest of the part need not be looked at.
+/// Processes one page of a walk. Returns `true` if the rest of the part need not be examined.
 async fn examine_page<P: Ports>(
     service: &Service<P>,
     limits: Limits,
@@ -63,7 +63,7 @@ async fn examine_page<P: Ports>(
 ) -> bool {
     let walk = Walk { service, limits, began: position.began, may_destroy: report.may_destroy() };
     let keyed = items.into_iter().filter_map(|listed| {
-        // An object that is none of ours is none of our business.
+        // A foreign object is left alone.
         let key = listed.key.parse::<ObjectKey>().ok()?;
         Some((key, listed))
     });
@@ -81,7 +81,7 @@ async fn examine_page<P: Ports>(
     while let Some((key, listed, found)) = found.next().await {
         let done = match found {
             Ok(Found::Done(done)) => Ok(done),
-            // One after the other: how many may go is counted.
+            // In sequence, because removals are counted.
             Ok(Found::Orphan) => walk.collect(&key, listed.size, position, report).await,
             Err(error) => {
                 position.is_sound = false;
@@ -93,10 +93,10 @@ async fn examine_page<P: Ports>(
     is_over
 }
 
-/// The outcome of a look at one object.
+/// The outcome of examining one object.
 pub(super) enum Found {
     Done(Done),
-    /// Nothing names it.
+    /// Nothing names the object.
     Orphan,
 }
 
@@ -108,7 +108,7 @@ pub(super) struct Walk<'a, P> {
 }
 
 impl<P: Ports> Walk<'_, P> {
-    /// Looks at one object.
+    /// Examines one object.
     async fn examine(
         &self,
         key: &ObjectKey,
@@ -139,7 +139,7 @@ impl<P: Ports> Walk<'_, P> {
                 false => Found::Done(Done::Nothing),
             }),
             ObjectKey::Manifest(manifest) => self.examine_manifest(key, manifest, listed, is_sound).await,
-            // Which of the two is right, row or object, is known only where index and store belong together.
+            // Whether the row or the object is right is known only if the index and the store belong together.
             ObjectKey::Alias(_) if !self.may_destroy => Ok(Found::Done(Done::Nothing)),
             ObjectKey::Alias(id) => Ok(match follow_alias(service, id, true).await? {
                 true => Found::Done(Done::Completed),
@@ -160,7 +160,8 @@ impl<P: Ports> Walk<'_, P> {
         }
     }
 
-    /// Ends a change of a young manifest's visibility that was cut off. Whoever meets it may: one that is under way finds it done.
+    /// Finishes a change of a young manifest's visibility that was cut off. This is safe even if the change is still
+    /// under way, since the other request then finds it done.
     async fn bring_up(&self, key: &ObjectKey, manifest: &ManifestKey) -> Result<Found, Error> {
         let service = self.service;
         let row = service.manifest_row(manifest).await?.filter(|row| row.state == State::Live);
@@ -188,35 +189,35 @@ impl<P: Ports> Walk<'_, P> {
         let facts = Facts::read(&head.attributes).map_err(|error| service.damaged(key, &error))?;
         let generation = (!facts.tombstone).then_some(facts.generation);
         let row = service.manifest_row(manifest).await?;
-        // A record that names it was written at most 15 minutes later, and records are looked at from an age of
-        // 15 minutes on: where the manifest was 30 minutes old when the walk began, its record was looked at.
+        // A record that names the manifest was written at most 15 minutes later, and records are examined from an age
+        // of 15 minutes. So if the manifest was 30 minutes old when the walk began, its record was examined.
         let is_due = self.limits.any_age
             || orphan_is_due(
                 listed.modified.plus_seconds(credlink_core::bounds::ORPHAN_AGE_SECONDS),
                 self.began,
             );
         if let Some(row) = row.as_ref().filter(|row| row.state == State::Live && !facts.tombstone) {
-            // A change of its visibility was cut off, or a store before it claimed the plain address.
+            // A change of the manifest's visibility was cut off, or a store before it claimed the plain address.
             let is_behind = facts.generation < row.generation && facts.sha256 == row.sha256;
             if is_behind && service.trusts_index().await? && bring_up(service, row).await? {
                 return Ok(Found::Done(Done::Completed));
             }
-            // Of a replacement that may still be refused nobody has been told.
+            // No caller has been told of a replacement that may still be refused.
             let was_claimed =
                 !row.void && service.try_to_claim_front(manifest, facts.visibility, Arrival::Earlier).await?;
             return Ok(Found::Done(if was_claimed { Done::Completed } else { Done::Nothing }));
         }
         Ok(match judge_manifest(generation, row.as_ref()) {
-            // Its row says that it was deleted: it was put back from elsewhere.
+            // The row says that the manifest was deleted, so the object was put back from elsewhere.
             Verdict::Broken(_) if generation.is_some() => Found::Orphan,
-            // No row holds it. A record that could not be read may name it.
+            // No row holds the manifest, but a record that could not be read may name it.
             Verdict::Orphan if is_sound && is_due => Found::Orphan,
             _ => Found::Done(Done::Nothing),
         })
     }
 
-    /// Returns `true` if an earlier record belongs to no life of its proof that is there, once the proof's row has
-    /// followed. Nothing is removed of a present life: a replacement may be about to use it.
+    /// Returns `true` if an earlier record belongs to no present life of its proof, once the proof's row has followed.
+    /// Nothing of a present life is removed, because a replacement may be about to use it.
     async fn is_orphan(&self, id: &ProofId, revision: u32) -> Result<bool, Error> {
         let is_out = |row: Option<&ProofRow>| {
             judge_revision(revision, row) == Verdict::Orphan
@@ -233,7 +234,7 @@ impl<P: Ports> Walk<'_, P> {
         }
     }
 
-    /// Removes an orphan for good whose days are over.
+    /// Removes a kept orphan for good once its days are over.
     async fn purge(&self, key: &ObjectKey, listed: &Listed) -> Result<Found, Error> {
         if !self.may_destroy || !removed::is_over(key, self.service.now()) {
             return Ok(Found::Done(Done::Nothing));
@@ -242,7 +243,7 @@ impl<P: Ports> Walk<'_, P> {
         Ok(Found::Done(Done::Removed(listed.size)))
     }
 
-    /// Removes an orphan of this size in bytes, so that it can be brought back for some days.
+    /// Removes an orphan of this size in bytes, so that it can be restored for some days.
     pub(super) async fn collect(
         &self,
         key: &ObjectKey,
@@ -264,7 +265,7 @@ impl<P: Ports> Walk<'_, P> {
         if !self.limits.any_share
             && let Err(error) = service.may_collect().await
         {
-            // Once for the whole run: there may be millions.
+            // Reported once for the whole run: there may be millions of orphans.
             report.stopped = Some(error.problem().detail);
             return Ok(Done::Nothing);
         }
@@ -275,7 +276,7 @@ impl<P: Ports> Walk<'_, P> {
                 undo_record(service, id, row.as_ref()).await?
             }
             ObjectKey::Manifest(manifest) => undo_manifest(service, manifest).await?,
-            // Its row may have followed since it was looked at.
+            // The row may have followed since it was examined.
             ObjectKey::Revision(id, revision) if !self.is_orphan(id, *revision).await? => {
                 return Ok(Done::Nothing);
             }

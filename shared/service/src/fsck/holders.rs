@@ -1,9 +1,9 @@
 //! Counts the holders of each manifest without a map of all manifests.
 //!
-//! Each holder that a live proof's row names adds the fingerprint of its manifest to one of 65,536 sums, and each manifest's row
-//! takes the fingerprints away that its count stands for. Where every sum comes to nothing, every count is right, up to a chance
-//! of one in 2^64: one walk over the rows, and half a megabyte, however many there are. Otherwise another walk counts the
-//! manifests of the sums that are wrong, one in 65,536 for each wrong count.
+//! Each holder in a live proof's row adds the fingerprint of its manifest to one of 65,536 sums, and each manifest's
+//! row subtracts the fingerprints that its count stands for. If every sum is zero, every count is right, up to a chance
+//! of one in 2^64. This takes one walk over the rows and half a megabyte of memory, however many rows there are.
+//! Otherwise a second walk counts the manifests of the wrong sums, one in 65,536 for each wrong count.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,8 +19,8 @@ use crate::service::Service;
 /// Sums, one for each value of the first two bytes of a manifest's digest.
 const SUMS: usize = 65_536;
 
-/// Most manifests that are counted one by one: 100,000 × about 200 bytes. With more wrong counts than that, the first of them
-/// are told.
+/// Most manifests that are counted one by one: 100,000 × about 200 bytes. If more counts are wrong, the first of them
+/// are reported.
 const MAX_COUNTED: usize = 100_000;
 
 /// The sums.
@@ -32,7 +32,7 @@ impl Default for Holders {
     }
 }
 
-/// The place of a manifest among the sums, and its fingerprint.
+/// Returns the index of a manifest's sum, and its fingerprint.
 fn fingerprint(manifest: &ManifestKey) -> (usize, u64) {
     let digest = Digest::of(manifest.to_string().as_bytes());
     let number = |bytes: &[u8]| bytes.iter().fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
@@ -67,7 +67,7 @@ impl Holders {
     }
 }
 
-/// Proofs that hold a manifest; and what its row counts, and whether it lives.
+/// The number of proofs that hold a manifest, the count in its row, and whether the row is live.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Counted {
     held: u32,
@@ -83,7 +83,7 @@ impl Counted {
     }
 }
 
-/// The manifests of sums that are wrong, counted one by one.
+/// The manifests of wrong sums, counted one by one.
 pub(super) struct Suspects {
     places: BTreeSet<usize>,
     counted: BTreeMap<ManifestKey, Counted>,
@@ -103,7 +103,7 @@ impl Suspects {
         Some(self.counted.entry(manifest).or_default())
     }
 
-    /// Counts them by a walk over the rows.
+    /// Counts the suspects in a walk over the rows.
     pub(super) async fn count<P: Ports>(&mut self, service: &Service<P>) -> Result<(), Failure> {
         let mut after = None;
         loop {
@@ -133,12 +133,12 @@ impl Suspects {
         }
     }
 
-    /// Leaves out what `other` has counted differently: it was being changed.
+    /// Removes the suspects that `other` has counted differently, because they were being changed.
     pub(super) fn keep_those_of(&mut self, other: &Self) {
         self.counted.retain(|manifest, counted| other.counted.get(manifest) == Some(counted));
     }
 
-    /// The manifests whose counts are wrong: how many proofs hold each, and what its row says.
+    /// Returns the manifests with wrong counts: how many proofs hold each, and what its row says.
     pub(super) fn wrong(self) -> impl Iterator<Item = (ManifestKey, u32, Option<(u32, bool)>)> {
         let wrong = self.counted.into_iter().filter(|(_, counted)| counted.is_wrong());
         wrong.map(|(manifest, Counted { held, recorded })| (manifest, held, recorded))

@@ -14,8 +14,8 @@ use crate::error::Error;
 use crate::holds::write_hold;
 use crate::service::Service;
 
-/// Sets right what was found wrong with a row: a marker, a hold or a note that is not there. Returns `true` if
-/// something was done.
+/// Writes an object that a row requires and that is missing: a tombstone, a hold or an alias object. Returns `true` if
+/// one was written.
 pub(super) async fn row<P: Ports>(service: &Service<P>, key: &RowKey) -> Result<bool, Error> {
     let Some(row) = service.ports.index().get(key).await? else { return Ok(false) };
     match &row {
@@ -38,7 +38,7 @@ pub(super) async fn row<P: Ports>(service: &Service<P>, key: &RowKey) -> Result<
     }
 }
 
-/// Puts the marker of a deleted row in its place, where nothing stands (guarantee 8).
+/// Writes the tombstone of a deleted row, if nothing stands in its place (guarantee 8).
 async fn marker<P: Ports>(service: &Service<P>, row: &Row) -> Result<bool, Error> {
     let Some((marker, tenant)) = Tombstone::of(row) else { return Ok(false) };
     let key = match row {
@@ -53,7 +53,7 @@ async fn marker<P: Ports>(service: &Service<P>, row: &Row) -> Result<bool, Error
     Ok(matches!(put?, Put::Stored(_)))
 }
 
-/// Queues the repair of each copy of an object that falls short. Returns `true` if there was one.
+/// Queues the repair of each copy of an object that is missing, stale or damaged. Returns `true` if there was one.
 pub(super) async fn object<P: Ports>(service: &Service<P>, key: &str) -> Result<bool, Error> {
     let Ok(key) = key.parse::<ObjectKey>() else { return Ok(false) };
     service.may_repair().await?;
@@ -64,7 +64,7 @@ pub(super) async fn object<P: Ports>(service: &Service<P>, key: &str) -> Result<
     Ok(!lagging.is_empty())
 }
 
-/// Has a live manifest's row count the proofs that hold it. Returns `true` if that was done.
+/// Corrects the count of holders in a live manifest's row. Returns `true` if it was corrected.
 pub(super) async fn holders<P: Ports>(
     service: &Service<P>,
     manifest: &ManifestKey,

@@ -16,7 +16,7 @@ use credlink_ports::{Failure, FailureKind, Lag, Lagging, Listed, Ports, Replicas
 use super::{Look, Severity, verified};
 use crate::service::Service;
 
-/// Looks at one object.
+/// Checks one object.
 pub(super) async fn look<P: Ports>(service: &Service<P>, listed: &Listed) -> Result<Look, Failure> {
     let mut look = Look::default();
     let Ok(key) = listed.key.parse::<ObjectKey>() else {
@@ -58,7 +58,7 @@ pub(super) async fn look<P: Ports>(service: &Service<P>, listed: &Listed) -> Res
             Ok(_) if service.alias_row(id).await?.is_none() => {
                 look.leftover(&key, "the index does not have the legacy id; its row follows");
             }
-            // The row's own finding says in what they differ.
+            // The finding about the row says how they differ.
             Ok(_) => {}
         },
         ObjectKey::Hold(manifest, generation) => {
@@ -73,7 +73,7 @@ pub(super) async fn look<P: Ports>(service: &Service<P>, listed: &Listed) -> Res
                 look.broken(&key, error.to_string());
             }
         }
-        // What was removed, as it was.
+        // A removed object, kept as it was.
         ObjectKey::Removed(..) => {}
     }
     Ok(look)
@@ -107,14 +107,14 @@ async fn record<P: Ports>(
     if verdict == Verdict::Right && row.is_some_and(|row| row.record_sha256 != found.facts().sha256) {
         look.broken(key, "the record is not the one that the index was told of");
     }
-    // Nobody was told of an orphan, whose manifest may be gone.
+    // No caller was told of an orphan, and its manifest may be gone.
     if matches!(verdict, Verdict::Right | Verdict::Ahead) {
         named(service, key, &record, look).await?;
     }
     Ok(())
 }
 
-/// Checks that the manifest that a readable record names is there.
+/// Checks that the manifest that a readable record names is stored.
 async fn named<P: Ports>(
     service: &Service<P>,
     key: &ObjectKey,
@@ -130,7 +130,7 @@ async fn named<P: Ports>(
     }
     let manifest = ObjectKey::Manifest(ManifestKey::new(&record.tenant, id));
     let head = match service.ports.objects().copies_by_head(&manifest).await {
-        // The look at the manifest itself says in what it is damaged.
+        // The check of the manifest itself reports the damage.
         Err(failure) if failure.kind == FailureKind::Damaged => return Ok(()),
         copies => copies?.newest,
     };
@@ -202,13 +202,13 @@ fn judged(look: &mut Look, key: &ObjectKey, verdict: Verdict) {
         Verdict::Orphan => look
             .leftover(key, "no row stands for it: a store was cut off before its row, or the index is older"),
         Verdict::Ahead => look.leftover(key, "its row is behind: a replacement ended before its row"),
-        // The row's own finding says it.
+        // The finding about the row reports it.
         Verdict::Unfinished => {}
         Verdict::Broken(why) => look.broken(key, why),
     }
 }
 
-/// Describes in words how a provider's copy falls short.
+/// Describes how a provider's copy falls short.
 pub(super) fn behind(Lagging { replica, name, lag }: Lagging) -> String {
     let what = match lag {
         Lag::Missing => "is missing",

@@ -11,14 +11,14 @@ use credlink_ports::{Failure, FailureKind, Ports, Replicas as _};
 use super::{Look, verified};
 use crate::service::Service;
 
-/// Looks at what a row speaks of.
+/// Checks the objects that a row stands for.
 pub(super) async fn look<P: Ports>(service: &Service<P>, row: Row) -> Result<Look, Failure> {
     let mut look = Look::default();
     match row {
         Row::Proof(row) => proof(service, &row, &mut look).await?,
         Row::Manifest(row) => manifest(service, &row, &mut look).await?,
         Row::Alias(row) => alias(service, row, &mut look).await?,
-        // Hints, which nothing hangs on; and the store's own, which is looked at by itself.
+        // Hints, which nothing depends on; and the store's own row, which is checked separately.
         Row::LegacyItem(_) | Row::Replica(_) | Row::Store(_) => {}
     }
     Ok(look)
@@ -26,7 +26,7 @@ pub(super) async fn look<P: Ports>(service: &Service<P>, row: Row) -> Result<Loo
 
 async fn stands<P: Ports>(service: &Service<P>, key: &ObjectKey) -> Result<bool, Failure> {
     match service.ports.objects().copies_by_head(key).await {
-        // It is there: the look at the object itself says in what it is damaged.
+        // The object is stored; the check of the object itself reports the damage.
         Err(failure) if failure.kind == FailureKind::Damaged => Ok(true),
         copies => Ok(copies?.newest.is_some()),
     }
@@ -73,7 +73,7 @@ async fn manifest<P: Ports>(service: &Service<P>, row: &ManifestRow, look: &mut 
     Ok(())
 }
 
-/// A legacy id leads somewhere for ever, also when that was deleted.
+/// Checks a legacy ID, whose target is kept forever, even after the alias is withdrawn.
 async fn alias<P: Ports>(service: &Service<P>, row: AliasRow, look: &mut Look) -> Result<(), Failure> {
     let key = RowKey::Alias(row.id.clone());
     let proof = service.proof_row(&row.proof).await?;
@@ -86,7 +86,7 @@ async fn alias<P: Ports>(service: &Service<P>, row: AliasRow, look: &mut Look) -
         Some(_) => {}
     }
     let object = ObjectKey::Alias(row.id.clone());
-    // Where there is none, the record says it, or nobody was told of it yet.
+    // If there is no object, the record names the ID, or no caller was told of it yet.
     if let Some(note) = verified(service, &object, &mut Look::default()).await?
         && AliasNote::parse(&note.content()).is_ok_and(|note| note != AliasNote::of(&row))
     {
@@ -95,7 +95,7 @@ async fn alias<P: Ports>(service: &Service<P>, row: AliasRow, look: &mut Look) -
     Ok(())
 }
 
-/// Checks that the marker of what is deleted stands in its place, so that no late copy can bring it back
+/// Checks that the tombstone of a deleted object stands in its place, so that no late copy can bring the object back
 /// (guarantee 8).
 async fn gone<P: Ports>(
     service: &Service<P>,

@@ -1,7 +1,7 @@
-//! Looking at the store's mark and the index's row, and making both where there is nothing yet.
+//! Reads the store's mark and the index's row, and creates both where there is nothing yet.
 //!
-//! The row is made first and the mark second. Until both stand there nothing else is written, so that whoever finds one of
-//! them over an empty store and an empty index makes the other.
+//! The row is created first and the mark second. Nothing else is written until both exist, so a process that finds only
+//! one of them over an empty store and an empty index creates the other.
 
 use credlink_core::identity::{Mark, Mismatch, judge};
 use credlink_core::object::{ObjectKey, StoredTag};
@@ -16,38 +16,38 @@ use credlink_ports::{
 use super::Known;
 use crate::service::Service;
 
-/// Most attempts of a look, which begins anew if others made something meanwhile.
+/// Most attempts of a check, which starts again if others created something in the meantime.
 const MAX_LOOKS: usize = 8;
 
 /// Rows of one page, in the search for anything that the index holds.
 const PAGE: usize = 100;
 
-/// The epoch that a new store begins with.
+/// The epoch of a new store.
 pub(super) const FIRST_EPOCH: u64 = 1;
 
-/// The prefixes of what rows speak for.
+/// The prefixes of the objects that rows stand for.
 const PREFIXES: [&str; 4] = [ObjectKey::PROOFS, ObjectKey::MANIFESTS, ObjectKey::ALIASES, ObjectKey::HOLDS];
 
-/// Limits what a look may do.
+/// The permitted actions of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Manner {
-    /// Read.
+    /// The check only reads.
     Reading,
-    /// Make what is missing over an empty store, too, and note in the row what the clock does.
+    /// The check also creates what is missing over an empty store, and notes in the row what the clock does.
     Making,
 }
 
-/// The mark together with the tag that its replacement needs.
+/// The mark, together with the tag that is needed to replace it.
 pub(crate) struct Marked {
     pub(super) tag: StoredTag,
     pub(crate) mark: Mark,
 }
 
 impl<P: Ports> Service<P> {
-    /// Looks, and remembers what it found, or that it could not.
+    /// Checks, and remembers the result or the failure.
     pub(super) async fn look_again(&self, manner: Manner) -> Result<(), Failure> {
         self.guard.memory().began = Some(self.ports.clock().monotonic_microseconds());
-        // In a box: it is rare, and would be a part of the future of every request.
+        // Boxed, because it is rare and would be a part of the future of every request.
         let looked = Box::pin(self.look(manner)).await;
         let looked = {
             let mut memory = self.guard.memory();
@@ -74,7 +74,7 @@ impl<P: Ports> Service<P> {
         looked
     }
 
-    /// The mark of the store, past the cache.
+    /// Reads the mark of the store, bypassing the cache.
     pub(crate) async fn marked(&self) -> Result<Option<Marked>, Failure> {
         let Some(current) = self.current(&ObjectKey::Identity).await? else { return Ok(None) };
         let mark = Mark::parse(&current.verified.content())
@@ -82,14 +82,14 @@ impl<P: Ports> Service<P> {
         Ok(Some(Marked { tag: current.tag, mark }))
     }
 
-    /// The row of the store.
+    /// Reads the row of the store.
     pub(crate) async fn store_row(&self) -> Result<Option<StoreRow>, Failure> {
         Ok(self.ports.index().get(&RowKey::Store).await?.and_then(Row::store))
     }
 
     async fn look(&self, manner: Manner) -> Result<Known, Failure> {
         for _ in 0..MAX_LOOKS {
-            // In this order: a tick between the two reads makes the index look newer, which it may be by one.
+            // In this order, so that a tick between the two reads makes the index look newer, which it may be by one.
             let marked = self.marked().await?.map(|marked| marked.mark);
             let row = self.store_row().await?;
             let mismatch = judge(marked.as_ref(), row.as_ref());
@@ -109,8 +109,8 @@ impl<P: Ports> Service<P> {
                 ),
                 _ => (mismatch, true),
             };
-            // Others may have made or moved something between these reads, and stored by it since: what they made before
-            // that is seen by now.
+            // Others may have created or changed something between these reads, and stored objects since. A second
+            // check sees everything that they created before.
             if mismatch.is_some() && !self.still_stand(marked, row.as_ref()).await? {
                 continue;
             }
@@ -125,7 +125,7 @@ impl<P: Ports> Service<P> {
         Err(self.others_kept_changing())
     }
 
-    /// Returns `true` if mark and row are still as they were read.
+    /// Returns `true` if the mark and the row are still as they were read.
     async fn still_stand(&self, mark: Option<Mark>, row: Option<&StoreRow>) -> Result<bool, Failure> {
         let of = |row: &StoreRow| (row.identity, row.epoch);
         let (mark_now, row_now) = (self.marked().await?.map(|marked| marked.mark), self.store_row().await?);
@@ -140,7 +140,8 @@ impl<P: Ports> Service<P> {
         }
     }
 
-    /// Makes what is missing of mark and row, or says why that may not be. `None`: look again.
+    /// Creates the missing mark or row, or returns the mismatch that forbids it. Returns `None` if the check must start
+    /// again.
     async fn make(&self, mark: Option<Mark>, row: Option<StoreRow>) -> Result<Option<Mismatch>, Failure> {
         match (mark, row) {
             (Some(_), Some(_)) => Ok(None),
@@ -171,15 +172,15 @@ impl<P: Ports> Service<P> {
         StoreId::of(&self.ports.clock().request_id())
     }
 
-    /// Makes the row, if there is none, with an epoch that began at `advanced`: who lost that race looks again, and adopts
-    /// what the winner made.
+    /// Creates the row, if there is none, with an epoch that began at `advanced`. A process that loses this race checks
+    /// again, and adopts the row of the winner.
     pub(super) async fn make_row(
         &self,
         identity: StoreId,
         epoch: u64,
         advanced: Timestamp,
     ) -> Result<(), Failure> {
-        // The last instant seen is that of the mark: by a clock that is wrong, an index made anew must not trust it.
+        // The last time seen is that of the mark, because the clock may be wrong and a new index must not trust it.
         let row = StoreRow::new(identity, epoch, advanced);
         self.ports.index().commit(&[Write { row: Row::Store(row), expected: None }]).await.map(drop)
     }
@@ -196,7 +197,7 @@ impl<P: Ports> Service<P> {
         let now = self.now();
         let (seen, jumped) = match (self.clock_doubt(&row), row.jumped) {
             (Some(_), None) => (row.seen, Some(now)),
-            // It is right again.
+            // The clock is right again.
             (None, Some(_)) => (now.max(row.seen), None),
             _ => return Ok(row),
         };
@@ -204,18 +205,18 @@ impl<P: Ports> Service<P> {
         let write = Write { row: Row::Store(next.clone()), expected: Some(row.version) };
         match self.ports.index().commit(&[write]).await? {
             Commit::Done => Ok(next),
-            // Somebody else noted something: the next look sees it.
+            // Another process noted something; the next check sees it.
             Commit::Lost { .. } => Ok(row),
         }
     }
 
-    /// Returns `true` if the index of a store without a mark is known to hold something: its objects were lost. A function that
-    /// only reads may not scan for that; whoever changes something looks anew.
+    /// Returns `true` if the index of a store without a mark is known to hold something, so that the store's objects
+    /// were lost. A function that only reads may not scan for that; a caller that changes something checks afresh.
     async fn speaks(&self, mismatch: Option<Mismatch>) -> bool {
         mismatch == Some(Mismatch::StoreUnmarked) && self.has_rows().await.unwrap_or(false)
     }
 
-    /// Returns `true` if the store holds anything that rows speak for.
+    /// Returns `true` if the store holds any object that rows stand for.
     pub(crate) async fn has_objects(&self) -> Result<bool, Failure> {
         for prefix in PREFIXES {
             if !self.ports.objects().list(prefix, None, 1).await?.items.is_empty() {
@@ -225,8 +226,8 @@ impl<P: Ports> Service<P> {
         Ok(false)
     }
 
-    /// Returns `true` if the index holds anything that speaks for objects. Many rows of what a legacy source has may
-    /// come before the first of these.
+    /// Returns `true` if the index holds any row that stands for objects. Many rows with the locations of legacy items
+    /// may come before the first of these.
     pub(crate) async fn has_rows(&self) -> Result<bool, Failure> {
         let mut after = None;
         loop {

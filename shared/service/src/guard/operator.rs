@@ -1,4 +1,4 @@
-//! The decisions of an operator, and the collector's breaker, both in the store's row.
+//! The decisions of an operator, and the collector's circuit breaker, both kept in the store's row.
 
 use credlink_core::identity::{Mark, MarkError, Mismatch, judge};
 use credlink_core::object::ObjectKey;
@@ -11,7 +11,8 @@ use super::look::{FIRST_EPOCH, Manner};
 use crate::service::{MAX_ATTEMPTS, Service};
 
 impl<P: Ports> Service<P> {
-    /// Takes the clock as right, so that deletions go on. Returns `true` if the store has a row to note that in.
+    /// Confirms that the clock is right, so that deletions continue. Returns `true` if the store has a row to record
+    /// that in.
     ///
     /// # Errors
     /// The index failed.
@@ -19,8 +20,8 @@ impl<P: Ports> Service<P> {
         self.change_store_row(|row| Some(StoreRow { seen: self.now(), jumped: None, ..row })).await
     }
 
-    /// Stops the collector of orphans, which has removed `removed` of `of` objects. If it is stopped already,
-    /// nothing changes. Returns `true` if the store has a row to note that in.
+    /// Stops the collector of orphans, which has removed `removed` of `of` objects. If it is already stopped, nothing
+    /// changes. Returns `true` if the store has a row to record that in.
     ///
     /// # Errors
     /// The index failed.
@@ -32,7 +33,7 @@ impl<P: Ports> Service<P> {
         .await
     }
 
-    /// Lets the collector of orphans go on. Returns `true` if the store has a row to note that in.
+    /// Lets the collector of orphans continue. Returns `true` if the store has a row to record that in.
     ///
     /// # Errors
     /// The index failed.
@@ -48,7 +49,7 @@ impl<P: Ports> Service<P> {
         .await
     }
 
-    /// The collector's breaker as the index has it, if it stands.
+    /// Returns the state of the collector's circuit breaker in the index, if it is open.
     ///
     /// # Errors
     /// The index failed.
@@ -56,11 +57,11 @@ impl<P: Ports> Service<P> {
         Ok(self.store_row().await?.as_ref().and_then(Stopped::of))
     }
 
-    /// Says in both that this index and this store belong together, whatever they said before: for who has just made sure of it
-    /// by rebuilding the index from the store.
+    /// Records in both that this index and this store belong together, whatever they recorded before. The caller must
+    /// have ensured it by rebuilding the index from the store.
     ///
     /// # Errors
-    /// A provider or the index failed. Ask again: every step is one towards the end.
+    /// A provider or the index failed. The call can be repeated: every step makes progress.
     pub async fn join_index_and_store(&self) -> Result<(), Failure> {
         for _ in 0..MAX_ATTEMPTS {
             let (marked, row) = (self.marked().await?, self.store_row().await?);
@@ -87,18 +88,18 @@ impl<P: Ports> Service<P> {
                     let condition = marked.map_or(Condition::Absent, |marked| Condition::Matches(marked.tag));
                     self.put_mark(&Mark::of(&row), condition).await?;
                 }
-                // One more, so that no copy of the index from before is as new as the store.
+                // One tick more, so that no earlier copy of the index is as new as the store.
                 Some(_) => return self.tick_for_all().await,
             }
         }
         Err(self.others_kept_changing())
     }
 
-    /// Returns what is wrong with the store's mark, if it is damaged: then nobody can tell whether the index belongs to the
+    /// Returns the damage of the store's mark, if it is damaged. Then it is unknown whether the index belongs to the
     /// store.
     ///
     /// # Errors
-    /// A provider failed, or the mark is one of a later version.
+    /// A provider failed, or a later version wrote the mark.
     pub async fn damage_of_mark(&self) -> Result<Option<String>, Failure> {
         let current = match self.current(&ObjectKey::Identity).await {
             Ok(None) => return Ok(None),
@@ -113,11 +114,11 @@ impl<P: Ports> Service<P> {
         }
     }
 
-    /// Removes a damaged mark, so that [`Service::join_index_and_store`] makes it anew. An operator says that the index is
-    /// this store's.
+    /// Removes a damaged mark, so that [`Service::join_index_and_store`] creates it anew. This is an operator's
+    /// statement that the index belongs to this store.
     ///
     /// # Errors
-    /// A provider failed, or the mark is one of a later version.
+    /// A provider failed, or a later version wrote the mark.
     pub async fn remove_damaged_mark(&self) -> Result<(), Failure> {
         if self.damage_of_mark().await?.is_some() {
             self.ports.objects().delete(&ObjectKey::Identity).await?;
@@ -125,8 +126,8 @@ impl<P: Ports> Service<P> {
         Ok(())
     }
 
-    /// Returns `true` if the index holds rows of another store: they say nothing of this one, and nothing may be made
-    /// of them.
+    /// Returns `true` if the index holds rows of another store. They say nothing about this store, and must not be used
+    /// for it.
     ///
     /// # Errors
     /// A provider or the index failed.
@@ -136,20 +137,20 @@ impl<P: Ports> Service<P> {
         Ok(matches!(mismatch, Some(Mismatch::Foreign { .. })) && self.has_rows().await?)
     }
 
-    /// Returns `true` if rows count where they differ from objects, as far as is known; if nothing is known, it is looked at.
+    /// Returns `true` if rows win over objects that differ, as far as is known; checks if nothing is known.
     pub(crate) async fn trusts_index(&self) -> Result<bool, Failure> {
         if self.may_destroy().await.is_ok() { Ok(true) } else { self.index_is_as_new().await }
     }
 
-    /// Returns `true` if the index is as new as the store, or newer: where the two differ, its rows count.
+    /// Returns `true` if the index is at least as new as the store, so that rows win where the two differ.
     pub(crate) async fn index_is_as_new(&self) -> Result<bool, Failure> {
         let marked = self.marked().await?.map(|marked| marked.mark);
         let mismatch = judge(marked.as_ref(), self.store_row().await?.as_ref());
         Ok(matches!(mismatch, None | Some(Mismatch::StoreOlder { .. })))
     }
 
-    /// Makes sure that the index is as new as `mark`, of whichever store it was: for
-    /// [`Service::join_index_and_store`], which goes on from there.
+    /// Raises the index to the epoch of `mark`, whichever store it belonged to, for [`Service::join_index_and_store`],
+    /// which continues from there.
     pub(crate) async fn reach(&self, mark: &Mark) -> Result<(), Failure> {
         for _ in 0..MAX_ATTEMPTS {
             match self.store_row().await? {
@@ -168,7 +169,8 @@ impl<P: Ports> Service<P> {
         Err(self.others_kept_changing())
     }
 
-    /// Changes the store's row; `None`: it is as it should be. What follows from it is looked at afresh.
+    /// Changes the store's row, unless `change` returns `None` because the row is already right. Then the guard checks
+    /// afresh.
     async fn change_store_row(&self, change: impl Fn(StoreRow) -> Option<StoreRow>) -> Result<bool, Failure> {
         for _ in 0..MAX_ATTEMPTS {
             let Some(row) = self.store_row().await? else { return Ok(false) };

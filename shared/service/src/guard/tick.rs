@@ -1,10 +1,10 @@
-//! The tick: index and store take note together that something was committed.
+//! The tick: the index and the store record together that something was committed.
 //!
-//! The index's epoch goes up first, and the store's mark follows. Before the index's goes up again, the mark has to have
-//! followed: so the mark is never ahead, and never more than one behind, wherever a process ends. An index that was put back
-//! to an instant before a tick is behind the mark for ever.
+//! The index's epoch advances first, and the store's mark follows. The mark must have followed before the index's epoch
+//! advances again, so the mark is never ahead, and never more than one behind, wherever a process ends. An index that
+//! was restored to a time before a tick stays behind the mark forever.
 //!
-//! Processes that tick at once are told apart by the row's version: one of them commits, and writes the mark.
+//! The row's version decides between processes that tick at the same time: one of them commits, and writes the mark.
 
 use std::sync::atomic::Ordering;
 
@@ -17,35 +17,34 @@ use credlink_ports::{Clock as _, Commit, Condition, Failure, Index as _, Ports, 
 use super::Known;
 use crate::service::Service;
 
-/// Interval, in seconds, at which the last instant that was seen moves on where nothing is committed: a quiet store
-/// must not look like one whose clock jumped.
+/// Interval, in seconds, at which the last time seen advances where nothing is committed, so that a quiet store does
+/// not look like one whose clock jumped.
 const SEEN_SECONDS: u64 = 3_600;
 
-/// Interval, in seconds, at which functions tick, all of them together; each adds up to [`JITTER_SECONDS`] of its
-/// own.
+/// Interval, in seconds, at which functions tick, all of them together; each adds up to [`JITTER_SECONDS`] of its own.
 const TURN_SECONDS: u64 = 60;
 
-/// Most that a function waits longer than others, in seconds.
+/// Maximum extra delay of a single function, in seconds.
 const JITTER_SECONDS: u64 = 16;
 
-/// Most attempts of a tick, which begins anew if others ticked meanwhile.
+/// Most attempts of a tick, which starts again if others ticked in the meantime.
 const MAX_TRIES: usize = 8;
 
 /// The reason for a tick.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Step {
-    /// Something was committed: the epoch goes up.
+    /// Something was committed, and the epoch advances.
     Epoch,
-    /// Time has passed: the last instant that was seen moves on.
+    /// Time has passed, and the last time seen advances.
     Seen,
 }
 
 impl<P: Ports> Service<P> {
-    /// Lets the mark cover what this process has committed, if it has, and the last instant that was seen move on once an
-    /// hour. To be called every few seconds and before the end, or at the end of a command.
+    /// Advances the mark to cover this process's commits, if there are any, and the last time seen once an hour. The
+    /// caller must call it every few seconds and before the process ends, or at the end of a command.
     ///
     /// # Errors
-    /// A provider or the index failed. Nothing is lost: the next tick does it.
+    /// A provider or the index failed. Nothing is lost, and the next tick makes up for it.
     pub async fn tick(&self) -> Result<(), Failure> {
         if self.guard.is_off {
             return Ok(());
@@ -60,9 +59,9 @@ impl<P: Ports> Service<P> {
         }
     }
 
-    /// The same for one of many processes that have no time of their own, at the end of a request: if none of them has
-    /// ticked for a minute, as far as it knows and then as far as the store says. A failure is logged, and no more: the next
-    /// request tries again.
+    /// Ticks at the end of a request, for one of many processes that have no background tasks: if none of them has
+    /// ticked for a minute, as far as this process knows and then as far as the store records. A failure is only
+    /// logged, and the next request tries again.
     pub async fn tick_in_turn(&self) {
         if self.guard.is_off || !self.has_uncovered_commits() {
             return;
@@ -87,8 +86,8 @@ impl<P: Ports> Service<P> {
         }
     }
 
-    /// The same, whoever committed something and whether or not: for a run of the schedule, which covers what processes left
-    /// that ended before their turn.
+    /// Ticks whether or not this process has committed anything. This is for a scheduled run, which covers the commits
+    /// of processes that ended before their turn.
     ///
     /// # Errors
     /// A provider or the index failed.
@@ -100,15 +99,15 @@ impl<P: Ports> Service<P> {
         self.guard.commits.load(Ordering::SeqCst) != self.guard.covered.load(Ordering::SeqCst)
     }
 
-    /// Returns `true` if more than `seconds` lie between `then` and the clock, in whichever direction: a clock that
-    /// jumped stops no tick.
+    /// Returns `true` if more than `seconds` lie between `then` and the clock, in either direction, so that a jump of
+    /// the clock stops no tick.
     fn is_past(&self, then: Timestamp, seconds: u64) -> bool {
         let between = self.now().milliseconds().abs_diff(then.milliseconds());
         between > seconds.saturating_mul(1_000)
     }
 
     async fn advance(&self, step: Step) -> Result<(), Failure> {
-        // In a box: it is rare, and would be a part of the future of every request.
+        // Boxed, because it is rare and would be a part of the future of every request.
         Box::pin(self.advance_to_the_end(step)).await
     }
 
@@ -123,7 +122,7 @@ impl<P: Ports> Service<P> {
                 return Ok(());
             }
             if marked.mark.epoch < row.epoch {
-                // A tick that was cut off: the mark follows before the index goes on.
+                // A tick was cut off, so the mark follows before the index advances.
                 self.put_mark(&Mark::of(&row), Condition::Matches(marked.tag)).await?;
                 continue;
             }
@@ -132,7 +131,8 @@ impl<P: Ports> Service<P> {
             let after = match self.ports.index().commit(&[write]).await? {
                 Commit::Done => next,
                 Commit::Lost { current: Some(Row::Store(current)), .. } if current.epoch > row.epoch => {
-                    // Another process ticked after this one had read the row, and so after its commits. It writes the mark.
+                    // Another process ticked after this one had read the row, and so after its commits. It writes the
+                    // mark.
                     self.covered(noted, current, marked.mark.at);
                     return Ok(());
                 }
@@ -140,7 +140,8 @@ impl<P: Ports> Service<P> {
             };
             let mark = Mark::of(&after);
             if step == Step::Epoch && !self.put_mark(&mark, Condition::Matches(marked.tag)).await? {
-                // Whoever came first wrote an epoch that is as high, or the next tick's look finds the mark one behind.
+                // The process that was first wrote an epoch that is as high, or the next tick finds the mark one
+                // behind.
                 tracing::debug!("another process wrote the store's mark first");
             }
             self.covered(noted, after, mark.at);
@@ -149,7 +150,7 @@ impl<P: Ports> Service<P> {
         Err(self.others_kept_changing())
     }
 
-    /// The row after a step. The last instant that was seen stays while the clock is doubted.
+    /// Returns the row after a step. The last time seen does not advance while the clock is doubted.
     fn next_row(&self, row: &StoreRow, step: Step) -> StoreRow {
         let now = self.now();
         let is_sane = self.clock_doubt(row).is_none();

@@ -1,4 +1,4 @@
-//! Legacy ids by themselves, and the manifests that were stored for themselves: what a migration lists beside proofs.
+//! Legacy IDs on their own, and the manifests that were stored for themselves, which a migration lists besides proofs.
 
 use bytes::Bytes;
 use credlink_core::access::{Caller, Scope};
@@ -18,16 +18,17 @@ use crate::error::Error;
 use crate::list::{self, ManifestPage};
 use crate::service::Service;
 
-/// List legacy ids
+/// List legacy IDs
 ///
-/// The ids that proofs had in a store that was taken over, and that lead to a proof: those of the credential's tenant.
+/// Lists the legacy IDs of the credential's tenant: the IDs that imported proofs had in their previous store, and that
+/// lead to a proof.
 #[utoipa::path(
     get, path = "/v1/aliases", tag = "aliases", operation_id = "listAliases",
     params(
         Page,
     ),
     responses(
-        (status = 200, description = "A page", body = AliasPage),
+        (status = 200, description = "A page of legacy IDs", body = AliasPage),
     ),
     security(("token" = ["admin"]))
 )]
@@ -41,20 +42,21 @@ pub(crate) async fn list_aliases<P: Ports>(
     Ok(Reply::json(StatusCode::OK, &page))
 }
 
-/// Let a legacy id lead to a proof
+/// Bind a legacy ID to a proof
 ///
-/// For who takes a store over: it leads there for ever, at `/proofs/{id}`. An id that led to a proof of a tenant stays the
-/// tenant's, whatever becomes of the proof; an operator can give it to another one, with `reassign`.
+/// For importing another store: the ID leads to the proof permanently, at `/proofs/{id}`. An ID that has led to a proof
+/// of a tenant remains that tenant's, even after the proof is gone; an operator can give it to another tenant with
+/// `reassign`.
 #[utoipa::path(
     put, path = "/v1/aliases/{id}", tag = "aliases", operation_id = "bindAlias",
-    params(("id" = LegacyId, Path, description = "The id that the proof had in the store that was taken over; what is a proof id leads to that proof already, and is refused")),
+    params(("id" = LegacyId, Path, description = "The ID that the proof had in the store from which it was imported. A proof ID is refused, because it already leads to its proof")),
     request_body = AliasBody,
     responses(
-        (status = 201, description = "It leads there now", body = Alias),
-        (status = 200, description = "It led there already", body = Alias),
-        (status = 404, description = "No such proof"),
+        (status = 201, description = "The ID now leads to the proof", body = Alias),
+        (status = 200, description = "The ID already led to the proof", body = Alias),
+        (status = 404, description = "There is no such proof"),
         (status = 403, description = "The proof is another tenant's, or a scope is missing"),
-        (status = 409, description = "It names another proof, or is another tenant's"),
+        (status = 409, description = "The ID names another proof, or is another tenant's"),
         (status = 410, description = "The proof is deleted or expired"),
     ),
     security(("token" = ["admin"]), ("token" = ["operator"]))
@@ -78,20 +80,20 @@ pub(crate) async fn bind_alias<P: Ports>(
     Ok(Reply::json(status, &Alias { id, proof }))
 }
 
-/// Take a legacy id back
+/// Withdraw a legacy ID
 ///
-/// It leads nowhere any more: for who takes a migration back.
+/// The ID no longer leads to the proof. This is for rolling back a migration.
 #[utoipa::path(
     delete, path = "/v1/aliases/{id}", tag = "aliases", operation_id = "withdrawAlias",
     params(
-        ("id" = LegacyId, Path, description = "The id that the proof had in the store that was taken over"),
-        ("proof" = ProofId, Query, description = "The proof that it leads to"),
+        ("id" = LegacyId, Path, description = "The ID that the proof had in the store from which it was imported"),
+        ("proof" = ProofId, Query, description = "The proof to which the ID leads"),
     ),
     responses(
-        (status = 204, description = "It leads nowhere (any more)", headers(
-            ("credlink-deleted" = String, description = "When it was taken back; not there where it never led anywhere"),
+        (status = 204, description = "The ID leads nowhere", headers(
+            ("credlink-deleted" = String, description = "The time at which the ID was withdrawn; absent if it never led anywhere"),
         )),
-        (status = 412, description = "It leads to another proof"),
+        (status = 412, description = "The ID leads to another proof"),
     ),
     security(("token" = ["admin"]))
 )]
@@ -104,16 +106,16 @@ pub(crate) async fn withdraw_alias<P: Ports>(
     Ok(gone(aliases::withdraw(service, id, proof, &caller.tenant).await?))
 }
 
-/// List the C2PA manifests that were stored by themselves
+/// List the C2PA manifests that were stored for themselves
 ///
-/// Those of the credential's tenant. They stay where no proof holds them.
+/// Lists the manifests of the credential's tenant. These manifests are kept even if no proof holds them.
 #[utoipa::path(
     get, path = "/v1/manifests", tag = "manifests", operation_id = "listManifests",
     params(
         Page,
     ),
     responses(
-        (status = 200, description = "A page", body = ManifestPage),
+        (status = 200, description = "A page of manifests", body = ManifestPage),
     ),
     security(("token" = ["admin"]))
 )]

@@ -1,4 +1,4 @@
-//! Many proofs at once.
+//! Deleting many proofs at once.
 
 use bytes::Bytes;
 use credlink_core::access::Caller;
@@ -16,26 +16,26 @@ use crate::delete;
 use crate::error::Error;
 use crate::service::Service;
 
-/// Deletions of one batch that are under way at once.
+/// Concurrent deletions of one batch.
 const BATCH_CONCURRENCY: usize = 16;
 
 /// The answer to a batch of deletions.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 struct BatchReply {
-    /// Ids that have no proof now.
+    /// IDs whose proofs are deleted, or never existed.
     deleted: Vec<String>,
-    /// Ids that could not be deleted.
+    /// IDs that could not be deleted.
     failed: Vec<BatchFailure>,
 }
 
-/// An id that could not be deleted.
+/// An ID that could not be deleted.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 struct BatchFailure {
-    /// The id as it was sent.
+    /// The ID as it was sent.
     id: String,
-    /// The kind of problem: the end of its `type`.
+    /// The kind of problem: the last part of its `type`.
     problem: &'static str,
-    /// What is wrong, in words.
+    /// A description of the problem.
     detail: String,
 }
 
@@ -44,7 +44,7 @@ struct BatchFailure {
     post, path = "/v1/proofs/batch-delete", tag = "proofs", operation_id = "batchDelete",
     request_body = BatchDeleteBody,
     responses(
-        (status = 200, description = "What became of each", body = BatchReply),
+        (status = 200, description = "The result for each ID", body = BatchReply),
     ),
     security(("token" = ["delete:manifests"]))
 )]
@@ -56,18 +56,18 @@ pub(crate) async fn batch_delete<P: Ports>(
     delete_each(service, body, |id| delete_one(service, caller, id)).await
 }
 
-/// One deletion of a batch.
+/// Performs one deletion of a batch.
 ///
 /// # Errors
-/// As [`delete::delete_proof`].
+/// The errors of [`delete::delete_proof`].
 pub async fn delete_one<P: Ports>(service: &Service<P>, caller: &Caller, id: ProofId) -> Result<(), Error> {
     delete::delete_proof(service, &id, &caller.tenant, &HeaderMap::new(), None).await.map(drop)
 }
 
-/// Deletes every proof that the body of a batch names by `delete`, and says what became of each.
+/// Calls `delete` for every proof in the body of a batch, and answers with the result of each.
 ///
 /// # Errors
-/// What is wrong with the body, or the process is about to end. A deletion that fails is no error here.
+/// An invalid body, or a shutdown of the process. A deletion that fails is not an error here.
 pub async fn delete_each<P, F>(
     service: &Service<P>,
     body: Bytes,

@@ -1,8 +1,9 @@
-//! What the macros of an operation don't say: every status that can come, and the members of a body that depend on each other.
+//! Completes the OpenAPI document with what the macros of an operation don't say: every possible status, and the
+//! members of a body that depend on each other.
 //!
-//! An operation names the statuses that mean something of its own; a problem among them needs no more than its meaning. Here the
-//! other statuses are added, with what all answers of a kind have in common: a client, and a tool that compares answers with the
-//! document, can tell what is possible from what is not.
+//! An operation names the statuses that have a meaning of their own, and for problems just that meaning. The other
+//! statuses are added here, with everything that answers of a kind have in common. So a client, and a tool that
+//! compares answers with the document, can tell what is possible.
 
 use credlink_core::media_type::STORED_TYPE;
 use serde_json::{Map, Value, json};
@@ -10,7 +11,7 @@ use serde_json::{Map, Value, json};
 /// The schema of a problem.
 const PROBLEM: &str = "#/components/schemas/Document";
 
-/// Completes the document that the macros make.
+/// Completes the document that the macros generate.
 pub(super) fn complete(document: &mut Value) {
     if let Some(paths) = document["paths"].as_object_mut() {
         for (path, item) in paths {
@@ -23,21 +24,21 @@ pub(super) fn complete(document: &mut Value) {
     problems(document);
 }
 
-/// What decides which statuses an operation can have.
+/// The traits that decide which statuses an operation can have.
 struct Traits {
-    /// It reads an object: conditions, ranges and signed links count.
+    /// The operation reads an object, so conditions, ranges and signed links apply.
     reads: bool,
-    /// It needs a credential.
+    /// The operation requires a credential.
     guarded: bool,
-    /// It has a body.
+    /// The request has a body.
     body: bool,
-    /// Its path has an id.
+    /// The path has an ID.
     id: bool,
-    /// It changes something.
+    /// The operation changes something.
     changes: bool,
-    /// It asks the index or a provider.
+    /// The operation calls the index or a provider.
     asks: bool,
-    /// It has parameters or a body, which can be malformed.
+    /// The request has parameters or a body, which can be malformed.
     given: bool,
 }
 
@@ -56,7 +57,8 @@ impl Traits {
         }
     }
 
-    /// The statuses besides those that the operation names itself, what they mean, and the header that tells more.
+    /// Returns the statuses besides those that the operation names itself, their meanings, and the header that says
+    /// more.
     fn statuses(&self) -> impl Iterator<Item = (&'static str, &'static str, Option<&'static str>)> {
         let table = [
             (
@@ -117,7 +119,7 @@ fn complete_operation(traits: &Traits, operation: &mut Value) {
         }
     }
     if traits.asks {
-        // Said by what stands before the service, in a form of its own.
+        // Sent by a proxy or gateway in front of the service, in a form of its own.
         responses
             .entry("429")
             .or_insert_with(|| json!({"description": "Too many requests; come again later"}));
@@ -148,7 +150,7 @@ fn complete_operation(traits: &Traits, operation: &mut Value) {
     }
 }
 
-/// The patterns of parameters that mean the same wherever they are taken.
+/// The patterns of parameters that have the same meaning in every operation.
 const PATTERNS: [(&str, &str); 2] =
     [("form", "^stored$"), ("If-Match", r#"^(\*|(W/)?"[!#-~]*"([ \t]*,[ \t]*(W/)?"[!#-~]*"){0,99})$"#)];
 
@@ -156,12 +158,11 @@ fn parameters(operation: &Value) -> impl Iterator<Item = &Value> {
     operation["parameters"].as_array().into_iter().flatten()
 }
 
-/// The answers of a read of an object: the content that the operation names, that content as it is stored, and a part of it; or
-/// that the client has it.
+/// Adds the answers of a read of an object: the named content, its stored form, a part of it, and 304.
 fn read(responses: &mut Map<String, Value>) {
     let mut part = None;
     if let Some(content) = responses.get_mut("200").and_then(|response| response["content"].as_object_mut()) {
-        // A part of JSON is no JSON.
+        // A part of a JSON document is not JSON.
         part = content.keys().next().map(|kind| json!({kind: {"schema": {"type": "string"}}}));
         content.insert(STORED_TYPE.to_owned(), json!({}));
     }
@@ -177,7 +178,7 @@ fn read(responses: &mut Map<String, Value>) {
     responses.entry("304").or_insert_with(|| json!({"description": "The client has it"}));
 }
 
-/// The parameters of a signed link, which go together.
+/// Returns the parameters of a signed link, which must be sent together.
 fn signed_link() -> [Value; 4] {
     let parameter = |name: &str, says: &str, schema: Value| {
         let description = format!("Of a signed link, with the three others: {says}");
@@ -207,7 +208,7 @@ fn problem_content() -> Value {
     json!({"application/problem+json": {"schema": {"$ref": PROBLEM}}})
 }
 
-/// Says of content that is no JSON that it is bytes, which the macros take for an array of numbers.
+/// Describes content other than JSON as binary; the macros describe it as an array of numbers.
 fn as_bytes(message: &mut Value) {
     for (kind, media) in message.get_mut("content").and_then(Value::as_object_mut).into_iter().flatten() {
         if !kind.ends_with("json") {
@@ -216,8 +217,8 @@ fn as_bytes(message: &mut Value) {
     }
 }
 
-/// The bodies of a store and of a replacement: the same members, of which a store needs the media hash, and a replacement has
-/// fewer of what is taken over.
+/// Describes the bodies of a store and of a replacement. They have the same members, but only a store requires the
+/// media hash, and a replacement accepts fewer members of an import.
 fn store_bodies(document: &mut Value) {
     let schemas = &mut document["components"]["schemas"];
     let body = &mut schemas["StoreBody"];
@@ -240,7 +241,7 @@ fn store_bodies(document: &mut Value) {
         all.push(json!({"properties": {"origin": {"properties": members}}}));
     }
     schemas["ReplacementBody"] = replacement;
-    // Fields are those of a record with an id.
+    // Legacy fields belong to a record that has a legacy ID.
     schemas["OriginBody"]["not"] = json!({
         "required": ["legacy_fields"],
         "properties": {"legacy_fields": {"type": "object"}, "legacy_id": {"type": "null"}},
@@ -249,7 +250,7 @@ fn store_bodies(document: &mut Value) {
     put["schema"]["$ref"] = json!("#/components/schemas/ReplacementBody");
 }
 
-/// The members that a problem has by its kind, beside those that every problem has.
+/// Adds the members of each kind of problem, besides those that every problem has.
 fn problems(document: &mut Value) {
     let schema = &mut document["components"]["schemas"]["Document"];
     schema["description"] = json!(
@@ -274,11 +275,11 @@ fn problems(document: &mut Value) {
     }
 }
 
-/// The characters of S3's tags, of which AWS keeps those for itself that begin with `aws:`.
+/// The characters of S3's tags. AWS reserves keys that begin with `aws:`.
 const TAG_KEY: &str = r"^(?![Aa][Ww][Ss]:)[\p{L}\p{N} +\-=._:/@]+$";
 const TAG_VALUE: &str = r"^[\p{L}\p{N} +\-=._:/@]*$";
 
-/// A manifest by its one member or by the other. `null` counts as left out.
+/// Requires a manifest in exactly one of its two members. `null` counts as absent.
 fn one_manifest() -> Value {
     let nothing = json!({"type": "null"});
     let base64 = |kind: &str, types: Value, required: &[&str]| {
@@ -302,7 +303,7 @@ fn one_manifest() -> Value {
     ]})
 }
 
-/// Both members are there, and neither is `null`.
+/// Matches if both members are present and not `null`.
 fn both(one: &str, one_type: &str, other: &str, other_type: &str) -> Value {
     let properties: Map<String, Value> =
         [(one.to_owned(), json!({"type": one_type})), (other.to_owned(), json!({"type": other_type}))]

@@ -1,4 +1,4 @@
-//! C2PA manifests by themselves.
+//! C2PA manifests on their own.
 
 use bytes::Bytes;
 use credlink_core::access::{Caller, Scope, Visibility};
@@ -27,32 +27,33 @@ use crate::service::{Service, other_tenant};
 use crate::store::store_manifest as store_alone;
 use crate::visibility;
 
-/// The answer to a manifest that is stored by itself.
+/// The answer to the store of a manifest for itself.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct ManifestReply {
-    /// The active manifest's id.
+    /// The ID of the active manifest.
     manifest_id: String,
-    /// Where it is.
+    /// The URL of the manifest.
     url: String,
 }
 
-/// Store a C2PA manifest by itself
+/// Store a C2PA manifest for itself
 ///
-/// The C2PA Soft Binding Resolution API's route. No media file is named, so nothing is findable by its hash.
+/// This is the route of the C2PA Soft Binding Resolution API. The request names no media file, so the manifest cannot
+/// be found by a media hash.
 #[utoipa::path(
     post, path = "/v1/manifests", tag = "manifests", operation_id = "storeManifest",
     params(
-        ("visibility" = Option<Visibility>, Query, description = "The readers of the manifest: everybody (`public`, the default), or the tenant alone (`private`)"),
-        ("tenant" = Option<Tenant>, Query, description = "The tenant that shall own it. A credential of another tenant is refused, and nothing is stored. By default the credential's"),
-        ("imported" = Option<bool>, Query, description = "`true` if it is copied from another store: it is not published where it was private when it was deleted here, and gets no plain address that an operator has freed"),
+        ("visibility" = Option<Visibility>, Query, description = "The readers of the manifest: everybody (`public`, the default), or only its tenant (`private`)"),
+        ("tenant" = Option<Tenant>, Query, description = "The tenant that is to own the manifest; by default the tenant of the credential. A credential of another tenant is refused, and nothing is stored"),
+        ("imported" = Option<bool>, Query, description = "`true` if the manifest is copied from another store. Such a manifest is not published if it was private when it was deleted here, and does not get a plain address that an operator has freed"),
     ),
     request_body(content = Vec<u8>, content_type = "application/c2pa"),
     responses(
-        (status = 201, description = "Stored", body = ManifestReply),
-        (status = 200, description = "There already", body = ManifestReply),
-        (status = 403, description = "`tenant` names another tenant than the caller's, or a scope is missing"),
-        (status = 409, description = "The manifest id has another content, or other readers"),
+        (status = 201, description = "The manifest is stored", body = ManifestReply),
+        (status = 200, description = "The manifest was already stored", body = ManifestReply),
+        (status = 403, description = "`tenant` names a tenant other than the caller's, or a scope is missing"),
+        (status = 409, description = "The manifest ID has another content, or another visibility"),
     ),
     security(("token" = ["store:manifests"]))
 )]
@@ -77,16 +78,16 @@ pub(crate) async fn store_manifest<P: Ports>(
 #[utoipa::path(
     delete, path = "/v1/manifests/{manifest_id}", tag = "manifests", operation_id = "deleteManifest",
     params(
-        ("manifest_id" = ManifestId, Path, description = "The active manifest's id"),
-        ("imported" = Option<bool>, Query, description = "`true`: only where nobody but an import has stored it by itself, as a rollback wants it"),
+        ("manifest_id" = ManifestId, Path, description = "The ID of the active manifest"),
+        ("imported" = Option<bool>, Query, description = "`true` if the manifest is only to be deleted if nobody but an import has stored it for itself, as in a rollback"),
         DeletedAt,
     ),
     responses(
-        (status = 204, description = "It is not there (any more)", headers(
-            ("credlink-deleted" = String, description = "When this request deleted it, where `credlink-deleted` was sent; not there where there was nothing to delete"),
+        (status = 204, description = "The manifest is deleted, or there was none", headers(
+            ("credlink-deleted" = String, description = "The time at which this request deleted the manifest, if `credlink-deleted` was sent; absent if there was nothing to delete"),
         )),
-        (status = 412, description = "With `imported`: its tenant has stored it by itself"),
-        (status = 409, description = "Proofs hold it"),
+        (status = 412, description = "With `imported`: the tenant has stored the manifest for itself"),
+        (status = 409, description = "Proofs hold the manifest"),
     ),
     security(("token" = ["delete:manifests"]))
 )]
@@ -106,30 +107,30 @@ pub(crate) async fn delete_manifest<P: Ports>(
     Ok(gone(deleted.filter(|_| at.is_some())))
 }
 
-/// Whose manifest a plain address is to serve.
+/// The tenant whose manifest a plain address is to serve.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 struct FrontRequest {
-    /// The tenant; `null` frees the address: the next public manifest that is stored under the id is served there.
+    /// The tenant. `null` frees the address: it then serves the next public manifest that is stored under the ID.
     #[schema(value_type = Option<String>, pattern = "^[a-z0-9][a-z0-9_-]{0,59}$", required)]
     #[serde(deserialize_with = "Option::deserialize")]
     tenant: Option<Tenant>,
 }
 
-/// Decide whose manifest a plain address serves
+/// Decide which tenant's manifest a plain address serves
 ///
-/// Where several tenants store manifests under one id, `/v1/manifests/{manifest_id}` serves the one of the tenant that was first,
-/// or of the one whose signer the operator lists. This decides otherwise. What the other tenants stored stays at their own
-/// addresses.
+/// If several tenants store manifests under one ID, `/v1/manifests/{manifest_id}` serves the manifest of the first
+/// tenant, or of the tenant for which the operator lists the signer. This operation overrides that choice. The
+/// manifests of the other tenants remain available at their own addresses.
 ///
-/// The tenant need not have a manifest under the id yet: until it stores one, nothing is served at the plain address. With one
-/// tenant alone the decision is kept, and plain addresses serve the tenant `default` all the same.
+/// The tenant need not have a manifest under the ID yet: until it stores one, nothing is served at the plain address.
+/// In a deployment with one tenant the decision is recorded, but plain addresses still serve the tenant `default`.
 #[utoipa::path(
     put, path = "/v1/manifests/{manifest_id}/front", tag = "manifests", operation_id = "decideFront",
-    params(("manifest_id" = ManifestId, Path, description = "The manifest id")),
+    params(("manifest_id" = ManifestId, Path, description = "The manifest ID")),
     request_body = FrontRequest,
     responses(
-        (status = 200, description = "Decided", body = Front),
+        (status = 200, description = "The decision", body = Front),
     ),
     security(("token" = ["operator"]))
 )]
@@ -145,46 +146,46 @@ pub(crate) async fn decide_front<P: Ports>(
 
 /// Delete a C2PA manifest at its tenant's own address
 ///
-/// For the tenant itself, and for the operator.
+/// This is for the tenant itself, and for the operator.
 #[utoipa::path(
     delete, path = "/v1/tenants/{tenant}/manifests/{manifest_id}", tag = "manifests", operation_id = "deleteTenantManifest",
     params(
-        ("tenant" = Tenant, Path, description = "The tenant that stored it"),
-        ("manifest_id" = ManifestId, Path, description = "The active manifest's id"),
-        ("imported" = Option<bool>, Query, description = "As for `deleteManifest`"),
-        ("credlink-deleted" = Option<String>, Header, description = "As for `deleteManifest`"),
+        ("tenant" = Tenant, Path, description = "The tenant that stored the manifest"),
+        ("manifest_id" = ManifestId, Path, description = "The ID of the active manifest"),
+        ("imported" = Option<bool>, Query, description = "The same as for `deleteManifest`"),
+        ("credlink-deleted" = Option<String>, Header, description = "The same as for `deleteManifest`"),
     ),
     responses(
-        (status = 204, description = "It is not there (any more)"),
-        (status = 412, description = "With `imported`: its tenant has stored it by itself"),
-        (status = 403, description = "The path names another tenant, and the caller is not the operator"),
-        (status = 409, description = "Proofs hold it"),
+        (status = 204, description = "The manifest is deleted, or there was none"),
+        (status = 412, description = "With `imported`: the tenant has stored the manifest for itself"),
+        (status = 403, description = "The path names another tenant, and the caller is not an operator"),
+        (status = 409, description = "Proofs hold the manifest"),
     ),
     security(("token" = ["delete:manifests"]))
 )]
 #[expect(dead_code, reason = "describes the other path of `delete_manifest`")]
 fn delete_tenant_manifest() {}
 
-/// Who may read a manifest.
+/// The requested visibility of a manifest.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 struct VisibilityRequest {
-    /// Everybody, or the tenant alone.
+    /// The readers of the manifest: everybody (`public`), or only its tenant (`private`).
     visibility: Visibility,
 }
 
 /// Withdraw a C2PA manifest, or publish it again
 ///
-/// The manifest stays where it is and the proofs that name it keep their history; as `private` it is read with a credential of its
-/// tenant or a signed link alone, and to everybody else it is not there.
+/// The manifest stays in its place, and the proofs that name it keep their history. A `private` manifest can only be
+/// read with a credential of its tenant or a signed link; to everybody else it is absent.
 #[utoipa::path(
     put, path = "/v1/manifests/{manifest_id}/visibility", tag = "manifests", operation_id = "changeVisibility",
-    params(("manifest_id" = ManifestId, Path, description = "The active manifest's id")),
+    params(("manifest_id" = ManifestId, Path, description = "The ID of the active manifest")),
     request_body = VisibilityRequest,
     responses(
-        (status = 204, description = "Done, or so already"),
+        (status = 204, description = "The manifest has this visibility, now or already before"),
         (status = 404, description = "The tenant has no such manifest"),
-        (status = 410, description = "It was deleted"),
+        (status = 410, description = "The manifest was deleted"),
     ),
     security(("token" = ["store:manifests"]))
 )]
@@ -207,21 +208,21 @@ pub(crate) async fn change_visibility<P: Ports>(
 
 /// Withdraw a C2PA manifest at its tenant's own address, or publish it again
 ///
-/// For the tenant itself. As `changeVisibility`, and it names the tenant: a caller of another one is refused, and no manifest of
-/// the caller's own tenant under the same id is changed in its place.
+/// This is for the tenant itself. It works like `changeVisibility`, but the path names the tenant: a caller of another
+/// tenant is refused, and the caller's own manifest under the same ID is not changed.
 #[utoipa::path(
     put, path = "/v1/tenants/{tenant}/manifests/{manifest_id}/visibility", tag = "manifests",
     operation_id = "changeTenantManifestVisibility",
     params(
-        ("tenant" = Tenant, Path, description = "The tenant that stored it"),
-        ("manifest_id" = ManifestId, Path, description = "The active manifest's id"),
+        ("tenant" = Tenant, Path, description = "The tenant that stored the manifest"),
+        ("manifest_id" = ManifestId, Path, description = "The ID of the active manifest"),
     ),
     request_body = VisibilityRequest,
     responses(
-        (status = 204, description = "Done, or so already"),
-        (status = 403, description = "The path names another tenant than the caller's"),
+        (status = 204, description = "The manifest has this visibility, now or already before"),
+        (status = 403, description = "The path names a tenant other than the caller's"),
         (status = 404, description = "The tenant has no such manifest"),
-        (status = 410, description = "It was deleted"),
+        (status = 410, description = "The manifest was deleted"),
     ),
     security(("token" = ["store:manifests"]))
 )]

@@ -1,4 +1,4 @@
-//! Migrations by the queue.
+//! Migrations through the queue.
 
 use bytes::Bytes;
 use credlink_core::access::{Caller, Scope};
@@ -19,17 +19,17 @@ use crate::service::Service;
 
 /// Begin a migration
 ///
-/// A message is queued that has the source listed; the items are copied from the queue. The same job again is another
-/// run of it: what is done is not done twice. The operator's configuration lists the sources, and says whose the proofs
-/// become.
+/// Queues a message that starts the listing of the source; the items are then copied from the queue. Repeating the
+/// request for the same job starts another run, which does not repeat completed work. The operator's configuration
+/// lists the permitted sources, and the tenant that will own the proofs.
 #[utoipa::path(
     post, path = "/v1/migrations", tag = "migrations", operation_id = "beginMigration",
     request_body = MigrationBody,
     responses(
-        (status = 202, description = "Queued", body = Progress, headers(("location" = String, description = "Where its progress is"))),
+        (status = 202, description = "The job is queued", body = Progress, headers(("location" = String, description = "The address of the job's progress"))),
         (status = 403, description = "The operator has not listed the source, or the scope `operator` is missing"),
-        (status = 409, description = "The job moves something else, or is being listed or removed"),
-        (status = 501, description = "There is no queue or no table"),
+        (status = 409, description = "A job with this name has another source or destination, or is being listed or removed"),
+        (status = 501, description = "No queue or no table is configured"),
     ),
     security(("token" = ["operator"]))
 )]
@@ -78,20 +78,20 @@ pub(crate) async fn begin_migration<P: Ports>(
     }
 }
 
-/// Read how far a migration is
+/// Show the progress of a migration
 ///
-/// It counts the items of 20,000 entries at most. Where there are more, `next` says where the counting goes on. An operator
-/// sees every job, an administrator those whose proofs become the tenant's.
+/// Counts the items of at most 20,000 entries per request. If there are more, `next` says where to continue. An
+/// operator sees every job; an administrator sees the jobs whose proofs become those of the administrator's tenant.
 #[utoipa::path(
     get, path = "/v1/migrations/{job}", tag = "migrations", operation_id = "showMigration",
     params(
-        ("job" = JobName, Path, description = "The job's name"),
-        ("after" = Option<String>, Query, description = "`next` of the answer before"),
+        ("job" = JobName, Path, description = "The name of the job"),
+        ("after" = Option<String>, Query, description = "The `next` of the previous answer"),
     ),
     responses(
-        (status = 200, description = "The job, and its items by what became of them", body = Progress),
-        (status = 404, description = "No such job"),
-        (status = 501, description = "There is no queue or no table"),
+        (status = 200, description = "The job, and its items by outcome", body = Progress),
+        (status = 404, description = "There is no such job"),
+        (status = 501, description = "No queue or no table is configured"),
     ),
     security(("token" = ["admin"]))
 )]
@@ -113,22 +113,22 @@ pub(crate) async fn show_migration<P: Ports>(
 
 /// Remove a migration
 ///
-/// What its ledger says goes, and its name is free again. Proofs stay, in the source and here; they can't be rolled back by
-/// this job any more, nor can it clean its source up. A job that is being listed is not removed, and neither is one that is not over, unless
-/// `abandon` is `true`: whose source is not listed to the end, or of which items wait to be copied. Messages of a job that is gone
-/// do nothing.
+/// Removes the job's ledger and frees its name. Proofs stay, both in the source and here, but this job can no longer
+/// roll them back or clean up its source. A job that is being listed is not removed. Neither is an unfinished job,
+/// whose source is not completely listed or whose items still wait to be copied, unless `abandon` is `true`. Remaining
+/// messages of a removed job have no effect.
 #[utoipa::path(
     delete, path = "/v1/migrations/{job}", tag = "migrations", operation_id = "removeMigration",
     params(
-        ("job" = JobName, Path, description = "The job's name"),
-        ("abandon" = Option<bool>, Query, description = "Remove it although it is not over; `false` by default"),
+        ("job" = JobName, Path, description = "The name of the job"),
+        ("abandon" = Option<bool>, Query, description = "`true` if the job is to be removed even if it is unfinished; `false` by default"),
     ),
     responses(
-        (status = 204, description = "It is gone"),
-        (status = 202, description = "There was not enough time for all of its entries: the same request again goes on", body = Removal),
-        (status = 404, description = "No such job"),
-        (status = 409, description = "It is being listed, or is not over"),
-        (status = 501, description = "There is no table"),
+        (status = 204, description = "The job is removed"),
+        (status = 202, description = "The time did not suffice for all of the entries; a repeated request continues the removal", body = Removal),
+        (status = 404, description = "There is no such job"),
+        (status = 409, description = "The job is being listed, or is unfinished"),
+        (status = 501, description = "No table is configured"),
     ),
     security(("token" = ["operator"]))
 )]
@@ -155,13 +155,13 @@ pub(crate) async fn remove_migration<P: Ports>(
     }
 }
 
-/// A job of which a part is removed.
+/// A partly removed job.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct Removal {
-    /// The job's name.
+    /// The name of the job.
     #[schema(value_type = String)]
     job: JobName,
-    /// Entries that this request removed. There are more.
+    /// Entries that this request removed; more remain.
     removed: u64,
 }
 

@@ -1,4 +1,4 @@
-//! The parameters that several operations take, as the document has them. They are read by the routes of
+//! The parameters that several operations share, as the document describes them. They are parsed by the routes of
 //! [`credlink_core::http::route`].
 
 use credlink_core::time::Timestamp;
@@ -8,10 +8,10 @@ use credlink_core::time::Timestamp;
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "describes what is read elsewhere")]
 pub(super) struct Page {
-    /// `next` of the page before
+    /// The `next` of the previous page
     #[param(max_length = 1024, pattern = "^[A-Za-z0-9_-]+$", required = false)]
     after: String,
-    /// 1 to 1,000, 100 by default
+    /// Maximum number of items, from 1 to 1,000; 100 by default
     #[param(minimum = 1, maximum = 1000, required = false)]
     limit: u32,
 }
@@ -21,17 +21,18 @@ pub(super) struct Page {
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "describes what is read elsewhere")]
 pub(super) struct StoredForm {
-    /// `stored`: as it is stored, for who keeps a copy
+    /// With `stored`, the stored bytes and their attributes, for a client that mirrors the store
     #[param(required = false)]
     form: String,
 }
 
-/// The instant of a deletion.
+/// The time of a deletion.
 #[derive(utoipa::IntoParams)]
 #[into_params(parameter_in = Header)]
 #[expect(dead_code, reason = "describes what is read elsewhere")]
 pub(super) struct DeletedAt {
-    /// The instant that the deletion shall have, as RFC 3339 writes it: the same request again is answered as the first. Needs the scope `admin`
+    /// The time of the deletion (RFC 3339). A repeated request with the same time gets the same answer as the first.
+    /// Requires the scope `admin`
     #[param(rename = "credlink-deleted", value_type = Option<String>, format = DateTime)]
     at: Option<Timestamp>,
 }

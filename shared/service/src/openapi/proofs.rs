@@ -34,20 +34,20 @@ use crate::supersede::{live_row, supersede};
 /// The answer to a store or a replacement.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 struct StoreReply {
-    /// Whether the proof was there already, and nothing was stored.
+    /// `true` if the proof already existed, and nothing was stored.
     deduplicated: bool,
-    /// Whether the proof that is there has the manifest and the signature that were sent.
+    /// `true` if the existing proof has the manifest and the signature that were sent.
     identical: bool,
     #[serde(flatten)]
     proof: Summary,
-    /// Where the record is.
+    /// The URL of the record.
     url: String,
-    /// Where a C2PA manifest is: what the picture's XMP points to.
+    /// The URL of a C2PA manifest, which the XMP of a picture points to.
     #[serde(skip_serializing_if = "Option::is_none")]
     manifest_url: Option<String>,
 }
 
-/// The answer to a list: a page, or the one record that was asked for by its media hash.
+/// The answer to a list: a page, or the one record with the requested media hash.
 #[derive(utoipa::ToSchema)]
 #[serde(untagged)]
 #[expect(dead_code, clippy::large_enum_variant, reason = "describes two answers that are made elsewhere")]
@@ -59,12 +59,12 @@ enum ListReply {
 /// A signed link.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 struct LinkReply {
-    /// Opens the record.
+    /// A link to the record.
     url: String,
-    /// Opens the C2PA manifest.
+    /// A link to the C2PA manifest.
     #[serde(skip_serializing_if = "Option::is_none")]
     manifest_url: Option<String>,
-    /// Until when.
+    /// The time at which the links expire.
     #[schema(value_type = String, format = DateTime)]
     expires: Timestamp,
 }
@@ -85,28 +85,28 @@ impl<P: Ports> Service<P> {
     }
 }
 
-/// The status of a store (RFC 9110, section 15.3.2).
+/// Returns the status of a store (RFC 9110, section 15.3.2).
 const fn status_of(stored: &Stored) -> StatusCode {
     if stored.deduplicated { StatusCode::OK } else { StatusCode::CREATED }
 }
 
 /// Store a proof
 ///
-/// The same media file always has the same proof: a second store is answered with the first one's, `deduplicated`,
-/// and says whether it is `identical`. Nothing is replaced. A proof that has expired gets a next
-/// revision (201). Whoever is refused leaves nothing: its manifest is not served, and its manifest id is free.
+/// A media file always has the same proof. If the proof already exists, it is returned with `deduplicated`, and
+/// `identical` says whether it has the same manifest and signature; nothing is replaced. An expired proof gets another
+/// revision (201). A refused request leaves nothing behind: its manifest is not served, and its manifest ID stays free.
 #[utoipa::path(
     post, path = "/v1/proofs", tag = "proofs", operation_id = "storeProof",
     request_body = StoreBody,
     responses(
-        (status = 201, description = "Stored, or stored as the next revision of a proof that had expired", body = StoreReply),
-        (status = 200, description = "There already", body = StoreReply),
-        (status = 403, description = "`tenant` names another tenant than the caller's, or a scope is missing"),
-        (status = 409, description = "The manifest id has another content; or, with `origin`, it was private when it was deleted here, and would be published"),
-        (status = 410, description = "With `origin`: it was deleted since, and is not taken over"),
-        (status = 413, description = "Too large"),
-        (status = 415, description = "Not JSON"),
-        (status = 422, description = "The manifest binds another file"),
+        (status = 201, description = "The proof is stored, or is the next revision of an expired proof", body = StoreReply),
+        (status = 200, description = "The proof already existed", body = StoreReply),
+        (status = 403, description = "`tenant` names a tenant other than the caller's, or a scope is missing"),
+        (status = 409, description = "The manifest ID has another content; or, with `origin`, the manifest was private when it was deleted here, and would be published"),
+        (status = 410, description = "With `origin`: the proof has been deleted here, and is not imported again"),
+        (status = 413, description = "The body is too large"),
+        (status = 415, description = "The body is not JSON"),
+        (status = 422, description = "The manifest is bound to another file"),
     ),
     security(("token" = ["store:manifests"]))
 )]
@@ -122,7 +122,7 @@ pub(crate) async fn store_proof<P: Ports>(
 /// Reads the body of a store.
 ///
 /// # Errors
-/// What is wrong with the body, or the process is about to end.
+/// An invalid body, or a shutdown of the process.
 pub async fn read_draft<P: Ports>(
     service: &Service<P>,
     caller: &Caller,
@@ -135,7 +135,7 @@ pub async fn read_draft<P: Ports>(
 /// Stores a draft, or imports it.
 ///
 /// # Errors
-/// As [`store`] and [`import`]; an import without the scope for it (403).
+/// The errors of [`store`] and [`import`]; an import without the scope for it (403).
 pub async fn store_draft<P: Ports>(
     service: &Service<P>,
     caller: &Caller,
@@ -150,29 +150,29 @@ pub async fn store_draft<P: Ports>(
     Ok(store_reply(service, &stored))
 }
 
-/// The answer to a store.
+/// Returns the answer to a store.
 pub fn store_reply<P: Ports>(service: &Service<P>, stored: &Stored) -> Reply {
     service.store_reply(stored, status_of(stored))
 }
 
 /// Replace a proof's manifest
 ///
-/// `If-Match` names the record that is replaced, by its ETag. The earlier record stays readable under its revision. The same
-/// request again, for whoever did not get the answer, is answered with 200 and the same ETag, as long as nobody went on from there.
-/// Whoever is refused leaves nothing: its manifest is not served, and its manifest id is free.
+/// `If-Match` names the ETag of the record to replace. The earlier record stays readable under its revision. A repeated
+/// request, for example after a lost answer, gets 200 and the same ETag, as long as nobody has replaced the proof
+/// again. A refused request leaves nothing behind: its manifest is not served, and its manifest ID stays free.
 #[utoipa::path(
     put, path = "/v1/proofs/{id}", tag = "proofs", operation_id = "supersedeProof",
     params(
-        ("id" = ProofId, Path, description = "The proof"),
-        ("If-Match" = String, Header, description = "The ETag of the current record, or `*`. A weak one (`W/`) never matches"),
+        ("id" = ProofId, Path, description = "The proof ID"),
+        ("If-Match" = String, Header, description = "The ETag of the current record, or `*`. A weak ETag (`W/`) never matches"),
     ),
-    request_body(content = StoreBody, content_type = "application/json", description = "As for a store; `media_hash` may be left out"),
+    request_body(content = StoreBody, content_type = "application/json", description = "The same as for a store, except that `media_hash` is optional"),
     responses(
-        (status = 200, description = "Replaced, by this request or the same one before", body = StoreReply),
-        (status = 404, description = "No such proof"),
-        (status = 410, description = "Deleted or expired"),
-        (status = 412, description = "It has changed since"),
-        (status = 422, description = "The manifest binds another file"),
+        (status = 200, description = "The proof is replaced, by this request or an identical earlier one", body = StoreReply),
+        (status = 404, description = "There is no such proof"),
+        (status = 410, description = "The proof is deleted or expired"),
+        (status = 412, description = "The proof has changed since"),
+        (status = 422, description = "The manifest is bound to another file"),
         (status = 428, description = "`If-Match` is missing"),
     ),
     security(("token" = ["store:manifests"]))
@@ -185,7 +185,8 @@ pub(crate) async fn supersede_proof<P: Ports>(
     body: Bytes,
 ) -> Result<Reply, Error> {
     check_replacement_form(headers)?;
-    // Read before anything else, and told of in its turn: a proof that is not there is not there whatever the body is.
+    // The body is read before anything else, but its errors are reported in turn: an absent proof is absent whatever
+    // the body is.
     let read = service.read(body, |body| Ok(CheckedBody::of_replacement(&body))).await?;
     let draft = |row: &ProofRow| -> Result<Draft, Problem> {
         let draft = read.clone()?.draft(caller.tenant.clone(), &row.media_hash)?;
@@ -200,20 +201,20 @@ pub(crate) async fn supersede_proof<P: Ports>(
 
 /// Delete a proof
 ///
-/// It is answered with 410 from then on, and so are its earlier revisions and the manifests that no other proof holds. A deletion that
-/// fails may have begun: the same request again ends it, and cleanup does so within minutes.
+/// From then on, the proof, its earlier revisions, and the manifests that no other proof holds are answered with 410. A
+/// deletion that fails may have begun: repeating the request finishes it, and cleanup does so within minutes.
 #[utoipa::path(
     delete, path = "/v1/proofs/{id}", tag = "proofs", operation_id = "deleteProof",
     params(
-        ("id" = ProofId, Path, description = "The proof"),
-        ("If-Match" = Option<String>, Header, description = "The ETag of the record that shall go, where no other shall"),
+        ("id" = ProofId, Path, description = "The proof ID"),
+        ("If-Match" = Option<String>, Header, description = "The ETag of the only record that may be deleted"),
         DeletedAt,
     ),
     responses(
-        (status = 204, description = "It is not there (any more)", headers(
-            ("credlink-deleted" = String, description = "When this request deleted it, where `If-Match` or `credlink-deleted` was sent; not there where there was nothing to delete"),
+        (status = 204, description = "The proof is deleted, or there was none", headers(
+            ("credlink-deleted" = String, description = "The time at which this request deleted the proof, if `If-Match` or `credlink-deleted` was sent; absent if there was nothing to delete"),
         )),
-        (status = 412, description = "It has changed since"),
+        (status = 412, description = "The proof has changed since"),
     ),
     security(("token" = ["delete:manifests"]))
 )]
@@ -232,20 +233,20 @@ pub(crate) async fn delete_proof<P: Ports>(
 
 /// List proofs, or find one by its media hash
 ///
-/// With `media_hash` the answer is that proof's record, as at `/v1/proofs/{id}`, and public like it; `after` and `limit` are
-/// refused beside it. Without it, `tenant`, `form` and the parameters of a signed link are.
+/// With `media_hash`, the answer is the record of that proof, as at `/v1/proofs/{id}`, and equally public; `after` and
+/// `limit` are refused. Without `media_hash`, `tenant`, `form` and the parameters of a signed link are refused.
 #[utoipa::path(
     get, path = "/v1/proofs", tag = "proofs", operation_id = "listProofs",
     params(
-        ("media_hash" = Option<MediaHash>, Query, description = "`sha256:` and 64 hexadecimal digits"),
-        ("tenant" = Option<Tenant>, Query, description = "With `media_hash`: the owner, `default` by default"),
+        ("media_hash" = Option<MediaHash>, Query, description = "The media hash: `sha256:` and 64 hexadecimal digits"),
+        ("tenant" = Option<Tenant>, Query, description = "With `media_hash`: the tenant that owns the proof, `default` by default"),
         Page,
-        ("form" = Option<String>, Query, description = "With `media_hash`, `stored`: as it is stored, for who keeps a copy"),
+        ("form" = Option<String>, Query, description = "With `media_hash`: `stored` for the stored bytes and their attributes, for a client that mirrors the store"),
     ),
     responses(
-        (status = 200, description = "A page; or, with `media_hash`, the record", body = ListReply),
-        (status = 206, description = "The part that `Range` asks for, of the record"),
-        (status = 404, description = "No such proof"),
+        (status = 200, description = "A page of proofs; or, with `media_hash`, the record", body = ListReply),
+        (status = 206, description = "The part of the record that `Range` requests"),
+        (status = 404, description = "There is no such proof"),
     ),
     security(("token" = ["admin"]), ())
 )]
@@ -261,17 +262,17 @@ pub(crate) async fn list_proofs<P: Ports>(
 
 /// Sign a link
 ///
-/// Who holds the link may read the proof and its manifest until it expires, also where they are private.
+/// Anybody who has the link may read the proof and its manifest until the link expires, even if they are private.
 #[utoipa::path(
     get, path = "/v1/proofs/{id}/url", tag = "proofs", operation_id = "signLink",
     params(
-        ("id" = ProofId, Path, description = "The proof"),
-        ("expires_in" = Option<u64>, Query, description = "Seconds, 1 to 604,800, 3,600 by default", minimum = 1, maximum = 604800),
+        ("id" = ProofId, Path, description = "The proof ID"),
+        ("expires_in" = Option<u64>, Query, description = "The lifetime of the link in seconds, from 1 to 604,800; 3,600 by default", minimum = 1, maximum = 604800),
     ),
     responses(
-        (status = 200, description = "The link", body = LinkReply),
-        (status = 404, description = "No such proof"),
-        (status = 410, description = "Deleted or expired"),
+        (status = 200, description = "The signed links", body = LinkReply),
+        (status = 404, description = "There is no such proof"),
+        (status = 410, description = "The proof is deleted or expired"),
     ),
     security(("token" = ["store:manifests"]))
 )]

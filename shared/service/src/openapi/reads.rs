@@ -1,4 +1,4 @@
-//! What the document says of reading objects, which [`retrieve`](crate::retrieve) does for every kind of them.
+//! The OpenAPI description of reading objects, which [`retrieve`](crate::retrieve) implements for every kind of object.
 
 use credlink_core::front::Front;
 use credlink_core::hash::MediaHash;
@@ -12,21 +12,22 @@ use super::parameters::StoredForm;
 
 /// Read a record
 ///
-/// Public, unless the proof is private. Conditional requests, ranges and content codings as RFC 9110 has them.
+/// The record is public, unless the proof is private. Conditional requests, ranges and content codings work as in RFC
+/// 9110.
 #[utoipa::path(
     get, path = "/v1/proofs/{id}", tag = "proofs", operation_id = "readProof",
     params(
-        ("id" = LegacyId, Path, description = "The proof; or the id that it had in a store that was taken over, which leads to it"),
-        ("If-None-Match" = Option<String>, Header, description = "ETags of what the client has"),
+        ("id" = LegacyId, Path, description = "The proof ID, or a legacy ID that leads to the proof"),
+        ("If-None-Match" = Option<String>, Header, description = "The ETags of the records that the client has"),
         StoredForm,
     ),
     responses(
         (status = 200, description = "The record", body = Record),
-        (status = 308, description = "By an earlier id: where the proof is", headers(
-            ("location" = String, description = "The proof's id: a reference relative to this path"),
+        (status = 308, description = "The address of the proof, if it was requested by a legacy ID", headers(
+            ("location" = String, description = "The proof ID, as a reference relative to this path"),
         )),
-        (status = 404, description = "No such proof"),
-        (status = 410, description = "Deleted or expired"),
+        (status = 404, description = "There is no such proof"),
+        (status = 410, description = "The proof is deleted or expired"),
     )
 )]
 #[expect(dead_code, reason = "describes what `retrieve` does for every kind of object")]
@@ -36,13 +37,13 @@ fn read_proof() {}
 #[utoipa::path(
     get, path = "/v1/proofs/{id}/{revision}", tag = "proofs", operation_id = "readRevision",
     params(
-        ("id" = ProofId, Path, description = "The proof"),
-        ("revision" = u32, Path, description = "From 1", format = Int64, minimum = 1, maximum = 4294967295_i64),
+        ("id" = ProofId, Path, description = "The proof ID"),
+        ("revision" = u32, Path, description = "The number of the revision, from 1", format = Int64, minimum = 1, maximum = 4294967295_i64),
         StoredForm,
     ),
     responses(
         (status = 200, description = "The record", body = Record),
-        (status = 404, description = "No such revision, or the current one"),
+        (status = 404, description = "There is no such revision, or it is the current one"),
     )
 )]
 #[expect(dead_code, reason = "describes what `retrieve` does for every kind of object")]
@@ -52,13 +53,13 @@ fn read_revision() {}
 #[utoipa::path(
     get, path = "/v1/proofs/by-hash/{media_hash}", tag = "proofs", operation_id = "readByHash",
     params(
-        ("media_hash" = MediaHash, Path, description = "64 hexadecimal digits, with `sha256:` before them or without"),
-        ("tenant" = Option<Tenant>, Query, description = "The owner, `default` by default"),
+        ("media_hash" = MediaHash, Path, description = "The media hash: 64 hexadecimal digits, with or without the prefix `sha256:`"),
+        ("tenant" = Option<Tenant>, Query, description = "The tenant that owns the proof, `default` by default"),
         StoredForm,
     ),
     responses(
         (status = 200, description = "The record", body = Record),
-        (status = 404, description = "No such proof"),
+        (status = 404, description = "There is no such proof"),
     )
 )]
 #[expect(dead_code, reason = "describes what `retrieve` does for every kind of object")]
@@ -66,17 +67,17 @@ fn read_by_hash() {}
 
 /// Read a C2PA manifest
 ///
-/// What the XMP of a picture points to. The bytes are exactly those that were stored.
+/// The XMP of a picture points to this address. The bytes are exactly those that were stored.
 #[utoipa::path(
     get, path = "/v1/manifests/{manifest_id}", tag = "manifests", operation_id = "readManifest",
     params(
-        ("manifest_id" = ManifestId, Path, description = "The active manifest's id; colons plain or as `%3A`"),
+        ("manifest_id" = ManifestId, Path, description = "The ID of the active manifest, with colons plain or as `%3A`"),
         StoredForm,
     ),
     responses(
         (status = 200, description = "The manifest store", body = Vec<u8>, content_type = "application/c2pa"),
-        (status = 404, description = "No such manifest"),
-        (status = 410, description = "Deleted"),
+        (status = 404, description = "There is no such manifest"),
+        (status = 410, description = "The manifest is deleted"),
     )
 )]
 #[expect(dead_code, reason = "describes what `retrieve` does for every kind of object")]
@@ -84,33 +85,34 @@ fn read_manifest() {}
 
 /// Read a tenant's C2PA manifest
 ///
-/// Each tenant's own address serves what that tenant stored under the id, whatever others store there.
+/// The tenant's own address serves the manifest that the tenant stored under the ID, whatever other tenants store
+/// there.
 #[utoipa::path(
     get, path = "/v1/tenants/{tenant}/manifests/{manifest_id}", tag = "manifests", operation_id = "readTenantManifest",
     params(
-        ("tenant" = Tenant, Path, description = "The tenant that stored it"),
-        ("manifest_id" = ManifestId, Path, description = "The active manifest's id"),
+        ("tenant" = Tenant, Path, description = "The tenant that stored the manifest"),
+        ("manifest_id" = ManifestId, Path, description = "The ID of the active manifest"),
         StoredForm,
     ),
     responses(
         (status = 200, description = "The manifest store", body = Vec<u8>, content_type = "application/c2pa"),
-        (status = 404, description = "No such manifest, or none that the caller may read"),
-        (status = 410, description = "Deleted"),
+        (status = 404, description = "There is no such manifest, or the caller may not read it"),
+        (status = 410, description = "The manifest is deleted"),
     )
 )]
 #[expect(dead_code, reason = "describes what `retrieve` does for every kind of object")]
 fn read_tenant_manifest() {}
 
-/// Show whose manifest a plain address serves
+/// Show which tenant's manifest a plain address serves
 #[utoipa::path(
     get, path = "/v1/manifests/{manifest_id}/front", tag = "manifests", operation_id = "showFront",
     params(
-        ("manifest_id" = ManifestId, Path, description = "The manifest id"),
+        ("manifest_id" = ManifestId, Path, description = "The manifest ID"),
         StoredForm,
     ),
     responses(
-        (status = 200, description = "The tenant, and what decided it", body = Front),
-        (status = 404, description = "Nothing is decided: the plain address serves what the tenant `default` has under the id, if it has anything"),
+        (status = 200, description = "The tenant, and how it was decided", body = Front),
+        (status = 404, description = "Nothing is decided, and the plain address serves the manifest of the tenant `default` under the ID, if there is one"),
     )
 )]
 #[expect(dead_code, reason = "describes what `retrieve` does for every kind of object")]

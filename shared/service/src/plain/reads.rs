@@ -1,4 +1,4 @@
-//! Reads by an address that leads elsewhere: a manifest's plain address, and a proof's earlier id.
+//! Reads at an address that leads elsewhere: the plain address of a manifest, and the legacy ID of a proof.
 
 use std::future::Future;
 
@@ -25,8 +25,8 @@ use crate::handler::{Answer, Call};
 use crate::retrieve::retrieve;
 use crate::service::Service;
 
-/// A manifest at its plain address: the one that its front names, or the caller's own where the caller may not read that. As
-/// it is stored, it is that of the tenant `default`, whose key has no tenant in it.
+/// Reads a manifest at its plain address: the manifest that its front names, or the caller's own if the caller may not
+/// read that one. The stored form is always read from the tenant `default`, whose keys contain no tenant.
 pub(super) async fn read_plain_manifest<P, B>(
     service: &Service<P>,
     call: Call<'_, B>,
@@ -57,7 +57,7 @@ where
         Err(Error::Problem(problem)) if problem.kind == Kind::NotFound && call.caller.authenticated => {
             let lookup = call.lookup(service, &own, form, signature);
             let mut answer = retrieve(service, &lookup).await?;
-            // It is what this caller is served here, and nobody else.
+            // Only this caller is served this manifest at this address.
             answer.reply.headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
             Ok(answer)
         }
@@ -65,7 +65,8 @@ where
     }
 }
 
-/// A proof by its earlier id: where that leads, for who may read what is there. It is documented as a part of `readProof`, whose path it has.
+/// Reads a proof by its legacy ID: answers with its target, if the caller may read it. It is documented as a part of
+/// `readProof`, whose path it shares.
 pub(super) async fn read_alias<P: Ports>(
     service: &Service<P>,
     caller: &Caller,

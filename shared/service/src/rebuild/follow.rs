@@ -1,4 +1,4 @@
-//! Lets the rows of one object follow it.
+//! Makes the rows of one object follow it.
 
 use credlink_core::legacy::LegacyId;
 use credlink_core::manifest_key::ManifestKey;
@@ -19,30 +19,30 @@ use crate::service::{MAX_ATTEMPTS, Service};
 /// The outcome for the row of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Followed {
-    /// It is as the object has it, by now or before.
+    /// The row agrees with the object, now or already before.
     Right,
-    /// It is no object of CredLink.
+    /// The object is not CredLink's.
     Foreign,
-    /// No row is for it: a crash left it over.
+    /// A crash left the object without a row.
     Leftover,
-    /// Row and objects contradict each other.
+    /// The row and the objects contradict each other.
     Lost(String),
     /// The object could not be read.
     Unread(String),
 }
 
-/// The state of the rebuild when an object is looked at.
+/// The state of the rebuild when an object is examined.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Known {
-    /// `true` if the index is as new as the store or newer, so that its row of a legacy id counts.
+    /// `true` if the index is at least as new as the store, so that its rows of legacy IDs win.
     pub(super) trusts_rows: bool,
-    /// `true` if everything could be read so far.
+    /// `true` if everything was readable so far.
     pub(super) is_whole: bool,
-    /// `true` if rows are counted and not written: a manifest's row does then not say who holds it.
+    /// `true` if rows are counted and not written. Then a manifest's row does not say who holds it.
     pub(super) counts: bool,
 }
 
-/// Lets the row of what stands under `key` follow it.
+/// Makes the row of the object under `key` follow it.
 pub(super) async fn follow<P: Ports>(
     service: &Service<P>,
     key: &ObjectKey,
@@ -58,7 +58,7 @@ pub(super) async fn follow<P: Ports>(
         ObjectKey::Hold(manifest, generation) => Ok(of(follow_hold(service, manifest, *generation).await?)),
         ObjectKey::Manifest(key) => manifest(service, key, known).await,
         ObjectKey::Alias(id) => {
-            // A request that was cut off wrote the row and not yet the note.
+            // A request was cut off after it wrote the row, and before it wrote the object.
             if known.trusts_rows && service.alias_row(id).await?.is_some() {
                 service.current(key).await?;
                 return Ok(Followed::Right);
@@ -83,8 +83,8 @@ fn of(reconciled: Reconciled) -> Followed {
     }
 }
 
-/// Lets the legacy id that a proof's first record or its marker names lead to it, unless an object of its own says where it
-/// leads.
+/// Binds the legacy ID that a proof's first record or its tombstone names, unless the ID has an object of its own that
+/// says where it leads.
 async fn name<P: Ports>(service: &Service<P>, id: &ProofId) -> Result<(), Error> {
     let Some(ProofRow { legacy: Some(legacy), tenant, .. }) = service.proof_row(id).await? else {
         return Ok(());
@@ -93,7 +93,7 @@ async fn name<P: Ports>(service: &Service<P>, id: &ProofId) -> Result<(), Error>
         return Ok(());
     }
     let row = AliasRow { id: legacy, version: 1, proof: *id, tenant, withdrawn: None };
-    // Lost: another one bound it.
+    // If the commit is lost, another process has bound the ID.
     claim(service, Row::Alias(row), None).await?;
     Ok(())
 }
@@ -105,7 +105,7 @@ async fn is_known<P: Ports>(service: &Service<P>, legacy: &LegacyId) -> Result<b
     Ok(service.ports.objects().head(&ObjectKey::Alias(legacy.clone())).await?.is_some())
 }
 
-/// A manifest's row by its object, when everything that names manifests was looked at.
+/// Makes a manifest's row follow its object, once everything that names manifests was examined.
 async fn manifest<P: Ports>(
     service: &Service<P>,
     manifest: &ManifestKey,
@@ -147,7 +147,7 @@ fn by_marker(marker: &Tombstone, row: Option<ManifestRow>) -> Step {
     let Some(row) = row else {
         return match kept {
             Some(kept) => Step::Write(Box::new(ManifestRow { version: 1, ..kept })),
-            // A marker of a time in which it kept no row: there is nothing to know of it.
+            // A tombstone from a version in which it kept no row; nothing more is known.
             None => Step::Done(Followed::Right),
         };
     };
@@ -179,7 +179,7 @@ fn by_content<P: Ports>(
         State::Live if row.sha256 != facts.sha256 => {
             lost("the manifest is not the one that the index was told of")
         }
-        // A change of its visibility was cut off: cleanup ends it.
+        // A change of the manifest's visibility was cut off; cleanup finishes it.
         State::Live if facts.generation < row.generation && facts.visibility != row.visibility => {
             Step::Done(Followed::Right)
         }
@@ -187,8 +187,8 @@ fn by_content<P: Ports>(
             lost("the manifest is of an earlier life than the index says")
         }
         State::Live => {
-            // It was deleted and stored again, and what holds it now held it before, too. A hold of this life has raised the
-            // generation already.
+            // The manifest was deleted and stored again, and its present holders already held it before. A hold of this
+            // life has already raised the generation.
             let is_of_a_later_life = row.generation < facts.generation;
             let standalone = row.standalone && !is_of_a_later_life;
             let next = ManifestRow {
@@ -198,7 +198,7 @@ fn by_content<P: Ports>(
                 ..row.in_state(State::Live)
             };
             if row.holders == 0 && !standalone && is_whole {
-                // This rebuild has let its last holder go: its deletion was cut off.
+                // This rebuild has released its last holder, because its deletion was cut off.
                 let state = State::Deleting(service.now());
                 return Step::Write(Box::new(ManifestRow { state, ..next }));
             }

@@ -1,5 +1,5 @@
-//! The ports as a rebuild sees them: the newest copy of all providers, no writing of objects, rows that are counted, and caches
-//! that stay as they are, since no object changes.
+//! The ports as a rebuild sees them: the newest copy of all providers, no writing of objects, rows that are counted,
+//! and caches that stay unchanged, since no object changes.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -20,16 +20,16 @@ use credlink_ports::{
 use super::Manner;
 use crate::service::Service;
 
-/// Rows that a page wrote, or would have.
+/// The number of rows that a page wrote, or would have written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Tally {
-    /// New ones.
+    /// New rows.
     pub(super) made: u64,
-    /// Others.
+    /// Changed rows.
     pub(super) changed: u64,
 }
 
-/// A provider's copy of an object that fell short.
+/// The copies that are missing, stale or damaged, by object and provider.
 type Short = BTreeMap<(ObjectKey, &'static str), Lagging>;
 
 /// The ports of a service, as a rebuild sees them.
@@ -63,7 +63,8 @@ impl<'a, P: Ports> View<'a, P> {
         }
     }
 
-    /// Queues the repairs of what was found behind, now that rows are right. How many there are.
+    /// Queues the repairs of the copies that were found behind, now that the rows are right, unless rows are only
+    /// counted. Returns the number of copies.
     pub(super) async fn mend(&self) -> Result<u64, Failure> {
         let short = std::mem::take(&mut *self.objects.short.lock().unwrap_or_else(PoisonError::into_inner));
         if self.objects.manner == Manner::Writing {
@@ -113,7 +114,7 @@ impl<'a, P: Ports> Ports for View<'a, P> {
     }
 }
 
-/// Objects of all providers: of each key the newest copy.
+/// The objects of all providers, each in its newest copy.
 pub(super) struct Newest<'a, O> {
     objects: &'a O,
     short: Mutex<Short>,
@@ -181,7 +182,7 @@ impl<O: Medium> Medium for Newest<'_, O> {
     }
 }
 
-/// The index, whose new rows are counted, and written or not.
+/// The index, whose written rows are counted, and actually written only if desired.
 pub(super) struct Counted<'a, I> {
     index: &'a I,
     manner: Manner,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::follow::Followed;
 use super::ports::Tally;
 
-/// Something that no rebuild can set right.
+/// A deviation that a rebuild cannot mend.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// The kind of the finding.
@@ -29,32 +29,32 @@ pub enum FindingKind {
 /// The results of a rebuild.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
-    /// Objects and rows that were looked at.
+    /// Objects and rows that were examined.
     pub examined: u64,
-    /// Rows that were made, or would be.
+    /// Rows that were created, or would be.
     pub made: u64,
-    /// Rows that followed their objects, or would.
+    /// Rows that were brought up to date with their objects, or would be.
     pub changed: u64,
-    /// Objects that no row is for, and that cleanup removes: what a crash left over.
+    /// Objects without a row that a crash left behind, and that cleanup removes.
     pub leftovers: u64,
-    /// Copies at a provider that was found behind; their repairs are queued.
+    /// Copies at a provider that were found behind; their repairs are queued.
     pub behind: u64,
-    /// Rows that know more than the objects, and objects that contradict each other. Nothing was changed of them.
+    /// Rows that know more than the objects, and objects that contradict each other. They were left unchanged.
     pub lost: u64,
     /// Objects that could not be read.
     pub unread: u64,
-    /// `true` if index and store say that they belong together.
+    /// `true` if the index and the store record that they belong together.
     pub joined: bool,
 }
 
 impl Report {
-    /// Returns `true` if everything could be read.
+    /// Returns `true` if everything was readable.
     #[must_use]
     pub const fn is_whole(&self) -> bool {
         self.unread == 0
     }
 
-    /// Returns `true` if every row was right.
+    /// Returns `true` if every row was already right.
     #[must_use]
     pub const fn is_unchanged(&self) -> bool {
         self.made == 0 && self.changed == 0

@@ -1,4 +1,4 @@
-//! Rows that no object speaks for: the index is newer than the objects, or they were lost.
+//! Rows without an object: the index is newer than the objects, or the objects were lost.
 
 use credlink_core::object::ObjectKey;
 use credlink_core::row::{Row, RowKey, State};
@@ -10,7 +10,7 @@ use credlink_ports::{Failure, FailureKind, Index as _, Listing, Objects as _, Po
 use super::follow::Followed;
 use crate::service::Service;
 
-/// A page of rows, each with what became of it, and where the next page begins.
+/// Returns a page of rows, each with its outcome, and where the next page begins.
 pub(super) async fn page<P: Ports>(
     service: &Service<P>,
     after: Option<&str>,
@@ -19,7 +19,7 @@ pub(super) async fn page<P: Ports>(
 ) -> Result<(Option<String>, Vec<(String, Followed)>), Failure> {
     let page = service.ports.index().list(&Listing::All, after, limit).await?.unwrap_or_default();
     let one = async |row: Row| {
-        // Named as the walk over objects names it.
+        // The key has the same form as in the walk over objects.
         let key = match &row {
             Row::Proof(row) => ObjectKey::Record(row.id).to_string(),
             Row::Manifest(row) => ObjectKey::Manifest(row.manifest_key()).to_string(),
@@ -31,7 +31,7 @@ pub(super) async fn page<P: Ports>(
     let mut items = Vec::with_capacity(looked.len());
     for (key, looked) in looked {
         let followed = match looked {
-            // The walk over objects has told of it.
+            // The walk over objects has reported it.
             Err(failure) if failure.kind == FailureKind::Damaged => Followed::Right,
             looked => looked?,
         };

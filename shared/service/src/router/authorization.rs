@@ -1,4 +1,4 @@
-//! Authentication and authorization: who asks, and whether they may.
+//! Authentication and authorization of callers.
 
 use credlink_core::access::{Caller, Scope};
 use credlink_core::http::problem::{Kind, Problem};
@@ -16,11 +16,11 @@ use crate::handler::Call;
 use crate::service::Service;
 
 impl<P: Ports> Service<P> {
-    /// Returns the caller, if they may do what needs `scope`. A credential that is shown has to be good, also where none is
-    /// needed.
+    /// Returns the caller, if they may do what needs `scope`. A credential that is shown must be valid, even where none
+    /// is needed.
     ///
     /// # Errors
-    /// No credential, a bad one, or not enough of one; or a failure of what checks them.
+    /// A missing, invalid or insufficient credential; or a failure of the authenticator.
     pub async fn authorize(&self, request: &Parts, scope: Option<Scope>) -> Result<Caller, Error> {
         let bearer = bearer(&request.headers)?;
         let caller = match self.ports.authenticator().authenticate(bearer).await {
@@ -44,8 +44,8 @@ impl<P: Ports> Service<P> {
         }
     }
 
-    /// Hides what is said of a plain address where there is one tenant: nothing is served by a front then, and that there is one
-    /// says that a manifest was withdrawn. An operator sees it.
+    /// Hides the front of a plain address in a deployment with one tenant. Nothing is served by a front then, and its
+    /// existence would reveal that a manifest was withdrawn. An operator sees it.
     pub(super) fn check_front<B>(&self, call: &Call<'_, B>) -> Result<(), Problem> {
         match call.route {
             Route::Reads(Reads::Object { key: key @ ObjectKey::Front(_), signature, form })
@@ -58,7 +58,7 @@ impl<P: Ports> Service<P> {
     }
 }
 
-/// The token of an `Authorization: Bearer` header (RFC 6750, section 2.1).
+/// Returns the token of an `Authorization: Bearer` header (RFC 6750, section 2.1).
 fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let Some(value) = values.next() else { return Ok(None) };

@@ -1,4 +1,4 @@
-//! Bodies of requests: their type, their content coding and their bounds.
+//! Bodies of requests: their type, content coding and bounds.
 
 use std::borrow::Cow;
 use std::future::Future;
@@ -17,7 +17,7 @@ use credlink_ports::Ports;
 use crate::error::Error;
 use crate::service::Service;
 
-/// Reads a body of the one type that the path takes, and removes its content coding.
+/// Reads a body of the one type that the path accepts, and removes its content coding.
 pub(crate) async fn read_body<P, B>(
     service: &Service<P>,
     request: &Parts,
@@ -45,7 +45,7 @@ where
         )
         .into());
     }
-    // RFC 9110, section 12.5.3: a 415 for a coding says which codings are taken.
+    // RFC 9110, section 12.5.3: a 415 for a content coding lists the supported codings.
     let coding = content_coding(&request.headers).ok_or_else(|| {
         unsupported("content-encoding", "`gzip` or none".to_owned(), (ACCEPT_ENCODING, "gzip, identity"))
     })?;
@@ -56,7 +56,7 @@ where
     }
     let bytes = body.await?;
     let Some(coding) = coding else { return Ok(bytes) };
-    // Nobody knows how much comes out before it has: what is short is not made to wait for what is long.
+    // The decoded length is unknown until the end. A short body must not wait for a long one.
     if bytes.len() <= QUICK_BYTES {
         match decode(&bytes, Some(coding), QUICK_BYTES) {
             Err(DecodeError::TooLong(_)) => {}
@@ -67,7 +67,7 @@ where
     Ok(service.compute(MAX_BODY_BYTES, unpack).await??)
 }
 
-/// A body without its content coding.
+/// Converts a decoded body, or its error.
 fn unpacked(content: Result<Cow<'_, [u8]>, DecodeError>) -> Result<Bytes, Problem> {
     match content {
         Ok(content) => Ok(content.into_owned().into()),
@@ -77,8 +77,8 @@ fn unpacked(content: Result<Cow<'_, [u8]>, DecodeError>) -> Result<Bytes, Proble
     }
 }
 
-/// The coding of a request's content; `None` where it is one that is not taken here, or several. Names of codings have no case, and
-/// `x-gzip` is gzip (RFC 9110, sections 8.4.1 and 8.4.1.3).
+/// Returns the content coding of a request, or `None` if it is not supported or there are several. Names of codings are
+/// case-insensitive, and `x-gzip` is gzip (RFC 9110, sections 8.4.1 and 8.4.1.3).
 fn content_coding(headers: &HeaderMap) -> Option<Option<Coding>> {
     let mut coding = None;
     for value in headers.get_all(CONTENT_ENCODING) {

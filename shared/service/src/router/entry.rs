@@ -11,12 +11,12 @@ use credlink_ports::{Event, Events as _, Failure, Ports};
 
 use crate::service::Service;
 
-/// The data that is gathered of one request: for the log, and for the headers of its answer.
+/// The data that is collected about one request, for the log and for the headers of its answer.
 pub(super) struct Entry {
     pub(super) request_id: Arc<str>,
     pub(super) route: &'static str,
     pub(super) bytes: usize,
-    /// Whether scripts of other sites may read the answer.
+    /// `true` if scripts of other sites may read the answer.
     pub(super) is_open: bool,
     /// The manifest that a plain address has answered with.
     pub(super) fronted: Option<ManifestKey>,
@@ -24,7 +24,7 @@ pub(super) struct Entry {
 }
 
 impl<P: Ports> Service<P> {
-    /// One line for each request; failures of ours with all they say.
+    /// Logs one line for each request, and failures of the service in full.
     pub(super) fn note(&self, request: &Parts, response: &Response<Bytes>, entry: &Entry, elapsed: u64) {
         let status = response.status().as_u16();
         let (request_id, route, method) = (&*entry.request_id, entry.route, request.method.as_str());

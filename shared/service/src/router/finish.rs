@@ -15,10 +15,11 @@ use crate::handler::Answer;
 /// The version of the API.
 const VERSION: HeaderValue = HeaderValue::from_static("1");
 
-/// A range of at most so many bytes is copied, and does not keep the whole in memory.
+/// Ranges of at most this many bytes are copied, so that they do not keep the whole object in memory.
 const COPIED_BYTES: usize = 65_536;
 
-/// Turns an answer into a response: with the stored bytes that its reply describes, and the headers that every response has.
+/// Turns an answer into a response, with the stored bytes that its reply describes and the headers that every response
+/// has.
 pub(super) fn finish(answer: Answer, request: &Parts, entry: &mut Entry) -> Response<Bytes> {
     let Answer { reply, object } = answer;
     let mut part_of = None;
@@ -28,7 +29,7 @@ pub(super) fn finish(answer: Answer, request: &Parts, entry: &mut Entry) -> Resp
             let whole = if decode { object.content() } else { object.stored().clone() };
             match range {
                 None => whole,
-                // The range was cut to the recorded length, which `Verified` has checked.
+                // The range was limited to the recorded length, which `Verified` has checked.
                 Some(range) => {
                     let position = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(whole.len());
                     let part = whole.slice(position(range.start)..position(range.end));
@@ -63,7 +64,7 @@ pub(super) fn finish(answer: Answer, request: &Parts, entry: &mut Entry) -> Resp
         headers.insert(REQUEST_ID, id);
     }
     if request.method == Method::HEAD {
-        // The answer to HEAD has the headers of the answer to GET, and no body (RFC 9110, section 9.3.2).
+        // An answer to HEAD has the headers of the answer to GET, and no body (RFC 9110, section 9.3.2).
         let length = response.body().len();
         if length > 0 {
             response.headers_mut().insert(CONTENT_LENGTH, length.into());

@@ -1,4 +1,4 @@
-//! The guard's say over each operation.
+//! The guard's check of each operation.
 
 use credlink_core::http::route::{Aliases, Documents, Manifests, Migrations, Proofs, Reads, Route};
 
@@ -8,10 +8,10 @@ use crate::error::Error;
 use crate::service::Service;
 
 impl<P: Ports> Service<P> {
-    /// Refuses what the guard forbids. Whatever reads is allowed.
+    /// Refuses an operation that the guard forbids. Reads are always allowed.
     ///
     /// # Errors
-    /// A problem that says what is in doubt; or a failure if that could not be found out.
+    /// A problem that says what is in doubt; or a failure if that could not be determined.
     pub async fn check_guard(&self, route: &Route) -> Result<(), Error> {
         match route {
             Route::Proofs(Proofs::Delete(_))

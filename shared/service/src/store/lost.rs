@@ -1,4 +1,4 @@
-//! The objects of a live proof that were lost, and come back with a store that brings them.
+//! The lost objects of a live proof, which a store with the same content restores.
 
 use credlink_core::hash::Digest;
 use credlink_core::object::ObjectKey;
@@ -12,7 +12,7 @@ use credlink_ports::{Condition, Failure, Medium as _, Objects as _, Ports};
 use super::put_record;
 use crate::service::Service;
 
-/// Returns `true` if the record of a live proof is not there, as far as a look costs nothing.
+/// Returns `true` if the record of a live proof is missing, as far as a check costs nothing.
 ///
 /// # Errors
 /// The record is damaged, or a provider failed.
@@ -21,13 +21,13 @@ pub(super) async fn is_lost<P: Ports>(service: &Service<P>, id: &ProofId) -> Res
     Ok(is_cheap && service.current(&ObjectKey::Record(*id)).await?.is_none())
 }
 
-/// Puts the record of a live proof back where it was lost, if the draft brings its instants along, and makes exactly that record.
+/// Restores the lost record of a live proof, if the draft brings its timestamps and produces exactly that record.
 pub(super) async fn bring_back_record<P: Ports>(
     service: &Service<P>,
     draft: &Draft,
     row: &ProofRow,
 ) -> Result<(), Failure> {
-    // What is stored for the first time has another instant.
+    // A proof that is stored for the first time has another timestamp.
     if draft.origin.is_none() {
         return Ok(());
     }
@@ -38,14 +38,14 @@ pub(super) async fn bring_back_record<P: Ports>(
     if sha256 != row.record_sha256 || service.ports.objects().head(&key).await?.is_some() {
         return Ok(());
     }
-    // Where something else stands there by now, that is looked at by others.
+    // If something else is there by now, others deal with it.
     if put_record(service, &key, &record, (&bytes, sha256), Condition::Absent).await?.is_some() {
         tracing::warn!(proof = %row.id, "a record that was lost came back with a migration of it");
     }
     Ok(())
 }
 
-/// Puts the manifest of a live proof back where it was lost, if the draft brings it, as far as a look costs nothing.
+/// Restores the lost manifest of a live proof from the draft, as far as a check costs nothing.
 pub(super) async fn bring_back_manifest<P: Ports>(
     service: &Service<P>,
     draft: &Draft,
@@ -62,7 +62,7 @@ pub(super) async fn bring_back_manifest<P: Ports>(
         return Ok(());
     };
     let (visibility, generation) = (held.visibility, held.generation);
-    // Where something else stands there by now, that is looked at by others.
+    // If something else is there by now, others deal with it.
     let put = service.put_manifest(&manifest, &draft.manifest, visibility, generation, Condition::Absent);
     if put.await? {
         tracing::warn!(%manifest, "a manifest that was lost came back with a store of it");
