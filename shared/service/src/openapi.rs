@@ -120,16 +120,16 @@ pub(crate) fn document() -> Reply {
 const DESCRIPTION: &str = "\
 Keeps the proof of a picture or a video outside the file, and finds it again.
 
-HEAD is taken wherever GET is, and OPTIONS everywhere. The CDN domain has the paths that read without `/v1`: \
+HEAD is supported wherever GET is, and OPTIONS everywhere. The CDN domain serves the read paths without `/v1`: \
 `/proofs/{id}`, `/proofs/{id}/{revision}`, `/proofs/by-hash/{media_hash}`, `/manifests/{manifest_id}`, \
 `/tenants/{tenant}/manifests/{manifest_id}` and `/health`.
 
-With `form=stored` in the query, a record or a manifest is answered as it is stored, as `application/vnd.credlink.object`, \
-with its attributes as JSON in the header `credlink-attributes`: for who keeps a copy.
+With `form=stored` in the query, the answer is the stored bytes of a record or a manifest, as `application/vnd.credlink.object`, \
+with its attributes as JSON in the header `credlink-attributes`, for a client that mirrors the store.
 
-Bodies may be sent with `Content-Encoding: gzip`. Every answer has an `x-request-id`: the client's own, if it sent a \
-sensible one, and `credlink-api: 1`, which tells it from the answer of whatever else stands at an address. Whatever goes wrong is told as `application/problem+json` (RFC 9457); a credential that is shown has to \
-be good, also where none is needed.";
+Bodies may be sent with `Content-Encoding: gzip`. Every answer has an `x-request-id`, which is the client's own if it sent a \
+valid one, and `credlink-api: 1`, which distinguishes it from the answer of another server at the same address. Problems are reported as `application/problem+json` (RFC 9457). A credential that is sent must be \
+valid, even where none is required.";
 
 #[derive(utoipa::OpenApi)]
 #[openapi(

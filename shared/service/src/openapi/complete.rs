@@ -64,34 +64,34 @@ impl Traits {
             (
                 self.reads,
                 "307",
-                "Too large for an answer of a function: where it can be read",
+                "The object is too large for an answer of a function, and can be read at `location`",
                 Some("location"),
             ),
-            (self.given, "400", "A part of the request is not as it has to be", None),
-            (true, "401", "No credential, or one that is not accepted", Some("www-authenticate")),
+            (self.given, "400", "A part of the request is malformed", None),
+            (true, "401", "The credential is missing or not accepted", Some("www-authenticate")),
             (
                 self.guarded,
                 "403",
                 "The credential does not allow this, or it belongs to another tenant",
                 None,
             ),
-            (self.reads, "403", "It is private, or the link is not valid", None),
-            (true, "403", "A server without tokens was asked from elsewhere than its own machine", None),
-            (self.id || self.reads, "404", "There is nothing here", None),
-            (self.changes, "409", "Others are changing the same thing", None),
-            (self.reads, "410", "Deleted or expired", None),
-            (self.reads, "412", "It is not what `If-Match` or `If-Unmodified-Since` names", None),
-            (self.body || self.reads, "413", "Too large for a request, or for an answer of a function", None),
+            (self.reads, "403", "The object is private, or the link is not valid", None),
+            (true, "403", "A server without tokens accepts requests only from its own machine", None),
+            (self.id || self.reads, "404", "There is no such resource", None),
+            (self.changes, "409", "Other requests are changing the same resource", None),
+            (self.reads, "410", "The object is deleted or expired", None),
+            (self.reads, "412", "The precondition `If-Match` or `If-Unmodified-Since` failed", None),
+            (self.body || self.reads, "413", "The request, or the answer of a function, would be too large", None),
             (true, "414", "The path and query are too long", None),
-            (self.body, "415", "Another type or coding than those that are taken", None),
-            (self.reads, "416", "The range lies beyond the end", Some("content-range")),
-            (true, "421", "A server without tokens was asked for another host than its own machine", None),
-            (true, "500", "Something went wrong here", None),
-            (self.asks && (self.id || self.body || self.reads), "502", "What is stored is damaged", None),
+            (self.body, "415", "The content type or content coding is not supported", None),
+            (self.reads, "416", "The range lies beyond the end of the content", Some("content-range")),
+            (true, "421", "A server without tokens answers only for the host of its own machine", None),
+            (true, "500", "The service failed", None),
+            (self.asks && (self.id || self.body || self.reads), "502", "The stored object is damaged", None),
             (
                 self.asks,
                 "503",
-                "The store is out of reach or full, or stopped until an operator has looked",
+                "The store is out of reach or full, or stopped until an operator has intervened",
                 Some("retry-after"),
             ),
         ];
@@ -122,12 +122,12 @@ fn complete_operation(traits: &Traits, operation: &mut Value) {
         // Sent by a proxy or gateway in front of the service, in a form of its own.
         responses
             .entry("429")
-            .or_insert_with(|| json!({"description": "Too many requests; come again later"}));
+            .or_insert_with(|| json!({"description": "There are too many requests; try again later"}));
     }
     for (status, response) in responses.iter_mut() {
         if status != "429" {
             response["headers"]["x-request-id"] =
-                json!({"description": "The request, as the log names it", "schema": {"type": "string"}});
+                json!({"description": "The ID of the request, as in the log", "schema": {"type": "string"}});
             response["headers"]["credlink-api"] =
                 json!({"description": "The version of the API", "schema": {"type": "string", "enum": ["1"]}});
         }
@@ -168,28 +168,28 @@ fn read(responses: &mut Map<String, Value>) {
     }
     if let Some(response) = responses.get_mut("200") {
         response["headers"]["credlink-attributes"] = json!({
-            "description": "With `form=stored`: what is stored beside the bytes, as JSON",
+            "description": "With `form=stored`: the stored attributes, as JSON",
             "schema": {"type": ["string", "null"]},
         });
     }
     let partial =
-        responses.entry("206").or_insert_with(|| json!({"description": "The part that `Range` asks for"}));
+        responses.entry("206").or_insert_with(|| json!({"description": "The part that `Range` requests"}));
     partial["content"] = part.unwrap_or_default();
-    responses.entry("304").or_insert_with(|| json!({"description": "The client has it"}));
+    responses.entry("304").or_insert_with(|| json!({"description": "The client already has the current content"}));
 }
 
 /// Returns the parameters of a signed link, which must be sent together.
 fn signed_link() -> [Value; 4] {
     let parameter = |name: &str, says: &str, schema: Value| {
-        let description = format!("Of a signed link, with the three others: {says}");
+        let description = format!("A part of a signed link, together with the three others: {says}");
         json!({"name": name, "in": "query", "required": false, "description": description, "schema": schema})
     };
     [
-        parameter("expires", "when it ends, in seconds since 1970", json!({"type": "integer", "minimum": 0})),
+        parameter("expires", "the time at which it expires, in seconds since 1970", json!({"type": "integer", "minimum": 0})),
         parameter("key", "the name of the key that signed it", json!({"type": "string"})),
         parameter(
             "life",
-            "which life of the object it opens: what is stored in its place after a deletion has another one",
+            "the life of the object that it opens; an object that is stored again after a deletion has another life",
             json!({"type": "integer", "minimum": 0, "maximum": u32::MAX}),
         ),
         parameter(
@@ -233,7 +233,7 @@ fn store_bodies(document: &mut Value) {
     body["properties"]["media_hash"] = hash;
     body["required"] = json!(["media_hash"]);
     replacement["description"] = json!(
-        "What a proof is replaced by. `media_hash` is the proof's own or left out; `origin` brings instants along, and nothing else."
+        "The replacement of a proof. `media_hash` is that of the proof, or absent; `origin` has timestamps only."
     );
     if let Some(all) = replacement["allOf"].as_array_mut() {
         let nothing = json!({"type": "null"});
@@ -259,17 +259,17 @@ fn problems(document: &mut Value) {
     schema["additionalProperties"] = json!(true);
     for (name, kind, says) in [
         ("scope", "string", "`insufficient-scope`: the scope that the credential lacks"),
-        ("limit", "integer", "`too-large`: how many bytes are taken"),
+        ("limit", "integer", "`too-large`: the maximum number of bytes"),
         ("bound_media_hash", "string", "`binding-mismatch`: the media file that the manifest belongs to"),
-        ("manifest_id", "string", "`manifest-conflict`: the manifest id"),
+        ("manifest_id", "string", "`manifest-conflict`: the manifest ID"),
         (
             "stored_sha256",
             "string",
-            "`manifest-conflict`: the SHA-256 of the manifest that is stored under the id",
+            "`manifest-conflict`: the SHA-256 digest of the manifest that is stored under the ID",
         ),
-        ("deleted", "string", "`deleted`: the instant of the deletion, as RFC 3339 writes it"),
-        ("holders", "integer", "`manifest-held`: how many proofs hold the manifest"),
-        ("proof", "string", "`alias-conflict`: the proof that the legacy id leads to"),
+        ("deleted", "string", "`deleted`: the time of the deletion (RFC 3339)"),
+        ("holders", "integer", "`manifest-held`: the number of proofs that hold the manifest"),
+        ("proof", "string", "`alias-conflict`: the proof to which the legacy ID leads"),
     ] {
         schema["properties"][name] = json!({"type": kind, "description": says});
     }
