@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use credlink_core::access::Visibility;
 use credlink_core::bounds::{MAX_C2PA_MANIFEST_BYTES, MAX_RECORD_BYTES};
-use credlink_core::http::problem::{Kind, Problem, Received};
+use credlink_core::http::problem::{Kind, Problem};
 use credlink_core::link::path;
 use credlink_core::media_type::STORED_TYPE;
 use credlink_core::object::{Attributes, Facts, ObjectKey};
@@ -87,7 +87,7 @@ enum Fill {
 /// The API's problem that an answer is, if it is one.
 pub fn problem_of(answered: &Answered) -> Option<Problem> {
     let text = answered.body().map(|bytes| runtime::decode(&bytes))?;
-    Received::read(text.as_bytes())?.problem()
+    Problem::read(text.as_bytes())
 }
 
 /// The outcome where the origin hands out nothing. `None`: the answer is not about this object.

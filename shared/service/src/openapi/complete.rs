@@ -81,7 +81,12 @@ impl Traits {
             (self.changes, "409", "Other requests are changing the same resource", None),
             (self.reads, "410", "The object is deleted or expired", None),
             (self.reads, "412", "The precondition `If-Match` or `If-Unmodified-Since` failed", None),
-            (self.body || self.reads, "413", "The request, or the answer of a function, would be too large", None),
+            (
+                self.body || self.reads,
+                "413",
+                "The request, or the answer of a function, would be too large",
+                None,
+            ),
             (true, "414", "The path and query are too long", None),
             (self.body, "415", "The content type or content coding is not supported", None),
             (self.reads, "416", "The range lies beyond the end of the content", Some("content-range")),
@@ -175,7 +180,9 @@ fn read(responses: &mut Map<String, Value>) {
     let partial =
         responses.entry("206").or_insert_with(|| json!({"description": "The part that `Range` requests"}));
     partial["content"] = part.unwrap_or_default();
-    responses.entry("304").or_insert_with(|| json!({"description": "The client already has the current content"}));
+    responses
+        .entry("304")
+        .or_insert_with(|| json!({"description": "The client already has the current content"}));
 }
 
 /// Returns the parameters of a signed link, which must be sent together.
@@ -185,7 +192,11 @@ fn signed_link() -> [Value; 4] {
         json!({"name": name, "in": "query", "required": false, "description": description, "schema": schema})
     };
     [
-        parameter("expires", "the time at which it expires, in seconds since 1970", json!({"type": "integer", "minimum": 0})),
+        parameter(
+            "expires",
+            "the time at which it expires, in seconds since 1970",
+            json!({"type": "integer", "minimum": 0}),
+        ),
         parameter("key", "the name of the key that signed it", json!({"type": "string"})),
         parameter(
             "life",
