@@ -35,7 +35,7 @@ impl Http {
         let token = token.map_err(|_| Trouble::new(Kind::Usage, "--token is visible ASCII"))?;
         let policy = Policy {
             user_agent: Some(USER_AGENT),
-            // A proxy would take this machine to be another one.
+            // `localhost` would mean another machine to a proxy.
             uses_proxy: !is_this_machine(origin.1.host()),
             timeouts: Timeouts::CREDLINK,
             ..Policy::default()
