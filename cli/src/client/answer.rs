@@ -1,4 +1,4 @@
-//! An answer, and the judgement of who has given it: a gateway, a portal or a web server answers any request.
+//! An answer, and the judgement of its origin: a gateway, a portal or a web server answers any request.
 
 use bytes::Bytes;
 use credlink_client::readers;

@@ -105,7 +105,7 @@ fn nothing(connection: &Connection, subject: &Subject) -> String {
     said
 }
 
-/// Adds to the problem of another tenant's proof who may delete it.
+/// Adds to the problem of another tenant's proof that the token decides which proofs may be deleted.
 fn whose(trouble: Trouble, connection: &Connection) -> Trouble {
     match &connection.data_dir {
         _ if !trouble.is_of_another_tenant() => trouble,
