@@ -60,8 +60,7 @@ pub async fn answer(
     Ok(sent)
 }
 
-/// Returns the answer itself. The head is dropped with the end of this call, because what comes afterwards may take
-/// long.
+/// Returns the answer itself. The head is dropped at the end of this call, because what follows may take long.
 async fn respond(served: &Served, mut parts: Parts, body: &mut RequestBody) -> Response<Bytes> {
     if parts.headers.len() > MAX_HEADERS {
         too_many_headers()
