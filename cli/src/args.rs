@@ -91,7 +91,7 @@ pub enum Command {
     Front(Front),
     /// Check every guarantee over a whole deployment; no server may be running on its folder
     Fsck(Fsck),
-    /// Remove what has expired and what nothing refers to, now; servers and functions do so by themselves
+    /// Clean up now, as servers and functions do by themselves: remove what is due and what nothing refers to
     Cleanup(Cleanup),
     /// Rebuild the index from the objects, or update one that is older than they are
     Rebuild(Rebuild),

@@ -26,7 +26,7 @@ const REPAIR: Duration = Duration::from_secs(5);
 const WALK: Duration = Duration::from_secs(600);
 /// Pause after a failure.
 const WALK_AGAIN: Duration = Duration::from_secs(5);
-/// Pause while the guard permits a walk to do nothing at all.
+/// Pause while the guard does not permit a walk to do anything.
 const STOPPED: Duration = Duration::from_secs(60);
 /// Interval at which requested legacy records are imported.
 const IMPORT: Duration = Duration::from_millis(200);
