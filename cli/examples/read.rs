@@ -1,6 +1,6 @@
-//! Reads a picture with the stock C2PA reader: it fetches the manifest from the URL in the picture's XMP.
+//! Reads a picture with the unmodified C2PA reader, which fetches the manifest from the URL in the picture's XMP.
 //!
-//! `read FILE` prints what the reader says, and ends with 0 if the picture is valid.
+//! `read FILE` prints the reader's report, and ends with 0 if the picture is valid.
 
 use std::error::Error;
 use std::io::Write as _;
@@ -10,7 +10,7 @@ use c2pa::{Context, Reader, ValidationState};
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
     let Some(file) = std::env::args().nth(1) else { return Err("usage: read FILE".into()) };
-    // The example's signer is in nobody's list of trusted ones.
+    // The signer of the example is in no list of trusted signers.
     let context = Context::new().with_settings(r#"{ "verify": { "verify_trust": false } }"#)?;
     let reader = Reader::from_context(context).with_file(&file)?;
     let mut out = std::io::stdout().lock();

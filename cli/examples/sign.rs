@@ -1,8 +1,8 @@
 //! Signs a picture whose C2PA manifest is kept outside of it, as a signing service does.
 //!
 //! `sign SOURCE DEST [URL]` writes the signed picture to DEST and its manifest to DEST.c2pa. The picture's XMP
-//! (`dcterms:provenance`) points to where the manifest will be: under URL, by default a local `credlink serve`. The
-//! certificate is made for this one run, so no reader has reason to trust it: it is for trying things out.
+//! (`dcterms:provenance`) points to the future address of the manifest: under URL, by default a local `credlink serve`.
+//! The certificate is made for this one run, so no reader has reason to trust it: it is for trying things out.
 
 use std::error::Error;
 use std::fs::{self, File};
@@ -15,9 +15,9 @@ use uuid::Uuid;
 
 /// A signed picture and the manifest that belongs to it.
 pub struct Signed {
-    /// The picture's bytes: the media hash is theirs.
+    /// The picture's bytes, which the media hash is computed from.
     pub picture: Vec<u8>,
-    /// The manifest store's bytes: what CredLink keeps.
+    /// The manifest store's bytes, which CredLink keeps.
     pub manifest: Vec<u8>,
 }
 
@@ -50,7 +50,7 @@ pub fn sign(
     Ok(Signed { picture: signed.into_inner(), manifest })
 }
 
-/// The media type of a picture, by its name.
+/// Returns the media type of a picture, by its name.
 fn format(path: &Path) -> Result<&'static str, Box<dyn Error>> {
     match path.extension().and_then(|extension| extension.to_str()) {
         Some("jpg" | "jpeg") => Ok("image/jpeg"),
@@ -90,7 +90,7 @@ fn main() -> ExitCode {
     match signed {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Where stderr is closed, the exit code has to do.
+            // If stderr is closed, the exit code has to do.
             let _ = writeln!(stderr(), "sign: {error}");
             ExitCode::FAILURE
         }

@@ -1,13 +1,13 @@
-//! The commands, and the options that can be typed behind them.
+//! The commands and their options.
 //!
 //! | to find | look in |
 //! |---|---|
-//! | how a command line is read, and what does not go together | [`parsing`] |
+//! | how a command line is read, and which options exclude each other | [`parsing`] |
 //! | the options of the commands about proofs and manifests | [`proofs`] |
-//! | of `serve` | [`serve`] |
-//! | of `fsck`, `cleanup` and `rebuild` | [`maintenance`] |
-//! | of `storage` and `migrate` | [`storage`], [`migrate`] |
-//! | of the process that reads one media file | [`read_media`] |
+//! | the options of `serve` | [`serve`] |
+//! | the options of `fsck`, `cleanup` and `rebuild` | [`maintenance`] |
+//! | the options of `storage` and `migrate` | [`storage`], [`migrate`] |
+//! | the options of the process that reads one media file | [`read_media`] |
 
 mod maintenance;
 pub mod migrate;
@@ -31,41 +31,41 @@ pub use serve::Serve;
 
 use crate::exit;
 
-/// The folder of a server or a check that was not told another.
+/// The default folder of a server or a check.
 const DATA_DIR: &str = "./credlink-data";
 
-/// Keeps the proof of a picture or a video outside the file, and finds it again.
+/// Keep the proof of a picture or a video outside the file, and find it again
 #[derive(Debug, Parser)]
 #[command(name = "credlink", version, after_long_help = exit::HELP, max_term_width = 100)]
 pub struct Cli {
     /// Print JSON: results on stdout, problems on stderr
     #[arg(long, global = true)]
     pub json: bool,
-    /// Which CredLink to work with.
+    /// The CredLink to work with.
     #[command(flatten)]
     pub connection: Connection,
-    /// What to do.
+    /// The command to run.
     #[command(subcommand)]
     pub command: Command,
 }
 
-/// Which CredLink a command works with, and as whom.
+/// The CredLink that a command works with, and the identity that the command has there.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Where")]
 pub struct Connection {
-    /// The server; serve, fsck, cleanup, rebuild, storage and migrate take none
+    /// The server. Not for serve, fsck, cleanup, rebuild, storage and migrate
     #[arg(long, global = true, env = "CREDLINK_URL", default_value = "http://127.0.0.1:8787")]
     pub url: String,
-    /// A folder to work on directly, without a server
+    /// A folder to open directly, without a server
     #[arg(long, global = true, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
-    /// The access token that the server knows you by
+    /// The access token for the server
     #[arg(long, global = true, env = "CREDLINK_TOKEN", hide_env_values = true)]
     pub token: Option<String>,
-    /// Whose proofs: proof ids are derived from the file and its owner
+    /// The tenant that owns the proofs: a proof ID is derived from the file and its tenant
     #[arg(long, global = true, env = "CREDLINK_TENANT", default_value = "default", value_name = "NAME")]
     pub tenant: Tenant,
-    /// Whether that was said, with the option or its variable.
+    /// `true` if the tenant was named, by the option or its variable.
     #[arg(skip)]
     pub tenant_is_named: bool,
 }
@@ -73,13 +73,13 @@ pub struct Connection {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Run the service over a folder of this machine
+    /// Run the service over a folder on this machine
     Serve(Serve),
     /// Store the proof of a file
     Put(Put),
     /// Print the record of a proof, or write its manifest
     Get(Get),
-    /// Find the proof of a file, and check everything that can be checked
+    /// Find the proof of a file and check everything that can be checked
     Verify(Verify),
     /// List proofs, oldest first
     List(List),
@@ -87,19 +87,19 @@ pub enum Command {
     Delete(Delete),
     /// Withdraw a manifest that was published by mistake, or publish it again; its proofs stay
     Withdraw(Withdraw),
-    /// Print which tenant's manifest a plain address serves, or decide it
+    /// Show or decide which tenant's manifest a plain address serves
     Front(Front),
-    /// Check every guarantee over a whole deployment; in a folder, over one that no server is running on
+    /// Check every guarantee over a whole deployment; no server may be running on its folder
     Fsck(Fsck),
-    /// Remove now what is due and what nothing names, as servers and functions do by themselves
+    /// Clean up now, as servers and functions do by themselves: remove what is due and what nothing refers to
     Cleanup(Cleanup),
-    /// Make the index anew from the objects, or bring one up to date that is older than they are
+    /// Rebuild the index from the objects, or update one that is older than they are
     Rebuild(Rebuild),
     /// Print counts, bytes and the cache's hit rate
     Stats,
     /// Work with the objects of a provider: S3, R2 or a folder
     Storage(storage::Storage),
-    /// Move everything that another store has, and show that nothing was lost
+    /// Copy everything from another store, and prove that nothing was lost
     Migrate(migrate::Migrate),
     /// Print a completion script for a shell
     Completions {

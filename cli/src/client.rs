@@ -1,4 +1,4 @@
-//! The API, asked over HTTP or in this process. Every command is written once, over this.
+//! A client of the API, over HTTP or in this process. Every command is written once, on top of it.
 
 mod answer;
 mod folder;
@@ -29,7 +29,7 @@ use answer::{not_credlink, refusal};
 pub use folder::{Folder, Purpose};
 use http::Http;
 
-/// A CredLink to ask.
+/// A client of one CredLink.
 pub struct Client {
     transport: Transport,
     tenant: Tenant,
@@ -41,41 +41,41 @@ enum Transport {
     Folder(Box<Folder>),
 }
 
-/// What is asked.
+/// A request.
 #[derive(Clone, Debug)]
 pub struct Question {
     method: Method,
-    /// Path and query, from `/v1`; or a whole URL.
+    /// The path and query, from `/v1`, or a whole URL.
     target: String,
     /// A JSON document.
     body: Option<Bytes>,
 }
 
-/// The body of a store.
+/// The body of a request that stores a proof.
 #[derive(Debug, Serialize)]
 pub struct Store {
-    /// The tenant whose proof it shall be, if one was named.
+    /// The tenant that the proof shall belong to, if one was named.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tenant: Option<Tenant>,
-    /// The file.
+    /// The hash of the file.
     pub media_hash: MediaHash,
-    /// Its type.
+    /// The media type of the file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub media_type: Option<String>,
-    /// The manifest. Base64 also for JSON: what stands around the object is a part of the bytes.
+    /// The manifest, in base64 even if it is JSON: whitespace around the object is part of its bytes.
     pub manifest_base64: String,
-    /// Its type.
+    /// The media type of the manifest.
     pub manifest_type: &'static str,
     /// The detached signature.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signature: Option<String>,
-    /// How long to keep it.
+    /// The lifetime of the proof, in seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_in: Option<u64>,
-    /// Tags.
+    /// The tags of the proof.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<String, String>,
-    /// `private`, where it is.
+    /// `private`, or `None` for a public proof.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub visibility: Option<&'static str>,
 }
@@ -83,14 +83,14 @@ pub struct Store {
 /// A page of a listing.
 #[derive(Debug, Deserialize)]
 pub struct Page {
-    /// Proofs, as the server describes them.
+    /// The proofs, as the server describes them.
     pub proofs: Vec<serde_json::Value>,
-    /// Where the next page begins.
+    /// The cursor of the next page.
     pub next: Option<String>,
 }
 
 impl Client {
-    /// The CredLink that `connection` names. `purpose` says what for.
+    /// Opens the CredLink that `connection` names, for `purpose`.
     pub fn open(connection: &Connection, purpose: Purpose) -> Result<Self, Trouble> {
         let transport = match &connection.data_dir {
             Some(folder) => Transport::Folder(Box::new(Folder::open(folder, &connection.tenant, purpose)?)),
@@ -99,12 +99,12 @@ impl Client {
         Ok(Self { transport, tenant: connection.tenant.clone(), tenant_is_named: connection.tenant_is_named })
     }
 
-    /// Whose proofs are meant.
+    /// The tenant whose proofs are meant.
     pub const fn tenant(&self) -> &Tenant {
         &self.tenant
     }
 
-    /// Returns `true` if there may be other tenants than `default`; `None` where only the server knows.
+    /// Returns `true` if there may be tenants other than `default`, and `None` if only the server knows.
     pub fn has_tenants(&self) -> Option<bool> {
         match &self.transport {
             Transport::Http(_) => None,
@@ -112,7 +112,7 @@ impl Client {
         }
     }
 
-    /// The id of the proof of a file.
+    /// Returns the ID of the proof of a file.
     pub fn id_of(&self, hash: &MediaHash) -> ProofId {
         ProofId::derive(&self.tenant, hash)
     }
@@ -123,12 +123,12 @@ impl Client {
         self.ask(Question { method: Method::POST, target: "/v1/proofs".to_owned(), body: Some(body.into()) })
     }
 
-    /// A record.
+    /// Fetches a record.
     pub fn record(&self, id: &ProofId) -> Result<Answer, Trouble> {
         self.object(Method::GET, &ObjectKey::Record(*id))?.that(Answer::is_record)
     }
 
-    /// The record that a legacy id leads to.
+    /// Fetches the record that a legacy ID leads to.
     pub fn record_of_legacy(&self, id: &LegacyId) -> Result<Answer, Trouble> {
         let question = Question { method: Method::GET, target: format!("/v1/proofs/{id}"), body: None };
         let answer = match &self.transport {
@@ -142,18 +142,20 @@ impl Client {
         }
     }
 
-    /// The manifest that `tenant` stores, at that tenant's own address: another tenant may store other bytes under the same id.
+    /// Fetches the manifest of `tenant` from that tenant's own address. Another tenant may store other bytes under the
+    /// same ID.
     pub fn manifest_of(&self, tenant: &Tenant, id: &ManifestId) -> Result<Answer, Trouble> {
         let key = ObjectKey::Manifest(ManifestKey::new(tenant, id));
         self.get(format!("/v1{}", exact_path(&key)))?.that(|answer| answer.is_manifest(Some(id)))
     }
 
-    /// The manifest of the tenant that was named. Where none was, the one that the plain address serves.
+    /// Fetches the manifest of the named tenant or, if none was named, the one that the plain address serves.
     pub fn manifest(&self, id: &ManifestId) -> Result<Answer, Trouble> {
         if self.tenant_is_named { self.manifest_of(&self.tenant, id) } else { self.plain_manifest(id) }
     }
 
-    /// The manifest of the tenant that was named, or else the one that the plain address serves, whosever that is.
+    /// Fetches the manifest of the named tenant or, if there is none, the one that the plain address serves, whichever
+    /// tenant's it is.
     pub fn any_manifest(&self, id: &ManifestId) -> Result<Answer, Trouble> {
         match self.manifest(id) {
             Err(trouble) if self.tenant_is_named && trouble.is_absence() => self.plain_manifest(id),
@@ -165,7 +167,7 @@ impl Client {
         self.get(format!("/v1{}", plain_path(id)))?.that(|answer| answer.is_manifest(Some(id)))
     }
 
-    /// The record or the manifest that stands at a URL.
+    /// Fetches the record or the manifest at a URL.
     pub fn at(&self, url: &str) -> Result<Answer, Trouble> {
         let is_either = |answer: &Answer| {
             if answer.is_c2pa() { answer.is_manifest(None) } else { answer.is_record() }
@@ -175,27 +177,27 @@ impl Client {
         if is_either(&answer) { Ok(answer) } else { Err(not_credlink(&answer, Named::Thing)) }
     }
 
-    /// The readers of the manifest that `tenant` stores; `None` where the answer does not tell.
+    /// Returns the visibility of the manifest that `tenant` stores, and `None` if the answer does not say.
     pub fn readers(&self, tenant: &Tenant, id: &ManifestId) -> Result<Option<Visibility>, Trouble> {
         let target = format!("/v1{}", exact_path(&ObjectKey::Manifest(ManifestKey::new(tenant, id))));
         match self.ask(Question { method: Method::HEAD, target, body: None }) {
             Ok(answer) => Ok(answer.readers()),
-            // The answer to a HEAD has no words.
+            // The answer to a `HEAD` has no problem document, which the answer to a `GET` has.
             Err(_) => self.manifest_of(tenant, id).map(|answer| answer.readers()),
         }
     }
 
-    /// Deletes a proof. That there is none is no trouble.
+    /// Deletes a proof. It is not an error if there is none.
     pub fn delete(&self, id: &ProofId) -> Result<(), Trouble> {
         self.object(Method::DELETE, &ObjectKey::Record(*id))?.that(Answer::is_done).map(drop)
     }
 
-    /// The tenant, if it was named.
+    /// Returns the tenant, if it was named.
     pub fn named_tenant(&self) -> Option<&Tenant> {
         self.tenant_is_named.then_some(&self.tenant)
     }
 
-    /// Lets everybody read a manifest of `tenant`, or that tenant alone; with `None` a manifest of the credential's tenant.
+    /// Makes a manifest of `tenant` public or private. With `None`, it is a manifest of the credential's tenant.
     pub fn change_visibility(
         &self,
         tenant: Option<&Tenant>,
@@ -210,7 +212,7 @@ impl Client {
         self.put(format!("/v1{path}/visibility"), &wanted)?.that(Answer::is_done).map(drop)
     }
 
-    /// The tenant whose manifest the plain address of an id serves, as its front says.
+    /// Fetches the front of a manifest ID, which says which tenant's manifest the plain address serves.
     pub fn front(&self, id: &ManifestId) -> Result<Answer, Trouble> {
         let is_front = |answer: &Answer| {
             answer.is_credlinks() || Front::parse(&answer.body).is_ok_and(|front| front.manifest_id == *id)
@@ -218,19 +220,20 @@ impl Client {
         self.get(format!("/v1{}/front", plain_path(id)))?.that(is_front)
     }
 
-    /// Decides whose manifest the plain address of an id serves: a tenant's, or with `None` whose the next public one is.
+    /// Decides which tenant's manifest the plain address of an ID serves. With `None`, the next tenant that stores a
+    /// public one gets the address.
     pub fn decide_front(&self, id: &ManifestId, tenant: Option<&Tenant>) -> Result<Answer, Trouble> {
         self.put(format!("/v1{}/front", plain_path(id)), &serde_json::json!({ "tenant": tenant }))
     }
 
-    /// A page of the tenant's proofs.
+    /// Fetches a page of the tenant's proofs.
     pub fn list(&self, after: Option<&str>, limit: usize) -> Result<Page, Trouble> {
         let after = after.map(|after| format!("&after={}", utf8_percent_encode(after, NON_ALPHANUMERIC)));
         let page = self.get(format!("/v1/proofs?limit={limit}{}", after.unwrap_or_default()))?;
         page.that(Answer::is_credlinks)?.read()
     }
 
-    /// Statistics.
+    /// Fetches the statistics.
     pub fn stats(&self) -> Result<Answer, Trouble> {
         self.get("/v1/stats".to_owned())?.that(Answer::is_credlinks)
     }
@@ -260,7 +263,7 @@ impl Client {
         if !answer.status.is_success() {
             return Err(refusal(&answer, named));
         }
-        // What it did, nobody else says: a portal answers 200 to everything.
+        // Nothing but CredLink's mark proves that a change was made: a captive portal answers 200 to everything.
         if is_change && !answer.is_credlinks() {
             return Err(not_credlink(&answer, named));
         }

@@ -1,4 +1,5 @@
-//! The commands: one file and one function each. A command asks, says what came of it, and gives an exit code.
+//! The commands, with one file and one function each. A command sends its requests, prints the result, and returns an
+//! exit code.
 
 mod cleanup;
 mod completions;

@@ -1,4 +1,4 @@
-//! Why a command could not do its work: the server's problem document, or one of the same form that was made here.
+//! The reason why a command failed: the server's problem document, or one of the same form that was made here.
 
 use std::fmt;
 use std::path::Path;
@@ -12,14 +12,14 @@ use serde_json::Map;
 use crate::exit::Exit;
 use crate::lines::Lines;
 
-/// What can go wrong on this side. The slug ends the stable `type`, as with the server's problems.
+/// The kinds of problems that arise on this side. The slug ends the stable `type`, as in the server's problems.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Nothing answers.
     Unreachable,
-    /// An answer has no end.
+    /// An answer ended too early.
     CutOff,
-    /// Something answers that is not CredLink.
+    /// Something other than CredLink answers.
     NotCredLink,
     /// A file cannot be read or written.
     File,
@@ -27,23 +27,23 @@ pub enum Kind {
     Folder,
     /// No manifest was found.
     NoManifest,
-    /// What was found is no manifest.
+    /// The file that was found is not a manifest.
     BadManifest,
-    /// The input is not what it has to be.
+    /// The input is not valid.
     Usage,
     /// The server cannot start.
     Server,
-    /// A provider failed under a command that works on it.
+    /// A provider failed during a command that works on it.
     Provider,
-    /// A source or a store does not allow what a migration asks of it.
+    /// A source or a destination does not permit what a migration asks of it.
     Refused,
     /// There is no such object.
     NoObject,
     /// There is no such proof.
     NoProof,
-    /// A migration's job cannot be worked on.
+    /// The job of a migration cannot be worked on.
     Job,
-    /// What a migration shall read cannot be opened.
+    /// The source of a migration cannot be opened.
     Source,
     /// The reader of what was printed is gone.
     Unread,
@@ -72,22 +72,22 @@ impl Kind {
     }
 }
 
-/// A problem, and the exit code that it leads to.
+/// A problem. It determines the exit code.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Trouble(Box<Received>);
 
-/// What the user has named by its address: it decides what a refusal asks of the user.
+/// The thing that the user named by its address, which decides what the user is asked after a refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Named {
-    /// The server, with --url.
+    /// The server, with `--url`.
     Server,
     /// A record or a manifest, with its whole URL.
     Thing,
 }
 
 impl Named {
-    /// The question where something else is at the address.
+    /// Returns the question to ask if something else is at the address.
     pub const fn is_it_there(self) -> &'static str {
         match self {
             Self::Server => "is --url its address?",
@@ -95,7 +95,7 @@ impl Named {
         }
     }
 
-    /// The question where the address refuses who asks.
+    /// Returns the question to ask if the address refuses the caller.
     const fn does_it_know_who_asks(self) -> &'static str {
         match self {
             Self::Server => "does it want a token (--token), or is --url another address?",
@@ -103,7 +103,7 @@ impl Named {
         }
     }
 
-    /// The word where the server has no such path.
+    /// Returns the hint to give if the server has no such path.
     const fn has_no_version(self) -> &'static str {
         match self {
             Self::Server => "; --url is the address without /v1",
@@ -113,7 +113,7 @@ impl Named {
 }
 
 impl Trouble {
-    /// A problem of this side.
+    /// Creates a problem of this side.
     pub fn new(kind: Kind, detail: impl fmt::Display) -> Self {
         let (slug, title) = kind.about();
         Self(Box::new(Received {
@@ -127,13 +127,14 @@ impl Trouble {
         }))
     }
 
-    /// A file that cannot be used: which, for what, and why.
+    /// Creates the problem of a file that cannot be used, with its name, the intended use and the reason.
     pub fn file(path: &Path, doing: &str, error: &dyn fmt::Display) -> Self {
         Self::new(Kind::File, format!("{} cannot be {doing}: {error}", path.display()))
     }
 
-    /// What an answer with a status of failure says. Only a problem document of CredLink's own says anything of what was
-    /// asked for: a gateway, a proxy or a wrong address answers with statuses of its own (guarantee 7).
+    /// Creates the problem that an answer with an error status reports. Nothing but a problem document of CredLink
+    /// itself says anything about the requested object: a gateway, a proxy or a wrong address answers with statuses of
+    /// its own (guarantee 7).
     pub fn answered(status: StatusCode, body: &[u8], named: Named) -> Self {
         let document = Received::read(body);
         let is_ours = |document: &Received| !document.slug().is_empty() && !document.title.is_empty();
@@ -157,7 +158,7 @@ impl Trouble {
         Self(Box::new(document))
     }
 
-    /// The same, of a manifest that was sent from `source`: who sent it knows no field of the API.
+    /// Names `source`, where the manifest came from, instead of the field of the API, which the user does not know.
     pub fn of_manifest(mut self, source: &str) -> Self {
         let field = "manifest_base64";
         if self.0.field.as_deref() == Some(field) {
@@ -167,7 +168,8 @@ impl Trouble {
         self
     }
 
-    /// The same, of a proof that was looked for by its file: its id depends on the tenant, so absence is that tenant's.
+    /// Adds the tenant whose proof was looked up by its file. Its ID depends on the tenant, so it is absent for that
+    /// tenant alone.
     pub fn asked_as(mut self, tenant: &Tenant) -> Self {
         if self.is_unknown() {
             self.0
@@ -177,7 +179,7 @@ impl Trouble {
         self
     }
 
-    /// The same, with more to say of it.
+    /// Adds `more` to the detail.
     pub fn with(mut self, more: &str) -> Self {
         let joint = if self.0.detail.is_empty() { "" } else { "; " };
         self.0.detail.push_str(joint);
@@ -185,58 +187,58 @@ impl Trouble {
         self
     }
 
-    /// The same problem in other words, where those of the server leave out what they mean to who asked.
+    /// Replaces title and detail, if the server's words do not say what the problem means to the user.
     pub fn told_as(mut self, title: &str, detail: &str) -> Self {
         title.clone_into(&mut self.0.title);
         detail.clone_into(&mut self.0.detail);
         self
     }
 
-    /// Returns `true` if it says that nothing is there (any more): CredLink itself says so.
+    /// Returns `true` if CredLink itself says that the object is absent, or no longer there.
     pub fn is_absence(&self) -> bool {
         [Problem::NotFound, Problem::Deleted, Problem::Expired].iter().any(|kind| self.0.is(*kind))
             || self.is(Kind::NoObject)
             || self.is(Kind::NoProof)
     }
 
-    /// Returns `true` if it says that the credential, or none, is no right to it.
+    /// Returns `true` if the problem says that the credential, or its absence, gives no access.
     pub fn is_refusal(&self) -> bool {
         [Problem::Unauthenticated, Problem::InsufficientScope, Problem::OtherTenant]
             .iter()
             .any(|kind| self.0.is(*kind))
     }
 
-    /// Returns `true` if it says that what was there was deleted.
+    /// Returns `true` if the problem says that the object was deleted.
     pub fn is_deletion(&self) -> bool {
         self.0.is(Problem::Deleted)
     }
 
-    /// Returns `true` if it says that this belongs to another tenant than the one that asks.
+    /// Returns `true` if the problem says that the object belongs to a tenant other than the caller's.
     pub fn is_of_another_tenant(&self) -> bool {
         self.0.is(Problem::OtherTenant)
     }
 
-    /// Returns `true` if it says that nothing is known to have been there.
+    /// Returns `true` if the problem says that no such object is known to have existed.
     pub fn is_unknown(&self) -> bool {
         self.0.is(Problem::NotFound)
     }
 
-    /// Returns `true` if it says that what is stored already stands in the way of a manifest.
+    /// Returns `true` if the problem says that a manifest conflicts with what is already stored.
     pub fn is_conflict(&self) -> bool {
         self.0.is(Problem::ManifestConflict) || self.0.is(Problem::VisibilityConflict)
     }
 
-    /// Returns `true` if it says that stored content is damaged.
+    /// Returns `true` if the problem says that stored content is damaged.
     pub fn is_damage(&self) -> bool {
         self.0.is(Problem::Damaged)
     }
 
-    /// Returns `true` if it says that nobody reads any more what is printed.
+    /// Returns `true` if the reader of the output is gone.
     pub fn is_unread(&self) -> bool {
         self.is(Kind::Unread)
     }
 
-    /// The exit code.
+    /// Returns the exit code.
     pub fn exit(&self) -> Exit {
         match () {
             () if self.is_absence() => Exit::Absent,
@@ -246,20 +248,20 @@ impl Trouble {
         }
     }
 
-    /// It in lines for a person, the first of which begins with `start`.
+    /// Returns the problem as lines for a person. The first line begins with `start`.
     pub fn lines(&self, start: &str) -> Lines {
         let mut lines = Lines::from(format!("{start}{self}"));
         lines.extend(self.0.request_id.as_ref().map(|id| format!("  request {id}")));
         lines
     }
 
-    /// Returns `true` if it is a problem of this side, and of this kind.
+    /// Returns `true` if this is a problem of this side, and of the given kind.
     fn is(&self, kind: Kind) -> bool {
         self.0.kind == kind_of(kind.about().0)
     }
 }
 
-/// The `type` of a problem of this side.
+/// Returns the `type` of a problem of this side.
 fn kind_of(slug: &str) -> String {
     format!("{TYPE_PREFIX}cli:{slug}")
 }
@@ -267,7 +269,7 @@ fn kind_of(slug: &str) -> String {
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Received { title, detail, field, .. } = &*self.0;
-        // Some details begin with what the title says.
+        // Some details begin by repeating the title.
         let again = detail.get(..title.len()).filter(|start| start.eq_ignore_ascii_case(title));
         match again.and_then(|start| detail.strip_prefix(start)) {
             Some(more) => write!(f, "{title}{more}")?,

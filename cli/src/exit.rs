@@ -1,8 +1,8 @@
-//! How a command ends: one code for each thing that a script would want to tell apart.
+//! Exit codes: one for each outcome that a script would want to distinguish.
 
 use std::process::ExitCode;
 
-/// Declares the codes: name, number and meaning in one place, so that the help cannot differ from the program.
+/// Declares the codes with name, number and meaning in one place, so that the help cannot differ from the program.
 macro_rules! exits {
     ($($name:ident = $code:literal, $meaning:literal;)+) => {
         /// An exit code.
@@ -29,7 +29,7 @@ exits! {
 }
 
 impl Exit {
-    /// The number.
+    /// Returns the number.
     pub const fn code(self) -> u8 {
         self as u8
     }

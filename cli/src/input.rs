@@ -1,4 +1,4 @@
-//! What is read: a file, or standard input where `-` was typed.
+//! Input of a command: a file, or standard input if `-` was typed.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -8,12 +8,12 @@ use credlink_verify::media::Media;
 
 use crate::error::{Kind, Trouble};
 
-/// What is typed for standard input.
+/// The name that stands for standard input on the command line.
 pub const STANDARD_INPUT: &str = "-";
-/// The name of standard input, as a person reads it.
+/// The name of standard input in messages.
 const STANDARD_INPUT_NAME: &str = "standard input";
 
-/// Reads the media file at `typed`, or what standard input has.
+/// Reads the media file at `typed`, or from standard input.
 pub fn media(typed: &Path) -> Result<Media, Trouble> {
     let read = if typed == Path::new(STANDARD_INPUT) {
         Media::of_stream(Path::new(STANDARD_INPUT_NAME), io::stdin())
@@ -23,14 +23,14 @@ pub fn media(typed: &Path) -> Result<Media, Trouble> {
     read.map_err(|error| Trouble::new(Kind::File, error))
 }
 
-/// Something to read, once.
+/// An input that can be read once.
 pub struct Input {
     name: PathBuf,
     source: Box<dyn Read>,
 }
 
 impl Input {
-    /// The file at `typed`, or standard input.
+    /// Opens the file at `typed`, or standard input.
     pub fn open(typed: &Path) -> Result<Self, Trouble> {
         if typed == Path::new(STANDARD_INPUT) {
             return Ok(Self { name: STANDARD_INPUT_NAME.into(), source: Box::new(io::stdin()) });
@@ -39,12 +39,12 @@ impl Input {
         Ok(Self { name: typed.to_owned(), source: Box::new(file) })
     }
 
-    /// What it is called: as it was typed, or `standard input`.
+    /// Returns the name of the input: the path as it was typed, or `standard input`.
     pub fn name(&self) -> &Path {
         &self.name
     }
 
-    /// All that there is to read; `None` if that is more than `limit` bytes, of which no more are read.
+    /// Reads the input to its end. Returns `None` if it is longer than `limit` bytes, and then reads no more of it.
     pub fn read_up_to(&mut self, limit: usize) -> Result<Option<Vec<u8>>, Trouble> {
         let mut bytes = Vec::new();
         let read = self.by_ref().take(limit as u64 + 1).read_to_end(&mut bytes);

@@ -1,5 +1,5 @@
-//! The reading of an untrusted media file in a process of its own, because a file may be made to take hours and all memory: the
-//! parent ends the process in time, and a limit ends it before it takes too much.
+//! Reading of an untrusted media file in a process of its own, because a file may be crafted to take hours and all
+//! memory. The parent kills the process when its time is up, and a limit ends it before it takes too much memory.
 
 pub mod child;
 
@@ -14,41 +14,41 @@ use credlink_verify::report::Report;
 
 /// The time that reading any file may take.
 const TIME: Duration = Duration::from_secs(30);
-/// The bytes that may take one more second: a file is hashed, from a disk that may be slow.
+/// Number of bytes for which one more second is allowed: a file is hashed, from a disk that may be slow.
 const BYTES_PER_SECOND: u64 = 8 * 1_024 * 1_024;
 /// The memory that reading any file may take, in bytes of address space.
 const MEMORY: u64 = 2 * 1_024 * 1_024 * 1_024;
-/// How often the file may be in memory besides: some formats are read as a whole, and copied.
+/// Number of copies of the file that may be in memory besides. Some formats are read as a whole, and copied.
 const COPIES: u64 = 6;
-/// Longest report: a manifest of the greatest length in base64, and what is said of it.
+/// Maximum length of a report: a manifest of the maximum length in base64, and the findings about it.
 const MAX_REPORT_BYTES: u64 = 64 * 1_024 * 1_024;
 
-/// Why nothing is known of a file.
+/// The reason why nothing is known of a file.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadingError {
-    /// Out of time.
+    /// The process ran out of time.
     #[error("reading this file's manifest took more than {} s", .0.as_secs())]
     TooLong(Duration),
-    /// Out of memory, or a fault in the reader.
+    /// The process ran out of memory, or the reader has a fault.
     #[error(
         "reading this file's manifest was cut off ({status}): it needs more than {} MB of memory, or the reader is at fault",
         .memory / 1_048_576
     )]
     CutOff {
-        /// How the process ended.
+        /// The exit status of the process.
         status: ExitStatus,
-        /// The memory that it had.
+        /// The memory that the process had, in bytes.
         memory: u64,
     },
-    /// Other bytes were read than were hashed.
+    /// The bytes that were read differ from those that were hashed.
     #[error("the file changed while it was read: nothing is known of what it is")]
     Changed,
-    /// The process cannot be started or understood.
+    /// The process cannot be started, or its output cannot be understood.
     #[error("this file's manifest cannot be read in a process of its own: {0}")]
     Process(String),
 }
 
-/// Reads `media` as a file of the type `format`; with a manifest, validates it with the file.
+/// Reads `media` as a file of the type `format`. If a manifest is given, validates it with the file.
 pub fn read(media: &Media, format: &str, manifest: Option<&[u8]>) -> Result<Report, ReadingError> {
     let process = |error: &dyn std::fmt::Display| ReadingError::Process(error.to_string());
     let program = std::env::current_exe().map_err(|error| process(&error))?;
@@ -65,14 +65,14 @@ pub fn read(media: &Media, format: &str, manifest: Option<&[u8]>) -> Result<Repo
     if report.media_hash == Some(media.hash) { Ok(report) } else { Err(ReadingError::Changed) }
 }
 
-/// Runs `command` with `input`, for `time` at most: what it prints.
+/// Runs `command` with `input` for at most `time`, and returns its output.
 fn run(mut command: Command, input: Vec<u8>, time: Duration, memory: u64) -> Result<Vec<u8>, ReadingError> {
     let process = |error: std::io::Error| ReadingError::Process(error.to_string());
     let spawned = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
     let mut ended = Ended(spawned.map_err(process)?);
     let Ended(child) = &mut ended;
     if let Some(mut stdin) = child.stdin.take() {
-        // A child that ends early reads nothing more: its status tells.
+        // A child that ends early does not read the rest, but its status says why it ended.
         thread::spawn(move || stdin.write_all(&input));
     }
     let (send, receive) = mpsc::channel();
@@ -88,12 +88,12 @@ fn run(mut command: Command, input: Vec<u8>, time: Duration, memory: u64) -> Res
     if status.success() { Ok(printed) } else { Err(ReadingError::CutOff { status, memory }) }
 }
 
-/// A child that does not outlive what it was started for.
+/// A child process that is killed when this is dropped.
 struct Ended(Child);
 
 impl Drop for Ended {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // The child may have ended by itself.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }

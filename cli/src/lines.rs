@@ -1,8 +1,9 @@
-//! Lines for a person. The program alone makes them: a value within a line cannot end it, nor steer a terminal.
+//! Lines for a person. Lines begin and end only where the program says so: a value within a line cannot end it, nor
+//! control a terminal.
 
 use std::fmt::{Arguments, Display, Write as _};
 
-/// Lines of text, each of which is shown as one.
+/// Lines of text, each of which is printed as one line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Lines(Vec<String>);
 
@@ -12,13 +13,13 @@ impl Lines {
         self.0.push(one_line(line.as_ref()));
     }
 
-    /// Adds a line, as `writeln!` gives it.
+    /// Adds a line, as the macro `writeln!` passes it.
     pub fn write_fmt(&mut self, line: Arguments<'_>) {
         let line = line.to_string();
         self.add(line.strip_suffix('\n').unwrap_or(&line));
     }
 
-    /// The text of all of them, without an end of line behind the last one.
+    /// Returns the text of all lines, without a line end after the last one.
     pub fn text(&self) -> String {
         self.0.join("\n")
     }
@@ -37,7 +38,7 @@ impl From<String> for Lines {
     }
 }
 
-/// A line each.
+/// One line for each string.
 impl From<Vec<String>> for Lines {
     fn from(lines: Vec<String>) -> Self {
         let mut all = Self::default();
@@ -46,8 +47,8 @@ impl From<Vec<String>> for Lines {
     }
 }
 
-/// `text` as a part of one line: what would end the line, steer a terminal or turn the direction of its text is written as an
-/// escape.
+/// Returns `text` as a part of one line. Characters that would end the line, control a terminal or change the direction
+/// of text are escaped.
 pub fn one_line(text: impl Display) -> String {
     let text = text.to_string();
     let mut line = String::with_capacity(text.len());
@@ -61,12 +62,13 @@ pub fn one_line(text: impl Display) -> String {
     line
 }
 
-/// JSON with escapes for what JSON lets stand and a terminal obeys. It is the same JSON: such characters stand in strings alone.
+/// Escapes the characters that JSON permits and a terminal obeys. The JSON stays the same, because such characters
+/// occur in strings only.
 pub fn harmless_json(json: &str) -> String {
     let mut harmless = String::with_capacity(json.len());
     for character in json.chars() {
         if steers(character) {
-            // All of them have four digits: none lies beyond the basic plane.
+            // Each of them has four hexadecimal digits, because none lies beyond the basic plane.
             let _ = write!(harmless, "\\u{:04x}", u32::from(character));
         } else {
             harmless.push(character);
@@ -75,15 +77,15 @@ pub fn harmless_json(json: &str) -> String {
     harmless
 }
 
-/// Returns `true` if a terminal that is shown the bytes shows no more than text: lines and tabs, and nothing that steers it.
+/// Returns `true` if a terminal shows the bytes as plain text: lines and tabs, and nothing that controls the terminal.
 pub fn is_harmless(bytes: &[u8]) -> bool {
     let is_plain = |character: char| matches!(character, '\n' | '\r' | '\t') || !steers(character);
     // A part of a text may begin or end within a character.
     String::from_utf8_lossy(bytes).chars().all(is_plain)
 }
 
-/// Returns `true` for a control character (C0, DEL, C1), an end of a line or a paragraph, and what turns the direction of text
-/// (Unicode Standard Annex 9, section 2).
+/// Returns `true` for a control character (C0, DEL, C1), for the end of a line or a paragraph, and for a character that
+/// changes the direction of text (Unicode Standard Annex 9, section 2).
 fn steers(character: char) -> bool {
     character.is_control()
         || matches!(

@@ -1,25 +1,25 @@
-//! Logs, on stderr. `CREDLINK_LOG` says what is logged, as in `info` or `credlink_service=debug`.
+//! Logs, on stderr. `CREDLINK_LOG` sets the level, such as `info`, or a filter, such as `credlink_service=debug`.
 
 use std::io::stderr;
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt;
 
-/// The environment variable that says what is logged.
+/// The environment variable with the level or filter of the log.
 const VARIABLE: &str = "CREDLINK_LOG";
 
-/// Logs for a server: one JSON object a line.
+/// Installs the logs of a server, with one JSON object per line.
 pub fn for_a_server() {
-    // The span is the request: its id stands on every line under it.
+    // The span is the request, and its ID appears on every line that is logged within it.
     let format = fmt().json().flatten_event(true).with_span_list(false);
     let subscriber = format.with_env_filter(filter("info")).with_writer(stderr);
-    // It fails only where a subscriber is set already, which then does the work.
+    // This fails only if a subscriber is already installed, which then does the work.
     let _ = subscriber.try_init();
-    // A panic becomes a line of the log too, instead of text between its lines.
+    // A panic becomes a line of the log as well, instead of loose text between its lines.
     std::panic::set_hook(Box::new(|panic| tracing::error!(%panic, "panicked")));
 }
 
-/// Logs for a command that works on a folder itself: what a server would log as an error, in words.
+/// Installs the logs of a command that works on a folder itself: in plain words, what a server would log as an error.
 pub fn for_a_command() {
     let subscriber = fmt().with_env_filter(filter("error")).with_target(false).with_writer(stderr);
     let _ = subscriber.try_init();

@@ -1,18 +1,18 @@
 //! `credlink`: the service on one machine, and the commands that talk to it or to any other CredLink.
 //!
-//! **In scope:** what a person types and reads, and the HTTP server around the service.
-//! **Out of scope:** every decision about proofs: commands ask the API (`credlink-service`), over HTTP or in this
-//! process, and both ways give the same answers because they are the same router.
+//! **In scope:** the command line, its output, and the HTTP server around the service. **Out of scope:** every decision
+//! about proofs. Commands use the API (`credlink-service`), over HTTP or in this process, and both ways give the same
+//! answers because they use the same router.
 //!
 //! | to find | look in |
 //! |---|---|
-//! | what can be typed | [`args`]; what FILE, HASH, ID and URI mean: [`subject`] |
+//! | the command line | [`args`]; the meaning of FILE, HASH, ID and URI: [`subject`] |
 //! | a command | [`commands`]: one file and one function each |
-//! | how the API is asked | [`client`]: over HTTP, or a folder directly |
+//! | the client of the API | [`client`]: over HTTP, or a folder directly |
 //! | the server | [`serve`] |
-//! | files and manifests that are named | [`input`], [`output`], [`manifest`]; what is read and checked of them: `credlink-verify` |
-//! | the process of its own in which a media file is read | [`isolation`] |
-//! | what is printed, and how it ends | [`printer`], [`lines`], [`error`], [`exit`] |
+//! | the files and manifests that a command names | [`input`], [`output`], [`manifest`]; reading and checking them: `credlink-verify` |
+//! | the separate process in which a media file is read | [`isolation`] |
+//! | output and exit codes | [`printer`], [`lines`], [`error`], [`exit`] |
 
 mod args;
 mod client;

@@ -1,4 +1,4 @@
-//! Finding the manifest that belongs to a file: named, in the file, or beside it.
+//! Finding the manifest that belongs to a file: the named one, the one in the file, or the one beside it.
 
 use std::path::{Path, PathBuf};
 
@@ -15,19 +15,19 @@ use crate::error::{self, Trouble};
 use crate::input::Input;
 use crate::isolation::{self, ReadingError};
 
-/// A manifest, and where it was.
+/// A manifest, and the place where it was found.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Found {
-    /// Its exact bytes.
+    /// The exact bytes.
     pub bytes: Vec<u8>,
-    /// What it is, by its content.
+    /// The type, by the content.
     pub kind: ManifestType,
-    /// Where it was, in words: a path, or `embedded in photo.jpg`.
+    /// The place where it was found, in words: a path, or `embedded in photo.jpg`.
     pub source: String,
 }
 
 impl Found {
-    /// The manifest that a file of its own holds: C2PA or JSON, by its content.
+    /// Reads the content of a manifest file, which decides whether it is C2PA or JSON.
     fn in_file(bytes: Vec<u8>, source: String) -> Result<Self, Trouble> {
         let is_c2pa =
             DetectedType::of(Path::new(""), &bytes).media_type() == Some(ManifestType::C2pa.as_str());
@@ -42,10 +42,10 @@ impl Found {
     }
 }
 
-/// Why bytes are no manifest, for who chose the wrong file or an editor that changed it.
+/// Returns the reason why bytes are not a manifest, for a user who chose the wrong file or whose editor changed it.
 fn why_not(bytes: &[u8], kind: ManifestType) -> Option<String> {
     let error = match Manifest::of_type(kind, bytes.to_vec().into()) {
-        // What a manifest's id may be, the server decides.
+        // The server decides which manifest IDs are allowed.
         Ok(_) | Err(ManifestError::C2pa(C2paError::Label(_))) => return None,
         Err(error) => error,
     };
@@ -62,7 +62,8 @@ fn why_not(bytes: &[u8], kind: ManifestType) -> Option<String> {
     })
 }
 
-/// The manifest of `media`: `named` where one is, else the one in the file, else the first that stands beside it.
+/// Finds the manifest of `media`: the one that was `named`, otherwise the one in the file, otherwise the first one
+/// beside it.
 pub fn find(media: &Media, media_type: Option<&str>, named: Option<&Path>) -> Result<Found, Trouble> {
     if let Some(path) = named {
         return read(path);
@@ -82,7 +83,7 @@ pub fn find(media: &Media, media_type: Option<&str>, named: Option<&Path>) -> Re
     Err(Trouble::new(error::Kind::NoManifest, detail))
 }
 
-/// The paths at which a manifest may stand beside a file.
+/// Returns the paths at which a manifest may be found beside a file.
 fn sidecars(media: &Media) -> impl Iterator<Item = PathBuf> {
     let file = media.path().to_owned();
     let behind = |extension: &str| {
@@ -94,7 +95,7 @@ fn sidecars(media: &Media) -> impl Iterator<Item = PathBuf> {
     candidates.into_iter().filter(|_| media.has_a_place())
 }
 
-/// Reads a manifest file; `-` is standard input. What is longer than any manifest is not read to its end.
+/// Reads a manifest file; `-` is standard input. Stops reading after the maximum length of a manifest.
 fn read(path: &Path) -> Result<Found, Trouble> {
     let mut input = Input::open(path)?;
     let bytes = input.read_up_to(MAX_C2PA_MANIFEST_BYTES)?;
@@ -106,8 +107,8 @@ fn read(path: &Path) -> Result<Found, Trouble> {
     Found::in_file(bytes, name)
 }
 
-/// The manifest store in a file, read as the type that was named, if one was that can be read; otherwise why there is none,
-/// in words. A file that is a manifest is trouble.
+/// Reads the manifest store in a file, as the named media type if that is a readable one. Otherwise returns the reason,
+/// in words, why there is no manifest store. A file that is itself a manifest is an error.
 fn embedded(media: &Media, media_type: Option<&str>) -> Result<Result<Vec<u8>, String>, Trouble> {
     let kind = match media_type.filter(|name| detected_type::format(name).is_some()) {
         Some(media_type) => DetectedType::Of(media_type.to_owned()),
@@ -130,7 +131,7 @@ fn embedded(media: &Media, media_type: Option<&str>) -> Result<Result<Vec<u8>, S
     };
     let report = match isolation::read(media, &format, None) {
         Ok(report) => report,
-        // It was hashed as another file than is there.
+        // The file was replaced between its hashing and its reading.
         Err(error @ ReadingError::Changed) => {
             return Err(Trouble::new(error::Kind::File, format!("{}: {error}", media.name().display())));
         }

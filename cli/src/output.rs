@@ -1,4 +1,4 @@
-//! Output of a command: a file, whole or not at all, or standard output where `-` was typed.
+//! Output of a command: a file, which is written completely or not at all, or standard output if `-` was typed.
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, ErrorKind, Write as _};
@@ -9,7 +9,7 @@ use tempfile::NamedTempFile;
 use crate::error::{Kind, Trouble};
 use crate::input::STANDARD_INPUT;
 
-/// The name of standard output.
+/// The name that stands for standard output on the command line.
 const STANDARD_OUTPUT: &str = "-";
 
 /// A file to write, or a device or a pipe to write to.
@@ -19,8 +19,8 @@ pub struct Output {
 }
 
 impl Output {
-    /// The file at `typed`; `None` for standard output. One that is there is replaced where `force` says so, and `source` never: that
-    /// is the file which was asked about.
+    /// Returns the output at `typed`, or `None` for standard output. An existing file is replaced only with `force`,
+    /// and `source`, the file that the command is about, is never replaced.
     pub fn open(typed: &Path, force: bool, source: &Path) -> Result<Option<Self>, Trouble> {
         if [STANDARD_OUTPUT, "/dev/stdout"].map(Path::new).contains(&typed) {
             return Ok(None);
@@ -50,12 +50,13 @@ impl Output {
         Ok(Some(Self { path: typed.to_owned(), force }))
     }
 
-    /// Its name.
+    /// Returns the path.
     pub fn name(&self) -> &Path {
         &self.path
     }
 
-    /// Writes all of `content`. A file is whole, or as it was before: it is written beside its place, and put there at the end.
+    /// Writes all of `content`. A file is complete, or as it was before: it is written beside its destination, and
+    /// renamed at the end.
     pub fn write(&self, content: &[u8]) -> Result<(), Trouble> {
         let written = if leads_to_no_file(&self.path) { self.pass(content) } else { self.put(content) };
         written.map_err(|error| match error.kind() {
@@ -67,7 +68,7 @@ impl Output {
         })
     }
 
-    /// A device or a pipe takes bytes as they come.
+    /// Writes to a device or a pipe, which takes bytes as they come.
     fn pass(&self, content: &[u8]) -> io::Result<()> {
         File::options().write(true).open(&self.path)?.write_all(content)
     }
@@ -80,7 +81,7 @@ impl Output {
         };
         let mut new = temporary_file_in(folder)?;
         new.write_all(content)?;
-        // What is replaced may be read by whom it could be before.
+        // The new file can be read by the same users as the file that it replaces.
         if let Ok(existing) = fs::symlink_metadata(&self.path)
             && existing.is_file()
         {
@@ -93,7 +94,7 @@ impl Output {
     }
 }
 
-/// The rights of a file that is replaced, without those of the program that it may have been (`setuid`).
+/// Returns the permissions of a file that is replaced, without the special bits that a program may have (`setuid`).
 fn rights(existing: &Metadata) -> fs::Permissions {
     #[cfg(unix)]
     {
@@ -104,7 +105,7 @@ fn rights(existing: &Metadata) -> fs::Permissions {
     existing.permissions()
 }
 
-/// A new file in `folder`, with the rights that the user gives to new files.
+/// Creates a file in `folder`, with the user's permissions for new files.
 fn temporary_file_in(folder: &Path) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(".credlink-").suffix(".new");
@@ -113,7 +114,7 @@ fn temporary_file_in(folder: &Path) -> io::Result<NamedTempFile> {
     builder.tempfile_in(folder)
 }
 
-/// The metadata of `path` itself, a link too; `None` where nothing stands.
+/// Returns the metadata of `path` without following a link, and `None` if nothing is there.
 fn looked_at(path: &Path) -> Result<Option<Metadata>, Trouble> {
     match fs::symlink_metadata(path) {
         Ok(existing) => Ok(Some(existing)),
@@ -122,12 +123,13 @@ fn looked_at(path: &Path) -> Result<Option<Metadata>, Trouble> {
     }
 }
 
-/// Returns `true` if `path` is, or leads to, something that is there and neither a file nor a folder, such as `/dev/null` or a pipe.
+/// Returns `true` if `path` is, or leads to, something that is neither a file nor a folder, such as `/dev/null` or a
+/// pipe.
 fn leads_to_no_file(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|existing| !existing.is_file() && !existing.is_dir())
 }
 
-/// Returns `true` if two paths lead to one file, by whatever names.
+/// Returns `true` if two paths lead to the same file.
 fn are_one(a: &Path, b: &Path) -> bool {
     #[cfg(unix)]
     {
@@ -168,7 +170,7 @@ mod tests {
         assert_eq!(fs::read(&other).unwrap(), b"content");
         assert_eq!(fs::read(&photo).unwrap(), b"a photo");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3, "nothing is left over");
-        // One that came in between stays, and so does what was there where nothing can be written.
+        // A file that was created in the meantime stays, and so does the existing one if nothing can be written.
         let late = folder.path().join("late");
         let output = Output::open(&late, false, &photo).unwrap().unwrap();
         fs::write(&late, "before").unwrap();

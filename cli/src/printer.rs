@@ -1,4 +1,4 @@
-//! What a person or a script reads: results on stdout, trouble on stderr.
+//! Output for a person or a script: results on stdout, problems on stderr.
 
 use std::io::{self, ErrorKind, IsTerminal as _, Write};
 use std::path::Path;
@@ -10,25 +10,25 @@ use crate::exit::Exit;
 use crate::lines;
 pub use crate::lines::{Lines, one_line};
 
-/// Prints in words, or JSON where it was asked for.
+/// A printer of words, or of JSON if `--json` was given.
 #[derive(Clone, Copy, Debug)]
 pub struct Printer {
     json: bool,
 }
 
 impl Printer {
-    /// A printer of words, or of JSON.
+    /// Creates a printer of words, or of JSON.
     pub const fn new(json: bool) -> Self {
         Self { json }
     }
 
-    /// Whether JSON was asked for.
+    /// Returns `true` if JSON was asked for.
     pub const fn is_json(&self) -> bool {
         self.json
     }
 
-    /// Prints what a command has found out: in words, or the value as one line of JSON. That nobody reads it changes nothing of what
-    /// was found, which the exit code says too.
+    /// Prints the result of a command: in words, or the value as one line of JSON. It is not an error if nobody reads
+    /// it, because the exit code reports the result, too.
     pub fn say<W: Into<Lines>>(
         &self,
         words: impl FnOnce() -> W,
@@ -40,8 +40,8 @@ impl Printer {
         }
     }
 
-    /// Prints one of many results, as [`say`](Self::say). Who reads may have seen enough, as in `credlink list | head`: that ends the
-    /// command.
+    /// Prints one of many results, like [`say`](Self::say). The command ends if its reader has seen enough, as in
+    /// `credlink list | head`.
     pub fn row<W: Into<Lines>>(
         &self,
         words: impl FnOnce() -> W,
@@ -60,7 +60,7 @@ impl Printer {
         })
     }
 
-    /// Prints text of somebody else as it is, unless a terminal would have to show what steers it.
+    /// Prints text from elsewhere as it is. Refuses to print it to a terminal that it would control.
     pub fn text(&self, text: &[u8]) -> Result<(), Trouble> {
         if lines::is_harmless(text) {
             return self.bytes(text);
@@ -68,7 +68,7 @@ impl Printer {
         self.unless_terminal(text, "this has control characters, which a terminal would obey")
     }
 
-    /// Prints bytes that are no text, unless a terminal would have to show them.
+    /// Prints binary content. Refuses to print it to a terminal.
     pub fn binary(&self, bytes: &[u8]) -> Result<(), Trouble> {
         self.unless_terminal(bytes, "this is binary, and a terminal cannot show it")
     }
@@ -80,18 +80,18 @@ impl Printer {
         self.bytes(bytes)
     }
 
-    /// Prints what went wrong, and gives the exit code that goes with it.
+    /// Prints a problem, and returns its exit code.
     pub fn trouble(&self, trouble: &Trouble) -> Exit {
-        // Who has seen enough is told nothing more.
+        // A reader that is gone is told nothing more.
         if !trouble.is_unread() {
             let text = if self.json { json(trouble) } else { trouble.lines("credlink: ").text() };
-            // Where stderr is closed, the exit code has to do.
+            // If stderr is closed, the exit code has to do.
             let _ = writeln!(io::stderr(), "{text}");
         }
         trouble.exit()
     }
 
-    /// A remark for a person, beside the result. Scripts do not need it.
+    /// Prints a remark for a person, apart from the result. Scripts do not need it.
     pub fn remark(&self, text: &str) {
         if !self.json {
             let _ = writeln!(io::stderr(), "credlink: {}", one_line(text));
@@ -100,6 +100,6 @@ impl Printer {
 }
 
 fn json(value: &impl Serialize) -> String {
-    // Only a map with keys that are no strings fails to serialise.
+    // Serialisation fails only for a map whose keys are not strings.
     lines::harmless_json(&serde_json::to_string(value).unwrap_or_default())
 }

@@ -1,14 +1,14 @@
-//! `credlink serve`: the service over a folder of this machine, behind HTTP.
+//! `credlink serve`: the service over a folder on this machine, behind HTTP.
 //!
 //! | to find | look in |
 //! |---|---|
-//! | where it listens, and who may reach that | [`address`] |
+//! | the address, and who may reach it | [`address`] |
 //! | connections, bodies and answers | `credlink-server` |
-//! | what answers a request | [`handler`] |
-//! | whom it answers that asks for no credential | [`local_only`] |
+//! | the handler of requests | [`handler`] |
+//! | the callers that are answered without a credential | [`local_only`] |
 //! | the key of signed links | [`link_key`] |
 //! | `/metrics` | [`metrics`] |
-//! | what happens beside requests | [`tasks`] |
+//! | the background tasks | [`tasks`] |
 
 mod address;
 mod handler;
@@ -48,14 +48,14 @@ pub use credlink_server::signals::told_to_stop;
 use handler::Api;
 pub use link_key::keep_link_key_private;
 
-/// How long the runtime waits for what is cut off at the end: file operations that are under way.
+/// The time that the runtime waits at its end for file operations that are under way.
 const LAST_WRITES: Duration = Duration::from_secs(5);
 
-/// The stack of a thread of the runtime, in bytes; only what is used takes memory. Without optimisation, a call of an SDK
-/// under a request takes more than the usual 2 MB.
+/// The stack of a thread of the runtime, in bytes. It takes memory only as it is used. Without optimisation, an SDK
+/// call within a request takes more than the usual 2 MB.
 const STACK_BYTES: usize = 16_777_216;
 
-/// What a script is told at the start.
+/// The line of JSON that is printed at the start.
 #[derive(Serialize)]
 struct Started<'a> {
     url: &'a str,
@@ -68,7 +68,7 @@ pub fn serve(args: Serve, printer: &Printer) -> Result<Exit, Trouble> {
     let configuration = Configuration::from_environment();
     let configuration = configuration.map_err(|error| Trouble::new(Kind::Usage, error))?;
     let gate = gate(&args, configuration.has_tenants)?;
-    // Before the service is made: what it counts goes to the recorder that is there then.
+    // The recorder must exist before the service is made, because the service counts with the recorder that it finds.
     let metrics = Prometheus::install().map_err(|error| Trouble::new(Kind::Server, error))?;
     let runtime = Builder::new_multi_thread().thread_stack_size(STACK_BYTES).enable_all().build();
     let runtime = runtime.map_err(|error| Trouble::new(Kind::Server, error))?;
@@ -105,13 +105,13 @@ async fn run(
     let asks = gate.asks();
     let deployment = Arc::new(open(&args, configuration, gate, public_url).await?);
     tasks::begin(&deployment).await;
-    // Before the first request, so that none has to look.
+    // This happens before the first request, so that no request has to look.
     deployment.service().standing().await;
-    // What a process before this one committed in its last seconds is covered by the store's mark from now on.
+    // From now on, the store's mark covers what an earlier process committed in its last seconds.
     if let Err(failure) = deployment.service().tick_for_all().await {
         tracing::warn!(reason = %failure, "the store's mark did not go up; it goes up with the next commit");
     }
-    // The signals are taken before anybody is told that it runs, so that none is missed.
+    // The signals are caught before the server says that it runs, so that none is missed.
     let stop = told_to_stop().map_err(|error| Trouble::new(Kind::Server, error))?;
     printer.say(|| words(&url, &args), &Started { url: &url, data_dir: &args.data_dir })?;
     tracing::info!(url, data_dir = %args.data_dir.display(), credentials = asks, "listening");
@@ -119,16 +119,16 @@ async fn run(
     let api = Arc::new(Api { deployment: Arc::clone(&deployment), trusts: !asks, metrics });
     let is_ended = connections::serve(listener, api, stop).await;
     background.abort_all();
-    // What takes proofs over from a legacy source may be cut off in the middle of one.
+    // An import from a legacy store may have been interrupted in the middle of a proof.
     if is_ended && deployment.legacy().is_none() {
         tasks::keep_clean(&deployment, deployment.service().clean_at_its_end()).await;
     }
-    // What it could not be told before, once more.
+    // Announcements that failed before are made once more.
     deployment.service().announce().await;
     if let Err(failure) = deployment.service().flush_reads().await {
         tracing::warn!(reason = %failure, "the last read counts were not written");
     }
-    // The store's mark covers the last commit: an index from before it is known as older.
+    // The store's mark covers the last commit, so that an index from before it is recognised as older.
     if let Err(failure) = deployment.service().tick().await {
         tracing::warn!(reason = %failure, "the store's mark does not cover the last commits");
     }
@@ -153,7 +153,7 @@ fn gate(args: &Serve, has_tenants: bool) -> Result<Gate, Trouble> {
     Ok(Gate::of(tokens, jwt))
 }
 
-/// The tokens of a file. Why it cannot be used is said with its name.
+/// Reads the file of tokens. An error names the file and the reason.
 fn tokens(path: &Path) -> Result<StaticTokens, Trouble> {
     StaticTokens::open(path).map_err(|error| {
         let name = path.display();
@@ -168,7 +168,7 @@ fn tokens(path: &Path) -> Result<StaticTokens, Trouble> {
     })
 }
 
-/// Whether a file begins with the byte order mark of UTF-8, which editors put there.
+/// Returns `true` if a file begins with the byte order mark of UTF-8, which some editors write.
 fn begins_with_a_mark(path: &Path) -> bool {
     let mut beginning = [0; 3];
     let read = File::open(path).and_then(|mut file| file.read_exact(&mut beginning));
@@ -183,7 +183,8 @@ async fn open(
 ) -> Result<Deployment, Trouble> {
     let (folder, tokens) = (args.data_dir.as_path(), args.tokens.as_deref());
     let cannot = |error: &dyn std::fmt::Display| Trouble::new(Kind::Folder, error);
-    // Also where the tenants are said: a note that cannot be read may be a newer program's.
+    // The note is read even if the variable says whether there are several tenants: a note that cannot be read may be
+    // from a newer program.
     let had_tenants = Note::has_tenants(folder).map_err(|error| cannot(&error))?;
     if had_tenants && !configuration.has_tenants && !is_said(TENANTS) {
         let detail = format!(
@@ -208,7 +209,7 @@ async fn open(
         count_reads: true,
     };
     let deployment = Deployment::open(opening).await.map_err(|error| match (&error, note.check(folder)) {
-        // They are where the last server had them.
+        // The objects are where the last server had them.
         (OpenError::ObjectsLost(_), Err(differs)) => cannot(&differs),
         _ => cannot(&error),
     })?;
@@ -219,7 +220,8 @@ async fn open(
     for wrong in checked.wrong {
         tracing::warn!(wrong, "not everything can be used");
     }
-    // For commands that work on the folder when the server does not run. One that cannot open its deployment leaves none.
+    // The note is for commands that work on the folder while no server runs. A server that cannot open its deployment
+    // leaves none.
     if let Err(differs) = note.check(folder) {
         tracing::warn!(%differs, "the deployment is another one than before");
     }

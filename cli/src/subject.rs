@@ -1,4 +1,4 @@
-//! What a command is about: a file, its hash, a proof id, a manifest id or a URL, told apart by how it is written.
+//! The subject of a command: a file, its hash, a proof ID, a manifest ID or a URL, distinguished by its form.
 
 use std::path::{Path, PathBuf};
 
@@ -11,23 +11,23 @@ use crate::client::Client;
 use crate::error::{Kind, Trouble};
 use crate::input::{self, STANDARD_INPUT};
 
-/// What was named.
+/// The subject of a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Subject {
-    /// A file on this machine, or `-`: standard input.
+    /// A file on this machine, or `-` for standard input.
     File(PathBuf),
-    /// A file that is elsewhere.
+    /// A file that is elsewhere, by its hash.
     Hash(MediaHash),
     /// A proof.
     Proof(ProofId),
     /// A manifest.
     Manifest(ManifestId),
-    /// Whatever a link leads to.
+    /// The record or the manifest at a URL.
     Url(String),
 }
 
 impl Subject {
-    /// Reads what was typed. A file whose name looks like something else is written `./name`.
+    /// Parses an argument. A file whose name looks like something else is written `./name`.
     pub fn read(typed: &str) -> Result<Self, Trouble> {
         if typed.starts_with("http://") || typed.starts_with("https://") {
             return Ok(Self::Url(typed.to_owned()));
@@ -49,7 +49,8 @@ impl Subject {
         }
     }
 
-    /// The proof that it stands for; `None` for a manifest or a link. `others` names what else could have been typed than a file.
+    /// Returns the proof that the subject stands for, or `None` for a manifest or a URL. `others` names what could have
+    /// been typed instead of a file.
     pub fn proof(&self, client: &Client, others: &str) -> Result<Option<ProofId>, Trouble> {
         Ok(match self {
             Self::File(path) => Some(client.id_of(&media(path, others)?.hash)),
@@ -60,7 +61,7 @@ impl Subject {
     }
 }
 
-/// The file at `path`. Where there is none, something else may have been meant.
+/// Opens the file at `path`. If there is none, the error says what else may have been meant.
 fn media(path: &Path, others: &str) -> Result<Media, Trouble> {
     let is_missing = || path != Path::new(STANDARD_INPUT) && matches!(path.try_exists(), Ok(false));
     input::media(path).map_err(|trouble| {

@@ -7,52 +7,52 @@ use credlink_core::time::Timestamp;
 
 use super::DATA_DIR;
 
-/// Check every guarantee over a whole deployment.
+/// The options of `credlink fsck`.
 #[derive(Debug, Args)]
 pub struct Fsck {
-    /// The folder, where anything of the deployment is in one
-    // The same id as the option of every command, whose place it takes here.
+    /// The folder of the deployment, if it keeps anything in one
+    // This ID replaces the option of the same name that every command has.
     #[arg(long, env = "CREDLINK_DATA_DIR", default_value = DATA_DIR, value_name = "DIR")]
     pub data_dir: PathBuf,
-    /// Set right what can be, remove what a crash left over, then check again
+    /// Repair what can be repaired, remove what a crash left behind, then check again
     #[arg(long)]
     pub repair: bool,
-    /// Bring back what cleanup has removed as left over in the last days, instead of checking
+    /// Instead of checking, restore the orphans that cleanup removed in the last 7 days
     #[arg(long, conflicts_with = "repair")]
     pub undo: bool,
-    /// What was removed at or after this instant only, such as 2026-01-31T12:00:00Z
+    /// Restore only what was removed at or after this time, such as 2026-01-31T12:00:00Z
     #[arg(long, value_name = "INSTANT", requires = "undo")]
     pub since: Option<Timestamp>,
 }
 
-/// Remove now what is due and what nothing names.
+/// The options of `credlink cleanup`.
 #[derive(Debug, Args)]
 pub struct Cleanup {
-    /// The folder, where anything of the deployment is in one
-    // The same id as the option of every command, whose place it takes here.
+    /// The folder of the deployment, if it keeps anything in one
+    // This ID replaces the option of the same name that every command has.
     #[arg(long, env = "CREDLINK_DATA_DIR", default_value = DATA_DIR, value_name = "DIR")]
     pub data_dir: PathBuf,
-    /// Let the collector go on that has stopped itself: somebody has looked at what it would remove
+    /// Let a cleanup that stopped itself continue, after you have looked at what it would remove
     #[arg(long)]
     pub go_on: bool,
-    /// Take the clock as right that jumped: proofs that expired more than 7 days ago by it are destroyed at once, and nothing
-    /// brings them back
+    /// Accept a clock that jumped as correct: proofs that expired more than 7 days ago by that clock are destroyed at
+    /// once, permanently
     #[arg(long)]
     pub confirm_clock: bool,
 }
 
-/// Make the index anew from the objects, or bring one up to date that is older than they are.
+/// The options of `credlink rebuild`.
 #[derive(Debug, Args)]
 pub struct Rebuild {
-    /// The folder, where anything of the deployment is in one
-    // The same id as the option of every command, whose place it takes here.
+    /// The folder of the deployment, if it keeps anything in one
+    // This ID replaces the option of the same name that every command has.
     #[arg(long, env = "CREDLINK_DATA_DIR", default_value = DATA_DIR, value_name = "DIR")]
     pub data_dir: PathBuf,
-    /// Change rows of an index that has some, take as lost what only they know, and make a damaged mark of the store anew;
-    /// without it, what would be changed is counted
+    /// Change the rows of an index that already has some, accept as lost what only they know, and rewrite a damaged
+    /// mark of the store; without it, the changes are only counted
     #[arg(long)]
     pub confirm: bool,
-    /// Begin at the beginning, also where a rebuild was cut off
+    /// Start from the beginning, even if a rebuild was interrupted
     #[arg(long)]
     pub anew: bool,
 }

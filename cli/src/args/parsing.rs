@@ -1,4 +1,4 @@
-//! The reading of a command line: which options a command takes, and which do not go together.
+//! Parsing of the command line: the options that each command accepts, and those that exclude each other.
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
@@ -7,12 +7,13 @@ use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _};
 use super::{Cli, Command, migrate};
 
 impl Cli {
-    /// Reads what was typed; ends the program with the usage where that makes no sense.
+    /// Parses the command line. Prints the usage and ends the program if it makes no sense.
     pub fn read() -> Self {
         Self::try_read(std::env::args_os()).unwrap_or_else(|error| error.exit())
     }
 
-    /// The commands and their options. Those of every command are hidden where one refuses them or has no use for them.
+    /// Returns the commands and their options. An option of every command is hidden in the commands that refuse it or
+    /// have no use for it.
     pub fn definition() -> clap::Command {
         let unused: [(&str, &[&str]); 7] = [
             ("serve", &["url", "token", "tenant"]),
@@ -24,7 +25,7 @@ impl Cli {
             ("completions", &["url", "data_dir", "token", "tenant"]),
         ];
         let command = unused.into_iter().fold(Self::command(), |command, (name, ids)| {
-            // A command's own option takes the place of the one of every command that has the same id.
+            // A command's own option replaces the option of every command that has the same ID.
             let is_unused = |arg: &&clap::Arg| ids.contains(&arg.get_id().as_str());
             let hidden: Vec<_> =
                 command.get_arguments().filter(is_unused).map(|arg| arg.clone().hide(true)).collect();
@@ -40,7 +41,7 @@ impl Cli {
         let mut command = Self::definition();
         let mut matches =
             command.try_get_matches_from_mut(typed).map_err(|error| without_hidden(error, &command))?;
-        // An address in the environment is a default; one that was typed is meant.
+        // An address in the environment is only a default, but an address that was typed is meant.
         let was_typed = |id| source(&matches, id) == Some(ValueSource::CommandLine);
         let [address_was_typed, token_was_typed, tenant_was_typed] =
             ["url", "token", "tenant"].map(was_typed);
@@ -73,7 +74,7 @@ impl Cli {
     }
 }
 
-/// The same error: a list of commands in it names those that help names.
+/// Removes the hidden commands from the list of commands in an error, so that it names the same ones as the help.
 fn without_hidden(mut error: clap::Error, command: &clap::Command) -> clap::Error {
     let is_hidden = |name: &String| command.find_subcommand(name).is_some_and(clap::Command::is_hide_set);
     if error.kind() == ErrorKind::MissingSubcommand
@@ -85,8 +86,8 @@ fn without_hidden(mut error: clap::Error, command: &clap::Command) -> clap::Erro
     error
 }
 
-/// Where the value of an option is from, before the command's name or behind it: what was typed comes before a variable, and
-/// that before what holds without either.
+/// Returns the source of an option's value, whether the option was typed before or after the command's name. An
+/// argument takes precedence over a variable, and a variable over the default.
 fn source(matches: &ArgMatches, id: &str) -> Option<ValueSource> {
     let behind = matches.subcommand().filter(|(_, matches)| matches.try_contains_id(id).is_ok());
     matches.value_source(id).max(behind.and_then(|(_, matches)| matches.value_source(id)))

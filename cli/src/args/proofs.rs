@@ -9,94 +9,94 @@ use credlink_core::tenant::Tenant;
 
 use super::time;
 
-/// Store the proof of a file.
+/// The options of `credlink put`.
 #[derive(Debug, Args)]
 pub struct Put {
     /// The picture or video; - is standard input
     pub file: PathBuf,
-    /// The manifest, C2PA or JSON; by default the one in the file, or beside it as FILE.c2pa, its stem .c2pa or FILE.json; - is standard
-    /// input
+    /// The manifest, C2PA or JSON; - is standard input. By default the one in the file, or beside it as FILE.c2pa, its
+    /// stem .c2pa or FILE.json
     #[arg(long, value_name = "FILE")]
     pub manifest: Option<PathBuf>,
-    /// A file that holds a detached signature of the manifest; one that is not text is sent in base64
+    /// A file with a detached signature of the manifest; sent as text, or in base64 if it is not text
     #[arg(long, value_name = "FILE")]
     pub signature: Option<PathBuf>,
-    /// The file's media type, which it is also read as; by default found from its content or name
+    /// The media type of the file, which decides how it is read; by default detected from its content or name
     #[arg(long, value_name = "TYPE")]
     pub media_type: Option<String>,
-    /// How long to keep the proof, in seconds, or with a unit such as 90m, 12h or 30d; a year by default
+    /// The lifetime of the proof, in seconds or with a unit, such as 90m, 12h or 30d; a year by default
     #[arg(long, value_name = "TIME", value_parser = lifetime)]
     pub expires_in: Option<u64>,
     /// A tag; may be given up to ten times
     #[arg(long = "tag", value_name = "KEY=VALUE", value_parser = tag)]
     pub tags: Vec<(String, String)>,
-    /// Only the owner, and holders of signed links, may read it
+    /// Let only the tenant and holders of signed links read the proof
     #[arg(long)]
     pub private: bool,
 }
 
-/// Print the record of a proof, or write its manifest.
+/// The options of `credlink get`.
 #[derive(Debug, Args)]
 pub struct Get {
-    /// A file (- is standard input), its hash, a proof id, a manifest id, the URL of a record or manifest, or the id that a
-    /// proof had in the store it was taken over from
+    /// A file (- is standard input), its hash, a proof ID, a manifest ID, the URL of a record or manifest, or the
+    /// legacy ID of an imported proof
     #[arg(value_name = "FILE|HASH|ID|URI")]
     pub subject: String,
-    /// The manifest instead of the record: its exact bytes
+    /// Write the exact bytes of the manifest instead of the record
     #[arg(long)]
     pub manifest: bool,
-    /// A file to write, which is not there yet; - is standard output, as without it
+    /// A file to write, which must not exist yet; - is standard output, the default
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// Replace the file of --output
+    /// Replace the file of --output if it exists
     #[arg(long, requires = "output")]
     pub force: bool,
 }
 
-/// Find the proof of a file, and check everything that can be checked.
+/// The options of `credlink verify`.
 #[derive(Debug, Args)]
 pub struct Verify {
     /// The picture or video; - is standard input
     pub file: PathBuf,
 }
 
-/// List proofs, oldest first.
+/// The options of `credlink list`.
 #[derive(Debug, Args)]
 pub struct List {
-    /// So many at most; all by default
+    /// The maximum number of proofs; all by default
     #[arg(long, value_name = "COUNT", value_parser = count, allow_negative_numbers = true)]
     pub limit: Option<usize>,
 }
 
-/// Delete a proof.
+/// The options of `credlink delete`.
 #[derive(Debug, Args)]
 pub struct Delete {
-    /// A file (- is standard input), its hash, or a proof id
+    /// A file (- is standard input), its hash, or a proof ID
     #[arg(value_name = "FILE|HASH|ID")]
     pub subject: String,
 }
 
-/// Withdraw a manifest that was published by mistake, or publish it again.
+/// The options of `credlink withdraw`.
 #[derive(Debug, Args)]
 pub struct Withdraw {
-    /// A manifest id; or a file (- is standard input), its hash or a proof id, for the manifest of that proof
+    /// A manifest ID; or a file (- is standard input), its hash or a proof ID, for the manifest of that proof
     #[arg(value_name = "ID|FILE|HASH")]
     pub subject: String,
-    /// Publish it again
+    /// Publish the manifest again
     #[arg(long)]
     pub undo: bool,
 }
 
-/// Print which tenant's manifest a plain address serves, or decide it. Deciding is the operator's.
+/// The options of `credlink front`. Only the operator may decide.
 #[derive(Debug, Args)]
 pub struct Front {
-    /// The manifest id
+    /// The manifest ID
     #[arg(value_name = "ID")]
     pub id: ManifestId,
     /// Let the plain address serve this tenant's manifest
     #[arg(long, value_name = "TENANT")]
     pub give: Option<Tenant>,
-    /// Free the plain address, for the tenant that stores the next public manifest under the id
+    /// Free the plain address for the tenant that stores the next public manifest under the ID
     #[arg(long, conflicts_with = "give")]
     pub free: bool,
 }

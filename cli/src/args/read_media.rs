@@ -1,21 +1,21 @@
-//! The options of `credlink read-media`, which one process of this program runs in another one.
+//! The options of `credlink read-media`, which a process of this program runs in another process.
 
 use std::path::PathBuf;
 
 use clap::Args;
 
-/// Read one media file, for another process of this program.
+/// The options of `credlink read-media`.
 #[derive(Debug, Args)]
 pub struct ReadMedia {
     /// The file
     pub file: PathBuf,
-    /// What it is read as
+    /// The format to read it as
     #[arg(long)]
     pub format: String,
-    /// Bytes of memory that this may take
+    /// The maximum bytes of memory to use
     #[arg(long)]
     pub memory: u64,
-    /// Validate the manifest on standard input with it
+    /// Validate the manifest on standard input with the file
     #[arg(long)]
     pub validate: bool,
 }

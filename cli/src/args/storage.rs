@@ -1,4 +1,4 @@
-//! What can be typed behind `credlink storage`.
+//! The actions and options of `credlink storage`.
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -8,60 +8,60 @@ use clap::{Args, Subcommand, ValueEnum};
 use credlink_aws::s3::Range;
 use credlink_core::replica::Replica;
 
-/// Work with the objects of a provider.
+/// The action of `credlink storage`.
 #[derive(Debug, Args)]
 pub struct Storage {
-    /// What to do.
+    /// The action to take.
     #[command(subcommand)]
     pub action: Action,
 }
 
-/// What can be done with objects.
+/// The actions on objects.
 #[derive(Debug, Subcommand)]
 pub enum Action {
-    /// List what is there, and how large it is
+    /// List objects and their sizes
     Ls {
-        /// What keys begin with, such as s3:proofs/
+        /// The prefix of the keys, such as s3:proofs/
         #[arg(value_name = "PROVIDER:PREFIX")]
         place: Place,
-        /// All keys, instead of those up to the next `/`
+        /// List all keys under the prefix, instead of those up to the next `/`
         #[arg(short, long)]
         recursive: bool,
     },
-    /// Print what is said of an object
+    /// Print the attributes of an object
     Stat {
         /// The object
         #[arg(value_name = "PROVIDER:KEY")]
         place: Place,
     },
-    /// Copy an object, or with --recursive all under a prefix, over what stands there
+    /// Copy an object, or everything under a prefix with --recursive, and replace what exists
     Cp(Transfer),
-    /// Move an object, or with --recursive all under a prefix, over what stands there
+    /// Move an object, or everything under a prefix with --recursive, and replace what exists
     Mv(Transfer),
     /// Delete objects
     Rm {
-        /// The objects
+        /// The objects, or the prefixes
         #[arg(value_name = "PROVIDER:KEY", required = true)]
         places: Vec<Place>,
-        /// All whose keys begin like this; needs --yes
+        /// Delete everything under each prefix; needs --yes
         #[arg(short, long)]
         recursive: bool,
-        /// Yes, all of them
+        /// Confirm --recursive
         #[arg(long)]
         yes: bool,
     },
-    /// Print a signed URL for an object, which whoever holds it may use
+    /// Print a signed URL for an object, which works for anybody who has it
     Sign {
         /// The object
         #[arg(value_name = "PROVIDER:KEY")]
         place: Place,
-        /// How long it is good for: 90s, 15m, 1h, 7d; seven days at most
+        /// The lifetime of the URL: 90s, 15m, 1h, 7d; at most seven days
         #[arg(long, value_name = "TIME", default_value = "1h", value_parser = time)]
         expires_in: Duration,
-        /// What it is good for
+        /// The method that the URL allows
         #[arg(long, value_enum, default_value = "GET", ignore_case = true)]
         method: Method,
-        /// The media type that has to be sent with PUT
+        /// The media type that must be sent with PUT
         #[arg(long, value_name = "TYPE")]
         content_type: Option<String>,
     },
@@ -70,18 +70,18 @@ pub enum Action {
         /// The object
         #[arg(value_name = "PROVIDER:KEY")]
         place: Place,
-        /// Some of its bytes: 0-99, 100- or -100 (the last hundred)
+        /// Write only these bytes: 0-99, 100- or -100 (the last hundred)
         #[arg(long, value_name = "FROM-TO", value_parser = range, allow_hyphen_values = true)]
         range: Option<Range>,
     },
-    /// Store a file as an object, over what stands there
+    /// Store a file as an object, and replace what exists
     Put {
         /// The file
         file: PathBuf,
-        /// The object; a key that ends with `/` takes the file's name
+        /// The object; the file's name is appended to a key that ends with `/`
         #[arg(value_name = "PROVIDER:KEY")]
         place: Place,
-        /// Its media type
+        /// The media type of the object
         #[arg(long, value_name = "TYPE", default_value = "application/octet-stream")]
         content_type: String,
     },
@@ -90,43 +90,43 @@ pub enum Action {
         /// The provider: s3, r2, folder, primary or fallback
         provider: String,
     },
-    /// Queue everything that one provider holds to be brought to the other, where it is missing or behind
+    /// Queue everything that one provider has to be copied to the other, where it is missing or behind
     Replicate {
-        /// The provider to bring it to
+        /// The provider to copy to
         #[arg(value_enum)]
         to: To,
-        /// Go on behind this key
+        /// Continue after this key
         #[arg(long, value_name = "KEY")]
         after: Option<String>,
     },
     /// Count objects and bytes
     Stats {
-        /// What keys begin with
+        /// The prefix of the keys
         #[arg(value_name = "PROVIDER:PREFIX")]
         place: Place,
     },
 }
 
-/// From where to where.
+/// The source and the destination of a copy.
 #[derive(Debug, Args)]
 pub struct Transfer {
-    /// The object, or the prefix
+    /// The source: an object, or a prefix
     #[arg(value_name = "PROVIDER:KEY")]
     pub from: Place,
-    /// Where to; a key that ends with `/` takes the object's name
+    /// The destination; the object's name is appended to a key that ends with `/`
     #[arg(value_name = "PROVIDER:KEY")]
     pub to: Place,
-    /// All whose keys begin like this
+    /// Take everything under the prefix
     #[arg(short, long)]
     pub recursive: bool,
 }
 
-/// The provider that is to be filled.
+/// The provider to fill.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum To {
-    /// That of STORAGE_PROVIDER
+    /// The provider that STORAGE_PROVIDER names
     Primary,
-    /// That of STORAGE_FALLBACK_PROVIDER
+    /// The provider that STORAGE_FALLBACK_PROVIDER names
     Fallback,
 }
 
@@ -139,18 +139,18 @@ impl From<To> for Replica {
     }
 }
 
-/// What a signed URL is good for.
+/// The methods that a signed URL may allow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Method {
-    /// Reading.
+    /// Read the object
     #[value(name = "GET")]
     Get,
-    /// Writing.
+    /// Write the object
     #[value(name = "PUT")]
     Put,
 }
 
-/// A key, or the beginning of keys, at a provider.
+/// A key, or a prefix of keys, at a provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     /// `s3`, `r2`, `folder`, `primary` or `fallback`.

@@ -1,9 +1,10 @@
-//! Times, as they are typed.
+//! Parsing of times.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-/// A number and s, m, h or d, of so many seconds; `allowed` says in words how many.
+/// Parses a number with the unit s, m, h or d. The time must have a number of seconds in `seconds`, which `allowed`
+/// describes in words.
 pub(super) fn time(text: &str, seconds: RangeInclusive<u64>, allowed: &str) -> Result<Duration, String> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let unit =

@@ -1,4 +1,4 @@
-//! The API in this process, over a folder that no server is running on: the same router, without a socket.
+//! The API in this process, over a folder on which no server is running: the same router, without a socket.
 
 use std::future::Future;
 use std::path::Path;
@@ -25,27 +25,27 @@ use crate::error::{Kind, Trouble};
 use crate::logs;
 use crate::serve::keep_link_key_private;
 
-/// Where a server on this folder is, if it is started without further options: what stands in links.
+/// The address of a server that is started on this folder without further options, which links begin with.
 const PUBLIC_URL: &str = "http://127.0.0.1:8787";
 
-/// The stack of a thread, in bytes: without optimisation, a call of an SDK takes more than the usual 2 MB.
+/// The stack of a thread, in bytes. Without optimisation, an SDK call takes more than the usual 2 MB.
 const STACK_BYTES: usize = 16_777_216;
 
-/// The credential of who may open the folder: it never leaves this process.
+/// The credential of the user who may open the folder. It never leaves this process.
 const OWNER: &str = "the owner of the folder";
 
 /// The purpose for which a folder is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
-    /// To store something: a folder is made that is not there.
+    /// To store something. A missing folder is created.
     Store,
-    /// To change what is there.
+    /// To change something that is stored.
     Change,
-    /// To read. A name that was mistyped would look like an empty store.
+    /// To read. A missing folder is refused, because a mistyped name would look like an empty store.
     Read,
 }
 
-/// The deployment over a folder, and what runs it.
+/// The deployment over a folder, and its runtime.
 pub struct Folder {
     runtime: Runtime,
     deployment: Deployment,
@@ -53,8 +53,8 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// Opens the deployment that a server over the folder at `path` opens with the same variables, as `tenant`, who may do
-    /// everything to what is its own.
+    /// Opens the same deployment that a server over the folder at `path` opens with the same variables. The caller is
+    /// `tenant`, and may do everything with that tenant's own objects.
     pub fn open(path: &Path, tenant: &Tenant, purpose: Purpose) -> Result<Self, Trouble> {
         logs::for_a_command();
         let cannot = |error: &dyn std::fmt::Display| Trouble::new(Kind::Folder, error);
@@ -96,7 +96,7 @@ impl Folder {
             Note::leave_tenants(path, &configuration).map_err(|error| cannot(&error))?;
         }
         let checked = runtime.block_on(deployment.check());
-        // With one provider alone it would go on, and so would a server, which repairs the other one later.
+        // The deployment would work with one provider alone, and so would a server, which repairs the other one later.
         if !checked.is_usable {
             return Err(Trouble::new(Kind::Provider, checked.wrong.join("; ")));
         }
@@ -106,7 +106,7 @@ impl Folder {
         Ok(Self { runtime, deployment, has_tenants: configuration.has_tenants })
     }
 
-    /// Returns `true` if there may be other tenants than `default`.
+    /// Returns `true` if there may be tenants other than `default`.
     pub const fn has_tenants(&self) -> bool {
         self.has_tenants
     }
@@ -116,9 +116,9 @@ impl Folder {
         self.runtime.block_on(work)
     }
 
-    /// Asks, as over HTTP.
+    /// Sends a request to the router, as over HTTP.
     pub fn ask(&self, question: Question) -> Result<Answer, Trouble> {
-        // Of a whole URL the path counts: the folder is where it leads to.
+        // Only the path of a whole URL counts, because the folder is what the URL leads to.
         let target = question.target.parse::<Uri>().ok().and_then(|uri| uri.into_parts().path_and_query);
         let mut request = Request::builder()
             .method(question.method)
@@ -135,7 +135,7 @@ impl Folder {
     }
 }
 
-/// Refuses a folder whose index is lost, and one that holds no CredLink where none may be made.
+/// Refuses a folder whose index is lost, and a folder without a CredLink if none may be created.
 fn holds_an_index(path: &Path, configuration: &Configuration, purpose: Purpose) -> Result<(), Trouble> {
     let own = [Some(&configuration.primary), configuration.fallback.as_ref()];
     let folders = own.into_iter().flatten().filter_map(ProviderSettings::own_folder);
@@ -155,7 +155,7 @@ impl Drop for Folder {
     fn drop(&mut self) {
         let deployment = &self.deployment;
         self.runtime.block_on(async {
-            // Counts are statistics: what cannot be written is lost.
+            // Read counts are statistics, so a failure to write them is ignored.
             let _ = deployment.service().flush_reads().await;
             deployment.service().announce().await;
             if let Err(failure) = deployment.service().tick().await {

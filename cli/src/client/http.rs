@@ -9,7 +9,8 @@ use http::{HeaderValue, Request, Uri};
 use super::{Answer, Question};
 use crate::error::{Kind, Trouble};
 
-/// Most redirects that are followed: a legacy id leads to its proof, and a proof too large for a function to a bucket.
+/// Maximum number of redirects that are followed. A legacy ID leads to its proof, and a proof that is too large for a
+/// function leads to a bucket.
 const MAX_REDIRECTS: u32 = 5;
 
 /// A server.
@@ -21,7 +22,7 @@ pub struct Http {
 }
 
 impl Http {
-    /// The server at `url`.
+    /// Opens the server at `url`.
     pub fn open(url: &str, token: Option<&str>) -> Result<Self, Trouble> {
         let address = Some(url).filter(|url| !url.contains(['?', '#']));
         let origin = address.and_then(origin).ok_or_else(|| {
@@ -34,7 +35,7 @@ impl Http {
         let token = token.map_err(|_| Trouble::new(Kind::Usage, "--token is visible ASCII"))?;
         let policy = Policy {
             user_agent: Some(USER_AGENT),
-            // A proxy has another idea of what this machine is.
+            // `localhost` would mean another machine to a proxy.
             uses_proxy: !is_this_machine(origin.1.host()),
             timeouts: Timeouts::CREDLINK,
             ..Policy::default()
@@ -43,21 +44,21 @@ impl Http {
         Ok(Self { client, base: url.trim_end_matches('/').to_owned(), origin, token })
     }
 
-    /// Asks, and waits for the whole answer. What only reads is asked for where it leads to, and the token is not shown there. A
-    /// change is not made anywhere else: on its way it would become a GET.
+    /// Sends a request, and waits for the whole answer. Redirects are followed for safe methods only, without the
+    /// token; on its way, a change would become a `GET`.
     pub fn ask(&self, question: Question) -> Result<Answer, Trouble> {
         let redirects = if question.method.is_safe() { MAX_REDIRECTS } else { 0 };
         self.send(question, redirects)
     }
 
-    /// The same, and a redirect is the answer.
+    /// Sends a request without following redirects, and waits for the whole answer.
     pub fn ask_where(&self, question: Question) -> Result<Answer, Trouble> {
         self.send(question, 0)
     }
 
     fn send(&self, question: Question, redirects: u32) -> Result<Answer, Trouble> {
         let whole = origin(&question.target);
-        // The token is for the server that was named, and not for where a link points to.
+        // The token is for the named server, and not for a server that a link points to.
         let is_ours = whole.as_ref().is_none_or(|origin| *origin == self.origin);
         let url = if whole.is_some() { question.target } else { format!("{}{}", self.base, question.target) };
         let mut request = Request::builder().method(question.method).uri(&url);
@@ -75,19 +76,19 @@ impl Http {
     }
 }
 
-/// Scheme and authority of an HTTP URL; `None` of anything else.
+/// Returns the scheme and authority of an HTTP URL, and `None` for anything else.
 fn origin(url: &str) -> Option<(Scheme, Authority)> {
     let parts = url.parse::<Uri>().ok()?.into_parts();
     let scheme = parts.scheme.filter(|scheme| *scheme == Scheme::HTTP || *scheme == Scheme::HTTPS)?;
     Some((scheme, parts.authority?))
 }
 
-/// The server that a URL is about.
+/// Returns the server of a URL.
 fn server(url: &str) -> String {
     origin(url).map_or_else(|| url.to_owned(), |(scheme, host)| format!("{scheme}://{host}"))
 }
 
-/// The trouble with an answer that has begun, and does not come to its end.
+/// Returns the problem of an answer that began, and did not come to its end.
 fn cut_off(url: &str, error: &CallError) -> Trouble {
     match error.kind() {
         CallErrorKind::TooLong(_) => unreachable(url, error),

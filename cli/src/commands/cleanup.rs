@@ -1,4 +1,5 @@
-//! `credlink cleanup`: a whole cleanup now, and an operator's word to a collector or a clock that stopped it.
+//! `credlink cleanup`: a whole cleanup now, and an operator's permission to continue one that stopped itself, or to
+//! trust a clock that jumped.
 
 use credlink_deployment::data_folder::NewIndex;
 use credlink_deployment::deployment::Deployment;
@@ -14,10 +15,10 @@ use crate::error::{Kind, Trouble};
 use crate::exit::Exit;
 use crate::printer::Printer;
 
-/// Seconds of one step: the time between two looks at the progress.
+/// Seconds of one step, and so the interval between two updates of the progress.
 const STEP_SECONDS: u64 = 10;
 
-/// Cleans up to the end.
+/// Runs a cleanup to its end.
 pub fn cleanup(args: &Cleanup, printer: &Printer) -> Result<Exit, Trouble> {
     deployment::run(|| async {
         let deployment = deployment::open(&args.data_dir, NewIndex::OverNothing).await?;
@@ -53,7 +54,7 @@ async fn all(deployment: &Deployment, args: &Cleanup, printer: &Printer) -> Resu
         sum.stopped = report.stopped.or(sum.stopped);
         position = report.resume;
         progress.show(sum.examined, &format!("{} removed, {} failed", sum.deleted, sum.failed));
-        // A step that was not allowed to look at anything would be the same again.
+        // If a step was not allowed to look at anything, the next one would not be either.
         if position.is_none() || (sum.stopped.is_some() && report.examined == 0) {
             break;
         }

@@ -1,4 +1,4 @@
-//! `credlink delete`: a proof is gone, and stays gone.
+//! `credlink delete`: deletes a proof for good.
 
 use credlink_core::link::plain_path;
 use credlink_core::proof_id::ProofId;
@@ -10,20 +10,20 @@ use crate::exit::Exit;
 use crate::printer::Printer;
 use crate::subject::Subject;
 
-/// What there was before.
+/// The state of a proof before its deletion.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Before {
-    /// A proof.
+    /// The proof was there.
     Proof,
-    /// One that was deleted before.
+    /// The proof was already deleted.
     Deleted,
-    /// One that has expired.
+    /// The proof had expired.
     Expired,
-    /// One that has lost its record.
+    /// The proof had lost its record.
     Lost,
-    /// One that cannot be read.
+    /// The proof could not be read.
     Damaged,
-    /// None that the credential may know of.
+    /// There was no proof that the credential may know of.
     Nothing,
 }
 
@@ -47,9 +47,10 @@ pub fn delete(connection: &Connection, args: &Delete, printer: &Printer) -> Resu
     let client = Client::open(connection, Purpose::Change)?;
     let id = subject.proof(&client, "proof id or SHA-256")?.ok_or_else(no_proof)?;
     let mut before = look(&client, &id)?;
-    // Also where none can be read: an expired one goes now, and a deletion that was cut off is finished.
+    // This is done even if no proof can be read: an expired one is deleted now, and an interrupted deletion is
+    // finished.
     client.delete(&id).map_err(|trouble| whose(trouble, connection))?;
-    // A proof whose record was lost is known to have been there by what its deletion leaves.
+    // If the record was lost, the tombstone of this deletion shows that there was a proof.
     if before == Before::Nothing && look(&client, &id)? == Before::Deleted {
         before = Before::Lost;
     }
@@ -72,7 +73,7 @@ pub fn delete(connection: &Connection, args: &Delete, printer: &Printer) -> Resu
     Ok(if deleted { Exit::Done } else { Exit::Absent })
 }
 
-/// What is there. The answer to a `HEAD` would not say why there is none.
+/// Returns the state of a proof. The answer to a `HEAD` request would not say why there is none.
 fn look(client: &Client, id: &ProofId) -> Result<Before, Trouble> {
     match client.record(id) {
         Ok(_) => Ok(Before::Proof),
@@ -84,8 +85,8 @@ fn look(client: &Client, id: &ProofId) -> Result<Before, Trouble> {
     }
 }
 
-/// That there is nothing to delete, and where else there may be: the id of a file's proof depends on the tenant, and another
-/// tenant's private one is not told from none.
+/// Returns a message that there is nothing to delete, and where else the proof may be: the ID of a file's proof depends
+/// on the tenant, and another tenant's private proof looks like none.
 fn nothing(connection: &Connection, subject: &Subject) -> String {
     let is_folder = connection.data_dir.is_some();
     let tenant = &connection.tenant;
@@ -104,7 +105,7 @@ fn nothing(connection: &Connection, subject: &Subject) -> String {
     said
 }
 
-/// The same, with a word on who may delete a proof that is another tenant's.
+/// Adds to the problem of another tenant's proof that the token decides which proofs may be deleted.
 fn whose(trouble: Trouble, connection: &Connection) -> Trouble {
     match &connection.data_dir {
         _ if !trouble.is_of_another_tenant() => trouble,

@@ -1,4 +1,4 @@
-//! The deployment that `serve`, or the functions, open: for the commands of an operator that work on it directly.
+//! The deployment that `serve` or the functions open, for an operator's commands that work on it directly.
 
 use std::future::Future;
 use std::path::Path;
@@ -16,10 +16,10 @@ use crate::error::{Kind, Trouble};
 use crate::logs;
 use crate::serve::keep_link_key_private;
 
-/// The stack of a thread, in bytes: without optimisation, a call of an SDK takes more than the usual 2 MB.
+/// The stack of a thread, in bytes. Without optimisation, an SDK call takes more than the usual 2 MB.
 const STACK_BYTES: usize = 16_777_216;
 
-/// Opens the deployment that the environment names, with `folder` for what is kept on this machine.
+/// Opens the deployment that the environment names, with `folder` for its data on this machine.
 pub(super) async fn open(folder: &Path, new_index: NewIndex) -> Result<Deployment, Trouble> {
     let configuration = Configuration::from_environment();
     let configuration = configuration.map_err(|error| Trouble::new(Kind::Usage, error))?;
@@ -46,17 +46,17 @@ pub(super) async fn open(folder: &Path, new_index: NewIndex) -> Result<Deploymen
     };
     let deployment = Deployment::open(opening).await.map_err(|error| Trouble::new(Kind::Folder, error))?;
     let checked = deployment.check().await;
-    // Also where it could go on with one provider: what only the other one has must not be passed over.
+    // This is an error even if one provider would do, because objects that only the other one has must not be missed.
     if !checked.wrong.is_empty() {
         return Err(Trouble::new(Kind::Provider, checked.wrong.join("; ")));
     }
     Ok(deployment)
 }
 
-/// Refuses a folder that has no index of its own.
+/// Refuses a folder without an index of its own.
 pub(super) fn holds_an_index(folder: &Path) -> Result<(), Trouble> {
     let objects = folder.join("objects");
-    // An index that was lost has an error of its own.
+    // A lost index is reported by an error of its own.
     if stands_at(&index_path(folder))? || stands_at(&objects)? { Ok(()) } else { Err(none_in(folder)) }
 }
 
@@ -72,7 +72,7 @@ fn none_in(folder: &Path) -> Trouble {
     Trouble::new(Kind::Folder, detail)
 }
 
-/// Runs `work` to its end, on threads with stacks that calls of an SDK fit into.
+/// Runs `work` to its end, on threads whose stacks are large enough for SDK calls.
 pub(super) fn run<T, F>(work: impl FnOnce() -> F + Send) -> Result<T, Trouble>
 where
     T: Send,
@@ -91,7 +91,7 @@ where
     })
 }
 
-/// Ends the work on a deployment: what others have to know is told.
+/// Ends the work on a deployment, and makes the announcements that are due.
 pub(super) async fn close(deployment: &Deployment) {
     deployment.service().announce().await;
     if let Err(failure) = deployment.service().tick().await {

@@ -11,7 +11,7 @@ use crate::error::{Kind, Trouble};
 use crate::exit::Exit;
 use crate::printer::Printer;
 
-/// Prints whose manifest the plain address of an id serves, after it was decided where that was asked for.
+/// Prints which tenant's manifest the plain address of an ID serves, after deciding it if that was asked for.
 pub fn front(connection: &Connection, args: &Front, printer: &Printer) -> Result<Exit, Trouble> {
     let is_decided = args.free || args.give.is_some();
     let client = Client::open(connection, if is_decided { Purpose::Change } else { Purpose::Read })?;
@@ -21,7 +21,7 @@ pub fn front(connection: &Connection, args: &Front, printer: &Printer) -> Result
         client.front(&args.id).map_err(unclaimed)?
     };
     let decision = Decision::parse(&answer.body).map_err(|error| Trouble::new(Kind::NotCredLink, error))?;
-    // One that a migration has released says no more than none.
+    // A front that a migration has released means the same as no front.
     if decision.is_released() {
         return Err(nobodys(Trouble::new(Kind::NoObject, "")));
     }
@@ -37,7 +37,8 @@ pub fn front(connection: &Connection, args: &Front, printer: &Printer) -> Result
     Ok(Exit::Done)
 }
 
-/// Returns `true` unless it is known that some cannot read the tenant's manifest. Who decides may be its tenant, and able to.
+/// Returns `true` unless it is known that some callers cannot read the tenant's manifest. The operator who decides may
+/// be that tenant, and able to read it.
 fn is_read_by_all(client: &Client, tenant: &Tenant, id: &ManifestId) -> bool {
     match client.readers(tenant, id) {
         Ok(readers) => readers != Some(Visibility::Private),
@@ -45,7 +46,7 @@ fn is_read_by_all(client: &Client, tenant: &Tenant, id: &ManifestId) -> bool {
     }
 }
 
-/// When the decision counts, where that is worth a word.
+/// Returns the words that say when the decision takes effect, if that needs saying.
 fn counts(client: &Client, is_decided: bool) -> &'static str {
     match client.has_tenants() {
         Some(true) => "",
@@ -71,16 +72,16 @@ fn words(front: &Decision, counts: &str) -> String {
         DecidedBy::Signer => "whose signer the operator lists",
         DecidedBy::Operator => "as the operator has decided",
     };
-    // No word on what is served: the tenant's manifest may be private, deleted, or still to be stored.
+    // This does not say what is served, because the tenant's manifest may be private, deleted, or yet to be stored.
     format!("{manifest_id}: its plain address is that of the tenant `{tenant}`, {because}{counts}")
 }
 
-/// The same, with what holds where no front is written.
+/// Rewords the problem of a missing front: it says what the plain address serves without one.
 fn unclaimed(trouble: Trouble) -> Trouble {
     if trouble.is_unknown() { nobodys(trouble) } else { trouble }
 }
 
-/// The problem in the words for an address that nobody has claimed.
+/// Rewords a problem for an address that nobody has claimed.
 fn nobodys(trouble: Trouble) -> Trouble {
     trouble.told_as(
         "Nobody has claimed the plain address",

@@ -1,4 +1,4 @@
-//! `credlink fsck`: every guarantee, checked over a whole deployment.
+//! `credlink fsck`: checks every guarantee over a whole deployment.
 
 use std::path::Path;
 
@@ -17,7 +17,7 @@ use crate::error::{Kind, Trouble};
 use crate::exit::Exit;
 use crate::printer::Printer;
 
-/// A line of what is printed.
+/// A line of the output.
 #[derive(Serialize)]
 #[serde(rename_all = "lowercase")]
 enum Line<'a> {
@@ -27,10 +27,10 @@ enum Line<'a> {
     Summary(&'a Summary),
 }
 
-/// Seconds in a day: a repair that takes longer is begun anew by the next call, and finds less to do.
+/// Seconds in a day. A repair that takes longer is begun again by the next call, which finds less to do.
 const DAY: u64 = 86_400;
 
-/// Checks, and repairs or brings back where that is asked for.
+/// Checks the deployment, and repairs or restores objects if that was asked for.
 pub fn fsck(args: &Fsck, printer: &Printer) -> Result<Exit, Trouble> {
     deployment::run(|| async {
         let surrounding = surrounding(&args.data_dir)?;
@@ -135,7 +135,7 @@ fn words(summary: &Summary) -> String {
 }
 
 async fn repair(deployment: &Deployment, surrounding: Surrounding, printer: &Printer) -> Result<(), Trouble> {
-    // Where nobody else writes, an orphan of any age is one.
+    // If nobody else writes, an orphan of any age is one.
     let any_age = surrounding == Surrounding::Alone;
     let limits = Limits { any_age, ..Limits::until(SystemClock.now().plus_seconds(DAY)) };
     let report = cleanup(deployment.service(), limits, None).await.map_err(|error| failed(&error))?;
@@ -155,7 +155,7 @@ pub(super) fn cleaned(what: &str, report: &Report) -> Vec<String> {
     lines
 }
 
-/// Brings back what was removed as orphans.
+/// Restores what was removed as orphans.
 async fn undo(deployment: &Deployment, args: &Fsck, printer: &Printer) -> Result<Exit, Trouble> {
     let brought = bring_back(deployment.service(), args.since).await.map_err(|error| failed(&error))?;
     let Restored { restored, taken, failed: not } = brought;

@@ -15,16 +15,16 @@ use crate::output::Output;
 use crate::printer::Printer;
 use crate::subject::Subject;
 
-/// The things that can be named in place of a file.
+/// The things that can be named instead of a file.
 const OTHERS: &str = "proof id, manifest id, SHA-256 or URL";
 
-/// Something to write, and whether a terminal can show it.
+/// The content to write. Text can be shown in a terminal.
 struct Content {
     bytes: Bytes,
     is_text: bool,
 }
 
-/// Fetches what was named, and writes it.
+/// Fetches the object that was named, and writes it.
 pub fn get(connection: &Connection, args: &Get, printer: &Printer) -> Result<Exit, Trouble> {
     let subject = Subject::read(&args.subject)?;
     let output = args.output.as_deref().map(|path| Output::open(path, args.force, Path::new(&args.subject)));
@@ -54,14 +54,14 @@ pub fn get(connection: &Connection, args: &Get, printer: &Printer) -> Result<Exi
     write_out(&client, answer, args, output.as_ref(), printer)
 }
 
-/// The legacy id that was typed, if it can be one. The name of a file that is there is none.
+/// Returns the legacy ID that was typed, if it can be one. The name of an existing file is not a legacy ID.
 fn legacy_id(subject: &Subject) -> Option<LegacyId> {
     let Subject::File(path) = subject else { return None };
     let id = path.to_str()?.parse().ok()?;
     matches!(path.try_exists(), Ok(false)).then_some(id)
 }
 
-/// The record that a legacy id leads to; `None` where it is not known.
+/// Returns the record that a legacy ID leads to, and `None` if the ID is unknown.
 fn of_legacy(client: &Client, id: &LegacyId) -> Result<Option<Answer>, Trouble> {
     match client.record_of_legacy(id) {
         Ok(answer) => Ok(Some(answer)),
@@ -80,7 +80,7 @@ fn write_out(
     output: Option<&Output>,
     printer: &Printer,
 ) -> Result<Exit, Trouble> {
-    // What a manifest's id or link leads to is the manifest, whether it was asked for or not.
+    // The ID or the link of a manifest leads to the manifest, with or without `--manifest`.
     let content = if answer.is_c2pa() {
         Content { bytes: answer.body, is_text: false }
     } else if args.manifest {
@@ -104,7 +104,8 @@ fn write_out(
     Ok(Exit::Done)
 }
 
-/// The same, with the address that was asked: without a tenant's name it is the plain one, which is one tenant's.
+/// Adds the address that was requested to the problem of a missing manifest. Without a tenant's name it is the plain
+/// address, which serves one tenant's manifest.
 fn asked_where(trouble: Trouble, client: &Client) -> Trouble {
     match client.named_tenant() {
         _ if !trouble.is_absence() => trouble,
@@ -113,7 +114,7 @@ fn asked_where(trouble: Trouble, client: &Client) -> Trouble {
     }
 }
 
-/// The manifest that a record is about.
+/// Returns the manifest of a record.
 fn manifest_of(client: &Client, answer: &Answer) -> Result<Content, Trouble> {
     let damaged = |error| Trouble::new(Kind::NotCredLink, error);
     let Record { tenant, manifest, .. } = Record::parse(&answer.body).map_err(damaged)?;

@@ -13,7 +13,7 @@ use crate::error::{Kind, Trouble};
 use crate::exit::Exit;
 use crate::printer::Printer;
 
-/// What a person is shown of a proof.
+/// The fields of a proof that are shown to a person.
 #[derive(Deserialize)]
 struct Row {
     id: String,
@@ -32,7 +32,7 @@ struct Manifest {
     length: u64,
 }
 
-/// Prints a line a proof. Pages are printed as they come: a store may hold millions.
+/// Prints one line per proof. Pages are printed as they come, because a store may hold millions of proofs.
 pub fn list(connection: &Connection, args: &List, printer: &Printer) -> Result<Exit, Trouble> {
     let client = Client::open(connection, Purpose::Read)?;
     let mut left = args.limit.unwrap_or(usize::MAX);
@@ -67,8 +67,8 @@ pub fn list(connection: &Connection, args: &List, printer: &Printer) -> Result<E
     Ok(Exit::Done)
 }
 
-/// The token decides whose proofs are listed. That it is another tenant than the one that was named is refused; who named
-/// none is told.
+/// Checks the tenant of the listed proofs, which the token decides. If a different tenant was named, they are refused;
+/// if none was named, a remark says so.
 fn check_tenant(client: &Client, proofs: &[Value], printer: &Printer) -> Result<(), Trouble> {
     let tenant = client.tenant();
     let is_ours = |proof: &Value| Some(Identity::deserialize(proof).ok()?.is_of(tenant));
@@ -84,7 +84,7 @@ fn check_tenant(client: &Client, proofs: &[Value], printer: &Printer) -> Result<
     Ok(())
 }
 
-/// What a proof's id is derived from.
+/// The ID of a proof, and the media hash that it is derived from.
 #[derive(Deserialize)]
 struct Identity {
     id: ProofId,

@@ -1,13 +1,13 @@
-//! `credlink migrate`: a job from its dry run to the clean-up of its source.
+//! `credlink migrate`: a job from its dry run to the cleanup of its source.
 //!
 //! | to find | look in |
 //! |---|---|
-//! | what a job works with | [`open`] |
+//! | the source, the destination and the ledger of a job | [`open`] |
 //! | serving beside a source | [`catalogue`] |
-//! | what forgets a job | [`remove`] |
-//! | what happens to proofs | [`copy`]: plan, run · [`check`]: verify · [`undo`]: cleanup, rollback · [`queue`]: a run over SQS, redrive |
-//! | what is printed | [`progress_bar`] while it runs, [`tell`] at the end |
-//! | what cannot be undone | [`confirm`] |
+//! | removing a job | [`remove`] |
+//! | the actions on proofs | [`copy`]: plan, run · [`check`]: verify · [`undo`]: cleanup, rollback · [`queue`]: a run over SQS, redrive |
+//! | the output | [`progress_bar`] while a job runs, [`tell`] at the end |
+//! | the confirmation of actions that cannot be undone | [`confirm`] |
 
 mod catalogue;
 mod check;
@@ -37,10 +37,10 @@ use crate::logs;
 use crate::printer::Printer;
 use crate::serve::told_to_stop;
 
-/// The stack of a thread, in bytes: without optimisation, a call of an SDK takes more than the usual 2 MB.
+/// The stack of a thread, in bytes. Without optimisation, an SDK call takes more than the usual 2 MB.
 const STACK_BYTES: usize = 16_777_216;
 
-/// Does what was typed.
+/// Runs the action that was typed.
 pub fn migrate(connection: &Connection, args: Migrate, printer: &Printer) -> Result<Exit, Trouble> {
     logs::for_a_command();
     let runtime = Builder::new_multi_thread().thread_stack_size(STACK_BYTES).enable_all().build();
@@ -61,7 +61,7 @@ pub fn migrate(connection: &Connection, args: Migrate, printer: &Printer) -> Res
             Action::Remove(remove) => remove::remove(job, remove, printer).await,
         }
     };
-    // On a thread with the stack above: the caller's has what the system gave it.
+    // The work runs on a thread with the stack above, because the caller's stack has the size that the system gave it.
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().stack_size(STACK_BYTES);
         let thread = thread.spawn_scoped(scope, || runtime.block_on(work()));
@@ -72,14 +72,14 @@ pub fn migrate(connection: &Connection, args: Migrate, printer: &Printer) -> Res
     })
 }
 
-/// Does `work` until it is done. The first signal asks it to end, the second ends the program: the ledger holds what
-/// is needed to go on.
+/// Runs `work` to its end. The first signal asks it to end early, and the second ends the program. The ledger holds
+/// what is needed to continue.
 async fn until_told<R>(bar: &Bar, work: impl Future<Output = R>) -> Result<R, Trouble> {
     let first = told_to_stop().map_err(|error| Trouble::new(Kind::Job, error))?;
     let signals = async {
         first.await;
         bar.cancel();
-        // Where it cannot be had, what is in flight is waited for.
+        // Without a second signal handler, the program waits for what is in flight.
         if let Ok(second) = told_to_stop() {
             second.await;
             bar.end();
@@ -95,7 +95,7 @@ async fn until_told<R>(bar: &Bar, work: impl Future<Output = R>) -> Result<R, Tr
     Ok(done)
 }
 
-/// A run of a job that ended before its end.
+/// Returns the problem of a job that ended early.
 fn ended(error: RunError) -> Trouble {
     match error {
         RunError::Held(_)
@@ -107,7 +107,7 @@ fn ended(error: RunError) -> Trouble {
     }
 }
 
-/// What has no job ended before its end: there is nothing to resume.
+/// Returns the problem of an action without a job that ended early. There is nothing to resume.
 fn ended_without_a_job(error: RunError) -> Trouble {
     match error {
         RunError::Ended { failure, .. } => {
@@ -117,7 +117,7 @@ fn ended_without_a_job(error: RunError) -> Trouble {
     }
 }
 
-/// The kind of trouble that a failure is: one side does not allow it, or does not work.
+/// Returns the kind of problem that a failure is: one side does not permit the action, or it does not work.
 const fn kind_of(failure: &Failure) -> Kind {
     match failure.kind {
         FailureKind::AccessDenied => Kind::Refused,

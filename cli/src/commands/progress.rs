@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 /// Interval between two plain lines.
 const EVERY: Duration = Duration::from_secs(5);
 
-/// Shows how far a walk is. The number of objects in a store is not known before its end.
+/// Shows the progress of a walk. The number of objects in a store is not known before its end.
 pub(super) struct Progress {
     shows: Shows,
     began: Instant,
@@ -40,7 +40,7 @@ impl Progress {
         Self { shows, began: Instant::now(), before }
     }
 
-    /// Shows that so many were looked at, and `rest`.
+    /// Shows the number of objects that were looked at, and `rest`.
     pub(super) fn show(&mut self, examined: u64, rest: &str) {
         let seconds = self.began.elapsed().as_secs_f64().max(0.001);
         #[expect(clippy::cast_precision_loss, reason = "a rate needs no more than 52 bits")]
@@ -53,14 +53,14 @@ impl Progress {
             }
             Shows::Lines(last) if last.elapsed() >= EVERY => {
                 *last = Instant::now();
-                // Where stderr is closed, there is nobody to tell.
+                // If stderr is closed, there is nobody to tell.
                 drop(writeln!(stderr(), "{words}"));
             }
             Shows::Lines(_) | Shows::Nothing => {}
         }
     }
 
-    /// Takes the line away, so that something else can be printed.
+    /// Hides the line while `print` prints something else.
     pub(super) fn suspended(&self, print: impl FnOnce()) {
         match &self.shows {
             Shows::Line(bar) => bar.suspend(print),
@@ -68,7 +68,7 @@ impl Progress {
         }
     }
 
-    /// Takes the line away.
+    /// Removes the line.
     pub(super) fn end(&self) {
         if let Shows::Line(bar) = &self.shows {
             bar.finish_and_clear();

@@ -1,4 +1,4 @@
-//! `credlink put`: store the proof of a file.
+//! `credlink put`: stores the proof of a file.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -24,7 +24,7 @@ use crate::input::{self, Input, STANDARD_INPUT};
 use crate::manifest::{self, Found};
 use crate::printer::Printer;
 
-/// What the server says of a store.
+/// The server's answer to a request that stores a proof.
 #[derive(Deserialize)]
 struct Stored {
     id: ProofId,
@@ -105,20 +105,21 @@ pub fn put(connection: &Connection, args: Put, printer: &Printer) -> Result<Exit
     Ok(if stored.identical && !is_exposed { Exit::Done } else { Exit::Absent })
 }
 
-/// Whose proof it is: the token decides, and the id is derived from it. `None`: another tenant's, which does not show it.
+/// Returns the tenant that the proof belongs to. The token decides, and the ID is derived from the tenant. `None` means
+/// another tenant, whose proof does not show its name.
 fn tenant(client: &Client, stored: &Stored, media: &Media) -> Result<Option<Tenant>, Trouble> {
     if stored.id == client.id_of(&media.hash) {
         return Ok(Some(client.tenant().clone()));
     }
     match client.record(&stored.id) {
         Ok(answer) => Ok(Record::parse(&answer.body).ok().map(|record| record.tenant)),
-        // It may be gone by now, or be readable with another token only.
+        // The proof may be gone by now, or readable with another token only.
         Err(trouble) if trouble.is_absence() || trouble.is_refusal() => Ok(None),
         Err(trouble) => Err(trouble),
     }
 }
 
-/// The tags, each of which is named once.
+/// Collects the tags, and refuses a name that occurs twice.
 fn tags(typed: Vec<(String, String)>) -> Result<BTreeMap<String, String>, Trouble> {
     let mut tags = BTreeMap::new();
     for (name, value) in typed {
@@ -132,19 +133,19 @@ fn tags(typed: Vec<(String, String)>) -> Result<BTreeMap<String, String>, Troubl
     Ok(tags)
 }
 
-/// `true` if the C2PA manifest of a public proof is its tenant's alone; `None` where that cannot be known.
+/// Returns `true` if the C2PA manifest of a public proof is private to its tenant, and `None` if that cannot be known.
 fn is_withdrawn(client: &Client, manifest: &Found, stored: &Stored, tenant: Option<&Tenant>) -> Option<bool> {
     let is_of_a_public_proof = stored.identical && stored.visibility == Visibility::Public;
     if manifest.kind != ManifestType::C2pa || !is_of_a_public_proof {
         return None;
     }
     let id = ManifestStore::parse(&manifest.bytes).ok()?.active;
-    // The proof is stored, whatever becomes of this question.
+    // A failure here is no error, because the proof is stored.
     let readers = client.readers(tenant?, &id).ok()??;
     Some(readers == Visibility::Private)
 }
 
-/// The result, for a person.
+/// The result, as a person reads it.
 struct Shown<'a> {
     file: &'a Path,
     manifest: &'a Found,
@@ -194,7 +195,7 @@ impl Shown<'_> {
     }
 }
 
-/// The signature in a file: its text, without the line's end, or else its bytes in base64.
+/// Returns the signature in a file: its text without the line end, or its bytes in base64 if they are not text.
 fn signature(path: &Path) -> Result<String, Trouble> {
     let mut input = Input::open(path)?;
     let bytes = input.read_up_to(MAX_SIGNATURE_BYTES)?.ok_or_else(|| {

@@ -1,4 +1,4 @@
-//! `credlink rebuild`: the index anew from the objects, or an older one brought up to date.
+//! `credlink rebuild`: rebuilds the index from the objects, or updates an older one.
 
 use std::time::Duration;
 
@@ -18,16 +18,16 @@ use crate::exit::Exit;
 use crate::printer::Printer;
 use crate::serve::CLEAN;
 
-/// The bookmark of a rebuild that goes on.
+/// The bookmark of a rebuild that can be continued.
 const BOOKMARK: &str = "rebuild";
 
-/// Number of times that a page that failed is tried again, after pauses of 1, 2, 4, 8 and 16 seconds.
+/// Number of retries of a page that failed, after pauses of 1, 2, 4, 8 and 16 seconds.
 const TRIES: u32 = 5;
 
 /// Time that one part of a recount of the sums takes, in milliseconds.
 const RECOUNT_MS: u64 = 10_000;
 
-/// A line of what is printed.
+/// A line of the output.
 #[derive(Serialize)]
 #[serde(rename_all = "lowercase")]
 enum Line<'a> {
@@ -75,7 +75,7 @@ async fn all(deployment: &Deployment, args: &args::Rebuild, printer: &Printer) -
         }
         Some(_) | None => {
             let begun = Rebuild::begin(service, Manner::Writing).await.map_err(failed)?;
-            // Over an index that has rows, it is counted first what would be changed.
+            // If the index has rows, the changes are counted first.
             if begun.is_over_nothing() || args.confirm {
                 begun
             } else {
@@ -89,7 +89,7 @@ async fn all(deployment: &Deployment, args: &args::Rebuild, printer: &Printer) -
     walked?;
     rebuild.finish(service, args.confirm).await.map_err(failed)?;
     rows.keep_bookmark(BOOKMARK, None).await.map_err(failed)?;
-    // What stands there may be deleted since, or have no row yet.
+    // Objects from before that instant may have been deleted since, or have no row yet.
     rows.keep_bookmark(CLEAN, None).await.map_err(failed)?;
     if rebuild.report().joined {
         recount(deployment).await?;
@@ -105,7 +105,7 @@ async fn all(deployment: &Deployment, args: &args::Rebuild, printer: &Printer) -
     })
 }
 
-/// Goes over everything, page by page, and keeps where it is.
+/// Walks over all objects, page by page, and records the position.
 async fn walk(
     deployment: &Deployment,
     rebuild: &mut Rebuild,
@@ -151,7 +151,7 @@ async fn walk(
     }
 }
 
-/// Keeps where a rebuild is that writes. One that counts begins anew.
+/// Records the position of a rebuild that writes. One that only counts starts anew.
 async fn keep(deployment: &Deployment, rebuild: &Rebuild) -> Result<(), Trouble> {
     if rebuild.is_writing() {
         deployment.rows().keep_bookmark(BOOKMARK, Some(&rebuild.text())).await.map_err(failed)?;
@@ -159,7 +159,7 @@ async fn keep(deployment: &Deployment, rebuild: &Rebuild) -> Result<(), Trouble>
     Ok(())
 }
 
-/// Sets the sums right that a table lost with its rows.
+/// Recounts the sums that a table lost with its rows.
 async fn recount(deployment: &Deployment) -> Result<(), Trouble> {
     let mut resume = None;
     loop {

@@ -1,7 +1,7 @@
 //! `credlink storage`: the objects of a provider, for operators.
 //!
-//! The commands work on the provider itself, below the service: what they delete or replace, no index knows of. `fsck`
-//! finds what does not fit any more.
+//! The commands work on the provider itself, below the service. The index does not learn of what they delete or
+//! replace; `fsck` finds what no longer fits.
 
 mod look;
 mod providers;
@@ -19,7 +19,7 @@ use crate::error::{Kind, Trouble};
 use crate::exit::Exit;
 use crate::printer::Printer;
 
-/// Does what was typed.
+/// Runs the action that was typed.
 pub fn storage(connection: &Connection, args: Storage, printer: &Printer) -> Result<Exit, Trouble> {
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.map_err(|error| Trouble::new(Kind::Provider, error))?;

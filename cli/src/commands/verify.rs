@@ -1,4 +1,4 @@
-//! `credlink verify`: find the proof of a file, and check everything that can be checked.
+//! `credlink verify`: finds the proof of a file and checks everything that can be checked.
 
 mod changed;
 
@@ -28,28 +28,28 @@ use crate::printer::Printer;
 struct Verification<'a> {
     file: &'a Path,
     media_hash: MediaHash,
-    /// The proof; `None` where the file has none, and its manifest is stored.
+    /// The proof, or `None` if the file has none and its manifest is stored.
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<ProofId>,
-    /// Whether nothing fails.
+    /// `true` if no check fails.
     holds: bool,
-    /// Whether the file is another one than was signed.
+    /// `true` if the file differs from the one that was signed.
     changed: bool,
-    /// Whether another manifest than the file's is stored under its id.
+    /// `true` if the manifest that is stored under the ID differs from the one in the file.
     #[serde(skip)]
     other_is_stored: bool,
     checks: Vec<Check>,
 }
 
 impl Verification<'_> {
-    /// Whether a check could not be decided.
+    /// Returns `true` if a check could not be decided.
     fn is_open(&self, about: &str) -> bool {
         self.checks.iter().any(|check| check.about == about && check.outcome == Outcome::Open)
     }
 }
 
-/// Checks the file's proof. Where there is none, what the file itself names is checked. That there is nothing at all is
-/// trouble, with a code of its own.
+/// Checks the file's proof. If there is none, checks the manifest that the file itself names. If nothing at all is
+/// stored, that is an error with an exit code of its own.
 pub fn verify(connection: &Connection, args: &Verify, printer: &Printer) -> Result<Exit, Trouble> {
     let media = input::media(&args.file)?;
     let client = Client::open(connection, Purpose::Read)?;
@@ -66,13 +66,13 @@ pub fn verify(connection: &Connection, args: &Verify, printer: &Printer) -> Resu
     Ok(match (verification.holds, verification.id) {
         _ if verification.changed => Exit::Changed,
         (true, Some(_)) => Exit::Done,
-        // What the file names is here; a proof of it is not.
+        // The manifest that the file names is here, but no proof of the file is.
         (true, None) => Exit::Absent,
         (false, _) => Exit::DoesNotHold,
     })
 }
 
-/// Checks the proof that was found under the file's hash.
+/// Checks the proof that was found by the file's hash.
 fn proof<'a>(
     client: &Client,
     media: &'a Media,
@@ -105,14 +105,14 @@ fn proof<'a>(
     })
 }
 
-/// A file that could not be read within its bounds: nothing is known of it.
+/// Returns the problem of a file that could not be read within its limits, so that nothing is known of it.
 fn unread(media: &Media, error: &ReadingError) -> Trouble {
     Trouble::new(Kind::File, format!("{}: {error}", media.name().display()))
 }
 
-/// The manifest's bytes, from the record or from where its tenant has them, and whether others than this reader are served
-/// them. Whether one that this reader does not find was
-/// withdrawn or lost cannot be decided; that it was deleted does not hold; that nothing answers is another matter.
+/// Returns the manifest's bytes, from the record or from its tenant's address, and `true` if they are private to this
+/// reader. If this reader does not find the manifest, it cannot be decided whether it was withdrawn or lost. If it was
+/// deleted, the check fails. If nothing answers, that is an error.
 fn manifest(client: &Client, record: &Record) -> Result<Result<(Bytes, bool), Check>, Trouble> {
     let failed = |why: &dyn std::fmt::Display| {
         Check::failed("manifest", &format!("the manifest cannot be had: {why}"))

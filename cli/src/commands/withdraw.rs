@@ -1,4 +1,4 @@
-//! `credlink withdraw`: a manifest is its tenant's alone, or everybody's again, and the proofs that name it stay.
+//! `credlink withdraw`: makes a manifest private to its tenant, or public again. The proofs that name it stay.
 
 use credlink_core::access::Visibility;
 use credlink_core::manifest_id::ManifestId;
@@ -12,7 +12,7 @@ use crate::exit::Exit;
 use crate::printer::Printer;
 use crate::subject::Subject;
 
-/// Withdraws a manifest, or publishes it again. The same again is no trouble.
+/// Withdraws a manifest, or publishes it again. Repeating either is no error.
 pub fn withdraw(connection: &Connection, args: &Withdraw, printer: &Printer) -> Result<Exit, Trouble> {
     let subject = Subject::read(&args.subject)?;
     let client = Client::open(connection, Purpose::Change)?;
@@ -21,7 +21,7 @@ pub fn withdraw(connection: &Connection, args: &Withdraw, printer: &Printer) -> 
     client
         .change_visibility(tenant.as_ref(), &id, visibility)
         .map_err(|trouble| whose(trouble, connection))?;
-    // Without a name it is that of the credential: in a folder the tenant that is worked as, over HTTP the token's.
+    // If no tenant was named, it is the credential's: in a folder the tenant of the command, over HTTP the token's.
     let tenant = tenant.or_else(|| connection.data_dir.is_some().then(|| connection.tenant.clone()));
     let owner = tenant.as_ref().map_or_else(
         || "the tenant of the token (without tokens, `default`)".to_owned(),
@@ -38,7 +38,7 @@ pub fn withdraw(connection: &Connection, args: &Withdraw, printer: &Printer) -> 
     Ok(Exit::Done)
 }
 
-/// The manifest that was named, or the one of the proof that was; and whose it is, where that is known.
+/// Returns the manifest that was named, or that of the proof that was named, and its tenant if that is known.
 fn manifest(client: &Client, subject: &Subject) -> Result<(Option<Tenant>, ManifestId), Trouble> {
     let proof = match (subject, subject.proof(client, "proof id, manifest id or SHA-256")?) {
         (Subject::Manifest(id), _) => return Ok((client.named_tenant().cloned(), id.clone())),
@@ -50,7 +50,7 @@ fn manifest(client: &Client, subject: &Subject) -> Result<(Option<Tenant>, Manif
     };
     let answer = client.record(&proof).map_err(|trouble| trouble.asked_as(client.tenant()))?;
     let record = Record::parse(&answer.body).map_err(|error| Trouble::new(Kind::NotCredLink, error))?;
-    // Another tenant's proof may be public, and this one's own manifest of the same id is not meant.
+    // The proof may be another tenant's public one. The caller's own manifest with the same ID is not meant then.
     let id = record.manifest.id.ok_or_else(|| {
         let detail = format!(
             "the manifest of {proof} stands in its record, and everybody who may read that reads it: delete the proof \
@@ -61,7 +61,7 @@ fn manifest(client: &Client, subject: &Subject) -> Result<(Option<Tenant>, Manif
     Ok((Some(record.tenant), id))
 }
 
-/// The same, with a word on whose manifest is meant.
+/// Adds to a problem which tenant's manifest is meant.
 fn whose(trouble: Trouble, connection: &Connection) -> Trouble {
     match &connection.data_dir {
         Some(_) if trouble.is_of_another_tenant() => trouble

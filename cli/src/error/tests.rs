@@ -14,7 +14,7 @@ fn a_problem_of_the_server_is_told_in_full() {
     assert!(serde_json::to_string(&trouble).unwrap().contains(r#""bound":"x""#));
 }
 
-/// An answer with this status and this problem of CredLink's.
+/// Returns the problem of an answer of CredLink with this status and this slug.
 fn said(status: u16, slug: &str) -> Trouble {
     let body = format!(r#"{{"type":"urn:credlink:problem:{slug}","title":"There is no such path"}}"#);
     Trouble::answered(StatusCode::from_u16(status).unwrap(), body.as_bytes(), Named::Server)

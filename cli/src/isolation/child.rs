@@ -1,4 +1,4 @@
-//! The process that reads one media file and prints what it finds.
+//! The process that reads one media file and prints its findings.
 
 use std::io::{self, Read as _};
 
@@ -10,7 +10,7 @@ use crate::error::{Kind, Trouble};
 use crate::exit::Exit;
 use crate::printer::Printer;
 
-/// Reads the file, within the memory that it was given, and prints a [`Report`](credlink_verify::report::Report).
+/// Reads the file within its memory limit, and prints a [`Report`](credlink_verify::report::Report).
 pub fn read(args: &ReadMedia, printer: &Printer) -> Result<Exit, Trouble> {
     limit(args.memory).map_err(|error| Trouble::new(Kind::Server, error))?;
     let failed = |error: io::Error| Trouble::file(&args.file, "read", &error);

@@ -1,4 +1,4 @@
-//! Where the server listens, and who can reach that.
+//! The address that the server listens on, and who can reach it.
 
 use std::net::{SocketAddr, ToSocketAddrs as _};
 
@@ -7,7 +7,7 @@ use http::Uri;
 
 use crate::error::{Kind, Trouble};
 
-/// The address that `listen` names: `127.0.0.1:8787`, `[::1]:0`, `localhost:8787`.
+/// Resolves the address that `listen` names: `127.0.0.1:8787`, `[::1]:0`, `localhost:8787`.
 pub fn resolve(listen: &str) -> Result<SocketAddr, Trouble> {
     let wrong = |why: &dyn std::fmt::Display| {
         let detail =
@@ -18,7 +18,7 @@ pub fn resolve(listen: &str) -> Result<SocketAddr, Trouble> {
     addresses.next().ok_or_else(|| wrong(&"it has no address"))
 }
 
-/// Why a server that asks for no credential is not started on an address that others can reach.
+/// Returns the problem of a server without credentials on an address that others can reach.
 pub fn open_to_others(listen: &str) -> Trouble {
     let detail = format!(
         "others can reach {listen}, and without tokens everybody there could store and delete. Give --tokens FILE, a \
@@ -28,7 +28,7 @@ pub fn open_to_others(listen: &str) -> Trouble {
     Trouble::new(Kind::Usage, detail)
 }
 
-/// Why a server that asks for no credential is not started with a URL at which others reach it.
+/// Returns the problem of a server without credentials whose public URL others can reach.
 pub fn public_without_tokens(url: &str) -> Trouble {
     let detail = format!(
         "--public-url {url} says that others reach this server, and without tokens everybody who does could store and \
@@ -37,14 +37,14 @@ pub fn public_without_tokens(url: &str) -> Trouble {
     Trouble::new(Kind::Usage, detail)
 }
 
-/// Whether a URL leads to another machine than this.
+/// Returns `true` if a URL leads to a machine other than this one.
 pub fn is_elsewhere(url: &str) -> bool {
     let is_elsewhere =
         |url: Uri| url.scheme().is_some() && url.host().is_some_and(|host| !is_this_machine(host));
     url.parse().is_ok_and(is_elsewhere)
 }
 
-/// What stands before the paths in links: what was given, or where the server listens.
+/// Returns the base URL of links: the given one, or the address that the server listens on.
 pub fn public_url(given: Option<&str>, listening: &str) -> Result<String, Trouble> {
     let Some(given) = given else {
         if listening.starts_with("http://0.0.0.0:") || listening.starts_with("http://[::]:") {

@@ -16,11 +16,11 @@ use http::request::Parts;
 
 use super::{local_only, metrics};
 
-/// What answers the requests of `credlink serve`.
+/// The handler of the requests to `credlink serve`.
 pub struct Api {
-    /// The deployment, whose API this is.
+    /// The deployment whose API is served.
     pub deployment: Arc<Deployment>,
-    /// Whether every caller is the owner, as no credential is asked for.
+    /// `true` if every caller is the owner, because no credential is asked for.
     pub trusts: bool,
     /// The metrics.
     pub metrics: Prometheus,
@@ -49,7 +49,7 @@ impl Handler for Api {
     }
 }
 
-/// Says to the server which content an answer is a part of.
+/// Tells the server which content an answer is a part of.
 fn with_whole(mut response: Response<Bytes>) -> Response<Bytes> {
     if let Some(router::PartOf(whole)) = response.extensions_mut().remove() {
         response.extensions_mut().insert(PartOf(whole));

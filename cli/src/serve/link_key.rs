@@ -1,4 +1,5 @@
-//! The keys of signed links: made at the first start, and kept beside the data, so that links outlive a restart.
+//! The keys of signed links. They are created at the first start, and kept beside the data, so that links outlive a
+//! restart.
 
 use std::io::{self, Read as _};
 use std::path::Path;
@@ -10,13 +11,13 @@ use data_encoding::HEXLOWER;
 
 use crate::error::{Kind, Trouble};
 
-/// The file in the data folder.
+/// The name of the file in the data folder.
 const FILE: &str = "link-key";
 
-/// Longest content that is read: a key and some white space.
+/// Maximum length of the content: a key and some white space.
 const MAX_BYTES: u64 = 1_024;
 
-/// The keys of `folder`.
+/// Opens the keys of `folder`, and creates them if there are none.
 pub fn open(folder: &Path) -> Result<LinkKeys, Trouble> {
     let path = folder.join(FILE);
     let cannot = |what: &str, error: &io::Error| {
@@ -35,19 +36,19 @@ pub fn open(folder: &Path) -> Result<LinkKeys, Trouble> {
         .map_err(|error| cannot("cannot have its file link-key read or written", &error))?;
     private::keep_private(&path);
     let secret = HEXLOWER.decode(text.trim().as_bytes()).map_err(|_| damaged(&path))?;
-    // The name says which key it is and nothing of the key.
+    // The name identifies the key, and reveals nothing of it.
     let name: String = Digest::of(&secret).to_string().chars().take(8).collect();
     let current = LinkKey::new(&name, secret).map_err(|_| damaged(&path))?;
     Ok(LinkKeys { current, previous: None })
 }
 
-/// Takes the rights of others at the key of `folder`, if there is one.
+/// Withdraws the permissions of others on the key of `folder`, if there is one.
 pub fn keep_link_key_private(folder: &Path) {
     private::keep_private(&folder.join(FILE));
 }
 
-/// The content of the file, which is made whole or not at all. Two processes that start at once agree on it: the one that is
-/// later reads what the other one made.
+/// Returns the content of the file, which is created completely or not at all. Two processes that start at once agree
+/// on it: the later one reads what the other one created.
 fn read_or_make(path: &Path) -> io::Result<String> {
     if let Some(text) = read(path)? {
         return Ok(text);
@@ -60,12 +61,12 @@ fn read_or_make(path: &Path) -> io::Result<String> {
     }
     match read(path)? {
         Some(text) => Ok(text),
-        // A file without content, which a power cut may leave of one that was written in place.
+        // The file is empty. A power cut may leave it so if it was written in place.
         None => private::write(path, text.as_bytes()).map(|()| text),
     }
 }
 
-/// The content, if there is any.
+/// Returns the content, or `None` if there is none.
 fn read(path: &Path) -> io::Result<Option<String>> {
     let mut text = String::new();
     match private::open_to_read(path) {

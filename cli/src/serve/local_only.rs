@@ -1,7 +1,7 @@
-//! Whom a server answers that asks for no credential: programs of this machine, and nobody through them.
+//! The check of requests to a server without credentials: it answers programs on this machine, and nobody through them.
 //!
 //! A browser on this machine runs scripts of any site, a name that somebody else owns may be made to lead here (DNS
-//! rebinding), and a proxy passes on what comes from anywhere. The address of a connection tells none of them apart.
+//! rebinding), and a proxy passes on requests from anywhere. The address of a connection does not distinguish them.
 
 use credlink_client::is_this_machine;
 use credlink_core::http::problem::{Kind, Problem};
@@ -12,10 +12,10 @@ use http::request::Parts;
 use http::uri::Authority;
 use http::{HeaderMap, Method};
 
-/// What sites of a browser's page and of the request have to do with each other (W3C Fetch Metadata, section 2.4).
+/// The header that relates the site of a browser's page to that of the request (W3C Fetch Metadata, section 2.4).
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
-/// The headers that proxies add: of standards (RFC 9110, section 7.6.3; RFC 7239; RFC 8586), and those that nginx, ingress controllers
-/// and Azure's gateways write.
+/// The headers that proxies add, by standards (RFC 9110, section 7.6.3; RFC 7239; RFC 8586), or as nginx, ingress
+/// controllers and Azure's gateways do.
 const OF_PROXIES: [HeaderName; 8] = [
     VIA,
     FORWARDED,
@@ -26,20 +26,20 @@ const OF_PROXIES: [HeaderName; 8] = [
     HeaderName::from_static("x-azure-clientip"),
     HeaderName::from_static("x-azure-socketip"),
 ];
-/// The beginnings of further headers of proxies: those of most of them, of Cloudflare and of its tunnels, and of Envoy.
+/// The prefixes of further headers of proxies: of most proxies, of Cloudflare and its tunnels, and of Envoy.
 const BEGINNINGS_OF_PROXIES: [&str; 3] = ["x-forwarded", "cf-", "x-envoy-"];
-/// The end of headers that have the address of a proxy's client: `True-Client-IP`, `X-Client-IP`, `X-Cluster-Client-IP`,
+/// The suffix of headers with the address of a proxy's client: `True-Client-IP`, `X-Client-IP`, `X-Cluster-Client-IP`,
 /// `Fastly-Client-IP`, `Fly-Client-IP` and others.
 const CLIENT_IP: &str = "client-ip";
 
-/// What the operator does so that others are answered.
+/// The remedy for an operator who wants others to be answered.
 const REMEDY: &str = "a server that others reach is started with --tokens or --jwks";
 
-/// Refuses a request that comes from elsewhere. A public read that the page of another site makes is answered as anybody's: what is
-/// private would tell that page that it is there, if it were not the same as what is absent.
+/// Refuses a request that comes from elsewhere. A public read by the page of another site is answered as a stranger's,
+/// because a private object must look to that page like an absent one.
 ///
 /// # Errors
-/// It names another host, comes through a proxy, or was made by another site's page and is no public read.
+/// The request names another host, comes through a proxy, or was made by another site's page and is not a public read.
 pub fn check(request: &mut Parts) -> Result<(), Problem> {
     let host = host(request)?;
     if let Some(name) = proxied(&request.headers) {
@@ -65,13 +65,13 @@ pub fn check(request: &mut Parts) -> Result<(), Problem> {
     }
 }
 
-/// The host that the request names, if it names one: that of its target, in the absolute form of HTTP/1.1 (RFC 9112, section
-/// 3.2.2) or as `:authority` of HTTP/2 (RFC 9113, section 8.3.1), and `Host` where the target has none.
+/// Returns the host that the request names, if any: the authority of its target, in the absolute form of HTTP/1.1 (RFC
+/// 9112, section 3.2.2) or as `:authority` in HTTP/2 (RFC 9113, section 8.3.1), or else `Host`.
 fn host(request: &Parts) -> Result<Option<Authority>, Problem> {
     let given = match (request.uri.authority(), request.headers.get(HOST)) {
         (Some(authority), _) => Some(authority.clone()),
         (None, Some(value)) => value.to_str().ok().and_then(|text| text.parse::<Authority>().ok()),
-        // HTTP/1.0, in which no browser speaks.
+        // This is HTTP/1.0, which no browser uses.
         (None, None) => return Ok(None),
     };
     match given {
@@ -85,7 +85,7 @@ fn host(request: &Parts) -> Result<Option<Authority>, Problem> {
     }
 }
 
-/// The header that says that a request came through a proxy.
+/// Returns the header that shows that a request came through a proxy.
 fn proxied(headers: &HeaderMap) -> Option<&str> {
     let is_of_a_proxy = |name: &&HeaderName| {
         let text = name.as_str();
@@ -96,7 +96,7 @@ fn proxied(headers: &HeaderMap) -> Option<&str> {
     headers.keys().find(is_of_a_proxy).map(HeaderName::as_str)
 }
 
-/// The header that says that a request was made by a page of another site, or of another port of this machine.
+/// Returns the header that shows that a request was made by a page of another site, or of another port of this machine.
 fn foreign(headers: &HeaderMap, host: Option<&Authority>) -> Option<&'static str> {
     let site = headers.get_all(SEC_FETCH_SITE).iter();
     if site.into_iter().any(|site| !matches!(site.as_bytes(), b"same-origin" | b"none")) {
@@ -108,7 +108,7 @@ fn foreign(headers: &HeaderMap, host: Option<&Authority>) -> Option<&'static str
     (!headers.get_all(ORIGIN).iter().all(is_own)).then_some("origin")
 }
 
-/// Whether it reads what may be public, or asks for what may be read.
+/// Returns `true` if the request is a read of something that may be public, or a preflight of one.
 fn is_public_read(request: &Parts) -> bool {
     let query = request.uri.query().unwrap_or_default();
     let read = Route::parse(&Method::GET, request.uri.path(), query);

@@ -1,4 +1,4 @@
-//! `GET /metrics`: what was counted, for Prometheus. It is the server's own, and no part of the API.
+//! `GET /metrics`: the counters, for Prometheus. This route belongs to the server, and is not part of the API.
 
 use bytes::Bytes;
 use credlink_core::access::Scope;
@@ -11,25 +11,25 @@ use http::header::CACHE_CONTROL;
 use http::request::Parts;
 use http::{HeaderValue, Method, Response};
 
-/// Where it is.
+/// The path of the metrics.
 const PATH: &str = "/metrics";
 
-/// The methods that it takes.
+/// The methods that the path accepts.
 const METHODS: &str = "GET, HEAD";
 
-/// Returns `true` if a request asks for them.
+/// Returns `true` if a request is for the metrics.
 pub fn is_asked(request: &Parts) -> bool {
     request.uri.path() == PATH
 }
 
-/// Returns the answer to a method that is not taken.
+/// Returns the answer to a method that is not accepted.
 pub fn refuse(request: &Parts) -> Option<Response<Bytes>> {
     let is_taken = matches!(request.method, Method::GET | Method::HEAD);
     let refused = || problem::answer(&Problem::method_not_allowed(request.method.as_str(), METHODS));
     (!is_taken).then(refused)
 }
 
-/// Answers with the metrics, which are sums over all tenants, to who may see those.
+/// Answers with the metrics, which are sums over all tenants, if the caller may see those.
 pub async fn answer(deployment: &Deployment, metrics: &Prometheus, request: &Parts) -> Response<Bytes> {
     if let Err(error) = deployment.service().authorize(request, Some(Scope::Operator)).await {
         if let Error::Failure(failure) = &error {

@@ -1,4 +1,4 @@
-//! Tasks that run beside requests: counting, cleaning up and telling the edge.
+//! Background tasks of the server: counting, cleaning up and announcing changes to the edge.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,40 +13,40 @@ use credlink_service::cleanup::{Limits, Position};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
-/// Interval at which read counts are written and measurements are taken in.
+/// Interval at which read counts are written and measurements are collected.
 const FLUSH: Duration = Duration::from_secs(5);
-/// Interval at which the store's mark goes up, and index, store and clock are looked at. What was committed within
-/// that time before a crash is not known to be missing from an index that is put back.
+/// Interval at which the store's mark advances, and index, store and clock are checked. If an index is restored from a
+/// backup after a crash, what was committed within this interval before the crash is not known to be missing from it.
 const GUARD: Duration = Duration::from_secs(5);
-/// Interval at which the edge is told what it could not be told at once.
+/// Interval at which announcements to the edge that failed are made again.
 const ANNOUNCE: Duration = Duration::from_secs(5);
-/// Interval at which the queue is asked for writes that a provider missed.
+/// Interval at which the queue is polled for writes that a provider missed.
 const REPAIR: Duration = Duration::from_secs(5);
-/// Interval at which the legacy source is searched for what came since.
+/// Interval at which the legacy source is searched for new records.
 const WALK: Duration = Duration::from_secs(600);
 /// Pause after a failure.
 const WALK_AGAIN: Duration = Duration::from_secs(5);
-/// Pause while the guard lets a walk do nothing at all.
+/// Pause while the guard does not permit a walk to do anything.
 const STOPPED: Duration = Duration::from_secs(60);
-/// Interval at which legacy records that were asked for are imported.
+/// Interval at which requested legacy records are imported.
 const IMPORT: Duration = Duration::from_millis(200);
-/// Interval at which due work is done: changes that were cut off are finished, and proofs whose days are over are
-/// removed. The first time is at the start.
+/// Interval at which due work is done: interrupted changes are finished, and proofs whose retention is over are
+/// removed. It is done for the first time at the start.
 const DUE: Duration = Duration::from_secs(60);
 /// Pause between two walks over all objects.
 const OBJECTS: Duration = Duration::from_secs(86_400);
 /// Pause before the first walk over all objects, so that requests that waited for the start are answered first.
 const FIRST_OBJECTS: Duration = Duration::from_secs(60);
-/// Pause between the first walk and the next, which finds what was too young for the first.
+/// Pause between the first walk and the next, which finds the objects that were too young for the first.
 const FIRST_AGAIN: Duration = Duration::from_secs(1_200);
 /// The bookmark of the instant until which every record has its row.
 pub const CLEAN: &str = "clean";
-/// Interval at which repairs that failed too often are tried again.
+/// Interval at which dead letters, the repairs that failed too often, are retried.
 const PUT_BACK: Duration = Duration::from_secs(3_600);
-/// Longest time that one step of a cleanup may take, in seconds. The next step begins at once, where this one ended.
+/// Maximum time of one step of a cleanup, in seconds. The next step begins at once, where this one ended.
 const CLEANUP_STEP_SECONDS: u64 = 60;
 
-/// Starts the tasks that run as long as the server. They may be cut off at any moment.
+/// Starts the tasks that run as long as the server. They may be interrupted at any moment.
 pub fn start(deployment: &Arc<Deployment>, metrics: &Prometheus) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
     tasks.spawn(flush(Arc::clone(deployment)));
@@ -75,7 +75,7 @@ async fn flush(deployment: Arc<Deployment>) {
     }
 }
 
-/// Lets the store's mark follow what is committed, and looks whether index, store and clock fit together.
+/// Advances the store's mark behind the commits, and checks that index, store and clock fit together.
 async fn guard(deployment: Arc<Deployment>) {
     let mut times = interval(GUARD);
     times.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -88,7 +88,7 @@ async fn guard(deployment: Arc<Deployment>) {
     }
 }
 
-/// Tells the edge what it could not be told when it changed.
+/// Announces to the edge the changes that could not be announced when they were made.
 async fn announce(deployment: Arc<Deployment>) {
     let mut times = interval(ANNOUNCE);
     times.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -98,7 +98,7 @@ async fn announce(deployment: Arc<Deployment>) {
     }
 }
 
-/// Works off what providers missed, and says how much there is.
+/// Makes the writes that providers missed, and reports how many are left.
 async fn repair(deployment: Arc<Deployment>) {
     let mut times = interval(REPAIR);
     times.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -112,12 +112,12 @@ async fn repair(deployment: Arc<Deployment>) {
             Ok(_) => {}
             Err(failure) => tracing::warn!(reason = %failure, "the queue failed; it is asked again"),
         }
-        // The depth is a metric, and no more: the queue that fails is in the log already.
+        // The depth is only a metric, and the failure of the queue is in the log already.
         let _ = deployment.depth().await;
     }
 }
 
-/// Looks at what the legacy source has, and again for what came since.
+/// Walks over the legacy source, and again for new records.
 async fn walk(deployment: Arc<Deployment>) {
     let Some(legacy) = deployment.legacy() else { return };
     loop {
@@ -134,7 +134,7 @@ async fn walk(deployment: Arc<Deployment>) {
     }
 }
 
-/// Imports what was asked for and is in the legacy source.
+/// Imports the records that were requested and are in the legacy source.
 async fn import(deployment: Arc<Deployment>) {
     let Some(legacy) = deployment.legacy() else { return };
     let mut times = interval(IMPORT);
@@ -158,7 +158,7 @@ async fn take_in(metrics: Prometheus) {
     }
 }
 
-/// Deals with what is due, again and again: the first time at once, for what a crash left behind.
+/// Does due work at every interval. The first time is at once, for what a crash left behind.
 async fn deal_with_what_is_due(deployment: Arc<Deployment>) {
     let mut times = interval(DUE);
     times.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -168,7 +168,7 @@ async fn deal_with_what_is_due(deployment: Arc<Deployment>) {
     }
 }
 
-/// Walks over all objects, once a day.
+/// Walks over all objects once a day.
 async fn walk_over_objects(deployment: Arc<Deployment>) {
     sleep(FIRST_OBJECTS).await;
     let mut pause = FIRST_AGAIN;
@@ -188,8 +188,8 @@ async fn walk_over_objects(deployment: Arc<Deployment>) {
     }
 }
 
-/// Keeps for the next server until when every record has the row that goes with it. A failure costs it some looks at the
-/// index, and no more. Of an index that other machines share, nobody asks.
+/// Records for the next server the instant until which every record has its row. A failure only costs that server some
+/// lookups in the index. If other machines share the index, nobody reads the instant, and it is not recorded.
 pub(super) async fn keep_clean(deployment: &Deployment, clean: Option<Timestamp>) {
     let Some(clean) = clean.filter(|_| deployment.service().settings().notice_on_read) else { return };
     if let Err(failure) = deployment.rows().keep_bookmark(CLEAN, Some(&clean.to_string())).await {
@@ -197,7 +197,7 @@ pub(super) async fn keep_clean(deployment: &Deployment, clean: Option<Timestamp>
     }
 }
 
-/// Says to the service what [`keep_clean`] kept.
+/// Passes to the service what [`keep_clean`] recorded.
 pub(super) async fn begin(deployment: &Deployment) {
     if !deployment.service().settings().notice_on_read {
         return;
@@ -208,7 +208,8 @@ pub(super) async fn begin(deployment: &Deployment) {
     }
 }
 
-/// Does one step of a cleanup. Returns the position at which the walk goes on, and whether everything could be looked at.
+/// Does one step of a cleanup. Returns the position at which the walk continues, and `true` if everything could be
+/// looked at.
 async fn clean_up(
     deployment: &Deployment,
     walk: bool,
@@ -225,7 +226,7 @@ async fn clean_up(
         sleep(WALK_AGAIN).await;
     }
     if walk && report.stopped.is_some() && report.examined == 0 {
-        // Nothing may be written: the next step would be the same.
+        // The guard permits no writes, so the next step would be the same.
         sleep(STOPPED).await;
     }
     let (examined, deleted) = (report.examined, report.deleted);
@@ -233,7 +234,7 @@ async fn clean_up(
     match &report.stopped {
         Some(reason) if walk => tracing::warn!(examined, deleted, reason, "the cleanup is stopped"),
         Some(_) => {}
-        // Most of the time nothing is due, and nothing is worth a line.
+        // Most of the time nothing is due, and nothing is logged.
         None if walk || examined > 0 => {
             tracing::info!(examined, deleted, completed, failed, bytes, "cleaned up");
         }
@@ -242,7 +243,7 @@ async fn clean_up(
     (report.resume, report.failed == 0 && report.stopped.is_none() && !is_interrupted)
 }
 
-/// Tries repairs again that failed too often.
+/// Retries the repairs that failed too often.
 async fn put_back(deployment: Arc<Deployment>) {
     sleep(FIRST_OBJECTS).await;
     loop {

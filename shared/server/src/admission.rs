@@ -1,22 +1,23 @@
-//! Admission: a connection needs a slot to be served, and one of HTTP/2 a slot of that kind as well. Of both there is a fixed number,
-//! and one network cannot have them all. The same holds for the queues in which connections wait for them.
+//! Admission: a connection needs a slot to be served, and a connection of HTTP/2 needs an HTTP/2 place as well. The
+//! number of both is fixed, and no network can have all of them. The same holds for the queues in which connections
+//! wait for them.
 //!
-//! Where none is free, a connection that waits for its client longest gives up its own: it is idle, or its client reads
-//! no answer or sends no request. A connection that the server works for is left alone, unless its network has far more
-//! slots than one that waits. What is free is first for the network that has fewest. A new connection that finds no slot
-//! waits a while, and is then told to come again.
+//! If no slot is free, the connection that has waited longest for its client gives up its own: it is idle, or its
+//! client reads no answer or sends no request. A connection that the server works for is left alone, unless its network
+//! has far more slots than one that waits. A free slot goes to the network that has fewest. A new connection that finds
+//! no slot waits a while, and is then told to come again.
 //!
-//! What a network holds in memory counts for as long as it is held. A change may hold its body longer than the connection that
-//! brought it is open: who closes a connection and opens another one has no more room than before.
+//! The memory that a network holds counts for as long as it is held. A change may hold its body longer than its
+//! connection is open: a client that closes a connection and opens another one has no more room than before.
 //!
 //! | to find | look in |
 //! |---|---|
-//! | how many slots there are, and how many of them a network has | [`quota`] |
-//! | who waits for one, and who gives way there | [`queue`], [`waiting`] |
-//! | who leaves for somebody else | [`eviction`] |
+//! | the number of slots, and the share of one network | [`quota`] |
+//! | the connections that wait for a slot, and those that lose their place | [`queue`], [`waiting`] |
+//! | the connections that leave to make room | [`eviction`] |
 //! | a connection that is served | [`held_slot`], [`slot`] |
-//! | how long it may wait for its client, and its bodies and answers take | [`progress`], [`transfers`] |
-//! | who is behind an address | [`network`](mod@network) |
+//! | the time that a connection may wait for its client, and that its bodies and answers may take | [`progress`], [`transfers`] |
+//! | the network of an address | [`network`](mod@network) |
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -49,22 +50,22 @@ pub use slot::{Slot, Transfer};
 pub use transfers::{Direction, TRANSFER};
 pub use waiting::{Refused, Waiting};
 
-/// Most connections that are served at once: with a body each that is under way, and room for files, below the usual 4,096
-/// open files of a service.
+/// Maximum number of connections that are served at once. Each may have a body under way, and with room for files they
+/// stay below the usual limit of 4,096 open files for a service.
 pub const MAX_CONNECTIONS: usize = 2_048;
-/// Three quarters of them are for one network, so that a proxy has enough and others have some.
+/// The slots. One network may have three quarters of them, so that a proxy has enough and others have some.
 const OF_SLOTS: Share = Share { all: MAX_CONNECTIONS, of_a_network: 1_536 };
-/// Those that wait for a slot: with those that have one below the usual 4,096 open files of a service.
+/// The connections that wait for a slot. Together with those that have one, they stay below the usual 4,096 open files.
 const OF_WAITING: Share = Share { all: 1_024, of_a_network: 256 };
 
-/// Connections of HTTP/2: each of them may have several requests at once.
+/// The HTTP/2 connections, each of which may have several requests at once.
 const OF_HTTP2: Share = Share { all: 128, of_a_network: 96 };
-/// Those that wait to be one of these. They have a slot.
+/// The connections that wait for an HTTP/2 place. They have a slot.
 const OF_WAITING_FOR_HTTP2: Share = Share { all: 256, of_a_network: 64 };
 
-/// The memory that answers may hold: 72 MiB in all.
+/// The memory that all answers may hold: 72 MiB.
 const ANSWERS: Limit = Limit { bytes: 75_497_472, for_small: 16_777_216 };
-/// The memory that answers to one network may hold: two thirds of that.
+/// The memory that answers to one network may hold: two thirds of that of all answers.
 const ANSWERS_TO_A_NETWORK: Limit = Limit { bytes: 50_331_648, for_small: 8_388_608 };
 /// The memory that answers on one connection may hold: two of the largest manifests.
 const ANSWERS_ON_A_CONNECTION: Limit = Limit { bytes: 20_971_520, for_small: 524_288 };
@@ -73,20 +74,20 @@ const ANSWERS_ON_A_CONNECTION: Limit = Limit { bytes: 20_971_520, for_small: 524
 #[derive(Clone)]
 pub struct Admission(Arc<Shared>);
 
-/// A connection that has come in.
+/// A connection that has been accepted.
 pub enum Entered {
-    /// It has a slot.
+    /// The connection has a slot.
     Admitted(HeldSlot),
-    /// It waits for one.
+    /// The connection waits for a slot.
     Waiting(Waiting),
 }
 
-/// A kind of slots.
+/// A kind of place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
-    /// What every connection needs.
+    /// The slot that every connection needs.
     Slot,
-    /// What connections of HTTP/2 need besides.
+    /// The place that an HTTP/2 connection needs besides.
     Http2,
 }
 
@@ -96,9 +97,9 @@ struct Shared {
     bodies: Account,
     taken: Mutex<Taken>,
     count: watch::Sender<usize>,
-    /// Told when a slot is free.
+    /// Notified when a slot becomes free.
     slot_freed: Notify,
-    /// Told when a place of HTTP/2 is free.
+    /// Notified when an HTTP/2 place becomes free.
     http2_freed: Notify,
 }
 
@@ -107,12 +108,12 @@ struct Taken {
     slots: HashMap<u64, Arc<Slot>>,
     of_slots: Pool,
     of_http2: Pool,
-    /// Those of which a [`Slot`] is left: with a connection, or with a body or an answer that outlives one. Their number is
-    /// bounded, as each of them holds a place or some of the room.
+    /// The networks with at least one [`Slot`] left, of a connection, or of a body or an answer that outlives one.
+    /// Their number is bounded, because each of them holds a place or some of the memory.
     networks: HashMap<IpAddr, Arc<Network>>,
 }
 
-/// The slots of a kind, and those who wait for one.
+/// The places of a kind, and the connections that wait for one.
 struct Pool {
     quota: Quota,
     queue: Queue,
@@ -120,12 +121,12 @@ struct Pool {
 }
 
 impl Admission {
-    /// The admission of a server without connections.
+    /// Creates the admission of a server without connections.
     pub fn new() -> Self {
         Self::since(Instant::now())
     }
 
-    /// The same, with a clock that began at `started`.
+    /// Creates the admission of a server without connections, with a clock that began at `started`.
     fn since(started: Instant) -> Self {
         Self(Arc::new(Shared {
             started,
@@ -144,10 +145,10 @@ impl Admission {
         }))
     }
 
-    /// A slot for a connection from `peer`, or a place to wait for one. `None`: there is neither.
+    /// Gives a connection from `peer` a slot, or a place in the queue for one. Returns `None` if there is neither.
     pub fn enter(&self, peer: IpAddr) -> Option<Entered> {
         let network = network(peer);
-        // Those who wait come first.
+        // Connections of the same network that already wait come first.
         let is_first = self.0.taken().of_slots.queue.of(network) == 0;
         let admitted = if is_first { self.0.take_slot(network) } else { None };
         match admitted {
@@ -161,7 +162,7 @@ impl Admission {
         *self.0.count.borrow()
     }
 
-    /// Waits until none is taken.
+    /// Waits until no slot is taken.
     pub async fn left(&self) {
         let _ = self.0.count.subscribe().wait_for(|count| *count == 0).await;
     }
@@ -179,7 +180,7 @@ impl Shared {
         }
     }
 
-    /// A slot, if one is free. If none is, some are told to leave: as many as others wait.
+    /// Takes a slot, if one is free. Otherwise tells some connections to leave: as many as others wait.
     fn take_slot(self: &Arc<Self>, address: IpAddr) -> Option<HeldSlot> {
         let mut taken = self.taken();
         if !taken.take(Kind::Slot, address) {
@@ -195,7 +196,8 @@ impl Shared {
         Some(HeldSlot::new(number, slot))
     }
 
-    /// A place of HTTP/2 for a connection that has a slot, if one is free. If none is, some are told to leave.
+    /// Takes an HTTP/2 place for a connection that has a slot, if one is free. Otherwise tells some connections to
+    /// leave.
     fn count_as_http2(&self, slot: &Slot) -> bool {
         let mut taken = self.taken();
         let is_counted = taken.take(Kind::Http2, slot.network.address);
@@ -221,7 +223,7 @@ impl Taken {
         }
     }
 
-    /// Takes a place of a kind, if one is free, and no other network waits for it that has fewer. If none is, it makes room.
+    /// Takes a place of a kind, if one is free and no network that has fewer waits for it. If none is free, makes room.
     fn take(&mut self, kind: Kind, network: IpAddr) -> bool {
         if self.pool(kind).is_for_others(network) {
             return false;
@@ -239,7 +241,7 @@ impl Pool {
         Self { quota: Quota::new(slots), queue: Queue::new(waiting), looks: Looks::default() }
     }
 
-    /// Returns `true` if a place is free, and a network waits for it that has fewer than this one. It takes that as soon as it looks.
+    /// Returns `true` if a place is free, and a network that has fewer than this one waits for it and will take it.
     fn is_for_others(&self, network: IpAddr) -> bool {
         let own = self.quota.of(network);
         self.quota.is_any_free() && self.queue.networks().any(|other| self.quota.of(other) < own)

@@ -1,8 +1,8 @@
-//! Changes: each runs to its end once its body is read, whatever becomes of the connection that brought it.
+//! Changes, each of which runs to its end once its body is read, even if its connection is gone.
 //!
 //! hyper drops the future of a request together with its connection. A read loses nothing by that. A change that ended
 //! between two of its steps would leave behind what a crash leaves, so it is a task of its own from its first step on,
-//! and the connection merely waits for its answer. Clients that break connections off could make any number of such
+//! and the connection merely waits for its answer. Clients that break off connections could start any number of such
 //! tasks, so each takes room, of which there is a fixed amount.
 
 use std::future::Future;
@@ -13,32 +13,33 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use crate::admission::MAX_CONNECTIONS;
 use crate::memory::WORKED_ON_BYTES;
 
-/// Units of room: one change for each connection that there may be, or as many as the bodies that are worked on at once
-/// ([`WORKED_ON_BYTES`]) allow. Who finds no room waits with the connection.
+/// Units of room: one change for each possible connection, or as many as the bodies that are processed at once
+/// ([`WORKED_ON_BYTES`]) allow. A change that finds no room waits together with its connection.
 const UNITS: usize = MAX_CONNECTIONS;
 /// Bytes of bodies that one unit of room stands for.
 const UNIT_BYTES: usize = WORKED_ON_BYTES / UNITS;
 
-/// The changes of a server. Clones are the same.
+/// The changes of a server. Clones share them.
 #[derive(Clone)]
 pub struct Changes {
     room: Arc<Semaphore>,
     under_way: Arc<watch::Sender<usize>>,
 }
 
-/// Room for one change, held until the change has ended.
+/// Room for one change, which is held until the change has ended.
 pub struct Room {
     _units: OwnedSemaphorePermit,
     under_way: Arc<watch::Sender<usize>>,
 }
 
 impl Changes {
-    /// No changes, and all the room.
+    /// Creates the state of a server without changes, with all the room.
     pub fn new() -> Self {
         Self { room: Arc::new(Semaphore::new(UNITS)), under_way: Arc::new(watch::Sender::new(0)) }
     }
 
-    /// Waits for room for a change with a body of so many bytes. `None`: the server is stopping, and begins no more.
+    /// Waits for room for a change with a body of so many bytes. Returns `None` if the server is stopping, and begins
+    /// no more changes.
     pub async fn room_for(&self, body_bytes: usize) -> Option<Room> {
         let units = u32::try_from(body_bytes.div_ceil(UNIT_BYTES).clamp(1, UNITS)).unwrap_or(u32::MAX);
         let units = Arc::clone(&self.room).acquire_many_owned(units).await.ok()?;
@@ -46,7 +47,7 @@ impl Changes {
         Some(Room { _units: units, under_way: Arc::clone(&self.under_way) })
     }
 
-    /// Begins no more changes.
+    /// Lets no more changes begin.
     pub fn close(&self) {
         self.room.close();
     }
@@ -56,15 +57,15 @@ impl Changes {
         *self.under_way.borrow()
     }
 
-    /// Waits until none is under way.
+    /// Waits until no change is under way.
     pub async fn ended(&self) {
-        // The sender lives as long as `self`, so that this ends with the last change only.
+        // The sender lives as long as `self`, so this ends only with the last change.
         let _ = self.under_way.subscribe().wait_for(|count| *count == 0).await;
     }
 }
 
 impl Room {
-    /// Runs `work` to its end, also when nobody waits for this future any more. `None`: the server ended first.
+    /// Runs `work` to its end, even if this future is dropped. Returns `None` if the server ended first.
     pub async fn run<T: Send + 'static>(self, work: impl Future<Output = T> + Send + 'static) -> Option<T> {
         let task = tokio::spawn(async move {
             let answer = work.await;
@@ -101,7 +102,7 @@ mod tests {
             let _ = gone.await;
             let _ = done.send(());
         });
-        // Polled once, as a connection does, and then dropped with it.
+        // The future is polled once, as a connection does, and then dropped with it.
         assert!(waiting.now_or_never().is_none());
         assert_eq!(changes.under_way(), 1);
         assert!(changes.ended().now_or_never().is_none(), "an orderly end waits for it");

@@ -1,4 +1,4 @@
-//! Connections: how many, how long they may be silent, and how they end.
+//! Connections: their number, the time for which they may be silent, and their end.
 
 use std::future::Future;
 use std::pin::pin;
@@ -22,33 +22,35 @@ use crate::request::{self, Served};
 mod preface;
 mod refusal;
 
-/// Longest head: a target of 8 KiB, a token of 8 KiB, and as much again for the others and for proxies' own. Heads that do not end are in
-/// memory for as long as they may take, one on each connection: 64 MiB of them.
+/// Maximum length of a head: a target of 8 KiB, a token of 8 KiB, and as much again for other headers and those of
+/// proxies. Heads that are not complete stay in memory for as long as they may take, one on each connection: 64 MiB in
+/// all.
 const MAX_HEAD_BYTES: usize = 32 * 1_024;
-/// Most requests at once on a connection of HTTP/2.
+/// Maximum number of concurrent requests on an HTTP/2 connection.
 const MAX_STREAMS: u32 = 8;
-/// Longest list of headers of HTTP/2, with 32 bytes more for each (RFC 9113, section 6.5.2): a target of 8 KiB, a token of 8 KiB, and
-/// as much for the others. Heads are there as soon as they have come, before anybody can count them: 700 short headers are about
-/// 130 KB in memory, and so many requests on each connection of HTTP/2 that there may be ([`slots`](super::slots)) 130 MB.
+/// Maximum length of the header list of HTTP/2, counting 32 bytes more for each header (RFC 9113, section 6.5.2): a
+/// target of 8 KiB, a token of 8 KiB, and as much for the others. Heads are in memory as soon as they arrive, before
+/// they can be counted: 700 short headers take about 130 KB, and so many requests on each possible HTTP/2 connection
+/// ([`admission`](super::admission)) take 130 MB.
 const MAX_HEADER_LIST_BYTES: u32 = 24 * 1_024;
-/// What a client of HTTP/2 may send of a body before the server has read it.
+/// Bytes of a body that an HTTP/2 client may send before the server has read them.
 const STREAM_WINDOW_BYTES: u32 = 65_535;
-/// The same, of all bodies on a connection.
+/// Bytes of all bodies on an HTTP/2 connection that the client may send before the server has read them.
 const CONNECTION_WINDOW_BYTES: u32 = 131_072;
-/// Bytes of answers that HTTP/2 keeps in its own buffer for a stream.
+/// Bytes of answers that HTTP/2 buffers for a stream.
 const SEND_BUFFER_BYTES: usize = 65_536;
-/// Longest time, after the signal to stop, for requests in flight and for changes whose connection is gone.
+/// Maximum time, after the signal to stop, for requests in flight and for changes whose connection is gone.
 const GRACE: Duration = Duration::from_secs(10);
-/// Longest time for the orderly end of a connection that was silent, or of one of HTTP/2 that leaves for somebody else.
+/// Maximum time for the orderly end of a silent connection, or of an HTTP/2 connection that makes room for another.
 const GOODBYE: Duration = Duration::from_secs(1);
-/// Longest time for what is on its way where a connection leaves although it does not wait for its client: less than others wait for
-/// its place.
+/// Maximum time for what is in transfer on a connection that leaves although it does not wait for its client. It is
+/// shorter than the time that others wait for its place.
 const LAST: Duration = Duration::from_secs(5);
-/// Pause when the system has no more sockets or files for us.
+/// Pause when the system has no more sockets or files for the server.
 const EXHAUSTED: Duration = Duration::from_millis(100);
 
-/// Accepts connections until `stop`, which ends with the name of the reason, then finishes what is in flight. Returns `true` if all
-/// of it came to its end.
+/// Accepts connections until `stop`, which ends with the name of the reason, then finishes what is in flight. Returns
+/// `true` if all of it was finished.
 pub async fn serve(
     listener: TcpListener,
     handler: Arc<dyn Handler>,
@@ -65,7 +67,7 @@ pub async fn serve(
     stopping.send_replace(true);
     let in_flight = async {
         admission.left().await;
-        // Those of connections that are gone.
+        // These are the changes of connections that are gone.
         served.changes.ended().await;
     };
     let ended = timeout(GRACE, in_flight).await;
@@ -87,11 +89,12 @@ async fn accept(
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
-                // Without a place to wait at it is closed at once: its network has its share of them.
+                // A connection without a place in the queue is closed at once, because its network has its share of
+                // them.
                 let Some(entered) = admission.enter(peer.ip()) else { continue };
                 tokio::spawn(connection(stream, entered, served.clone(), stopping.clone()));
             }
-            // One that was given up while it waited is the client's affair; the others get better with time.
+            // Some errors are of a client that gave up while it waited; the others pass with time.
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
                 sleep(EXHAUSTED).await;
@@ -131,7 +134,7 @@ async fn connection(
             return refusal::refuse_begun(stream, &preface).await;
         }
     }
-    // Answers are written whole: waiting to fill a packet only delays them. Where it fails, they are delayed.
+    // Answers are written in whole, so waiting to fill a packet would only delay them. If this fails, they are delayed.
     let _ = stream.set_nodelay(true);
     let answer = service_fn(|request| {
         let (served, slot) = (served.clone(), Arc::clone(slot));
@@ -154,7 +157,7 @@ async fn connection(
             let progress = slot.progress();
             let (idle, dispensable) = (progress.is_idle(), progress.is_dispensable().is_some());
             tracing::debug!(idle, dispensable, "a connection gave its place to another");
-            // A client of HTTP/2 that reads hears of it. An idle one of HTTP/1.1 has no word for it but the end.
+            // An HTTP/2 client that reads is told. An idle HTTP/1.1 client can only be told by closing the connection.
             let left = match (idle, dispensable) {
                 (true, _) if is_http2 => GOODBYE,
                 (false, false) => LAST,
@@ -169,7 +172,7 @@ async fn connection(
         }
     };
     if let Err(error) = ended {
-        // Clients that go away or speak something else: nothing to act on.
+        // The client has gone away or speaks something else: there is nothing to act on.
         tracing::debug!(%error, "a connection ended early");
     }
 }

@@ -1,7 +1,7 @@
-//! How much memory requests and answers may hold, in all, for one network and on one connection.
+//! Limits on the memory that requests and answers hold, in all, for one network and on one connection.
 //!
-//! An [`Account`] counts bytes and never waits: who finds no room is told to come again. Content that several answers
-//! have in common, such as a manifest in the cache, counts once.
+//! An [`Account`] counts bytes and never waits: a caller that finds no room is told to come again. Content that several
+//! answers share, such as a manifest in the cache, counts once.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -10,27 +10,27 @@ use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 
-/// Longest content that counts as small, in bytes: each account keeps room for it that nothing longer may take. It is also
-/// counted by itself, whoever else has it.
+/// Maximum length of content that counts as small, in bytes. Each account keeps room for small content that nothing
+/// longer may take. Small content is counted for each holder, even if they share it.
 pub const SMALL_BYTES: usize = 65_536;
 
-/// What bodies that arrive, and those that are worked on, may hold: 96 MiB in all. 72 of them are for long ones, of which five
-/// of the largest have room. This, and the two limits that follow, are of what is sent.
+/// The memory that bodies may hold while they arrive or are processed: 96 MiB in all. 72 of them are for long ones, and
+/// have room for five of the largest. This limit and the next two count bytes as they are sent.
 pub const BODIES: Limit = Limit { bytes: 100_663_296, for_small: 25_165_824 };
-/// What bodies from one network may hold: two thirds of that.
+/// The memory that bodies from one network may hold: two thirds of that of all bodies.
 pub const BODIES_FROM_A_NETWORK: Limit = Limit { bytes: 67_108_864, for_small: 16_777_216 };
-/// What bodies on one connection may hold: two of the largest.
+/// The memory that bodies on one connection may hold: two of the largest.
 pub const BODIES_ON_A_CONNECTION: Limit = Limit { bytes: 29_360_128, for_small: 524_288 };
-/// The bytes of bodies, unpacked, that are worked on at once: a third of what bodies may hold, as what a change makes of its body
-/// takes two or three times as much. They have room for two of the largest.
+/// The bytes of bodies, unpacked, that are processed at once: a third of what bodies may hold, because a change makes
+/// two or three times as much of its body. They have room for two of the largest.
 pub const WORKED_ON_BYTES: usize = BODIES.bytes / 3;
 
-/// How much an account holds.
+/// The limit of an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit {
-    /// Most bytes.
+    /// Maximum number of bytes.
     pub bytes: usize,
-    /// How many of them only what is small may take.
+    /// Number of these bytes that are reserved for small content.
     pub for_small: usize,
 }
 
@@ -39,17 +39,18 @@ pub struct Limit {
 pub struct Account {
     limit: Limit,
     held: AtomicUsize,
-    /// How often each long content is held, by its address. It stays in memory as long as it is here.
+    /// Number of holders of each long content, by its address. The content stays in memory for as long as it is listed
+    /// here.
     common: Mutex<HashMap<usize, usize>>,
 }
 
 impl Account {
-    /// An account that holds nothing.
+    /// Creates an account that holds nothing.
     pub fn new(limit: Limit) -> Self {
         Self { limit, held: AtomicUsize::new(0), common: Mutex::default() }
     }
 
-    /// Takes room for so many bytes, if there is any.
+    /// Takes room for so many bytes. Returns `false` if there is none.
     pub fn take(&self, bytes: usize) -> bool {
         let reserved = if bytes > SMALL_BYTES { self.limit.for_small } else { 0 };
         let limit = self.limit.bytes.saturating_sub(reserved);
@@ -62,7 +63,7 @@ impl Account {
         self.held.fetch_sub(bytes, Ordering::Relaxed);
     }
 
-    /// Takes room for a content, if there is any, or if it has it already.
+    /// Takes room for a content, unless it already has room. Returns `false` if there is none.
     pub fn take_content(&self, content: &Bytes) -> bool {
         if content.len() <= SMALL_BYTES {
             return self.take(content.len());
@@ -78,7 +79,7 @@ impl Account {
         true
     }
 
-    /// Gives the room of a content back, of which [`Self::take_content`] took some.
+    /// Gives back the room of a content that [`Self::take_content`] took.
     pub fn give_content(&self, content: &Bytes) {
         if content.len() <= SMALL_BYTES {
             return self.give(content.len());
@@ -93,14 +94,14 @@ impl Account {
         }
     }
 
-    /// Bytes that are held.
+    /// Returns the number of bytes that are held.
     #[cfg(test)]
     pub fn held(&self) -> usize {
         self.held.load(Ordering::Relaxed)
     }
 }
 
-/// Takes something of all accounts, or of none.
+/// Takes from all accounts, or from none.
 pub fn of_all<const N: usize>(
     accounts: [&Account; N],
     take: impl Fn(&Account) -> bool,

@@ -5,7 +5,7 @@ use credlink_core::http::problem::Problem;
 use credlink_core::http::reply::Body;
 use http::Response;
 
-/// Returns the answer that tells a problem.
+/// Returns the answer that reports a problem.
 pub fn answer(problem: &Problem) -> Response<Bytes> {
     let reply = problem.reply(None);
     let body = if let Body::Bytes(bytes) = reply.body { bytes } else { Bytes::new() };

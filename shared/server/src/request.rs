@@ -1,7 +1,7 @@
-//! One request: its body within bounds, and an answer whatever happens.
+//! One request: its body within its bounds, and an answer in every case.
 //!
-//! A read ends with its connection. A change does so while its body arrives, with nothing done; after that it runs to its
-//! end ([`changes`](super::changes)).
+//! A read ends with its connection. A change does so while its body arrives, and nothing is done. After that it runs to
+//! its end ([`changes`](super::changes)).
 
 use std::convert::Infallible;
 use std::future::ready;
@@ -25,12 +25,13 @@ use crate::problem;
 use crate::request_body::{RequestBody, unreadable};
 use crate::response_body::{self, ResponseBody};
 
-/// Most headers of a request, as many as HTTP/1.1 is read with. Of HTTP/2 they are counted here.
+/// Maximum number of headers of a request. The HTTP/1.1 parser has the same limit; the headers of HTTP/2 are counted
+/// here.
 const MAX_HEADERS: usize = 100;
-/// Most that deflate saves: 1,032 bytes of content in one (zlib's technical notes).
+/// Maximum compression of deflate: 1,032 bytes of content in one (zlib's technical notes).
 const MOST_UNPACKED: usize = 1_032;
 
-/// The state that answers requests. Clones share it.
+/// The state of the server that requests need. Clones share it.
 #[derive(Clone)]
 pub struct Served {
     /// The handler of all requests.
@@ -39,7 +40,7 @@ pub struct Served {
     pub changes: Changes,
 }
 
-/// Answers a request that came in on `slot`.
+/// Answers a request that arrived on `slot`.
 pub async fn answer(
     served: &Served,
     slot: &Arc<Slot>,
@@ -59,7 +60,7 @@ pub async fn answer(
     Ok(sent)
 }
 
-/// The answer itself. The head is gone with it: what comes after it may take long.
+/// Returns the answer itself. The head is dropped at the end of this call, because what follows may take long.
 async fn respond(served: &Served, mut parts: Parts, body: &mut RequestBody) -> Response<Bytes> {
     if parts.headers.len() > MAX_HEADERS {
         too_many_headers()
@@ -68,7 +69,7 @@ async fn respond(served: &Served, mut parts: Parts, body: &mut RequestBody) -> R
     } else if let Some(refused) = served.handler.refuse(&mut parts) {
         refused
     } else if parts.method.is_safe() {
-        // No operation that is safe wants a body.
+        // No safe operation needs a body.
         guarded(&*served.handler, &parts, ready(Ok(Bytes::new())).boxed()).await
     } else if let Err(refused) = body.admit() {
         problem::answer(&refused)
@@ -77,7 +78,7 @@ async fn respond(served: &Served, mut parts: Parts, body: &mut RequestBody) -> R
     }
 }
 
-/// Refuses a request of HTTP/1.1 without one `Host` (RFC 9112, section 3.2).
+/// Refuses an HTTP/1.1 request without exactly one `Host` (RFC 9112, section 3.2).
 fn check_host(parts: &Parts) -> Result<(), Problem> {
     let hosts = parts.headers.get_all(HOST).iter().count();
     match (parts.version, hosts) {
@@ -87,16 +88,16 @@ fn check_host(parts: &Parts) -> Result<(), Problem> {
     }
 }
 
-/// Answers what may change something. The handler decides here, with the connection, whether the body is wanted; the
-/// body is read here; and what comes after it is a task of its own.
+/// Answers a request that may change something. Until the body is read, everything ends with the connection: the
+/// handler decides whether it wants the body, and the body is read here. After that, the change is a task of its own.
 async fn change(served: &Served, parts: Parts, body: &mut RequestBody) -> Response<Bytes> {
-    // No operation wants the body of a DELETE.
+    // No operation needs the body of a `DELETE`.
     let is_bare = body.is_empty() || parts.method == Method::DELETE;
     let is_packed = parts.headers.contains_key(CONTENT_ENCODING);
     let (ask, asked) = oneshot::channel();
     let (give, given) = oneshot::channel();
     let arriving = async move {
-        // Nobody listens where the body is there already.
+        // Nobody listens if the body is already there.
         let _ = ask.send(());
         given.await.unwrap_or_else(|_| Err(unreadable("the connection broke")))
     };
@@ -109,7 +110,7 @@ async fn change(served: &Served, parts: Parts, body: &mut RequestBody) -> Respon
         tokio::select! {
             biased;
             answered = &mut work => return answered,
-            // Without the sender the body is not wanted, and the answer is about to come.
+            // If the sender was dropped, the body is not wanted, and the answer is about to come.
             wanted = asked => if wanted.is_err() { return work.await },
         }
         body.read().await.map(|(bytes, held)| (bytes, Some(held)))
@@ -127,7 +128,7 @@ async fn change(served: &Served, parts: Parts, body: &mut RequestBody) -> Respon
         Ok((bytes, held)) => (Ok(bytes), held),
         Err(problem) => (Err(problem), None),
     };
-    // The work is there to take it: it is not dropped before it is awaited.
+    // The receiver is there, because the work is not dropped before it is awaited.
     let _ = give.send(read);
     match room {
         Some(room) => {
@@ -143,17 +144,17 @@ async fn change(served: &Served, parts: Parts, body: &mut RequestBody) -> Respon
     }
 }
 
-/// The answer of the handler, also where that panics.
+/// Returns the answer of the handler, and an answer of its own if the handler panics.
 async fn guarded(handler: &dyn Handler, parts: &Parts, body: BodyFuture) -> Response<Bytes> {
     let work = AssertUnwindSafe(async { handler.handle(parts, body).await });
     work.catch_unwind().await.unwrap_or_else(|_| {
-        // What it said is in the log already, from the panic hook.
+        // The panic hook has already logged the message.
         tracing::error!(method = %parts.method, path = parts.uri.path(), "a request panicked");
         broken()
     })
 }
 
-/// The answer to a change that is not begun, or not finished, because the server is about to end.
+/// Returns the problem of a change that is not begun or not finished, because the server is about to end.
 fn stopping() -> Problem {
     let detail = "the server is stopping; the request may be sent again to the one that comes after it";
     let mut problem = Problem::new(Kind::Unavailable, detail);
@@ -161,7 +162,7 @@ fn stopping() -> Problem {
     problem
 }
 
-/// The answer when there is none.
+/// Returns the answer to a request whose handler gave none.
 fn broken() -> Response<Bytes> {
     problem::answer(&Problem::new(
         Kind::Internal,
@@ -169,8 +170,8 @@ fn broken() -> Response<Bytes> {
     ))
 }
 
-/// The answer to more than [`MAX_HEADERS`] (RFC 6585, section 5): the one that HTTP/1.1 gives before it comes here, and HTTP/2 to a
-/// head that is too long.
+/// Returns the answer to more than [`MAX_HEADERS`] (RFC 6585, section 5). It is the one that the HTTP/1.1 parser gives,
+/// and that HTTP/2 gives to a head that is too long.
 fn too_many_headers() -> Response<Bytes> {
     let mut response = Response::new(Bytes::new());
     *response.status_mut() = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;

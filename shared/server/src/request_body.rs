@@ -1,4 +1,4 @@
-//! The body of a request on its way in: within its bound, its time, and the room that there is for bodies.
+//! The body of a request on its way in, within its length, its time, and the room for bodies.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,20 +12,20 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::admission::{Direction, Slot, TRANSFER, Transfer};
 
-/// Longest time for the next piece of a body to arrive.
+/// Maximum time for the next piece of a body to arrive.
 const PIECE: Duration = Duration::from_secs(20);
-/// Longest time for the rest of a body that nobody wants.
+/// Maximum time for the rest of a body that nobody wants.
 const UNWANTED: Duration = Duration::from_secs(5);
 
-/// The room for a request beside its body, in bytes: for its head, and for what the server does with it. Those that find no room are refused
-/// before anything of them is read.
+/// The room for a request besides its body, in bytes: for its head, and for the server's work on it. A request that
+/// finds no room is refused before anything of its body is read.
 const HEAD_BYTES: usize = 32_768;
-/// Room for the first bytes of a body that does not say how long it is. More is taken as it grows.
+/// Room for the first bytes of a body of unknown length. More is taken as the body grows.
 const FIRST_BYTES: usize = 16_384;
 
-/// Longest time that a body waits for room before anything of it is read.
+/// Maximum time that a body waits for room before anything of it is read.
 const FOR_ROOM: Duration = Duration::from_secs(10);
-/// Time after which it looks again.
+/// Interval at which a waiting body looks for room.
 const LOOK: Duration = Duration::from_millis(25);
 /// Seconds after which a client that found no room shall come again.
 const AGAIN_SECONDS: u32 = 2;
@@ -36,18 +36,18 @@ pub struct RequestBody {
     slot: Arc<Slot>,
     /// Room for the head, from [`Self::admit`] until the body is read.
     head: Option<BodyRoom>,
-    /// `true` if it was too long, too slow, or cut off: nothing more is read of it.
+    /// `true` if the body was too long, too slow, or cut off. Nothing more of it is read.
     has_failed: bool,
 }
 
-/// Room that a body takes in memory, until this is dropped.
+/// Room that a body takes in memory until this is dropped.
 pub struct BodyRoom {
     slot: Arc<Slot>,
     bytes: usize,
 }
 
 impl RequestBody {
-    /// The body of a request on `slot`.
+    /// Creates the body of a request on `slot`.
     pub fn new(body: Incoming, slot: &Arc<Slot>) -> Self {
         Self {
             frames: Limited::new(body, MAX_BODY_BYTES),
@@ -70,7 +70,7 @@ impl RequestBody {
         Ok(())
     }
 
-    /// Reads the body to its end, once there is room for it: for all of it where its length is known.
+    /// Reads the body to its end, once there is room for it: for all of it if its length is known.
     pub async fn read(&mut self) -> Result<(Bytes, BodyRoom), Problem> {
         let announced = self.frames.size_hint().exact().and_then(|length| usize::try_from(length).ok());
         let announced = announced.map(|length| length.min(MAX_BODY_BYTES));
@@ -94,8 +94,8 @@ impl RequestBody {
         Ok((whole.into(), room))
     }
 
-    /// Reads what nobody wanted and throws it away: a client that is still sending when the connection is closed may
-    /// see a broken connection instead of the answer.
+    /// Reads a body that nobody wanted and discards it. A client that is still sending when the connection is closed
+    /// may see a broken connection instead of the answer.
     pub async fn discard(&mut self) {
         if self.is_empty() {
             return;
@@ -104,7 +104,7 @@ impl RequestBody {
         while !self.has_failed && matches!(self.next(deadline).await, Ok(Some(_))) {}
     }
 
-    /// The next piece, or `None` at the end.
+    /// Returns the next piece, or `None` at the end.
     async fn next(&mut self, deadline: Instant) -> Result<Option<Bytes>, Problem> {
         let next = self.piece(deadline).await;
         self.has_failed |= next.is_err();
@@ -119,7 +119,7 @@ impl RequestBody {
             match frame.map_err(|_| unreadable("its sender is too slow, or has stopped"))? {
                 None => return Ok(None),
                 Some(Ok(frame)) => {
-                    // What is no data is trailers, and nothing here needs any.
+                    // Frames without data are trailers, which nothing here needs.
                     if let Ok(data) = frame.into_data() {
                         return Ok(Some(data));
                     }
@@ -145,7 +145,8 @@ impl BodyRoom {
         }
     }
 
-    /// Takes room for so many bytes in all. It does not wait: others that have a part of theirs would wait as well.
+    /// Takes room for so many bytes in all. It does not wait, because other bodies that have a part of their room would
+    /// wait as well.
     fn grow(&mut self, bytes: usize) -> Result<(), Problem> {
         let more = bytes.saturating_sub(self.bytes);
         if more > 0 && !self.slot.take_body(more) {
@@ -168,7 +169,7 @@ fn no_room() -> Problem {
     Problem::busy(what, AGAIN_SECONDS)
 }
 
-/// A body that did not arrive.
+/// Returns the problem of a body that did not arrive.
 pub fn unreadable(why: &str) -> Problem {
     Problem::new(Kind::InvalidRequest, format!("the body did not arrive: {why}"))
 }

@@ -1,4 +1,4 @@
-//! The body of an answer on its way out: in pieces, each of which knows what it holds in memory and when it is read.
+//! The body of an answer on its way out, in pieces that record their memory and when they are read.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -15,7 +15,7 @@ use crate::handler::PartOf;
 use crate::memory::of_all;
 use crate::problem;
 
-/// Longest piece that is handed over at once, in bytes: what the system takes in a call or two.
+/// Maximum length of a piece, in bytes: as much as the system takes in a call or two.
 const PIECE_BYTES: usize = 262_144;
 
 /// Seconds after which a client that found no room shall come again.
@@ -27,19 +27,19 @@ pub struct ResponseBody {
     hold: Option<Arc<Hold>>,
 }
 
-/// A piece of a body. What it holds is given back when it was written.
+/// A piece of a body. Its memory is given back when it was written.
 pub struct Piece {
     bytes: Bytes,
     hold: Option<Arc<Hold>>,
 }
 
-/// Room that an answer takes, until its last piece was written.
+/// Room that an answer takes until its last piece was written.
 struct Hold {
     transfer: Transfer,
     content: Bytes,
 }
 
-/// The answer to `slot`, if there is room for it, and otherwise one that says so.
+/// Returns the answer to `slot` if there is room for it, and otherwise an answer that says so.
 pub fn send(slot: &Arc<Slot>, mut response: Response<Bytes>) -> Response<ResponseBody> {
     let content = match response.extensions_mut().remove::<PartOf>() {
         Some(PartOf(whole)) => whole,

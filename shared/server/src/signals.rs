@@ -3,10 +3,10 @@
 use std::future::Future;
 use std::io;
 
-/// Takes the signals that ask to stop. The future ends when one comes, with its name.
+/// Listens for the signals that ask the server to stop. The future ends when one arrives, with its name.
 ///
 /// # Errors
-/// The system does not tell of signals.
+/// The system does not deliver signals.
 pub fn told_to_stop() -> io::Result<impl Future<Output = &'static str>> {
     #[cfg(unix)]
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
@@ -21,7 +21,7 @@ pub fn told_to_stop() -> io::Result<impl Future<Output = &'static str>> {
         #[cfg(not(unix))]
         match tokio::signal::ctrl_c().await {
             Ok(()) => "Ctrl-C",
-            // Where the signal cannot be had, the server runs until it is ended from outside.
+            // If the signal cannot be received, the server runs until it is ended from outside.
             Err(_) => std::future::pending().await,
         }
     })

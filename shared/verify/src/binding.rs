@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::byte_range::ByteRange;
 
-/// The verdicts on a hard binding.
+/// The status codes with which the validator judges a hard binding.
 const VERDICTS: [&str; 7] = [
     ASSERTION_DATAHASH_MATCH,
     ASSERTION_DATAHASH_MISMATCH,
@@ -24,58 +24,58 @@ const VERDICTS: [&str; 7] = [
     ASSERTION_BOXHASH_MISMATCH,
 ];
 
-/// A hard binding, and what it leaves out as it is written.
+/// A hard binding, with its exclusions as they are written.
 #[derive(Debug)]
 pub enum Binding {
-    /// `c2pa.hash.data`: the bytes of the file but for some ranges.
+    /// `c2pa.hash.data`: the bytes of the file except some ranges.
     Data(Vec<ByteRange>),
-    /// `c2pa.hash.bmff`: the boxes of an ISO base media file but for some.
+    /// `c2pa.hash.bmff`: the boxes of an ISO base media file except some.
     BaseMedia(BaseMedia),
     /// `c2pa.hash.boxes`: the named parts of a file, in order.
     Boxes(Vec<Part>),
-    /// None that the validator judged, or one of another kind or form.
+    /// No binding that the validator judged, or one of another kind or form.
     Unknown,
 }
 
 /// A `c2pa.hash.bmff`.
 #[derive(Debug, Deserialize)]
 pub struct BaseMedia {
-    /// From 2 on, the hash says where the boxes stand.
+    /// The version. From 2 on, the hash covers the positions of the boxes.
     #[serde(skip)]
     pub version: usize,
-    /// The boxes that are left out.
+    /// The boxes that are excluded.
     pub exclusions: Vec<BoxExclusion>,
-    /// The algorithm, where a tree names none of its own.
+    /// The algorithm of trees that name none of their own.
     pub alg: Option<String>,
     /// The hash of the whole file.
     pub hash: Option<Bytes>,
-    /// Hashes of parts of it.
+    /// Hashes of parts of the file.
     pub merkle: Option<Vec<Tree>>,
 }
 
-/// Boxes that are left out, or a part of them.
+/// Boxes that are excluded, in whole or in part.
 #[derive(Debug, Deserialize)]
 pub struct BoxExclusion {
     /// The path of the boxes.
     pub xpath: String,
-    /// The length that they have.
+    /// The length that the boxes must have.
     pub length: Option<u64>,
-    /// Bytes that stand in them.
+    /// Bytes that the boxes must contain.
     pub data: Option<Vec<Mark>>,
-    /// The parts of them that are left out.
+    /// The parts of the boxes that are excluded.
     pub subset: Option<Vec<Subset>>,
-    /// The version that they have.
+    /// The version that the boxes must have.
     pub version: Option<u8>,
-    /// The flags that they have.
+    /// The flags that the boxes must have.
     pub flags: Option<Bytes>,
-    /// Returns `true` if they have no other flags.
+    /// `true` if the boxes must have no other flags.
     pub exact: Option<bool>,
 }
 
-/// Bytes at a place of a box.
+/// Bytes at an offset in a box.
 #[derive(Debug, Deserialize)]
 pub struct Mark {
-    /// The place in the box at which they begin.
+    /// The offset of the bytes in the box.
     pub offset: u64,
     /// The bytes.
     pub value: Bytes,
@@ -84,9 +84,9 @@ pub struct Mark {
 /// A part of a box.
 #[derive(Debug, Deserialize)]
 pub struct Subset {
-    /// The place in the box at which it begins.
+    /// The offset of the part in the box.
     pub offset: u64,
-    /// Its length; 0 is up to the end.
+    /// The length of the part, or 0 for everything up to the end.
     pub length: u64,
 }
 
@@ -96,26 +96,26 @@ pub struct Subset {
 pub struct Tree {
     /// The algorithm.
     pub alg: Option<String>,
-    /// The hash of what stands before the fragments.
+    /// The hash of everything before the fragments.
     pub init_hash: Option<Bytes>,
-    /// The length of the blocks that have a hash each.
+    /// The length of the blocks, each of which has a hash.
     pub fixed_block_size: Option<u64>,
-    /// Their lengths.
+    /// The lengths of the blocks, if they differ.
     pub variable_block_sizes: Option<Vec<u64>>,
 }
 
-/// Parts of a file that have one hash.
+/// Parts of a file that share one hash.
 #[derive(Debug, Deserialize)]
 pub struct Part {
-    /// Their names.
+    /// The names of the parts.
     pub names: Vec<String>,
-    /// `true` if they have none.
+    /// `true` if the parts have no hash.
     pub excluded: Option<bool>,
-    /// The ranges of them that are left out.
+    /// The ranges of the parts that are excluded.
     pub exclusions: Option<Vec<Value>>,
 }
 
-/// A string of bytes, which the reader writes in base64 or as a list of numbers.
+/// A byte string, which the reader writes in base64 or as a list of numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bytes(pub Vec<u8>);
 
@@ -144,8 +144,8 @@ struct BoxHash {
     boxes: Vec<Part>,
 }
 
-/// The binding that the validator judged, which is not the active manifest's own where that is an update. `all` is what the
-/// reader tells in detail.
+/// Returns the binding that the validator judged. If the active manifest is an update, that is not its own. `all` is
+/// the detailed report of the reader.
 pub fn judged(reader: &Reader, all: &Value) -> Binding {
     let results = reader.validation_results();
     let active = results.and_then(|results| results.active_manifest()).into_iter();
@@ -163,12 +163,12 @@ pub fn judged(reader: &Reader, all: &Value) -> Binding {
     read(label, &all["manifests"][manifest]["assertion_store"][label]).unwrap_or(Binding::Unknown)
 }
 
-/// The labels of manifest and assertion in the URI of an assertion.
+/// Splits the URI of an assertion into the labels of its manifest and of the assertion.
 fn split(uri: &str) -> Option<(&str, &str)> {
     uri.strip_prefix("self#jumbf=/c2pa/")?.split_once("/c2pa.assertions/")
 }
 
-/// The binding in an assertion; `None` of what has another form.
+/// Parses the binding in an assertion. Returns `None` if it has another form.
 fn read(label: &str, assertion: &Value) -> Option<Binding> {
     fn form<'de, T: Deserialize<'de>>(assertion: &'de Value) -> Option<T> {
         T::deserialize(assertion).ok()

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A range of bytes in a file, such as one that a hash leaves out.
+/// A range of bytes in a file, such as one that a hash excludes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ByteRange {
     /// The first byte.
@@ -12,7 +12,7 @@ pub struct ByteRange {
 }
 
 impl ByteRange {
-    /// Returns the first byte behind the range.
+    /// Returns the position after the last byte.
     pub const fn end(self) -> u64 {
         self.start.saturating_add(self.length)
     }

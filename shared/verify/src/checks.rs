@@ -1,4 +1,4 @@
-//! What can be checked of a proof by whoever holds the file, each check with its outcome in words.
+//! The checks of a proof that a holder of the file can make, each with its outcome in words.
 
 mod validation;
 
@@ -16,20 +16,20 @@ use crate::media::Media;
 use crate::report::Report;
 pub use validation::{Place, Validated, validate};
 
-/// What came of a check.
+/// The outcome of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
-    /// It holds.
+    /// The claim holds.
     Holds,
-    /// It does not.
+    /// The claim does not hold.
     Fails,
-    /// It cannot be decided here, or there is nothing to decide.
+    /// The claim cannot be decided here, or there is nothing to decide.
     Open,
 }
 
 impl Outcome {
-    /// The mark that a person reads.
+    /// Returns the mark that is shown to a person.
     pub const fn mark(self) -> char {
         match self {
             Self::Holds => '✓',
@@ -46,32 +46,32 @@ impl Outcome {
 /// One check.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Check {
-    /// What was checked: a stable name.
+    /// The subject of the check, as a stable name.
     pub about: &'static str,
-    /// What came of it.
+    /// The outcome.
     pub outcome: Outcome,
-    /// The same, in words.
+    /// The outcome in words.
     pub detail: String,
 }
 
 impl Check {
-    /// A check with its outcome, in words.
+    /// Creates a check with its outcome, in words.
     pub fn new(about: &'static str, outcome: Outcome, detail: impl Into<String>) -> Self {
         Self { about, outcome, detail: detail.into() }
     }
 
-    /// A check that fails because something could not be had.
+    /// Creates a check that fails because something could not be obtained.
     pub fn failed(about: &'static str, why: &dyn std::fmt::Display) -> Self {
         Self::new(about, Outcome::Fails, why.to_string())
     }
 }
 
-/// The record itself: its digest, its format and its id. `None` where it cannot be read.
+/// Checks the digest, the format and the ID of a record. Returns no record if it cannot be parsed.
 pub fn record(body: &[u8], etag: Option<&str>) -> (Vec<Check>, Option<Record>) {
     let digest = Digest::of(body);
     let digest = match etag {
         None => Check::new("record_digest", Outcome::Open, "it was served without an ETag"),
-        // What passes an answer on may call its tag weak.
+        // An intermediary may turn the entity tag into a weak one.
         Some(tag) if tag.strip_prefix("W/").unwrap_or(tag) == entity_tag(&digest, None) => {
             Check::new("record_digest", Outcome::Holds, "the record has the SHA-256 that its ETag says")
         }
@@ -89,7 +89,7 @@ pub fn record(body: &[u8], etag: Option<&str>) -> (Vec<Check>, Option<Record>) {
     }
 }
 
-/// What the record says of the file and of itself.
+/// Checks what the record claims about the file and about itself.
 pub fn claims(record: &Record, hash: &MediaHash, now: Timestamp) -> Vec<Check> {
     let same = record.media_hash == *hash;
     let said = if same { String::new() } else { format!("; the record says {}", record.media_hash) };
@@ -119,7 +119,7 @@ pub fn claims(record: &Record, hash: &MediaHash, now: Timestamp) -> Vec<Check> {
     checks
 }
 
-/// The manifest of a public proof that is not served to everybody, as its owner sees it.
+/// Returns the check of a public proof's manifest that is private, as its owner sees it.
 pub fn withdrawn(record: &Record, is_private: bool) -> Option<Check> {
     let detail = "its manifest alone is private: it was withdrawn, or never published; only its owner and holders of signed \
                   links can read it";
@@ -127,10 +127,10 @@ pub fn withdrawn(record: &Record, is_private: bool) -> Option<Check> {
     is_apart.then(|| Check::new("manifest_visibility", Outcome::Open, detail))
 }
 
-/// The manifest's bytes, against the record and the file. `read` reads the file, as [`validate`] says.
+/// Checks the manifest's bytes against the record and the file. `read` reads the file, as described at [`validate`].
 ///
 /// # Errors
-/// Those of `read`.
+/// The errors of `read`.
 pub fn manifest<E>(
     recorded: &RecordManifest,
     bytes: &[u8],
@@ -171,7 +171,7 @@ pub fn manifest<E>(
     Ok(checks)
 }
 
-/// The active manifest, as its boxes say, as the record says and as the validator says.
+/// Compares the ID of the active manifest in its boxes, in the record and in the validator's report.
 fn manifest_id(id: &ManifestId, recorded: Option<&ManifestId>, active: Option<&str>) -> Check {
     let mut said = format!("the active manifest is {id}");
     let mut same = true;
@@ -200,7 +200,7 @@ fn binding(manifest: &Manifest, hash: &MediaHash, validated: Option<&Validated>)
         (_, Binding::WholeFile(digest)) => {
             (Outcome::Fails, format!("the manifest binds another file: sha256:{digest}"))
         }
-        // It leaves out where a manifest stands in a file; what stands there is another one.
+        // The binding excludes the place of a manifest in the file, and another manifest is there.
         _ if place == Place::Other => (
             Outcome::Fails,
             "the file has another manifest in it than the one that is stored, which does not cover its place"

@@ -1,6 +1,6 @@
-//! The part of a file that a hard binding is over: all of it but the place of its manifest, or less. What it leaves out can be changed at
-//! will, so it may be that place and nothing else (C2PA 2.x, section 15.12). c2pa-rs looks for that one exclusion, and merely
-//! remarks that there are others.
+//! The part of a file that a hard binding covers: all of it except the place of its manifest, or less. Anything that is
+//! excluded can be changed at will, so only that place may be (C2PA 2.x, section 15.12). c2pa-rs looks for that one
+//! exclusion, and merely notes that there are others.
 
 mod boxes;
 mod fragments;
@@ -18,13 +18,13 @@ use boxes::C2PA_UUID;
 use crate::binding::{BaseMedia, Binding, BoxExclusion, Part};
 use crate::byte_range::ByteRange;
 
-/// The name that a box hash has for the place of the manifest.
+/// The name of the manifest's place in a box hash.
 const C2PA_PART: &str = "C2PA";
-/// Boxes of which nothing of a picture or a video depends, unless a table names a place in them ([`inert_boxes`]): brands, an index of
+/// Boxes that no picture or video depends on, unless a table points into them ([`inert_boxes`]): brands, an index of
 /// fragments, and free space.
 const IDLE_BOXES: [&str; 4] = ["/ftyp", "/mfra", "/free", "/skip"];
-/// The boxes that say where the content stands in the file. C2PA 1.0 leaves them out, as they change when the manifest is put in, and
-/// some signers still do.
+/// The boxes with the positions of the content in the file. C2PA 1.0 excludes them, because they change when the
+/// manifest is inserted, and some signers still do.
 const POSITIONS: [&str; 6] = [
     "/meta/iloc",
     "/mfra/tfra",
@@ -33,36 +33,37 @@ const POSITIONS: [&str; 6] = [
     "/moof/traf/tfhd",
     "/moof/traf/trun",
 ];
-/// Bytes that are left out of the content of a video whose blocks have hashes: the head of its box, in its longest form.
+/// Bytes that are excluded at the beginning of a video's content whose blocks have hashes: the head of its box, in its
+/// longest form.
 const CONTENT_HEAD: u64 = 16;
 
-/// Said of all that no hash is over.
+/// The words about everything that no hash covers.
 const UNKNOWN: &str = "nothing says what stands there";
 
-/// The part of a file that a hard binding is over.
+/// The part of a file that a hard binding covers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Coverage {
-    /// All of the file but the place of its manifest.
+    /// All of the file except the place of its manifest.
     Whole,
-    /// All but that and something of which the picture does not depend: that, in words.
+    /// All except that place and something that the picture does not depend on, which the text describes.
     Nearly(String),
-    /// Less: why, in words.
+    /// Less than that, for the reason in the text.
     Less(String),
-    /// The head of a video in fragments, whole; the fragments are files of their own.
+    /// All of the head of a fragmented video, whose fragments are separate files.
     Head,
 }
 
 /// The file that a manifest is validated with.
 pub struct BoundFile<'a, F> {
-    /// Its bytes.
+    /// The bytes of the file.
     pub file: F,
     /// The format that it is read as.
     pub format: &'a str,
-    /// The length of its manifest; `None` where the manifest that is validated is not in it.
+    /// The length of the manifest in the file, or `None` if the validated manifest is not in it.
     pub manifest: Option<u64>,
 }
 
-/// The part of the file that `binding` is over.
+/// Returns the part of the file that `binding` covers.
 pub fn of(binding: &Binding, mut media: BoundFile<'_, impl Read + Seek + Send>) -> io::Result<Coverage> {
     match binding {
         Binding::Data(exclusions) => of_data(exclusions, &mut media),
@@ -75,7 +76,7 @@ pub fn of(binding: &Binding, mut media: BoundFile<'_, impl Read + Seek + Send>) 
 fn of_data(exclusions: &[ByteRange], media: &mut BoundFile<'_, impl Read + Seek>) -> io::Result<Coverage> {
     let mut left_out: Vec<_> = exclusions.iter().filter(|range| range.length > 0).copied().collect();
     let Some(manifest) = media.manifest else { return Ok(ranges(&left_out)) };
-    // The place of the manifest is about as long as that.
+    // The exclusion whose length is closest to that of the manifest is taken for the manifest's place.
     let own = (0..left_out.len()).min_by_key(|index| left_out[*index].length.abs_diff(manifest));
     let Some(own) = own.map(|index| left_out.remove(index)) else { return Ok(Coverage::Whole) };
     let is_its_place = manifest_place::is_manifests(&mut media.file, own, media.format, manifest)?;
@@ -96,7 +97,7 @@ fn of_data(exclusions: &[ByteRange], media: &mut BoundFile<'_, impl Read + Seek>
     Ok(ranges(&left_out))
 }
 
-/// These bytes of a file are left out.
+/// Returns the coverage of a hash that excludes these bytes of a file.
 fn ranges(left_out: &[ByteRange]) -> Coverage {
     let words = left_out.iter().map(|range| format!("{} to {}", range.start, range.end().saturating_sub(1)));
     match words.collect::<Vec<_>>().as_slice() {
@@ -124,8 +125,8 @@ fn of_base_media(hash: &BaseMedia, file: &mut (impl Read + Seek + Send)) -> io::
         .filter(|exclusion| !POSITIONS.contains(&exclusion.xpath.as_str()))
         .map(|exclusion| exclusion.xpath.clone())
         .collect();
-    // Blocks of the content have hashes of their own, which the validator judges where there are no fragments. Of several boxes of
-    // content it does not say which has which hashes.
+    // Blocks of the content have hashes of their own, which the validator judges if there are no fragments. If there
+    // are several boxes of content, it does not say which hashes belong to which.
     let has_blocks = boxes.is_some()
         && !has(b"moof")
         && hash.hash.is_some()
@@ -139,7 +140,7 @@ fn of_base_media(hash: &BaseMedia, file: &mut (impl Read + Seek + Send)) -> io::
     if !left_out.is_empty() {
         return less(format!("it leaves out the boxes {} of the file: {UNKNOWN}", left_out.join(", ")));
     }
-    // Version 1 of the hash does not say where boxes stand either.
+    // Version 1 of the hash does not cover the positions of boxes either.
     let binds_positions = hash.version > 1
         && !hash.exclusions.iter().any(|exclusion| POSITIONS.contains(&exclusion.xpath.as_str()));
     if hash.hash.is_none() {
@@ -175,7 +176,7 @@ fn of_base_media(hash: &BaseMedia, file: &mut (impl Read + Seek + Send)) -> io::
     Ok(if more.is_empty() { Coverage::Whole } else { Coverage::Nearly(more.join("; ")) })
 }
 
-/// The binding of a video in fragments, over a file that has none.
+/// Returns the coverage of a fragmented video's binding over a file without fragments.
 fn of_head(hash: &BaseMedia, file: &mut (impl Read + Seek + Send)) -> io::Result<Coverage> {
     if !fragments::is_head(file)? {
         return less(
@@ -191,15 +192,16 @@ fn of_head(hash: &BaseMedia, file: &mut (impl Read + Seek + Send)) -> io::Result
     }
 }
 
-/// Returns `true` if nothing of a picture or a video depends on the boxes of an exclusion. Its further conditions make them fewer.
+/// Returns `true` if no picture or video depends on the boxes of an exclusion. Its other conditions only make them
+/// fewer.
 fn is_idle(exclusion: &BoxExclusion) -> bool {
     let marks = exclusion.data.as_deref().unwrap_or_default();
     let is_c2pa = || marks.iter().any(|mark| mark.offset == 8 && mark.value.0 == C2PA_UUID);
     IDLE_BOXES.contains(&exclusion.xpath.as_str()) || (exclusion.xpath == "/uuid" && is_c2pa())
 }
 
-/// Returns `true` if an exclusion is that of a content whose blocks have hashes (C2PA 2.x, section 18.7.2): all but its head, so that
-/// where it stands has a hash.
+/// Returns `true` if an exclusion is that of a content whose blocks have hashes (C2PA 2.x, section 18.7.2). It excludes
+/// all but the head of the box, so that the position of the content is covered.
 fn is_behind_its_head(exclusion: &BoxExclusion) -> bool {
     matches!(exclusion.subset.as_deref(), Some([subset]) if subset.offset == CONTENT_HEAD && subset.length == 0)
 }
@@ -217,11 +219,11 @@ fn of_parts(parts: &[Part], file: &mut (impl Read + Seek)) -> io::Result<Coverag
             "it leaves out the parts {left_out} of the file, or something of them: {UNKNOWN}"
         ));
     }
-    // The validator compares the parts that are named, and passes over what stands behind them.
+    // The validator compares the named parts, and ignores everything after them.
     let names: Vec<_> = parts.iter().flat_map(|part| &part.names).collect();
     let is_whole = match (picture_end::of(file)?, boxes::of(file)?) {
         (Some(end), _) => end.is_at_the_end && names.last().is_some_and(|name| *name == end.name),
-        // In JPEG XL each box is a part.
+        // In JPEG XL, each box is a part.
         (None, Some(boxes)) if boxes.first().is_some_and(|(name, ..)| name == b"JXL ") => {
             boxes.len() == names.len()
         }

@@ -1,16 +1,16 @@
-//! What a media file's Content Credentials say, and which of its bytes no hash covers.
+//! The Content Credentials of a media file, and the bytes that no hash covers.
 //!
-//! **In scope:** media files on this machine, read with c2pa-rs: their hash, their type, the manifest in them, its validation, and
-//! the checks of a proof that need nothing but the file, the record and the manifest.
-//! **Out of scope:** the network, deployments and services; the process in which an untrusted file is read, which the caller
-//! provides; and trust in signers, of which there is no list.
+//! **In scope:** media files on this machine, read with c2pa-rs: their hash, their type, the manifest in them, its
+//! validation, and the checks of a proof that need only the file, the record and the manifest. **Out of scope:** the
+//! network, deployments and services; the process in which an untrusted file is read, which the caller provides; and
+//! trust in signers, of which there is no list.
 //!
 //! | to find | look in |
 //! |---|---|
 //! | a file, its hash and its type | [`media`] |
-//! | the reading of a file with c2pa-rs, and what it reports | [`reader`], [`report`] |
+//! | reading a file with c2pa-rs, and its report | [`reader`], [`report`] |
 //! | the hard binding of a manifest | [`binding`] |
-//! | the bytes that a hard binding leaves out | [`coverage`] |
+//! | the bytes that a hard binding excludes | [`coverage`] |
 //! | the checks of a proof, with their outcomes in words | [`checks`] |
 
 pub mod binding;

@@ -1,4 +1,4 @@
-//! Media files: where they are, their hash and their type.
+//! Media files: their location, their hash and their type.
 
 pub mod detected_type;
 
@@ -12,10 +12,10 @@ use tempfile::{NamedTempFile, TempPath};
 
 use detected_type::DetectedType;
 
-/// Bytes that are hashed at once: videos have gigabytes, and are never held in memory.
+/// Bytes that are hashed at once. Videos have gigabytes, and are never held in memory.
 const BLOCK: usize = 64 * 1_024;
 
-/// Most bytes of a pipe that are kept: it may have no end, and the folder of temporary files has one.
+/// Maximum number of bytes of a pipe that are kept. A pipe may be endless, but the folder of temporary files is not.
 const MAX_PIPED_BYTES: u64 = 16 * 1_024 * 1_024 * 1_024;
 
 /// A media file, hashed.
@@ -23,21 +23,21 @@ const MAX_PIPED_BYTES: u64 = 16 * 1_024 * 1_024 * 1_024;
 pub struct Media {
     name: PathBuf,
     path: PathBuf,
-    /// SHA-256 of its bytes.
+    /// The SHA-256 of its bytes.
     pub hash: MediaHash,
-    /// Bytes that it has.
+    /// The length in bytes.
     pub length: u64,
     beginning: Vec<u8>,
-    /// What came through a pipe, removed at the end.
+    /// The temporary file with the content of a pipe, which is removed at the end.
     spooled: Option<TempPath>,
 }
 
 impl Media {
-    /// Reads the file at `path` once, to its end. What is no regular file, such as a named pipe, is kept as
-    /// [`of_stream`](Self::of_stream) keeps it.
+    /// Reads the file at `path` once, to its end. The content of anything but a regular file, such as a named pipe, is
+    /// kept as [`of_stream`](Self::of_stream) keeps it.
     ///
     /// # Errors
-    /// The file cannot be read, or what it sends cannot be kept.
+    /// The file cannot be read, or the content of the pipe cannot be kept.
     pub fn open(path: &Path) -> Result<Self, MediaError> {
         let failed = |error| MediaError::Unread { name: path.to_owned(), error };
         let file = File::open(path).map_err(failed)?;
@@ -50,8 +50,8 @@ impl Media {
         Ok(Self { name: path.to_owned(), path: path.to_owned(), hash, length, beginning, spooled: None })
     }
 
-    /// Reads a stream to its end, such as standard input, and keeps it in a temporary file, because its manifest is looked for
-    /// after it was hashed.
+    /// Reads a stream to its end, such as standard input, and keeps it in a temporary file, because its manifest is
+    /// looked for after it was hashed.
     ///
     /// # Errors
     /// The stream cannot be read, has too many bytes, or cannot be kept.
@@ -70,27 +70,27 @@ impl Media {
         })
     }
 
-    /// What it is called: as it was typed, or `standard input`.
+    /// Returns the name: the path as it was typed, or `standard input`.
     pub fn name(&self) -> &Path {
         &self.name
     }
 
-    /// Where its bytes are.
+    /// Returns the path of the bytes.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Whether other files can stand beside it: not beside what came through a pipe.
+    /// Returns `true` if other files may be found beside it, which is not so for the content of a pipe.
     pub const fn has_a_place(&self) -> bool {
         self.spooled.is_none()
     }
 
-    /// Returns the type that its content and its name tell.
+    /// Returns the type that content and name indicate.
     pub fn detected_type(&self) -> DetectedType {
         DetectedType::of(&self.name, &self.beginning)
     }
 
-    /// Returns the media type of a type that it was found to be, or why it has none, in words.
+    /// Returns the media type of a detected type, or the reason why it has none, in words.
     pub fn type_of<'a>(&self, detected: &'a DetectedType) -> Result<&'a str, String> {
         match detected {
             DetectedType::Of(name) => Ok(name),
@@ -104,10 +104,10 @@ impl Media {
     }
 }
 
-/// A reason for which a media file is not read.
+/// The reason why a media file is not read.
 #[derive(Debug, thiserror::Error)]
 pub enum MediaError {
-    /// It cannot be read.
+    /// The file or the stream cannot be read.
     #[error("{} cannot be read: {error}", .name.display())]
     Unread {
         /// The name of the file or the stream.
@@ -115,7 +115,7 @@ pub enum MediaError {
         /// The reason.
         error: io::Error,
     },
-    /// What comes through a pipe cannot be kept in a temporary file.
+    /// The content of a pipe cannot be kept in a temporary file.
     #[error(
         "what comes through {} is kept in a temporary file, and none can be written in {} (TMPDIR names another folder): {error}",
         .name.display(),
@@ -129,12 +129,12 @@ pub enum MediaError {
         /// The reason.
         error: io::Error,
     },
-    /// More comes through a pipe than is kept.
+    /// The content of a pipe is longer than what is kept.
     #[error("{} has more than {limit} bytes, which is the most that is kept of a pipe: name a file", .name.display())]
     TooLong {
         /// The name of the pipe.
         name: PathBuf,
-        /// The most that is kept.
+        /// The maximum number of bytes that are kept.
         limit: u64,
     },
 }
@@ -150,27 +150,27 @@ impl MediaError {
     }
 }
 
-/// A reason for which something is not copied.
+/// The reason why content is not copied.
 #[derive(Debug, thiserror::Error)]
 pub enum Copying {
-    /// It cannot be read.
+    /// The source cannot be read.
     #[error(transparent)]
     Read(io::Error),
-    /// It cannot be written where it is copied to.
+    /// The destination cannot be written.
     #[error(transparent)]
     Write(io::Error),
-    /// It has more bytes than may be copied.
+    /// The source has more bytes than may be copied.
     #[error("more than {0} bytes")]
     TooLong(u64),
 }
 
-/// The same as [`digest`], of `limit` bytes at most.
+/// Hashes and copies `from` as [`digest`] does, but at most `limit` bytes.
 fn keep(from: impl Read, to: impl Write, limit: u64) -> Result<(Digest, u64, Vec<u8>), Copying> {
     let copied = digest(from.take(limit.saturating_add(1)), to)?;
     if copied.1 > limit { Err(Copying::TooLong(limit)) } else { Ok(copied) }
 }
 
-/// Hashes what `from` has and copies it: its digest, its length and its beginning.
+/// Hashes and copies `from`. Returns its digest, its length and its beginning.
 pub fn digest(mut from: impl Read, mut to: impl Write) -> Result<(Digest, u64, Vec<u8>), Copying> {
     let mut hasher = Sha256::new();
     let mut block = vec![0; BLOCK];

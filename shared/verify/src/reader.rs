@@ -1,5 +1,5 @@
-//! The reading of one media file with c2pa-rs. A file may be made to take hours and all memory, so that a caller who does not
-//! know it reads it in a process of its own.
+//! Reading of one media file with c2pa-rs. A file may be crafted to take hours and all memory, so a caller that does
+//! not trust it reads it in a separate process.
 
 use std::fs::File;
 use std::io::{self, BufReader, Seek as _};
@@ -22,8 +22,9 @@ use crate::media::{self, Copying};
 use crate::report::{Embedded, Report, Status, Validation, Verdict};
 use crate::{binding, coverage};
 
-/// Nothing asks the network: no manifest, certificate or identity is fetched, and no host may be asked if one would be. An
-/// identity assertion (CAWG) names a host of its signer's choice, and concerns itself alone, so none is decoded.
+/// Settings that keep the reader off the network: no manifest, certificate or identity is fetched, and there is no host
+/// that it may ask. An identity assertion (CAWG) names a host of its signer's choice and is about itself alone, so none
+/// is decoded.
 const SETTINGS: &str = r#"{
     "core": { "decode_identity_assertions": false, "allowed_network_hosts": [] },
     "verify": {
@@ -31,15 +32,15 @@ const SETTINGS: &str = r#"{
     }
 }"#;
 
-/// Bytes of a file that is hashed twice.
+/// Maximum length of a file that is hashed twice, in bytes.
 const SMALL: u64 = 64 * 1_024 * 1_024;
 
-/// Reads the file at `path` as a file of the type `format`; with a manifest, validates it with the file.
+/// Reads the file at `path` as a file of the type `format`. If a manifest is given, validates it with the file.
 ///
 /// # Errors
-/// The file cannot be read. What is wrong with its content is in the report.
+/// The file cannot be read. Faults of its content are in the report.
 pub fn read(path: &Path, format: &str, manifest: Option<&[u8]>) -> io::Result<Report> {
-    // One file all the while: what stands at its path may be replaced by another one.
+    // The file is opened once, because another file may be moved to its path meanwhile.
     let file = File::open(path)?;
     let state = State::of(&file)?;
     let (digest, length, _) = hash(&file)?;
@@ -65,7 +66,7 @@ pub fn read(path: &Path, format: &str, manifest: Option<&[u8]>) -> io::Result<Re
     Ok(Report { media_hash, embedded, remote, validation })
 }
 
-/// Returns `true` if two manifest stores are the same: zero padding behind a store is none of it.
+/// Returns `true` if two manifest stores are the same. Zero padding after a store is not part of it.
 pub fn same_store(one: &[u8], other: &[u8]) -> bool {
     let store = |bytes: &'_ [u8]| bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
     one[..store(one)] == other[..store(other)]
@@ -75,7 +76,7 @@ fn context() -> c2pa::Result<Context> {
     Context::new().with_settings(SETTINGS)
 }
 
-/// The digest, the length and the beginning of a file.
+/// Returns the digest, the length and the beginning of a file.
 fn hash(file: &File) -> io::Result<(Digest, u64, Vec<u8>)> {
     let hashed = media::digest(rewound(file)?, io::sink());
     hashed.map_err(|error| match error {
@@ -84,18 +85,18 @@ fn hash(file: &File) -> io::Result<(Digest, u64, Vec<u8>)> {
     })
 }
 
-/// The file from its beginning.
+/// Returns a reader of the file from its beginning.
 fn rewound(mut file: &File) -> io::Result<BufReader<&File>> {
     file.rewind()?;
     Ok(BufReader::new(file))
 }
 
-/// The state of an open file: writing to it changes that.
+/// The state of an open file, which changes when the file is written to.
 #[derive(PartialEq, Eq)]
 struct State {
     length: u64,
     written: Option<SystemTime>,
-    /// When anything of it was changed, which no program can set.
+    /// The time of the last change, which no program can set.
     #[cfg(unix)]
     changed: (i64, i64),
 }
@@ -112,7 +113,7 @@ impl State {
     }
 }
 
-/// Where the file's XMP says that its manifest is.
+/// Returns the address of the manifest that the file's XMP names.
 fn remote(format: &str, stream: BufReader<&File>) -> Option<String> {
     match context().and_then(|context| Reader::from_context(context).with_stream(format, stream)) {
         Err(Error::RemoteManifestUrl(url)) => Some(url),
@@ -120,8 +121,8 @@ fn remote(format: &str, stream: BufReader<&File>) -> Option<String> {
     }
 }
 
-/// Validates the manifest that was given. One that is in the file, with so many bytes, is read from there, so that the validator
-/// knows its place.
+/// Validates the given manifest. If the file contains it, with so many bytes, it is read from the file, so that the
+/// validator knows its place.
 fn validate(format: &str, manifest: &[u8], in_the_file: Option<u64>, file: &File) -> io::Result<Validation> {
     let stream = rewound(file)?;
     let read = context().map(Reader::from_context).and_then(|reader| match in_the_file {
@@ -146,7 +147,7 @@ fn verdict(reader: &Reader, bound: BoundFile<'_, BufReader<&File>>) -> io::Resul
     let successes = reader.validation_results().and_then(|results| results.active_manifest());
     let successes = successes.map(|codes| codes.success().as_slice()).unwrap_or_default();
     let active = reader.active_label();
-    // The assertion store as it is written: hard bindings are no part of what the reader else tells of a manifest.
+    // The assertion store is read as it is written, because the reader's other output does not contain hard bindings.
     let all: Value = serde_json::from_str(&reader.detailed_json()).unwrap_or_default();
     let assertions = active.and_then(|label| all["manifests"][label]["assertion_store"].as_object());
     Ok(Verdict {
@@ -165,7 +166,8 @@ fn verdict(reader: &Reader, bound: BoundFile<'_, BufReader<&File>>) -> io::Resul
     })
 }
 
-/// Whether a label is the one of an assertion, of any version and instance: `c2pa.hash.bmff.v3`, `cawg.identity__1`.
+/// Returns `true` if a label is that of an assertion, in any version and instance: `c2pa.hash.bmff.v3`,
+/// `cawg.identity__1`.
 fn is_assertion(label: &str, base: &str) -> bool {
     label.strip_prefix(base).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '_']))
 }
@@ -184,7 +186,7 @@ mod tests {
         assert!(state == State::of(&file).unwrap());
         std::fs::write(&path, b"another").unwrap();
         assert!(state != State::of(&file).unwrap());
-        // What takes its place at its path is not looked at.
+        // A file that is moved to the same path is not looked at.
         std::fs::remove_file(&path).unwrap();
         std::fs::write(&path, b"a third").unwrap();
         assert_eq!(hash(&file).unwrap().0, Digest::of(b"another"));

@@ -1,69 +1,69 @@
-//! A report of what is in a media file. It can be passed from one process to another.
+//! A report on the Content Credentials of a media file, which can be passed from one process to another.
 
 use credlink_core::hash::MediaHash;
 use serde::{Deserialize, Serialize};
 
 use crate::coverage::Coverage;
 
-/// What is in a media file, and how a manifest goes with it.
+/// The Content Credentials of a media file, and the validation of a manifest with it.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Report {
-    /// The hash of the bytes that this was found in; `None` where they changed meanwhile.
+    /// The hash of the bytes that were read, or `None` if they changed meanwhile.
     pub media_hash: Option<MediaHash>,
     /// The C2PA manifest store in the file.
     pub embedded: Embedded,
-    /// Where its XMP says that its manifest is, if it is not in the file.
+    /// The address of the manifest that the file's XMP names, if the manifest is not in the file.
     pub remote: Option<String>,
-    /// How the manifest that was given goes with the file.
+    /// The validation of the given manifest with the file.
     pub validation: Option<Validation>,
 }
 
 /// A manifest store in a file.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum Embedded {
-    /// Its bytes, in base64.
+    /// The bytes of the manifest store, in base64.
     Found(String),
-    /// There is none.
+    /// The file contains no manifest store.
     None,
-    /// It has so many bytes, which are more than any manifest may have.
+    /// The manifest store has so many bytes, which are more than any manifest may have.
     TooLong(usize),
-    /// The file does not read as one of its type: in words.
+    /// The file cannot be parsed as one of its type, for the reason in the text.
     Unreadable(String),
 }
 
-/// What the validator says.
+/// The result of the validator.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum Validation {
-    /// It cannot validate: in words.
+    /// The manifest cannot be validated, for the reason in the text.
     Impossible(String),
-    /// Its verdict.
+    /// The validator's verdict.
     Verdict(Verdict),
 }
 
-/// A verdict of the validator, and what it rests on.
+/// A verdict of the validator, and its reasons.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Verdict {
-    /// Whether the manifest is valid for the file.
+    /// `true` if the manifest is valid for the file.
     pub is_valid: bool,
     /// The label of the active manifest.
     pub active: Option<String>,
-    /// What fails.
+    /// The failures.
     pub failures: Vec<Status>,
-    /// Whether the file has the hash of `c2pa.hash.data`, whatever that leaves out.
+    /// `true` if the file has the hash of `c2pa.hash.data`, whatever that excludes.
     pub hash_matches: bool,
-    /// The part of the file that the hard binding is over.
+    /// The part of the file that the hard binding covers.
     pub coverage: Coverage,
     /// The labels of identity assertions (CAWG), which are not judged.
     pub identities: Vec<String>,
 }
 
-/// What a validator says of one point.
+/// A validator's statement about one point.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Status {
     /// The code, such as `assertion.dataHash.mismatch`.
     pub code: String,
-    /// The same in words.
+    /// The statement in words.
     pub explanation: Option<String>,
-    /// Whether it is said of something that the file was made of, and not of the file.
+    /// `true` if the statement is about an ingredient of the file, and not about the file.
     pub of_ingredient: bool,
 }

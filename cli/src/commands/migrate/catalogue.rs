@@ -1,4 +1,4 @@
-//! Where a legacy source has each proof, into the store's index.
+//! `migrate catalogue`: records in the index of the destination where a legacy source has each proof.
 
 use credlink_deployment::migration::destination::Making;
 use credlink_deployment::migration::place::Place;

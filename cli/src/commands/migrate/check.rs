@@ -1,4 +1,4 @@
-//! What compares: verify.
+//! `migrate verify`: compares the copies with their source.
 
 use credlink_deployment::migration::destination::Making;
 use credlink_migrate::verify::{VerifyOptions, verify as compare};

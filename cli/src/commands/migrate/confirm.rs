@@ -1,4 +1,4 @@
-//! What cannot be undone is confirmed by the job's name.
+//! Confirmation of an action that cannot be undone, by the job's name.
 
 use std::io::{BufRead as _, IsTerminal as _, Write as _, stderr, stdin};
 
@@ -6,12 +6,12 @@ use credlink_ports::migration::ledger::JobName;
 
 use crate::error::{Kind, Trouble};
 
-/// Asks for the job's name where nobody gave it and somebody is there to ask.
+/// Asks for the job's name if it was not given and somebody is there to ask.
 pub(super) fn confirm(job: &JobName, given: Option<&JobName>, what: &str) -> Result<(), Trouble> {
     let typed = match given {
         Some(name) => name.to_string(),
         None if stdin().is_terminal() && stderr().is_terminal() => {
-            // Where stderr is closed, the answer cannot be right.
+            // If stderr is closed, the answer cannot be right.
             let _ = write!(stderr(), "{what}\nType the job's name, `{job}`, to go on: ");
             let mut line = String::new();
             let read = stdin().lock().read_line(&mut line);

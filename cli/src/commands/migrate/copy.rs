@@ -1,4 +1,4 @@
-//! What reads the source and copies: plan and run.
+//! The actions that read the source and copy: plan and run.
 
 use std::future::{Future, pending};
 use std::path::Path;
@@ -28,10 +28,10 @@ use crate::error::{Kind, Trouble};
 use crate::exit::Exit;
 use crate::printer::Printer;
 
-/// Items that are counted at once.
+/// Items in one page while they are counted.
 const PAGE: usize = 1_000;
 
-/// The job that was typed.
+/// Returns the job that the options describe.
 pub(super) fn spec(connection: &Connection, args: &JobArgs) -> Result<JobSpec, Trouble> {
     let needed = |place: &Option<Place>, option: &str| {
         let what = || format!("{option} is missing: a job moves everything --from a source --to a store");
@@ -47,7 +47,8 @@ pub(super) fn spec(connection: &Connection, args: &JobArgs) -> Result<JobSpec, T
         from: from.to_string(),
         to: to.to_string(),
         tenant: connection.tenant.clone(),
-        // What an API says of tenants is another operator's word, and behind one everything is the caller's.
+        // The tenants that an API reports are another operator's, and an API as the destination stores everything for
+        // the caller.
         keep_tenants: !connection.tenant_is_named
             && args.from_tenant.is_none()
             && ![&from, &to].into_iter().any(|place| matches!(place, Place::Api(_))),
@@ -55,7 +56,7 @@ pub(super) fn spec(connection: &Connection, args: &JobArgs) -> Result<JobSpec, T
     })
 }
 
-/// Returns `true` if both are one folder, by whatever names.
+/// Returns `true` if both are the same folder.
 fn are_one_folder(from: &Place, to: &Place) -> bool {
     let (Place::Folder(from), Place::Folder(to)) = (from, to) else { return false };
     matches!((from.canonicalize(), to.canonicalize()), (Ok(from), Ok(to)) if from == to)
@@ -73,7 +74,7 @@ fn options(args: &JobArgs, run: &Run, spec: &JobSpec) -> CopyOptions {
     }
 }
 
-/// The job that was typed; of one that was begun, its ledger knows what was not.
+/// Returns the job that the options describe. For an existing job, the ledger supplies what was not typed.
 async fn spec_of(connection: &Connection, args: &JobArgs) -> Result<JobSpec, Trouble> {
     let is_whole = args.from.is_some() && args.to.is_some();
     if is_whole || !ledger_path(&args.jobs_dir, &args.job).exists() {
@@ -117,7 +118,7 @@ pub(super) async fn run(
     let ledger = open::ledger(args, Access::Make).await?;
     let opened = async {
         let source = open::source(connection, args, &spec.from, &spec.to).await?;
-        // A run that goes on has patience with whoever is away for a while.
+        // A run that continues has patience with a side that is away for a while.
         if is_new {
             open::reach_source(&source).await?;
             let planned = open::destination(connection, &spec.to, &spec.tenant, Making::Refused).await?;
@@ -141,7 +142,7 @@ pub(super) async fn run(
     let ports = parts.ports();
     let work = copy(&ports, &spec, &options, &holder, &bar);
     let done = until_told(&bar, beside(count(&parts.source, &bar), work)).await?;
-    // Why the run ended says more than what could not be written after it.
+    // The reason why the run ended says more than a failed write after it.
     let finished = parts.destination.finish().await;
     let done = done.map_err(ended)?;
     finished.map_err(open::failed)?;
@@ -157,9 +158,9 @@ pub(super) async fn run(
 /// Removes the ledger that was made for a job that could not begin.
 fn forget(ledger: AnyLedger, path: &Path) {
     if let AnyLedger::File(ledger) = ledger {
-        // As long as it is open, no other run can begin the job in it. Windows removes no file that is open.
+        // While the ledger is open, no other run can begin the job in it. Windows does not remove an open file.
         let held = cfg!(unix).then_some(ledger);
-        // One that stays holds no job, and the next run begins it.
+        // A ledger that stays behind holds no job, and the next run begins the job in it.
         let _ = std::fs::remove_file(path);
         drop(held);
     }
@@ -192,7 +193,7 @@ pub(super) async fn plan(
     })
 }
 
-/// Does `work`, and beside it what it does not wait for.
+/// Runs `work`, and `other` beside it. Ends with `work`, without waiting for `other`.
 pub(super) async fn beside<R>(other: impl Future<Output = ()>, work: impl Future<Output = R>) -> R {
     let other = async {
         other.await;
@@ -204,7 +205,7 @@ pub(super) async fn beside<R>(other: impl Future<Output = ()>, work: impl Future
     }
 }
 
-/// Counts the source's items for the bar. Where that fails, there is no time left to show.
+/// Counts the source's items for the bar. If that fails, the bar shows no time left.
 pub(super) async fn count(source: &AnySource, bar: &Bar) {
     let (mut after, mut items) = (None, 0_u64);
     loop {

@@ -1,4 +1,4 @@
-//! What a job works with: source, store and ledger, each as it was named.
+//! Opening of the source, the destination and the ledger that a job names.
 
 use credlink_aws::dynamodb::ledger::TableLedger;
 use credlink_aws::dynamodb::{DynamoIndex, Settings};
@@ -26,18 +26,18 @@ use crate::args::Connection;
 use crate::args::migrate::JobArgs;
 use crate::error::{Kind, Trouble};
 
-/// Which ledger is opened how.
+/// The purpose for which a ledger is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Access {
-    /// For a run: it is made if there is none.
+    /// For a run. A missing ledger is created.
     Make,
-    /// For what changes the job: it has to be there.
+    /// For an action that changes the job. The ledger must exist.
     Change,
-    /// For what only looks.
+    /// For an action that only reads the ledger.
     Look,
 }
 
-/// What a step of a job works with.
+/// The source, the destination and the ledger of a job.
 pub(super) struct Parts<L, D = AnyDestination> {
     pub(super) source: AnySource,
     pub(super) destination: D,
@@ -45,8 +45,8 @@ pub(super) struct Parts<L, D = AnyDestination> {
 }
 
 impl<L> Parts<L> {
-    /// Opens source and store of a job, and asks both for something: who is not there at the start is more likely away for good than
-    /// for a while.
+    /// Opens the source and the destination of a job, and sends a request to both: a side that does not answer at the
+    /// start is more likely gone for good than away for a while.
     pub(super) async fn open(
         connection: &Connection,
         args: &JobArgs,
@@ -59,7 +59,8 @@ impl<L> Parts<L> {
         Ok(parts)
     }
 
-    /// The same for what works on the store: the source may be gone.
+    /// Opens the source and the destination of a job, and sends a request to the destination only, because the source
+    /// may be gone.
     pub(super) async fn open_at_store(
         connection: &Connection,
         args: &JobArgs,
@@ -76,7 +77,7 @@ impl<L> Parts<L> {
 }
 
 impl<L, D> Parts<L, D> {
-    /// The ports of the job.
+    /// Returns the ports of the job.
     pub(super) const fn ports(&self) -> MigrationParts<'_, AnySource, D, L, SystemClock> {
         MigrationParts {
             source: &self.source,
@@ -87,7 +88,8 @@ impl<L, D> Parts<L, D> {
     }
 }
 
-/// The ledger of the job: in the table for one with a queue, or for one that has no file here and a table to look in.
+/// Opens the ledger of the job. It is in the table if the job has a queue, or if it has no file here and there is a
+/// table to look in.
 pub(super) async fn ledger(args: &JobArgs, access: Access) -> Result<AnyLedger, Trouble> {
     let path = ledger_path(&args.jobs_dir, &args.job);
     let has_file = is_there(&path).map_err(|error| Trouble::new(Kind::Job, error))?;
@@ -114,7 +116,7 @@ fn configuration() -> Result<Configuration, Trouble> {
     Configuration::from_environment().map_err(|error| Trouble::new(Kind::Usage, error))
 }
 
-/// The index whose table keeps the ledgers of queued jobs.
+/// Opens the index whose table holds the ledgers of queued jobs.
 pub(super) async fn table() -> Result<DynamoIndex, Trouble> {
     let configuration = configuration()?;
     let IndexChoice::DynamoDb(table) = &configuration.index else {
@@ -127,8 +129,8 @@ pub(super) async fn table() -> Result<DynamoIndex, Trouble> {
     Ok(DynamoIndex::new(&surroundings.aws, settings))
 }
 
-/// A job that was begun: its ledger, and what that says of it. What was typed for its source and its store has to be the
-/// same.
+/// Opens the ledger of an existing job, and returns the job that it describes. A source or a destination that was typed
+/// must be that of the job.
 pub(super) async fn begun(args: &JobArgs) -> Result<(AnyLedger, Job), Trouble> {
     let ledger = ledger(args, Access::Change).await?;
     let job = ledger.job().await.map_err(failed)?;
@@ -137,7 +139,7 @@ pub(super) async fn begun(args: &JobArgs) -> Result<(AnyLedger, Job), Trouble> {
     Ok((ledger, job))
 }
 
-/// Refuses a source or a store that was typed and is not the job's.
+/// Refuses a source or a destination that was typed and is not that of the job.
 pub(super) fn check_places(args: &JobArgs, job: &Job) -> Result<(), Trouble> {
     for (option, typed, kept) in [("--from", &args.from, &job.from), ("--to", &args.to, &job.to)] {
         if let Some(typed) = typed
@@ -164,25 +166,25 @@ pub(super) fn refuse_dump(from: &str) -> Result<(), Trouble> {
     }
 }
 
-/// One side that was not reached, before anything was begun.
+/// Returns the problem of a side that did not answer before anything was begun.
 fn unreached(failure: Failure) -> Trouble {
     Trouble::new(kind_of(&failure), format!("nothing was begun: {failure}"))
 }
 
-/// Asks a source for something.
+/// Sends a request to the source.
 pub(super) async fn reach_source(source: &AnySource) -> Result<(), Trouble> {
     source.sample(1).await.map(drop).map_err(unreached)
 }
 
-/// Asks a store for something.
+/// Sends a request to the destination.
 async fn reach_destination(destination: &AnyDestination) -> Result<(), Trouble> {
     let nobody = Target::Proof(ProofId::derive(&Tenant::default(), &MediaHash::of(b"")));
     destination.find(&nobody).await.map(drop).map_err(unreached)
 }
 
-/// Asks both sides of a job who they are, and refuses one that cannot be meant: whose source is its store under another name, so that
-/// whatever is deleted at the source is gone; or one with a credential of another tenant than the job's, or with more tenants than
-/// the store has.
+/// Asks both sides of a job for their identity, and refuses a pair that cannot be meant: a source that is the
+/// destination under another name, because an item that is deleted at the source would be lost; a credential of a
+/// tenant other than the job's; or more tenants than the destination has.
 pub(super) async fn check_sides(
     source: &AnySource,
     destination: &AnyDestination,
@@ -223,7 +225,8 @@ pub(super) async fn check_sides(
     Ok(())
 }
 
-/// Refuses a credential of another tenant than `meant`. With none, and on a server without tokens, it is that of `default`.
+/// Refuses a credential of a tenant other than `meant`. A caller without a credential, and every caller of a server
+/// without tokens, is `default`.
 fn check_credential(place: &str, shown: Option<Tenant>, meant: &Tenant) -> Result<(), Trouble> {
     match shown.filter(|shown| shown != meant) {
         None => Ok(()),
@@ -237,7 +240,7 @@ fn check_credential(place: &str, shown: Option<Tenant>, meant: &Tenant) -> Resul
     }
 }
 
-/// Where proofs come from. A token is shown to the one server that it is for.
+/// Opens the source of the proofs. A token is sent only to the server that it is for.
 pub(super) async fn source(
     connection: &Connection,
     args: &JobArgs,
@@ -252,7 +255,7 @@ pub(super) async fn source(
     opened.map_err(|error| Trouble::new(Kind::Source, error))
 }
 
-/// Where they go.
+/// Opens the destination of the proofs.
 pub(super) async fn destination(
     connection: &Connection,
     to: &str,
@@ -272,7 +275,7 @@ pub(super) async fn destination(
     opened.map_err(|error| Trouble::new(Kind::Folder, error))
 }
 
-/// A provider that failed.
+/// Returns the problem of a provider that failed.
 pub(super) fn failed(error: impl std::fmt::Display) -> Trouble {
     Trouble::new(Kind::Provider, error)
 }

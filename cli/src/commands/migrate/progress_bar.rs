@@ -1,4 +1,4 @@
-//! What a person sees while a job runs: a bar in a terminal, a plain line every few seconds elsewhere. Both on stderr.
+//! The progress of a running job, on stderr: a bar in a terminal, a plain line every few seconds elsewhere.
 
 use std::io::{IsTerminal as _, Write as _, stderr};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -12,16 +12,16 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::printer::one_line;
 
-/// How often a plain line is printed.
+/// Interval between two plain lines.
 const EVERY: Duration = Duration::from_secs(5);
-/// Failures that are named while the job runs; the report names all.
+/// Maximum number of failures that are named while the job runs. The report names all of them.
 const NAMED: u64 = 20;
 
-/// Shows how far a job is, and ends it at Ctrl-C.
+/// Shows the progress of a job, and ends it at Ctrl-C.
 pub(super) struct Bar {
     shows: Shows,
     began: Instant,
-    /// Items of the source; 0 while they are still being counted.
+    /// Number of items of the source, or 0 while they are still being counted.
     total: AtomicU64,
     names_failures: bool,
     named: AtomicU64,
@@ -35,7 +35,7 @@ enum Shows {
 }
 
 impl Bar {
-    /// What fits stderr, and whether JSON was asked for.
+    /// Chooses a display that fits stderr, or none if JSON was asked for.
     pub(super) fn new(is_json: bool) -> Self {
         let shows = match (is_json, stderr().is_terminal()) {
             (true, _) => Shows::Nothing,
@@ -52,7 +52,7 @@ impl Bar {
         Self { shows, began: Instant::now(), total, names_failures: true, named, cancelled }
     }
 
-    /// The same, of a step whose result names what failed.
+    /// Creates a bar that names no failures, for a step whose result names them.
     pub(super) fn without_failures(is_json: bool) -> Self {
         Self { names_failures: false, ..Self::new(is_json) }
     }
@@ -64,7 +64,7 @@ impl Bar {
         }
     }
 
-    /// How many items there are, as soon as somebody has counted them.
+    /// Sets the number of items, as soon as they are counted.
     pub(super) fn expect(&self, items: u64) {
         self.total.store(items, Ordering::Relaxed);
     }
@@ -73,7 +73,7 @@ impl Bar {
         Some(self.total.load(Ordering::Relaxed)).filter(|total| *total > 0)
     }
 
-    /// Takes the bar away.
+    /// Removes the bar.
     pub(super) fn end(&self) {
         if let Shows::Bar(bar) = &self.shows {
             bar.finish_and_clear();
@@ -85,7 +85,7 @@ impl Bar {
         let text = one_line(text);
         match &self.shows {
             Shows::Bar(bar) => bar.println(&text),
-            // Where stderr is closed, there is nobody to tell.
+            // If stderr is closed, there is nobody to tell.
             Shows::Lines(_) => drop(writeln!(stderr(), "{text}")),
             Shows::Nothing => {}
         }
@@ -152,7 +152,7 @@ impl Watch for Bar {
     }
 }
 
-/// Bytes, as people read them.
+/// Formats a number of bytes for people.
 pub(super) fn size(bytes: f64) -> String {
     const UNITS: [&str; 5] = ["B", "KB", "MB", "GB", "TB"];
     let (mut size, mut unit) = (bytes, 0);
@@ -163,7 +163,7 @@ pub(super) fn size(bytes: f64) -> String {
     format!("{size:.decimals$} {}", UNITS[unit])
 }
 
-/// The time left at the rate so far.
+/// Returns the time left at the rate so far.
 fn left(done: u64, total: u64, seconds: f64) -> Option<String> {
     if done == 0 || total <= done {
         return None;
@@ -173,7 +173,7 @@ fn left(done: u64, total: u64, seconds: f64) -> Option<String> {
     Some(time(left))
 }
 
-/// A time, as people read it.
+/// Formats a time for people.
 pub(super) fn time(seconds: f64) -> String {
     match seconds {
         short if short < 1.0 => format!("{:.0} ms", short * 1_000.0),

@@ -1,4 +1,4 @@
-//! What works through a queue: a run that others do, and redrive.
+//! The actions on a queue: a run that workers carry out, and redrive.
 
 use credlink_aws::sqs::{Settings, SqsQueue};
 use credlink_deployment::configuration::{Configuration, QueueChoice};
@@ -67,7 +67,7 @@ pub(super) async fn run(
     Ok(if sent.resume.is_none() { Exit::Done } else { Exit::Interrupted })
 }
 
-/// Puts the messages of the dead-letter queue back.
+/// Returns the messages of the dead-letter queue to the queue.
 pub(super) async fn redrive(args: &JobArgs, redrive: &Redrive, printer: &Printer) -> Result<Exit, Trouble> {
     let queue = queue(args).await?;
     let bar = Bar::new(printer.is_json());
@@ -83,7 +83,7 @@ pub(super) async fn redrive(args: &JobArgs, redrive: &Redrive, printer: &Printer
     Ok(Exit::Done)
 }
 
-/// The queue that `--queue` names.
+/// Opens the queue that `--queue` names.
 async fn queue(args: &JobArgs) -> Result<SqsQueue, Trouble> {
     let url = args.queue.clone().ok_or_else(|| {
         Trouble::new(

@@ -1,4 +1,4 @@
-//! What forgets a job: its ledger goes, and proofs stay.
+//! `migrate remove`: deletes the ledger of a job. The proofs stay.
 
 use credlink_deployment::migration::ledger::AnyLedger;
 use credlink_embedded::ledger::ledger_path;
@@ -18,10 +18,10 @@ use crate::error::{Kind, Trouble};
 use crate::exit::Exit;
 use crate::printer::Printer;
 
-/// Removes a job: what its ledger says goes, and its name is free again.
+/// Removes a job: deletes its ledger, and frees its name.
 pub(super) async fn remove(args: &JobArgs, typed: &Remove, printer: &Printer) -> Result<Exit, Trouble> {
     let ledger = open::ledger(args, Access::Change).await?;
-    // Without one, there may be what a removed job of this name left.
+    // If there is no job, an interrupted removal of a job with this name may have left something behind.
     let job = ledger.job().await.map_err(failed)?;
     if let Some(job) = &job {
         open::check_places(args, job)?;
@@ -55,7 +55,8 @@ pub(super) async fn remove(args: &JobArgs, typed: &Remove, printer: &Printer) ->
     }
     if let AnyLedger::File(ledger) = ledger {
         let path = ledger_path(&args.jobs_dir, name);
-        // As long as it is open, no other run can begin a job of this name in it. Windows removes no file that is open.
+        // While the ledger is open, no other run can begin a job of this name in it. Windows does not remove an open
+        // file.
         let held = cfg!(unix).then_some(ledger);
         std::fs::remove_file(&path).map_err(|error| Trouble::file(&path, "removed", &error))?;
         drop(held);

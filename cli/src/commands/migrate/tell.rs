@@ -1,4 +1,4 @@
-//! What came of a step, in words or as JSON.
+//! Output of the results of each action, in words or as JSON.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -23,12 +23,12 @@ use crate::error::{Kind, Trouble};
 use crate::exit::Exit;
 use crate::printer::{Lines, Printer};
 
-/// Findings that are named in words; JSON has more of them.
+/// Maximum number of findings that are named in words. JSON has more of them.
 const NAMED: usize = 20;
-/// The line about a source that has no item: its name may have been mistyped.
+/// The line about a source without items, whose name may have been mistyped.
 const NOTHING_LISTED: &str = "  the source has no items: is --from the right place?";
 
-/// The options by which the next command finds the job.
+/// Returns the options with which the next command finds the job.
 fn job_of(args: &JobArgs) -> String {
     let job = format!("--job {}", args.job);
     if args.jobs_dir == Path::new(JOBS_DIR) {
@@ -38,7 +38,7 @@ fn job_of(args: &JobArgs) -> String {
     }
 }
 
-/// The line about a source of which every item is another tenant's: the tenant's name may have been mistyped.
+/// The line about a source whose items all belong to other tenants. The tenant's name may have been mistyped.
 const ALL_LEFT_OUT: &str =
     "  nothing at the source is the tenant's that the job takes: is --from-tenant right?";
 
@@ -47,7 +47,7 @@ pub(super) fn is_all_left_out(items: u64, skipped: &BTreeMap<Reason, u64>) -> bo
     items > 0 && skipped.get(&Reason::LeftOut) == Some(&items)
 }
 
-/// What a dry run found.
+/// Prints the findings of a dry run.
 pub(super) fn plan(spec: &JobSpec, plan: &Plan, printer: &Printer) -> Result<(), Trouble> {
     let words = || {
         let mut text = Lines::from(format!("{} -> {}: nothing was changed", spec.from, spec.to));
@@ -99,7 +99,7 @@ pub(super) fn plan(spec: &JobSpec, plan: &Plan, printer: &Printer) -> Result<(),
     printer.say(words, plan)
 }
 
-/// What a run came to.
+/// Prints the result of a run.
 pub(super) fn run(args: &JobArgs, spec: &JobSpec, run: &Run, printer: &Printer) -> Result<(), Trouble> {
     let words = || {
         let counts = &run.counts;
@@ -132,7 +132,7 @@ pub(super) fn run(args: &JobArgs, spec: &JobSpec, run: &Run, printer: &Printer) 
     printer.say(words, run)
 }
 
-/// What a catalogue has.
+/// Prints the number of rows that a catalogue has.
 pub(super) fn catalogue(spec: &JobSpec, done: &WrittenRows, printer: &Printer) -> Result<(), Trouble> {
     let words = || {
         let mut text = Lines::from(format!("{} -> {}: {} rows written", spec.from, spec.to, done.written));
@@ -156,7 +156,7 @@ pub(super) fn catalogue(spec: &JobSpec, done: &WrittenRows, printer: &Printer) -
     printer.say(words, done)
 }
 
-/// What was sent to a queue.
+/// Prints the number of items that were sent to a queue.
 pub(super) fn enqueued(spec: &JobSpec, sent: &Enqueued, printer: &Printer) -> Result<(), Trouble> {
     let words = || {
         let mut text =
@@ -172,7 +172,7 @@ pub(super) fn enqueued(spec: &JobSpec, sent: &Enqueued, printer: &Printer) -> Re
     printer.say(words, sent)
 }
 
-/// What a verification found.
+/// Prints the findings of a verification.
 pub(super) fn verification(job: &Job, found: &Verification, printer: &Printer) -> Result<(), Trouble> {
     let words = || {
         let mut text = Lines::from(format!("{} -> {}", job.from, job.to));
@@ -187,7 +187,7 @@ pub(super) fn verification(job: &Job, found: &Verification, printer: &Printer) -
             ("skipped", found.skipped),
             ("extra", found.extra),
         ] {
-            // The five classes that everybody asks for are always there.
+            // The five classes that everybody asks for are always printed.
             if count > 0 || !matches!(class, "outdated" | "unknown" | "changed" | "skipped") {
                 writeln!(text, "  {class:<17} {count}");
             }
@@ -208,7 +208,7 @@ pub(super) fn verification(job: &Job, found: &Verification, printer: &Printer) -
     printer.say(words, found)
 }
 
-/// What a cleanup did.
+/// Prints the result of a cleanup.
 pub(super) fn cleanup(job: &Job, done: &Cleanup, printer: &Printer) -> Result<(), Trouble> {
     let words = || {
         #[expect(clippy::cast_precision_loss, reason = "a size for people")]
@@ -237,7 +237,7 @@ pub(super) fn cleanup(job: &Job, done: &Cleanup, printer: &Printer) -> Result<()
     printer.say(words, done)
 }
 
-/// What a rollback did.
+/// Prints the result of a rollback.
 pub(super) fn rollback(job: &Job, done: &Rollback, printer: &Printer) -> Result<(), Trouble> {
     let words = || {
         let mut text =
@@ -263,7 +263,7 @@ pub(super) fn rollback(job: &Job, done: &Rollback, printer: &Printer) -> Result<
     printer.say(words, done)
 }
 
-/// How far a job is.
+/// Prints the progress of a job.
 pub(super) async fn status(args: &JobArgs, printer: &Printer) -> Result<Exit, Trouble> {
     let ledger = open::ledger(args, Access::Look).await?;
     let status = report::status(&ledger).await.map_err(failed)?.ok_or_else(|| unknown(args))?;
@@ -299,7 +299,7 @@ pub(super) async fn status(args: &JobArgs, printer: &Printer) -> Result<Exit, Tr
     Ok(Exit::Done)
 }
 
-/// Totals, and each failure.
+/// Prints the totals of a job, and each failure.
 pub(super) async fn report(args: &JobArgs, printer: &Printer) -> Result<Exit, Trouble> {
     let ledger = open::ledger(args, Access::Look).await?;
     if ledger.job().await.map_err(failed)?.is_some_and(|job| job.removing) {
@@ -327,7 +327,7 @@ fn add_left_behind(text: &mut Lines, what: Option<&str>) {
     }
 }
 
-/// Says how many there are beside those that were named; at `most` of them were kept.
+/// Adds the number of findings beyond those that were named. At most `most` of them were recorded.
 fn add_rest(text: &mut Lines, count: usize, most: usize) {
     if count >= most {
         writeln!(text, "  … and maybe more; --json has the first {count}");

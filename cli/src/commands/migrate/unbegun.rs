@@ -1,11 +1,10 @@
-//! The ledger of a job that was not begun: a dry run and a catalogue have one in which nothing stands, and in which nothing is
-//! written.
+//! The ledger of a dry run or a catalogue, which has no job: it is empty, and nothing is written to it.
 
 use credlink_ports::migration::Ledger;
 use credlink_ports::migration::ledger::{Entry, Job, Order};
 use credlink_ports::{Failure, FailureKind, Page};
 
-/// The ledger of no job.
+/// An empty ledger without a job.
 #[derive(Debug)]
 pub(super) struct Unbegun;
 

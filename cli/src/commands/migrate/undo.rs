@@ -1,4 +1,4 @@
-//! What deletes: cleanup at the source, rollback at the store.
+//! The actions that delete: cleanup at the source, rollback at the destination.
 
 use std::time::Duration;
 
@@ -52,7 +52,7 @@ pub(super) async fn cleanup(
     })
 }
 
-/// Deletes from the store what the job made and nobody has touched since.
+/// Deletes from the destination what the job made and nobody has changed since.
 pub(super) async fn rollback(
     connection: &Connection,
     args: &JobArgs,
@@ -83,7 +83,7 @@ pub(super) async fn rollback(
     })
 }
 
-/// A time, in days where it is whole ones.
+/// Formats a time, in days if it is a whole number of them.
 fn age(time_to_keep: Duration) -> String {
     match time_to_keep.as_secs() {
         seconds if seconds >= 86_400 && seconds % 86_400 == 0 => format!("{} days", seconds / 86_400),

@@ -1,4 +1,4 @@
-//! What reads: ls, stat, cat, stats, health, sign.
+//! The actions that only read: ls, stat, cat, stats, health, sign.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use crate::error::{Kind, Trouble};
 use crate::exit::Exit;
 use crate::printer::Printer;
 
-/// Prints a line an entry, as they come: a bucket may hold millions.
+/// Prints one line per entry, as they come, because a bucket may hold millions of objects.
 pub(super) async fn list(
     providers: &Providers,
     place: &Place,
@@ -41,7 +41,7 @@ pub(super) async fn list(
     Ok(Exit::Done)
 }
 
-/// Prints what is said of an object.
+/// Prints the attributes of an object.
 pub(super) async fn stat(providers: &Providers, place: &Place, printer: &Printer) -> Result<Exit, Trouble> {
     let provider = providers.named(&place.provider).await?;
     let head = provider.describe(&place.key).await.map_err(failed)?.ok_or_else(|| absent(place))?;
@@ -87,7 +87,7 @@ pub(super) async fn cat(
     let is_text = attributes.content_encoding.is_none()
         && (attributes.content_type.starts_with("text/") || attributes.content_type.ends_with("json"));
     let mut body = download.body;
-    // A character that is cut by the end of a piece is judged with the next one.
+    // A character that is cut by the end of a piece is judged with the next piece.
     let mut cut = Vec::new();
     while let Some(bytes) = body.try_next().await.map_err(failed)? {
         if !is_text {
@@ -105,7 +105,7 @@ pub(super) async fn cat(
     Ok(Exit::Done)
 }
 
-/// The number of bytes at the end that begin a character and do not end it (RFC 3629, section 3).
+/// Returns the number of bytes at the end that begin a character and do not complete it (RFC 3629, section 3).
 fn cut_at_the_end(bytes: &[u8]) -> usize {
     let length = |first: u8| match first {
         0xc0..=0xdf => 2,
@@ -120,7 +120,7 @@ fn cut_at_the_end(bytes: &[u8]) -> usize {
         .map_or(0, |(at, _)| at + 1)
 }
 
-/// Prints how much there is.
+/// Prints the number of objects and their bytes.
 pub(super) async fn stats(providers: &Providers, place: &Place, printer: &Printer) -> Result<Exit, Trouble> {
     let sum = providers.named(&place.provider).await?.sum(&place.key).await.map_err(failed)?;
     let words = || format!("{} objects, {} bytes", sum.objects, sum.bytes);
@@ -128,7 +128,7 @@ pub(super) async fn stats(providers: &Providers, place: &Place, printer: &Printe
     Ok(Exit::Done)
 }
 
-/// Says whether a provider can be used.
+/// Prints whether a provider can be used.
 pub(super) async fn health(providers: &Providers, name: &str, printer: &Printer) -> Result<Exit, Trouble> {
     let provider = providers.named(name).await?;
     let began = Instant::now();

@@ -1,4 +1,4 @@
-//! The providers that places name, each opened once.
+//! The providers that places name, each of which is opened once.
 
 use std::collections::HashMap;
 use std::fmt::Display;
@@ -18,9 +18,9 @@ use crate::error::{Kind, Trouble};
 /// The purpose for which providers are opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Access {
-    /// To read: nothing is made in a folder.
+    /// To read. Nothing is created in a folder.
     Look,
-    /// To write, too.
+    /// To read and write.
     Write,
 }
 
@@ -38,7 +38,7 @@ impl Providers {
 
     fn settings(&self, name: &str) -> Result<ProviderSettings, Trouble> {
         let source = Source::environment();
-        // As `serve` has it: without the variable, objects are in a folder.
+        // As for `serve`, objects are in a folder if the variable is not set.
         let is_folder = name == "primary" && source.text("STORAGE_PROVIDER").is_none();
         let settings = ProviderSettings::named(&source, if is_folder { "folder" } else { name });
         let settings = settings.map_err(|error| {
@@ -58,16 +58,17 @@ impl Providers {
         }
     }
 
-    /// Whether two names mean one provider, as `primary` and `s3` may: what is moved onto itself must not be deleted.
+    /// Returns `true` if two names mean one provider, as `primary` and `s3` may. An object that is moved onto itself
+    /// must not be deleted.
     pub(super) fn are_one(&self, a: &str, b: &str) -> Result<bool, Trouble> {
         Ok(id(&self.settings(a)?) == id(&self.settings(b)?))
     }
 
-    /// The provider of this name. `--data-dir` names the folder, before its variable does.
+    /// Opens the provider of this name. `--data-dir` takes precedence over the variable that names the folder.
     pub(super) async fn named(&self, name: &str) -> Result<Provider, Trouble> {
         let mut open = self.open.lock().await;
         let settings = self.settings(name)?;
-        // `primary` and `folder` may be one folder, which can be opened once.
+        // `primary` and `folder` may be the same folder, which can be opened only once.
         let id = id(&settings);
         if let Some(provider) = open.get(&id) {
             return Ok(provider.clone());
@@ -77,7 +78,7 @@ impl Providers {
             if !(stands && path.is_dir()) {
                 return Err(Trouble::new(Kind::Folder, format!("{} is no folder", path.display())));
             }
-            // A data folder whose server keeps its objects elsewhere has none that count.
+            // If the server of a data folder keeps its objects elsewhere, objects in the folder do not count.
             Note::has_objects(path).map_err(|error| elsewhere(&error))?;
         }
         let shared = settings.shared().await;
@@ -100,7 +101,7 @@ impl Providers {
     }
 }
 
-/// A data folder whose objects stand elsewhere, or nobody knows where.
+/// Returns the problem of a data folder whose objects are elsewhere, or in an unknown place.
 fn elsewhere(error: &NoteError) -> Trouble {
     let trouble = Trouble::new(Kind::Folder, error);
     let is_said = Source::environment().text("STORAGE_FOLDER").is_some();
@@ -115,7 +116,7 @@ fn elsewhere(error: &NoteError) -> Trouble {
     }
 }
 
-/// What tells providers apart.
+/// Returns a text that differs between providers.
 fn id(settings: &ProviderSettings) -> String {
     match settings {
         ProviderSettings::Folder(path) => format!("folder {path:?}"),
@@ -125,12 +126,12 @@ fn id(settings: &ProviderSettings) -> String {
     }
 }
 
-/// A provider that failed.
+/// Returns the problem of a provider that failed.
 pub(super) fn failed(error: impl Display) -> Trouble {
     Trouble::new(Kind::Provider, error)
 }
 
-/// Nothing is there.
+/// Returns the problem of a place without an object.
 pub(super) fn absent(place: &Place) -> Trouble {
     Trouble::new(Kind::NoObject, format!("nothing stands at {place}"))
 }

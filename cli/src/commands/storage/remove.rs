@@ -1,4 +1,4 @@
-//! What deletes: rm.
+//! The action that deletes: rm.
 
 use credlink_aws::s3::{Deletion, Entry};
 use futures_util::{StreamExt as _, TryStreamExt as _};
@@ -10,10 +10,10 @@ use crate::error::{Kind, Trouble};
 use crate::exit::Exit;
 use crate::printer::Printer;
 
-/// Keys that are deleted at once.
+/// Keys that are deleted in one call.
 const BATCH: usize = 1_000;
 
-/// Deletes, and names what could not be deleted or is not there.
+/// Deletes objects, and names those that could not be deleted or do not exist.
 pub(super) async fn remove(
     providers: &Providers,
     places: &[Place],
@@ -42,7 +42,8 @@ pub(super) async fn remove(
                 add(provider.remove_all(&keys).await);
             }
         } else {
-            // A deletion of what is not there succeeds at every provider. What cannot be described may be what has to go.
+            // Every provider accepts the deletion of an object that does not exist. An object that cannot be described
+            // may be the very one that has to be deleted.
             if let Ok(None) = provider.describe(&place.key).await {
                 printer.remark(&format!("nothing stands at {place}"));
                 missing.push(place.to_string());

@@ -1,5 +1,5 @@
-//! `storage replicate`: everything that one provider holds, queued for the other. For a provider that is new, and for
-//! one that was mended by hand.
+//! `storage replicate`: queues everything that one provider has to be copied to the other, for a provider that is new,
+//! or that was repaired by hand.
 
 use credlink_auth::gate::Gate;
 use credlink_core::replica::Replica;
@@ -17,7 +17,7 @@ use crate::error::{Kind, Trouble};
 use crate::exit::Exit;
 use crate::printer::Printer;
 
-/// What a script is told.
+/// The result, as JSON.
 #[derive(Serialize)]
 struct Said<'a> {
     to: &'a str,
@@ -26,7 +26,7 @@ struct Said<'a> {
     request_id: &'a str,
 }
 
-/// Queues a repair of every object that the other provider holds.
+/// Queues a repair of every object that the other provider has.
 pub(super) async fn replicate(
     connection: &Connection,
     to: Replica,

@@ -1,4 +1,4 @@
-//! What writes: put, cp, mv. Bytes go through as a stream, as they are stored, with everything that is said of them.
+//! The actions that write: put, cp, mv. Objects are streamed as they are stored, with all of their attributes.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,15 +22,15 @@ use crate::printer::Printer;
 
 /// Bytes that are read from a file at once.
 const PIECE: usize = 256 * 1_024;
-/// Objects that are under way at once.
+/// Objects that are in transfer at once.
 const PARALLEL: usize = 8;
 
-/// What becomes of the original.
+/// The fate of the original.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Way {
-    /// It stays.
+    /// The original stays.
     Copy,
-    /// It is deleted, once the copy was compared.
+    /// The original is deleted after the copy was compared with it.
     Move,
 }
 
@@ -75,7 +75,7 @@ fn pieces(file: File) -> impl Stream<Item = Result<Bytes, Error>> + Send {
     })
 }
 
-/// Copies or moves one object, or all under a prefix.
+/// Copies or moves one object, or everything under a prefix.
 pub(super) async fn transfer(
     providers: &Providers,
     args: &Transfer,
@@ -112,7 +112,7 @@ pub(super) async fn transfer(
     while let Some(outcome) = transfers.next().await {
         match outcome {
             Ok(Some(size)) => (done, bytes) = (done + 1, bytes + size),
-            // It was deleted since it was listed.
+            // The object was deleted after it was listed.
             Ok(None) => {}
             Err((Some(key), error)) => {
                 printer.remark(&format!("{key} was not {}: {error}", way.done()));
@@ -129,7 +129,7 @@ pub(super) async fn transfer(
     Ok(if refused.is_empty() { Exit::Done } else { Exit::Failed })
 }
 
-/// One object. Gives its size; `None` if there is none.
+/// Copies or moves one object. Returns its size, or `None` if there is no such object.
 async fn one(
     source: &Provider,
     from: &str,
@@ -159,7 +159,7 @@ async fn one(
         return Err(Error::new("source", ErrorKind::Unavailable, what));
     }
     if way == Way::Move {
-        // Tags of two providers cannot be compared, so the copy is read back before the original goes.
+        // The tags of two providers cannot be compared, so the copy is read back before the original is deleted.
         let read_back = Arc::new(Mutex::new(Sha256::new()));
         if let Some(copy) = target.download(to, None).await? {
             hashed(copy.body, Arc::clone(&read_back)).try_for_each(|_| async { Ok(()) }).await?;
@@ -184,7 +184,7 @@ fn digest(hash: &Mutex<Sha256>) -> Vec<u8> {
     hash.lock().unwrap_or_else(PoisonError::into_inner).clone().finalize().to_vec()
 }
 
-/// The key, with the name behind it where it is only the beginning of one.
+/// Returns the key, with the name appended if the key is a prefix.
 fn key_in(key: &str, name: &str) -> String {
     if key.is_empty() || key.ends_with('/') { format!("{key}{name}") } else { key.to_owned() }
 }

@@ -1,4 +1,5 @@
-//! A file that nothing is known of by its hash: what it names itself, in it or in its XMP, may be stored here.
+//! Verification of a file whose hash is unknown, against the stored manifest that the file contains or that its XMP
+//! names.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -15,19 +16,20 @@ use crate::client::Client;
 use crate::error::{Kind, Trouble};
 use crate::isolation;
 
-/// What a file names.
+/// The manifest that a file names.
 struct Named {
-    /// The manifest in it, or the one that the URL in its XMP ends with.
+    /// The ID of the manifest in the file, or the one at the end of the URL in its XMP.
     id: Option<ManifestId>,
-    /// Which of the two.
+    /// The place of the ID in the file, in words: the manifest or the XMP.
     place: &'static str,
-    /// The bytes of the manifest in it.
+    /// The bytes of the manifest in the file.
     embedded: Option<Vec<u8>>,
-    /// The same in words, for where nothing of it is stored here.
+    /// A description of all this in words, for the case that no such manifest is stored here.
     words: String,
 }
 
-/// Looks for the manifest that the file names. Where it names none, or none that is here: what it names, in words.
+/// Looks up the manifest that the file names. If it names none, or none that is stored here, returns what it names in
+/// words.
 pub fn look<'a>(client: &Client, media: &'a Media) -> Result<Result<Verification<'a>, String>, Trouble> {
     let Named { id, place, embedded, words } = named(media)?;
     let Some(id) = id else { return Ok(Err(words)) };
@@ -40,7 +42,8 @@ pub fn look<'a>(client: &Client, media: &'a Media) -> Result<Result<Verification
         checks::validate(manifest, media, None, isolation::read).map_err(|error| unread(media, &error))
     };
     let stored = validate(&manifest)?;
-    // Anybody may store another manifest under an id: it says nothing of a file that its own is valid for.
+    // Anybody may store another manifest under the ID, which says nothing about a file whose own manifest is valid for
+    // it.
     let own = match embedded.filter(|_| stored.place == Place::Other) {
         Some(own) => Some(validate(&own)?).filter(|own| own.outcome() != Outcome::Fails),
         None => None,
@@ -51,7 +54,7 @@ pub fn look<'a>(client: &Client, media: &'a Media) -> Result<Result<Verification
     }))
 }
 
-/// A file whose own manifest does not fail, and under whose id another one is stored.
+/// Describes a file whose own manifest does not fail, while another one is stored under its ID.
 fn with_another_stored<'a>(media: &'a Media, id: &ManifestId, own: Validated) -> Verification<'a> {
     let of_own = match own.outcome() {
         Outcome::Holds => "the one in the file is valid for it",
@@ -62,7 +65,7 @@ fn with_another_stored<'a>(media: &'a Media, id: &ManifestId, own: Validated) ->
     Verification { other_is_stored: true, ..verification(media, false, check, own) }
 }
 
-/// A file against the manifest that is stored under the id that it names.
+/// Compares a file with the manifest that is stored under the ID that the file names.
 fn against<'a>(media: &'a Media, named: &str, stored: Validated) -> Verification<'a> {
     let is_other_manifest = stored.place == Place::Other;
     let changed = stored.is_other_file || is_other_manifest;
@@ -78,7 +81,7 @@ fn against<'a>(media: &'a Media, named: &str, stored: Validated) -> Verification
         Outcome::Fails => {
             (Outcome::Fails, "this manifest is stored here, and it does not hold for this file")
         }
-        // A manifest that stands in the file leaves out its own place, so that two files may have it.
+        // A manifest in a file excludes its own place, so two files may have the same manifest.
         Outcome::Holds => {
             (Outcome::Open, "this manifest is stored here, and not as the proof of this very file")
         }
@@ -104,8 +107,8 @@ fn verification(media: &Media, changed: bool, first: Check, validated: Validated
     }
 }
 
-/// The manifest that the file names, in it or by the last segment of the URL in its XMP. A file that is a manifest is
-/// trouble.
+/// Returns the manifest that the file contains, or that the last segment of the URL in its XMP names. A file that is
+/// itself a manifest is an error.
 fn named(media: &Media) -> Result<Named, Trouble> {
     let name = media.name().display();
     let kind = media.detected_type();
@@ -154,7 +157,7 @@ fn named(media: &Media) -> Result<Named, Trouble> {
     })
 }
 
-/// The manifest id that a URL ends with.
+/// Returns the manifest ID at the end of a URL.
 fn last_segment(url: &str) -> Option<ManifestId> {
     let path = url.split(['?', '#']).next()?.trim_end_matches('/');
     let segment = percent_decode_str(path.rsplit('/').next()?).decode_utf8().ok()?;

@@ -1,4 +1,5 @@
-//! Eviction: whoever waits for its client longest makes room for somebody else, and a network that has far more than another for that.
+//! Eviction: the connection that has waited longest for its client makes room for another, and first in a network that
+//! has far more than others.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -10,18 +11,18 @@ use super::progress::Loss;
 use super::quota::Full;
 use super::{Kind, Pool, Slot, Taken};
 
-/// Time after which the slots of a network, or all of them, are looked through again for those that have to leave.
+/// Minimum time between two searches for connections that have to leave, in one network or in all of them.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
-/// A network that waits has far fewer slots than another one if it has at most a part of them, and would with one more: one in so many.
+/// The ratio from which a network has far more slots than a waiting one, counting one more slot for the latter.
 const FAR_MORE: usize = 4;
 
-/// The times at which slots were looked through: those of a network, or all of them.
+/// The times of the last searches, in one network or in all of them.
 #[derive(Default)]
 pub struct Looks(HashMap<Option<IpAddr>, Instant>);
 
 impl Looks {
-    /// Notes that the slots of a network, or all of them, are looked through. Returns `false` if that has just been done.
+    /// Records a search in one network or in all of them. Returns `false` if one has just been made.
     fn begin(&mut self, of: Option<IpAddr>) -> bool {
         self.0.retain(|_, began| began.elapsed() < LOOK_AGAIN);
         let is_due = !self.0.contains_key(&of);
@@ -31,7 +32,7 @@ impl Looks {
         is_due
     }
 
-    /// Lets the time pass after which they are looked through again.
+    /// Forgets the last searches, as if the time between two of them had passed.
     #[cfg(test)]
     pub fn forget(&mut self) {
         self.0.clear();
@@ -39,13 +40,14 @@ impl Looks {
 }
 
 impl Taken {
-    /// Tells connections to leave until as many are about to as others wait: those first that have waited for their client longest, of
-    /// those that have for long enough. Where the newcomer's network has its share, they are its own; and otherwise all, those of the
-    /// network first that has most. Where one that waits has far fewer than that, each connection of that one, and of others that have half
-    /// as many, may leave whether or not it has waited for its client: those that are idle first.
+    /// Tells connections to leave until as many are about to leave as others wait. Those that have waited longest for
+    /// their client leave first, if they have waited long enough. If the newcomer's network has its full share, its own
+    /// connections are searched. Otherwise all are, beginning with the network that has most. If a waiting network has
+    /// far fewer than that one, any connection of that one, and of networks that have at least half as many, may leave
+    /// even if it has not waited for its client: idle ones first.
     ///
-    /// That takes a look at every slot, while nobody else can take one. So what has just been done is not done again, however many
-    /// ask for it.
+    /// A search looks at every slot, and nobody can take a slot meanwhile. So it is not repeated at once, however many
+    /// callers ask for it.
     pub(super) fn make_room(&mut self, kind: Kind, full: Full, newcomer: IpAddr) {
         let pool = self.pool_mut(kind);
         let (of, waiting) = match full {
@@ -89,12 +91,12 @@ impl Taken {
 }
 
 impl Pool {
-    /// The slots of the network that has most.
+    /// Returns the number of places of the network that has most.
     fn most(&self) -> usize {
         self.quota.largest().map_or(0, |network| self.quota.of(network))
     }
 
-    /// The slots of the network that has fewest of all that wait.
+    /// Returns the number of places of the waiting network that has fewest.
     fn fewest(&self, newcomer: IpAddr) -> usize {
         let waiting = self.queue.networks().map(|network| self.quota.of(network)).min();
         waiting.unwrap_or(usize::MAX).min(self.quota.of(newcomer))

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use super::{Kind, Slot};
 
-/// A slot that is taken, until this is dropped.
+/// A slot that is taken until this is dropped.
 pub struct HeldSlot {
     number: u64,
     slot: Arc<Slot>,
@@ -16,7 +16,7 @@ impl HeldSlot {
         Self { number, slot }
     }
 
-    /// The slot.
+    /// Returns the slot.
     pub fn slot(&self) -> &Arc<Slot> {
         &self.slot
     }
@@ -26,7 +26,7 @@ impl Drop for HeldSlot {
     fn drop(&mut self) {
         let (shared, network) = (&self.slot.shared, self.slot.network.address);
         let mut taken = shared.taken();
-        // Not the last one of this slot, whose end would wait for the lock.
+        // This is not the last reference to the slot, whose end would wait for the lock.
         taken.slots.remove(&self.number);
         taken.of_slots.quota.give(network);
         let was_http2 = self.slot.is_http2.load(Ordering::Relaxed);

@@ -1,4 +1,4 @@
-//! A network: who is behind an address, and what it holds in memory.
+//! A network: the clients behind an address, and the memory that they hold.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::atomic::AtomicUsize;
@@ -7,21 +7,21 @@ use crate::memory::{Account, BODIES_FROM_A_NETWORK};
 
 use super::ANSWERS_TO_A_NETWORK;
 
-/// A network of which a [`Slot`](super::Slot) is left.
+/// A network with at least one [`Slot`](super::Slot) left.
 pub struct Network {
-    /// Its address.
+    /// The address of the network.
     pub address: IpAddr,
-    /// Admission that are not dropped yet: of connections that are open, and of those that a body or an answer outlives. It changes
-    /// under the lock of [`Taken`](super::Taken).
+    /// Number of slots that are not dropped yet: of open connections, and of those that a body or an answer outlives.
+    /// It changes under the lock of [`Taken`](super::Taken).
     pub left: AtomicUsize,
-    /// The memory that answers to it hold.
+    /// The memory that answers to the network hold.
     pub answers: Account,
-    /// The memory that bodies from it hold.
+    /// The memory that bodies from the network hold.
     pub bodies: Account,
 }
 
 impl Network {
-    /// A network that holds nothing.
+    /// Creates a network that holds nothing.
     pub fn new(address: IpAddr) -> Self {
         Self {
             address,
@@ -32,8 +32,8 @@ impl Network {
     }
 }
 
-/// The network of an address: itself, or of IPv6 its first 64 bits, as one customer has that many addresses at least
-/// (RFC 6177).
+/// Returns the network of an address: an IPv4 address itself, or the first 64 bits of an IPv6 address, because one
+/// customer has at least that many addresses (RFC 6177).
 pub fn network(peer: IpAddr) -> IpAddr {
     match peer.to_canonical() {
         IpAddr::V6(address) => {

@@ -1,4 +1,4 @@
-//! The progress of a connection: the server works for its client, or waits for it, and for how long.
+//! The progress of a connection: whether the server works for its client or waits for it, and for how long.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -7,53 +7,53 @@ use tokio::time::sleep;
 
 use super::transfers::{Direction, Transfers};
 
-/// Longest time that a admitted connection may wait for its client: for the next request, for the next piece of a body, or for
-/// an answer to be read.
+/// Maximum time that an admitted connection may wait for its client: for the next request, for the next piece of a
+/// body, or for an answer to be read.
 pub const SILENCE: Duration = Duration::from_secs(30);
 /// Time for which a connection may wait for its client although others wait for a slot.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// The same, of a body or an answer that is on its way: whoever sends or reads a byte now and then is never silent. 10 MB take as long
-/// over a line of 2.7 Mbit/s.
+/// Time for which a body or an answer may be in transfer although others wait for a slot. A client that sends or reads
+/// a byte now and then is never silent. 10 MB take this long at 2.7 Mbit/s.
 const PATIENCE_WITH_THE_SLOW: Duration = Duration::from_secs(30);
-/// The same, of a connection that has asked for nothing yet.
+/// Time for which a connection without a request so far may wait for its client although others wait for a slot.
 const PATIENCE_WITH_THE_NEW: Duration = Duration::from_millis(250);
 
-/// The work for a connection, and its transfers, as far as they have come.
+/// The work for a connection, and the progress of its transfers.
 pub struct Progress {
-    /// The beginning of its clock.
+    /// The beginning of the connection's clock.
     started: Instant,
-    /// Requests that the server works for, and does not wait for the client.
+    /// Number of requests that the server works for without waiting for the client.
     working: AtomicUsize,
-    /// Answers that were not read to their end, and bodies that have not come to theirs.
+    /// Answers that were not read to their end, and bodies that were not received to theirs.
     transfers: Transfers,
     /// Milliseconds from the start to the last sign of the client, or of the server's work for it.
     active: AtomicU64,
     has_asked: AtomicBool,
-    /// `true` if something has come after the last request: a head that has not ended.
+    /// `true` if bytes have arrived after the last request, which are a head that is not complete.
     has_begun: AtomicBool,
 }
 
-/// The loss of a client whose connection leaves for somebody else once what is on its way has ended, or has had its time. In this order
-/// connections are kept.
+/// The loss of a client whose connection makes room for another, once what is in transfer has ended or used up its
+/// time. The order is that in which connections are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Loss {
-    /// A body or an answer that is on its way may be cut off.
+    /// A body or an answer in transfer may be cut off.
     Transfer,
-    /// A request that may be sent again, as its head has not ended, or the connection that another one could have used: it ends after an
-    /// answer.
+    /// A request whose head is not complete has to be sent again; or the next request needs another connection, because
+    /// this one ends after its answer.
     Reuse,
-    /// Nothing is on its way, or its client has been waited for as long as it may.
+    /// Nothing is in transfer, or the connection has waited for its client for as long as it may.
     Nothing,
 }
 
-/// A while in which the server works for a connection.
+/// A period in which the server works for a connection.
 pub struct Working<'a>(&'a Progress);
 
-/// A while in which that work waits for the client.
+/// A period in which that work waits for the client.
 pub struct Waiting<'a>(&'a Progress);
 
 impl Progress {
-    /// That of a connection that has just been opened, with a clock that began at `started`.
+    /// Creates the progress of a connection that has just been opened, with a clock that began at `started`.
     pub fn new(started: Instant) -> Self {
         let progress = Self {
             started,
@@ -67,22 +67,22 @@ impl Progress {
         progress
     }
 
-    /// Milliseconds since the start.
+    /// Returns the milliseconds since the start.
     fn now(&self) -> u64 {
         u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    /// Notes that the client has read or sent something.
+    /// Records that the client has read or sent something.
     pub fn is_active(&self) {
         self.active.store(self.now(), Ordering::Relaxed);
     }
 
-    /// Notes that a head has begun, if nothing is on its way.
+    /// Records that a head has begun, if nothing else is in transfer.
     pub fn head_begins(&self) {
         self.has_begun.store(true, Ordering::Relaxed);
     }
 
-    /// Notes that the server works for it, until the value is dropped.
+    /// Records that the server works for the connection, until the value is dropped.
     pub fn work(&self) -> Working<'_> {
         self.has_begun.store(false, Ordering::Relaxed);
         self.has_asked.store(true, Ordering::Relaxed);
@@ -90,37 +90,39 @@ impl Progress {
         Working(self)
     }
 
-    /// Notes that it waits for a place that the server has to give, until the value is dropped. That is no request.
+    /// Records that the connection waits for a place that the server has to give, until the value is dropped. That is
+    /// not a request.
     pub(super) fn wait_for_place(&self) -> Working<'_> {
         self.working.fetch_add(1, Ordering::Relaxed);
         Working(self)
     }
 
-    /// Notes that a work waits for the client, until the value is dropped.
+    /// Records that the work waits for the client, until the value is dropped.
     pub fn wait_for_client(&self) -> Waiting<'_> {
         self.is_active();
         self.working.fetch_sub(1, Ordering::Relaxed);
         Waiting(self)
     }
 
-    /// Notes a body or an answer that is on its way. Returns its number.
+    /// Records the beginning of a transfer, and returns its number.
     pub(super) fn transfer_begins(&self, direction: Direction) -> u64 {
         self.transfers.begin(direction, self.now())
     }
 
-    /// Notes that a body or an answer has come to its end, or is given up.
+    /// Records that a transfer has ended, or is given up.
     pub(super) fn transfer_ended(&self, number: u64) {
         self.transfers.end(number);
         self.is_active();
     }
 
-    /// Returns `true` if nothing is on its way.
+    /// Returns `true` if the server works for no request and nothing is in transfer.
     pub fn is_idle(&self) -> bool {
         self.working.load(Ordering::Relaxed) == 0 && self.transfers.is_empty()
     }
 
-    /// Waits until the connection has waited for its client for [`SILENCE`], or until a body or an answer has been on its way for
-    /// longer than it may be: for [`TRANSFER`](super::TRANSFER), and a body for a little longer, as its sender has an answer to get.
+    /// Waits until the connection has waited for its client for [`SILENCE`], or until a transfer has taken longer than
+    /// it may: [`TRANSFER`](super::TRANSFER), and for a body a little longer, because its sender is still owed an
+    /// answer.
     pub async fn is_silent(&self) {
         loop {
             let left = self.patience_left(self.now());
@@ -131,13 +133,13 @@ impl Progress {
         }
     }
 
-    /// The time for which it may still wait for its client.
+    /// Returns the time for which the connection may still wait for its client.
     fn patience_left(&self, now: u64) -> Duration {
         let silence = SILENCE.saturating_sub(self.silent(now).unwrap_or_default());
         self.transfers.time_left(now).map_or(silence, |left| left.min(silence))
     }
 
-    /// The time for which it has waited for its client, if it does.
+    /// Returns the time for which the connection has waited for its client, and `None` if it does not wait.
     fn silent(&self, now: u64) -> Option<Duration> {
         if self.working.load(Ordering::Relaxed) > 0 {
             return None;
@@ -145,13 +147,14 @@ impl Progress {
         Some(Duration::from_millis(now.saturating_sub(self.active.load(Ordering::Relaxed))))
     }
 
-    /// The time for which it has waited for its client, or for a body or an answer that is on its way, if that is long enough to give
-    /// its place to somebody else.
+    /// Returns the time for which the connection has waited for its client, or for a transfer, if that is long enough
+    /// to give its place to another.
     pub fn is_dispensable(&self) -> Option<Duration> {
         self.is_dispensable_at(self.now())
     }
 
-    /// The same, of a connection whose network has far more places than one that waits: each may leave, those first that lose least.
+    /// Returns what the client of a connection would lose, in a network that has far more places than one that waits.
+    /// Any of its connections may leave, and those that lose least leave first.
     pub(super) fn is_dispensable_at_once(&self) -> (Loss, Duration) {
         let now = self.now();
         if let Some(age) = self.is_dispensable_at(now) {
@@ -172,7 +175,7 @@ impl Progress {
         silent.or_else(|| self.transfers.oldest(now).filter(|age| *age >= PATIENCE_WITH_THE_SLOW))
     }
 
-    /// Lets it look as if its client had been silent for so many milliseconds.
+    /// Makes the client look as if it had been silent for so many milliseconds.
     #[cfg(test)]
     pub(super) fn was_silent_for(&self, milliseconds: u64) {
         self.active.store(self.now().saturating_sub(milliseconds), Ordering::Relaxed);
@@ -181,7 +184,7 @@ impl Progress {
 
 impl Drop for Working<'_> {
     fn drop(&mut self) {
-        // What has come meanwhile was its body.
+        // The bytes that have arrived meanwhile belong to the body.
         self.0.has_begun.store(false, Ordering::Relaxed);
         self.0.is_active();
         self.0.working.fetch_sub(1, Ordering::Relaxed);
@@ -204,7 +207,7 @@ mod tests {
         Progress::new(Instant::now().checked_sub(Duration::from_secs(1_000)).unwrap())
     }
 
-    /// Lets a byte have been read or sent at that time.
+    /// Makes it look as if a byte had been read or sent at that time.
     fn is_active_at(progress: &Progress, now: u64) -> u64 {
         progress.active.store(now, Ordering::Relaxed);
         now
@@ -228,7 +231,7 @@ mod tests {
         assert!(progress.is_idle());
     }
 
-    /// A client that sends or reads a byte now and then is never silent, and gives its slot to others all the same.
+    /// A client that sends or reads a byte now and then is never silent, but it still gives its slot to others.
     #[test]
     fn what_takes_long_makes_room_too() {
         let progress = progress();
@@ -258,7 +261,7 @@ mod tests {
         assert_eq!(left(1_000), SILENCE, "a connection may stay as long as it is used");
     }
 
-    /// A body has an end of its own, at which its sender is told: the connection is still there then.
+    /// A body has a deadline of its own, at which its sender is told. The connection must still be there then.
     #[test]
     fn the_sender_of_a_body_that_takes_too_long_has_time_to_hear_of_it() {
         let progress = progress();

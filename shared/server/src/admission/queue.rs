@@ -1,4 +1,4 @@
-//! Queues: connections that wait for a place. Their number is bounded as well, and no network fills a queue alone.
+//! Queues of connections that wait for a place. Their length is bounded, and no network fills a queue alone.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 
 use super::quota::{Full, Quota, Share};
 
-/// Those who wait, each network's in the order in which they came.
+/// The connections that wait, in the order of their arrival within each network.
 pub struct Queue {
     quota: Quota,
     last: u64,
@@ -20,18 +20,18 @@ pub struct Ticket {
     network: IpAddr,
     number: u64,
     given_up: Arc<Notify>,
-    /// `true` if whoever has it waits for nothing any more.
+    /// `true` if the holder of the ticket no longer waits.
     has_waited: bool,
 }
 
 impl Queue {
-    /// A queue in which nobody waits.
+    /// Creates an empty queue.
     pub fn new(share: Share) -> Self {
         Self { quota: Quota::new(share), last: 0, waiting: HashMap::new() }
     }
 
-    /// A place for a connection from `network`. Where all of them are taken, the network that has most gives one of its up: the one
-    /// that came last. `None`: this network has as many as any other, or as many as one may have.
+    /// Enters a connection from `network`. If the queue is full, the network that has most of it gives up its latest
+    /// place. Returns `None` if this network has as many as any other, or as many as one may have.
     pub fn enter(&mut self, network: IpAddr) -> Option<Ticket> {
         match self.quota.take(network) {
             Ok(()) => {}
@@ -51,13 +51,13 @@ impl Queue {
         Some(Ticket { network, number: self.last, given_up, has_waited: false })
     }
 
-    /// Notes that whoever has a ticket waits for nothing any more. Its place is its own until it leaves.
+    /// Records that the holder of a ticket no longer waits. The holder keeps its place until it leaves.
     pub fn has_waited(&mut self, ticket: &mut Ticket) {
         let removed = self.remove(ticket.network, |waiting| waiting.remove(&ticket.number));
         ticket.has_waited = removed.is_some();
     }
 
-    /// Gives a place back, unless that was done for another network.
+    /// Gives a place back, unless it was already given to another network.
     pub fn leave(&mut self, ticket: &Ticket) {
         let removed = self.remove(ticket.network, |waiting| waiting.remove(&ticket.number));
         if removed.is_some() || ticket.has_waited {
@@ -65,17 +65,17 @@ impl Queue {
         }
     }
 
-    /// Returns the number of those who wait.
+    /// Returns the number of connections that wait.
     pub fn length(&self) -> usize {
         self.waiting.values().map(BTreeMap::len).sum()
     }
 
-    /// The networks of those who wait.
+    /// Returns the networks of the connections that wait.
     pub fn networks(&self) -> impl Iterator<Item = IpAddr> {
         self.waiting.keys().copied()
     }
 
-    /// Returns the number of those of a network who wait.
+    /// Returns the number of connections of a network that wait.
     pub fn of(&self, network: IpAddr) -> usize {
         self.waiting.get(&network).map_or(0, BTreeMap::len)
     }
@@ -88,7 +88,7 @@ impl Queue {
         }
     }
 
-    /// Removes one of a network from those who wait.
+    /// Removes a waiting connection of a network.
     fn remove(
         &mut self,
         network: IpAddr,
@@ -104,7 +104,7 @@ impl Queue {
 }
 
 impl Ticket {
-    /// Waits until the place was given up for another network.
+    /// Waits until the place is given up for another network.
     pub async fn given_up(&self) {
         self.given_up.notified().await;
     }
@@ -161,7 +161,7 @@ mod tests {
         assert_eq!(given_up(), [false, false, false, true], "the last that came");
         assert_eq!((queue.length(), queue.of(address(1)), queue.of(address(4))), (8, 3, 1));
         assert!(!small.iter().chain([&single, &newcomer]).any(is_given_up));
-        // What was given up is not given back once more.
+        // A place that was given up is not given back a second time.
         queue.leave(&large[3]);
         assert_eq!((queue.length(), queue.of(address(1))), (8, 3));
         for ticket in large.iter().chain(&small).chain([&single, &newcomer]) {

@@ -1,4 +1,4 @@
-//! A quota: so many places in all, and so many of them for one network.
+//! A quota: a number of places in all, and a smaller number for one network.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -6,13 +6,13 @@ use std::net::IpAddr;
 /// The number of places.
 #[derive(Clone, Copy, Debug)]
 pub struct Share {
-    /// Most of them.
+    /// Maximum number of places in all.
     pub all: usize,
-    /// Most of them for one network.
+    /// Maximum number of places for one network.
     pub of_a_network: usize,
 }
 
-/// Places, and who has them.
+/// Places, and the networks that have them.
 pub struct Quota {
     share: Share,
     taken: usize,
@@ -24,17 +24,17 @@ pub struct Quota {
 pub enum Full {
     /// The network has as many as it may have.
     Network,
-    /// All of them are taken.
+    /// All places are taken.
     All,
 }
 
 impl Quota {
-    /// Places of which none is taken.
+    /// Creates a quota of which nothing is taken.
     pub fn new(share: Share) -> Self {
         Self { share, taken: 0, networks: HashMap::new() }
     }
 
-    /// Takes one for a network.
+    /// Takes a place for a network.
     pub fn take(&mut self, network: IpAddr) -> Result<(), Full> {
         if self.of(network) >= self.share.of_a_network {
             return Err(Full::Network);
@@ -47,7 +47,7 @@ impl Quota {
         Ok(())
     }
 
-    /// Gives one of a network back.
+    /// Gives a place of a network back.
     pub fn give(&mut self, network: IpAddr) {
         let Some(of_network) = self.networks.get_mut(&network) else { return };
         self.taken -= 1;
@@ -57,17 +57,17 @@ impl Quota {
         }
     }
 
-    /// Returns `true` if one of them is not taken.
+    /// Returns `true` if a place is free.
     pub fn is_any_free(&self) -> bool {
         self.taken < self.share.all
     }
 
-    /// Returns the number of those that a network has.
+    /// Returns the number of places that a network has.
     pub fn of(&self, network: IpAddr) -> usize {
         self.networks.get(&network).copied().unwrap_or_default()
     }
 
-    /// The network that has most of them.
+    /// Returns the network that has most places.
     pub fn largest(&self) -> Option<IpAddr> {
         self.networks.iter().max_by_key(|(_, taken)| **taken).map(|(network, _)| *network)
     }

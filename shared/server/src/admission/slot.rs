@@ -1,4 +1,4 @@
-//! A slot: what the server knows of one connection, and what that holds in memory.
+//! A slot: the state of one connection, and the memory that it holds.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,28 +11,28 @@ use super::transfers::Direction;
 use super::{ANSWERS_ON_A_CONNECTION, Shared};
 use crate::memory::{Account, BODIES_ON_A_CONNECTION, of_all};
 
-/// A connection as the server knows it.
+/// The state of a connection.
 pub struct Slot {
     pub(super) shared: Arc<Shared>,
     pub(super) network: Arc<Network>,
     progress: Progress,
     answers: Account,
     bodies: Account,
-    /// `true` if it has a slot of those that speak HTTP/2. It changes under the lock of [`Taken`](super::Taken).
+    /// `true` if the connection also has an HTTP/2 place. It changes under the lock of [`Taken`](super::Taken).
     pub(super) is_http2: AtomicBool,
-    /// `true` if it was told to leave, for somebody else.
+    /// `true` if the connection was told to leave, to make room for another.
     leaving: AtomicBool,
     leave: Notify,
 }
 
-/// A body or an answer that is on its way, until this is dropped.
+/// A body or an answer that is in transfer until this is dropped.
 pub struct Transfer {
     slot: Arc<Slot>,
     number: u64,
 }
 
 impl Slot {
-    /// The slot of a connection that has just been opened.
+    /// Creates the slot of a connection that has just been opened.
     pub(super) fn new(shared: &Arc<Shared>, network: &Arc<Network>) -> Self {
         Self {
             shared: Arc::clone(shared),
@@ -46,22 +46,22 @@ impl Slot {
         }
     }
 
-    /// The progress of its connection.
+    /// Returns the progress of the connection.
     pub fn progress(&self) -> &Progress {
         &self.progress
     }
 
-    /// The accounts of what it sends.
+    /// Returns the accounts of the memory that answers hold.
     pub fn answers(&self) -> [&Account; 3] {
         [&self.answers, &self.network.answers, &self.shared.answers]
     }
 
-    /// Takes room for so many bytes of a body that it receives.
+    /// Takes room for so many bytes of a body that arrives.
     pub fn take_body(&self, bytes: usize) -> bool {
         of_all(self.bodies(), |account| account.take(bytes), |account| account.give(bytes))
     }
 
-    /// Gives that room back.
+    /// Gives the room of a body back.
     pub fn give_body(&self, bytes: usize) {
         self.bodies().iter().for_each(|account| account.give(bytes));
     }
@@ -70,30 +70,30 @@ impl Slot {
         [&self.bodies, &self.network.bodies, &self.shared.bodies]
     }
 
-    /// Waits until it has to leave for somebody else.
+    /// Waits until the connection has to leave to make room for another.
     pub async fn evicted(&self) {
         self.leave.notified().await;
     }
 
-    /// Tells its connection to leave for somebody else.
+    /// Tells the connection to leave to make room for another.
     pub(super) fn evict(&self) {
         self.leaving.store(true, Ordering::Relaxed);
         self.leave.notify_one();
     }
 
-    /// Returns `true` if its connection was told to leave.
+    /// Returns `true` if the connection was told to leave.
     pub(super) fn is_evicted(&self) -> bool {
         self.leaving.load(Ordering::Relaxed)
     }
 }
 
 impl Transfer {
-    /// Notes that a body or an answer of that connection is on its way.
+    /// Records that a body or an answer of the connection is in transfer.
     pub fn begin(slot: &Arc<Slot>, direction: Direction) -> Self {
         Self { slot: Arc::clone(slot), number: slot.progress.transfer_begins(direction) }
     }
 
-    /// The slot of its connection.
+    /// Returns the slot of the connection.
     pub fn slot(&self) -> &Slot {
         &self.slot
     }

@@ -1,4 +1,4 @@
-//! Slots, and those of HTTP/2: whose they are, and who makes room.
+//! Slots and HTTP/2 places: which network has them, and which connections make room.
 
 use std::time::Duration;
 
@@ -20,17 +20,17 @@ fn wait(admission: &Admission, kind: Kind, at: &str) -> Option<Waiting> {
     Waiting::enter(&admission.0, kind, address(at))
 }
 
-/// Admission of which none is taken, after a while.
+/// Returns an admission without connections, whose clock has run for a while.
 fn admission_after_a_while() -> Admission {
     Admission::since(Instant::now().checked_sub(Duration::from_secs(60)).unwrap())
 }
 
-/// Lets a slot look as if its client had been silent for so many milliseconds.
+/// Makes the client of a slot look as if it had been silent for so many milliseconds.
 fn silence(slot: &Slot, milliseconds: u64) {
     slot.progress().was_silent_for(milliseconds);
 }
 
-/// Lets the time pass after which slots are looked through again.
+/// Lets the time between two searches pass.
 fn forget_looks(admission: &Admission) {
     let mut taken = admission.0.taken();
     taken.of_slots.looks.forget();
@@ -56,14 +56,15 @@ async fn who_waits_for_its_client_longest_leaves_for_others() {
     let taken: Vec<HeldSlot> = std::iter::from_fn(|| take(&admission, HERE)).collect();
     let evicted = |at: usize| taken[at].slot().evicted().now_or_never().is_some();
     assert!(take(&admission, HERE).is_none() && (0..taken.len()).all(|at| !evicted(at)), "nobody waits");
-    // The server works for the first; the others have asked for nothing yet.
+    // The server works for the first one; the others have sent no request yet.
     let work = taken[3].slot().progress().work();
     for (at, milliseconds) in [(3, 9_000), (5, 8_000), (7, 7_000)] {
         silence(taken[at].slot(), milliseconds);
     }
     let mut queuing = Vec::new();
     let mut leaving = || {
-        // Who was told to leave has not left yet, so that it takes another one who waits.
+        // A connection that was told to leave has not left yet, so another waiting connection is needed for the next
+        // eviction.
         queuing.push(wait(&admission, Kind::Slot, HERE).unwrap());
         forget_looks(&admission);
         assert!(take(&admission, HERE).is_none());
@@ -78,7 +79,7 @@ async fn who_waits_for_its_client_longest_leaves_for_others() {
     assert_eq!(leaving(), [3]);
 }
 
-/// A network that has most of the slots may work or be worked for at all of them: then others make room.
+/// The server may work for every connection of the network that has most slots. Others make room then.
 #[tokio::test]
 async fn whoever_waits_longest_leaves_where_all_slots_are_taken() {
     let admission = admission_after_a_while();
@@ -92,7 +93,7 @@ async fn whoever_waits_longest_leaves_where_all_slots_are_taken() {
     assert!(take(&admission, HERE).is_none());
     assert!(small[7].slot().is_evicted());
     drop(work);
-    // Of two that wait, the one of the larger network leaves.
+    // Of two connections that wait for their clients, the one of the larger network leaves.
     silence(large[3].slot(), 5_000);
     silence(small[8].slot(), 9_000);
     let _queuing: Vec<_> = (0..2).map(|_| wait(&admission, Kind::Slot, HERE).unwrap()).collect();
@@ -115,7 +116,7 @@ async fn one_look_makes_room_for_all_who_wait() {
         assert!(take(&admission, HERE).is_none());
         assert_eq!(leaving(), 30, "however many ask");
     }
-    // They have not gone yet: nobody else has to.
+    // They have not gone yet, but nobody else has to leave.
     forget_looks(&admission);
     assert!(take(&admission, HERE).is_none());
     assert_eq!(leaving(), 30);
@@ -149,7 +150,7 @@ fn bodies_have_limits_for_a_connection_and_a_network() {
 fn what_a_network_holds_counts_after_its_connections_too() {
     let admission = Admission::new();
     let largest = credlink_core::bounds::MAX_BODY_BYTES;
-    // A change holds its body until it ends, whatever becomes of the connection that brought it.
+    // A change holds its body until it ends, even if its connection is gone.
     let changes: Vec<Arc<Slot>> = (0..3)
         .map(|_| {
             let held_slot = take(&admission, HERE).unwrap();
@@ -180,7 +181,7 @@ async fn one_network_does_not_take_all_the_places_to_wait_in() {
     assert!(matches!(admission.enter(address(HERE)), Some(Entered::Admitted(_))));
 }
 
-/// Where all slots and all places to wait in are taken, the network that has most makes room there as well.
+/// If all slots and all places in the queue are taken, the network that has most of the queue makes room there as well.
 #[tokio::test]
 async fn a_newcomer_finds_a_place_to_wait_in_where_all_are_taken() {
     let admission = Admission::new();
@@ -226,7 +227,7 @@ async fn idle_connections_of_http2_make_room_for_others() {
     let newcomer = asked();
     assert!(newcomer.speaks_http2().now_or_never().is_none(), "it waits");
     assert_eq!(is_evicted(&all), [0; 0], "nobody has been silent for long enough");
-    // One that has no such place does not help, however silent it is.
+    // The end of a connection without such a place does not help, however silent it is.
     let of_http1 = take(&admission, HERE).unwrap();
     silence(of_http1.slot(), 20_000);
     for (at, milliseconds) in [(100, 9_000), (7, 5_000), (8, 4_000)] {
@@ -242,7 +243,7 @@ async fn idle_connections_of_http2_make_room_for_others() {
     assert_eq!(is_evicted(&all), [0; 0]);
 }
 
-/// The connections of others stay, however silent they are.
+/// The connections of other networks stay, however silent they are.
 #[tokio::test]
 async fn a_network_that_has_its_share_of_http2_makes_room_itself() {
     let admission = admission_after_a_while();
@@ -263,7 +264,7 @@ async fn a_network_that_has_its_share_of_http2_makes_room_itself() {
     }
 }
 
-/// Networks that have far more than one that waits have to make room, however often they ask.
+/// Networks that have far more than a waiting one have to make room, however often they send requests.
 #[tokio::test]
 async fn idle_connections_of_a_large_network_leave_for_a_small_one_at_once() {
     let admission = admission_after_a_while();
@@ -271,7 +272,7 @@ async fn idle_connections_of_a_large_network_leave_for_a_small_one_at_once() {
     let large: Vec<HeldSlot> = (0..1_536).map(|_| take(&admission, most).unwrap()).collect();
     let small: Vec<HeldSlot> =
         (0..MAX_CONNECTIONS - 1_536).map(|_| take(&admission, fewer).unwrap()).collect();
-    // All have just been answered, but for those that the server works for.
+    // All of them have just been answered, except those that the server works for.
     large.iter().chain(&small).for_each(|held_slot| drop(held_slot.slot().progress().work()));
     let mut work: Vec<_> = large[1..].iter().map(|held_slot| held_slot.slot().progress().work()).collect();
     let leaving = |of: &[HeldSlot]| of.iter().filter(|held_slot| held_slot.slot().is_evicted()).count();
@@ -283,7 +284,7 @@ async fn idle_connections_of_a_large_network_leave_for_a_small_one_at_once() {
     assert!(take(&admission, fewer).is_none(), "it looks for all who wait");
     assert!(large[0].slot().is_evicted(), "the idle one of the larger network");
     assert_eq!((leaving(&large), leaving(&small)), (1, 0));
-    // Where nothing is idle, those leave that lose least.
+    // If no connection is idle, those that lose least leave.
     let also_small = small.iter().map(|held_slot| held_slot.slot().progress().work()).collect::<Vec<_>>();
     let answer = Transfer::begin(large[1].slot(), Direction::Answer);
     work.remove(0);
@@ -298,7 +299,7 @@ async fn idle_connections_of_a_large_network_leave_for_a_small_one_at_once() {
     drop((work, also_small, answer));
 }
 
-/// Whoever has made room comes again at once: what is free is for those for whom it was made.
+/// A client that has made room comes again at once, but the free place is for the network for which it was made.
 #[tokio::test]
 async fn a_place_that_is_free_is_for_the_network_that_has_fewest() {
     let admission = Admission::new();
@@ -315,7 +316,7 @@ async fn a_place_that_is_free_is_for_the_network_that_has_fewest() {
     drop(held_slot);
 }
 
-/// A head that has begun is spared where another connection is idle.
+/// A connection on which a head has begun is spared if another connection is idle.
 #[test]
 fn a_connection_on_which_a_head_has_begun_is_not_idle() {
     let admission = admission_after_a_while();
@@ -332,7 +333,7 @@ fn a_connection_on_which_a_head_has_begun_is_not_idle() {
     assert_eq!(loss(), progress::Loss::Nothing, "it has been waited for");
 }
 
-/// The time for which a connection waits in a queue of the server is not its client's silence.
+/// The time for which a connection waits in a queue of the server does not count as its client's silence.
 #[tokio::test]
 async fn who_waits_for_a_place_of_http2_is_not_silent() {
     let admission = admission_after_a_while();

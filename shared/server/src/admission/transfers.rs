@@ -1,24 +1,24 @@
-//! Transfers: the bodies and answers of a connection that are on their way.
+//! Transfers: the bodies and answers that are under way on a connection.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Longest time for a whole body, and for a whole answer: 13 MB over a line of 0.5 Mbit/s.
+/// Maximum time for a whole body, and for a whole answer: 13 MB at 0.5 Mbit/s.
 pub const TRANSFER: Duration = Duration::from_secs(240);
-/// Time for which a connection stays after the time of a body is over, so that its sender hears of it.
+/// Time for which a connection stays after the deadline of a body, so that the sender learns of it.
 const FAREWELL: Duration = Duration::from_secs(10);
 
 /// The direction of a transfer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
-    /// A body, from the client. Whoever reads it ends it in time.
+    /// A body, from the client. Its reader ends it in time.
     Body,
     /// An answer, to the client. It ends with the connection at the latest.
     Answer,
 }
 
-/// The bodies and answers of a connection that are on their way. Times are milliseconds of the connection's clock.
+/// The bodies and answers that are under way on a connection. Times are milliseconds of the connection's clock.
 #[derive(Default)]
 pub struct Transfers {
     under_way: Mutex<Vec<Transfer>>,
@@ -28,12 +28,12 @@ pub struct Transfers {
 struct Transfer {
     number: u64,
     began: u64,
-    /// Longest time that the connection may take for it.
+    /// Maximum time that the connection may take for the transfer.
     longest: Duration,
 }
 
 impl Transfers {
-    /// Notes a body or an answer that begins. Returns its number.
+    /// Records the beginning of a transfer, and returns its number.
     pub fn begin(&self, direction: Direction, now: u64) -> u64 {
         let number = self.last.fetch_add(1, Ordering::Relaxed);
         let longest = match direction {
@@ -44,22 +44,22 @@ impl Transfers {
         number
     }
 
-    /// Notes that a body or an answer has come to its end, or is given up.
+    /// Records that a transfer has ended, or is given up.
     pub fn end(&self, number: u64) {
         self.under_way().retain(|transfer| transfer.number != number);
     }
 
-    /// Returns `true` if none is on its way.
+    /// Returns `true` if no transfer is under way.
     pub fn is_empty(&self) -> bool {
         self.under_way().is_empty()
     }
 
-    /// Returns the age of the oldest one.
+    /// Returns the age of the oldest transfer.
     pub fn oldest(&self, now: u64) -> Option<Duration> {
         self.under_way().iter().map(|transfer| transfer.age(now)).max()
     }
 
-    /// Returns the time that is left for the one that has least.
+    /// Returns the shortest time that is left for a transfer.
     pub fn time_left(&self, now: u64) -> Option<Duration> {
         self.under_way().iter().map(|transfer| transfer.longest.saturating_sub(transfer.age(now))).min()
     }

@@ -1,4 +1,4 @@
-//! Waiting for a slot: for a while, and no longer than there is room to wait.
+//! Waiting for a slot, for a limited time, and only while there is room to wait.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -9,12 +9,12 @@ use tokio::time::{Instant, timeout};
 use super::queue::Ticket;
 use super::{Entered, HeldSlot, Kind, Shared, Slot};
 
-/// Longest time that a connection waits for a slot.
+/// Maximum time that a connection waits for a slot.
 const WAIT: Duration = Duration::from_secs(10);
-/// Time after which one that waits looks again, where nobody tells it that a slot is free.
+/// Time after which a waiting connection looks again if it is not notified of a free slot.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// A connection that waits for a slot, until this is dropped.
+/// A connection that waits for a slot until this is dropped.
 pub struct Waiting {
     shared: Arc<Shared>,
     kind: Kind,
@@ -24,14 +24,14 @@ pub struct Waiting {
 
 /// The reason why a connection got no slot.
 pub enum Refused {
-    /// None was free for too long. It has its place among those who wait until it has been told so.
+    /// No slot became free in time. The connection keeps its place in the queue until it has been told so.
     InVain(Waiting),
-    /// Its place among those who wait is another network's.
+    /// The place in the queue was given to another network.
     GaveWay,
 }
 
 impl Entered {
-    /// Waits for a slot, if it has none.
+    /// Waits for a slot, if the connection has none.
     pub async fn slot(self) -> Result<HeldSlot, Refused> {
         match self {
             Self::Admitted(held_slot) => Ok(held_slot),
@@ -41,13 +41,13 @@ impl Entered {
 }
 
 impl HeldSlot {
-    /// Waits until it counts as a connection of HTTP/2. Returns `false` if there were as many as may be, in all or of its network, for
-    /// too long. That time is the server's: its client is not silent meanwhile.
+    /// Waits for an HTTP/2 place. Returns `false` if all places, or all of its network, were taken for too long. That
+    /// time is the server's: the client does not count as silent meanwhile.
     pub async fn speaks_http2(&self) -> bool {
         let slot = self.slot();
         let _waiting = slot.progress().wait_for_place();
         let (shared, network) = (&slot.shared, slot.network.address);
-        // Those who wait come first.
+        // Connections of the same network that already wait come first.
         let is_first = shared.taken().of_http2.queue.of(network) == 0;
         if is_first && shared.count_as_http2(slot) {
             return true;
@@ -60,7 +60,7 @@ impl HeldSlot {
 }
 
 impl Waiting {
-    /// A place among those who wait, if there is one.
+    /// Takes a place in a queue, if there is one.
     pub(super) fn enter(shared: &Arc<Shared>, kind: Kind, network: IpAddr) -> Option<Self> {
         let ticket = shared.taken().pool_mut(kind).queue.enter(network)?;
         Some(Self { shared: Arc::clone(shared), kind, network, ticket })
@@ -80,7 +80,7 @@ impl Waiting {
         Err(Refused::InVain(self))
     }
 
-    /// Waits for a slot of HTTP/2. Returns `false` if there was none.
+    /// Waits for an HTTP/2 place. Returns `false` if none became free.
     pub(super) async fn speak_http2(self, slot: &Slot) -> bool {
         tokio::select! {
             biased;
@@ -89,14 +89,14 @@ impl Waiting {
         }
     }
 
-    /// Waits until there is something to take.
+    /// Waits until `take` succeeds.
     async fn until<T>(&self, take: impl Fn() -> Option<T>) -> Option<T> {
         let deadline = Instant::now() + WAIT;
         while Instant::now() < deadline {
             if let Some(taken) = take() {
                 return Some(taken);
             }
-            // Who is told to leave does so at once; others may be faster.
+            // A connection that is told to leave does so at once, but another may be faster to take its place.
             let _ = timeout(LOOK, self.shared.freed(self.kind).notified()).await;
         }
         None

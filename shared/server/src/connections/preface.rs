@@ -1,4 +1,4 @@
-//! The preface of a connection: its first bytes say which version of HTTP its client speaks.
+//! The preface of a connection, whose first bytes show which version of HTTP its client speaks.
 
 use std::io::{Cursor, Error, ErrorKind, Result};
 use std::pin::Pin;
@@ -10,14 +10,15 @@ use tokio::net::TcpStream;
 
 use crate::admission::Slot;
 
-/// The bytes with which every connection of HTTP/2 begins (RFC 9113, section 3.4), as far as no other version has them.
+/// The bytes with which every HTTP/2 connection begins (RFC 9113, section 3.4), as far as they distinguish it from
+/// other versions.
 const PREFACE: &[u8] = b"PRI * HTTP/2";
 
 /// The first bytes of a connection.
 pub struct Preface(Vec<u8>);
 
 impl Preface {
-    /// Waits for the first bytes of a connection: for as many as it takes to tell the versions apart.
+    /// Waits for the first bytes of a connection, for as many as it takes to tell the versions apart.
     ///
     /// # Errors
     /// The connection broke, or ended before that.
@@ -32,13 +33,13 @@ impl Preface {
         Ok(Self(bytes))
     }
 
-    /// Returns `true` if it is that of HTTP/2.
+    /// Returns `true` if this is the preface of HTTP/2.
     pub fn is_http2(&self) -> bool {
         self.0 == PREFACE
     }
 
-    /// The whole connection: these bytes once more, and what comes after them. Whatever comes by HTTP/1.1 between two requests is the
-    /// preface of a head.
+    /// Returns the whole connection: these bytes again, and everything after them. In HTTP/1.1, the bytes that arrive
+    /// between two requests are the beginning of a head.
     pub fn and_rest(
         self,
         stream: TcpStream,
@@ -50,7 +51,7 @@ impl Preface {
     }
 }
 
-/// The bytes that a client sends, of which its slot is told.
+/// The bytes that a client sends. Their arrival is recorded in its slot.
 struct Heard<R> {
     read: R,
     slot: Option<Arc<Slot>>,
@@ -103,7 +104,7 @@ mod tests {
         assert!(begun_with(b"").await.is_err() && begun_with(b"PRI * HT").await.is_err());
     }
 
-    /// A part of the preface costs as much as it has pieces: it is looked at when one has come, and not in between.
+    /// An incomplete preface is looked at once for each piece that arrives, and not in between.
     #[tokio::test]
     async fn a_part_of_the_preface_is_not_asked_after() {
         let (mut client, mut server) = duplex(64);

@@ -11,21 +11,21 @@ use tokio::time::timeout;
 use super::preface::Preface;
 use crate::problem;
 
-/// Longest time for it.
+/// Maximum time for a refusal.
 const GOODBYE: Duration = Duration::from_secs(1);
 /// Seconds after which the client shall come again.
 const AGAIN_SECONDS: u32 = 5;
-/// The reason.
+/// The reason of a refusal.
 const WHAT: &str = "as many connections are open as the server takes, in all or from this address";
 
 /// The frame of HTTP/2 with which a server begins, without any settings (RFC 9113, section 6.5).
 const SETTINGS: [u8; 9] = [0, 0, 0, 4, 0, 0, 0, 0, 0];
-/// The kind of a frame that ends a connection (RFC 9113, section 6.8).
+/// The type of a frame that ends a connection (RFC 9113, section 6.8).
 const GOAWAY: u8 = 7;
-/// Its reason: the client asks for more than it may have (RFC 9113, section 7).
+/// The error code of that frame: the client asks for more than it may have (RFC 9113, section 7).
 const ENHANCE_YOUR_CALM: u32 = 0xb;
 
-/// Tells a client that there is no slot for it, and closes.
+/// Tells a client that there is no slot for it, and closes the connection.
 pub async fn refuse(mut stream: TcpStream) {
     let refused = async {
         let preface = Preface::read(&mut stream).await?;
@@ -34,7 +34,7 @@ pub async fn refuse(mut stream: TcpStream) {
     let _ = timeout(GOODBYE, refused).await;
 }
 
-/// The same, to a client of which something was read.
+/// Tells a client whose first bytes were read that there is no place for it, and closes the connection.
 pub async fn refuse_begun(mut stream: TcpStream, preface: &Preface) {
     let _ = timeout(GOODBYE, answer(&mut stream, preface)).await;
 }
@@ -43,13 +43,13 @@ async fn answer(stream: &mut TcpStream, preface: &Preface) -> Result<()> {
     let sent = if preface.is_http2() { http2() } else { http1() };
     stream.write_all(&sent).await?;
     stream.shutdown().await?;
-    // What was sent is read, so that closing does not reset the connection before the answer is there.
+    // The rest of the request is read, so that closing does not reset the connection before the answer has arrived.
     let mut unwanted = vec![0; 8_192];
     while stream.read(&mut unwanted).await? > 0 {}
     Ok(())
 }
 
-/// An answer of HTTP/1.1 to whatever was asked.
+/// Returns an HTTP/1.1 answer to any request.
 fn http1() -> Vec<u8> {
     let refused = problem::answer(&Problem::busy(WHAT, AGAIN_SECONDS));
     let mut head = format!("HTTP/1.1 {}\r\nconnection: close\r\n", refused.status());
@@ -60,7 +60,7 @@ fn http1() -> Vec<u8> {
     [head.as_bytes(), refused.body()].concat()
 }
 
-/// A GOAWAY of HTTP/2. No stream was looked at, so that each request may be sent again.
+/// Returns a GOAWAY of HTTP/2. No stream was processed, so each request may be sent again.
 fn http2() -> Vec<u8> {
     const LAST_STREAM: [u8; 4] = [0; 4];
     let payload = [&LAST_STREAM, &ENHANCE_YOUR_CALM.to_be_bytes()[..], WHAT.as_bytes()].concat();

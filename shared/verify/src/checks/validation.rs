@@ -1,7 +1,7 @@
 //! Full validation of a C2PA manifest with its file, by c2pa-rs: hashes, assertions and the claim's signature.
 //!
-//! Who signed is not judged: there is no list of whom to trust, and none is fetched. Identity assertions concern themselves
-//! alone and are not judged either. Nothing here uses the network.
+//! Trust in the signer is not judged: there is no list of trusted signers, and none is fetched. Identity assertions are
+//! about themselves alone and are not judged either. Nothing here uses the network.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -19,37 +19,37 @@ use crate::report::{Embedded, Report, Validation, Verdict};
 
 const ABOUT: &str = "validation";
 
-/// What the validator says where the file ends before what the manifest leaves out.
+/// The validator's message if the file ends before an exclusion of the manifest does.
 const TOO_SHORT: &str = "exclusion range exceed";
 
-/// Words of the validator where a binding is over less than the file: [`Coverage`] knows what it leaves out.
+/// Messages of the validator about a binding that covers less than the file. [`Coverage`] knows what is excluded.
 const IN_OTHER_WORDS: [&str; 2] = ["exclusion does not match", "inithash must not be present"];
 
-/// What came of a validation.
+/// The result of a validation.
 #[derive(Debug)]
 pub struct Validated {
-    /// The verdict, and what else there is to say.
+    /// The verdict, and further checks.
     pub checks: Vec<Check>,
-    /// The manifest in the file, against the one that was validated.
+    /// The manifest in the file, compared with the one that was validated.
     pub place: Place,
     /// The label of the active manifest, as the validator sees it.
     pub active: Option<String>,
-    /// Whether the file does not have the hash that the manifest names.
+    /// `true` if the file does not have the hash that the manifest names.
     pub is_other_file: bool,
-    /// `true` if the manifest binds all of the file but its own place.
+    /// `true` if the manifest binds all of the file except its own place.
     pub binds_the_rest: bool,
 }
 
-/// The manifest in a file, against the one that is stored.
+/// The manifest in a file, compared with the one that is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// It is the same.
+    /// The file contains the same manifest.
     Same,
-    /// It is another one.
+    /// The file contains another manifest.
     Other,
-    /// There is none.
+    /// The file contains no manifest.
     Empty,
-    /// It is not known.
+    /// It is not known which manifest the file contains.
     Unknown,
 }
 
@@ -59,18 +59,18 @@ impl Validated {
         Self { checks, place: Place::Unknown, active: None, is_other_file: false, binds_the_rest: false }
     }
 
-    /// The outcome of the validation itself.
+    /// Returns the outcome of the validation itself.
     pub fn outcome(&self) -> Outcome {
         self.checks.first().map_or(Outcome::Open, |check| check.outcome)
     }
 }
 
-/// Validates `manifest` with `media`, which was recorded as a file of the type `recorded`. `read` reads the file as a file of the
-/// type that it is given, and validates the manifest with it: [`reader::read`](crate::reader::read) itself, or a process of its own
+/// Validates `manifest` with `media`, which was recorded as a file of the type `recorded`. `read` reads the file as the
+/// given type, and validates the manifest with it: [`reader::read`](crate::reader::read) itself, or a separate process
 /// that calls it.
 ///
 /// # Errors
-/// Those of `read`.
+/// The errors of `read`.
 pub fn validate<E>(
     manifest: &[u8],
     media: &Media,
@@ -186,7 +186,7 @@ fn failures(verdict: &Verdict, media: &Media) -> String {
     said.join("; ")
 }
 
-/// The validator's words, where they need others.
+/// Returns the validator's message, reworded if a person would not understand it.
 fn explained(why: &str, media: &Media) -> String {
     if why.contains(TOO_SHORT) {
         return format!(
@@ -207,7 +207,7 @@ fn is_mismatch(code: &str) -> bool {
     .contains(&code)
 }
 
-/// Whether nothing fails but this.
+/// Returns `true` if this is the only failure.
 fn only(verdict: &Verdict, code: &str) -> bool {
     !verdict.failures.is_empty()
         && verdict.failures.iter().all(|status| !status.of_ingredient && status.code == code)

@@ -8,19 +8,20 @@ use super::next_bytes::read;
 pub const C2PA_UUID: [u8; 16] =
     [0xd8, 0xfe, 0xc3, 0xd6, 0x1b, 0x0e, 0x48, 0x3c, 0x92, 0x97, 0x58, 0x28, 0x87, 0x7e, 0xc4, 0x81];
 
-/// Most boxes that are walked over: each fragment is two, and each block of content that has a hash one.
+/// Maximum number of boxes that are walked over. Each fragment is two, and each block of content with a hash is one.
 pub const MAX_BOXES: usize = 200_000;
 
-/// A box: its name, and where its content begins and ends.
+/// A box: its name, and the positions at which its content begins and ends.
 pub type FoundBox = ([u8; 4], u64, u64);
 
-/// The boxes that a file consists of; `None` where it does not consist of boxes.
+/// Returns the boxes of a file, or `None` if it does not consist of boxes.
 pub fn of(file: &mut (impl Read + Seek)) -> io::Result<Option<Vec<FoundBox>>> {
     let end = file.seek(SeekFrom::End(0))?;
     walk(file, 0, end, &mut MAX_BOXES.clone())
 }
 
-/// The boxes from `start` to `end`; `None` where something else stands there, or more of them than are `left` to walk over.
+/// Returns the boxes from `start` to `end`. Returns `None` if anything else is there, or if there are more than `left`
+/// boxes.
 pub fn walk(
     file: &mut (impl Read + Seek),
     start: u64,
@@ -40,7 +41,7 @@ pub fn walk(
             1 => (16, read(file)?.map_or(0, u64::from_be_bytes)),
             length => (8, length.into()),
         };
-        // A box that is shorter than its own head would be met for ever.
+        // A box that is shorter than its own head would be found again forever.
         let Some(next) = at.checked_add(length).filter(|next| length >= head && *next <= end) else {
             return Ok(None);
         };

@@ -1,4 +1,4 @@
-//! Videos in fragments: a head (`moov`) in one file, and the pictures in others (ISO/IEC 14496-12, section 8.16).
+//! Fragmented videos: a head (`moov`) in one file, and the pictures in others (ISO/IEC 14496-12, section 8.16).
 
 use std::io::{self, Read, Seek, SeekFrom};
 
@@ -8,10 +8,10 @@ use super::boxes::{MAX_BOXES, walk};
 use super::next_bytes::read;
 use crate::binding::{BaseMedia, BoxExclusion};
 
-/// Boxes that lead to the tables of samples.
+/// The boxes that lead to the tables of samples.
 const CONTAINERS: [&[u8; 4]; 4] = [b"trak", b"mdia", b"minf", b"stbl"];
 
-/// Returns `true` if a file is the head of a video that holds no part of its content, and whose tables name no samples.
+/// Returns `true` if a file is the head of a video, contains none of its content, and has tables without samples.
 pub fn is_head(file: &mut (impl Read + Seek)) -> io::Result<bool> {
     let end = file.seek(SeekFrom::End(0))?;
     let mut left = MAX_BOXES;
@@ -24,7 +24,7 @@ pub fn is_head(file: &mut (impl Read + Seek)) -> io::Result<bool> {
     while let Some((_, start, end)) = movies.pop() {
         let Some(inner) = walk(file, start, end, &mut left)? else { return Ok(false) };
         for (name, start, end) in inner {
-            // Version and flags come first; in some tables the size of samples does too.
+            // Version and flags come first, and in some tables the size of samples comes next.
             let count = match &name {
                 b"stts" | b"stsc" | b"stco" | b"co64" => 4,
                 b"stsz" | b"stz2" => 8,
@@ -44,7 +44,7 @@ pub fn is_head(file: &mut (impl Read + Seek)) -> io::Result<bool> {
     Ok(has_movie)
 }
 
-/// Returns `true` if a head has the hash that each tree of `hash` names, but for what that leaves out.
+/// Returns `true` if a head, without its exclusions, has the hash that each tree of `hash` names.
 pub fn has_its_hash(hash: &BaseMedia, head: &mut (impl Read + Seek)) -> bool {
     let trees = hash.merkle.as_deref().unwrap_or_default();
     !trees.is_empty()
@@ -86,7 +86,7 @@ mod tests {
         [(content.len() as u32 + 8).to_be_bytes().as_slice(), name, content].concat()
     }
 
-    /// A file of boxes with these names and an empty content.
+    /// Returns a file of boxes with these names and empty content.
     fn file(names: &[&[u8; 4]]) -> Cursor<Vec<u8>> {
         Cursor::new(names.iter().flat_map(|name| boxed(name, &[])).collect())
     }

@@ -1,20 +1,21 @@
-//! Boxes of an ISO base media file that a hash may leave out, as nothing that is shown depends on them. What is shown is read from
-//! where tables say, and a table may name a place in such a box: so what stands in it matters all the same.
+//! Boxes of an ISO base media file that a hash may exclude, because nothing that is shown depends on them. However,
+//! tables say from where the shown content is read, and a table may point into such a box. So its content matters all
+//! the same.
 
 use std::io::{self, Read, Seek, SeekFrom};
 
 use super::boxes::{C2PA_UUID, FoundBox};
 
-/// Longest content of a file type box that is taken for one, in bytes: a brand, its version, and the brands that it is compatible with.
+/// Maximum length of the content of a file type box, in bytes: a brand, its version, and the compatible brands.
 const MAX_BRANDS: u64 = 64;
-/// Boxes that are named.
+/// Maximum number of boxes that are named.
 const NAMED: usize = 3;
 
-/// Purposes of the boxes that hold a manifest.
+/// The purposes of the boxes that hold a manifest.
 const MANIFESTS: [&[u8]; 3] = [b"manifest", b"original", b"update"];
 
-/// The doubt that is left by boxes which hold more than what can be nothing but idle, of those whose names are among `left_out`, in
-/// words. `None`: there is none.
+/// Returns the doubt, in words, about the boxes whose names are among `left_out` and that contain more than what is
+/// certainly inert. Returns `None` if there is no doubt.
 pub fn doubt(
     boxes: &[FoundBox],
     left_out: &[&str],
@@ -31,7 +32,8 @@ pub fn doubt(
             b"ftyp" => is_brands(file, *start, *end)?,
             b"uuid" => match purpose(file, *start, *end)? {
                 None => true,
-                // A manifest, and an update of it, is compared with the one that is validated. Others hold what nothing is compared with.
+                // A manifest and its update are compared with the validated one. The content of the others is compared
+                // with nothing.
                 Some(purpose) => {
                     let is_first = !purposes.contains(&purpose);
                     let is_manifests = MANIFESTS.contains(&purpose.as_slice());
@@ -45,7 +47,7 @@ pub fn doubt(
                 has_index |= end > start;
                 true
             }
-            // Left out for other reasons, of which others are told.
+            // The box is excluded for a reason that is reported elsewhere.
             _ => true,
         };
         if !is_idle {
@@ -64,7 +66,8 @@ pub fn doubt(
     Ok(places.into_iter().chain(index).reduce(|places, index| format!("{places}; {index}")))
 }
 
-/// Returns `true` if bytes of a file are zeros. A text is not told from a picture: its samples may all be printable.
+/// Returns `true` if bytes of a file are zeros. Text is not accepted, because it cannot be told from a picture: all its
+/// samples may be printable.
 fn is_blank(file: &mut (impl Read + Seek), start: u64, end: u64) -> io::Result<bool> {
     file.seek(SeekFrom::Start(start))?;
     let (mut left, mut piece) = (end - start, [0; 65_536]);
@@ -80,8 +83,8 @@ fn is_blank(file: &mut (impl Read + Seek), start: u64, end: u64) -> io::Result<b
     Ok(true)
 }
 
-/// Returns `true` if bytes of a file are brands (ISO/IEC 14496-12, section 4.3): four printable characters each, or four zeros as in
-/// QuickTime, but for the version behind the first.
+/// Returns `true` if bytes of a file are brands (ISO/IEC 14496-12, section 4.3). Each has four printable characters, or
+/// is four zeros, as in QuickTime. The version after the first brand may be anything.
 fn is_brands(file: &mut (impl Read + Seek), start: u64, end: u64) -> io::Result<bool> {
     if end - start > MAX_BRANDS || !(end - start).is_multiple_of(4) {
         return Ok(false);
@@ -94,7 +97,8 @@ fn is_brands(file: &mut (impl Read + Seek), start: u64, end: u64) -> io::Result<
     Ok(brands.into_iter().all(|(_, brand)| is_brand(brand)))
 }
 
-/// The purpose of a box of C2PA, which stands behind its version and flags (C2PA 2.x, appendix A.5); `None` of another box.
+/// Returns the purpose of a C2PA box, which follows its version and flags (C2PA 2.x, appendix A.5), and `None` for any
+/// other box.
 fn purpose(file: &mut (impl Read + Seek), start: u64, end: u64) -> io::Result<Option<Vec<u8>>> {
     file.seek(SeekFrom::Start(start))?;
     let mut head = Vec::new();
@@ -110,7 +114,7 @@ mod tests {
 
     use super::*;
 
-    /// The doubt about a file of these boxes, of which all are left out.
+    /// Returns the doubt about a file of these boxes, all of which are excluded.
     fn told(boxes: &[(&[u8; 4], Vec<u8>)]) -> Option<String> {
         let (mut file, mut found) = (Vec::new(), Vec::new());
         for (name, content) in boxes {

@@ -1,8 +1,8 @@
-//! The place of a manifest in a file, against what `c2pa.hash.data` leaves out.
+//! The place of a manifest in a file, compared with the exclusions of `c2pa.hash.data`.
 //!
-//! An exclusion may hold the manifest store and nothing else (C2PA 2.x, section 15.12): whatever else is in it can be
-//! changed at will. Signers of JPEGs are known whose exclusion begins at the first byte of the file and takes in the segments
-//! before the manifest. Those say something of the picture and are not the picture, so the rest of it is still bound.
+//! An exclusion may contain the manifest store and nothing else (C2PA 2.x, section 15.12): anything else in it can be
+//! changed at will. Some signers of JPEGs write an exclusion that begins at the first byte of the file and includes the
+//! segments before the manifest. Those describe the picture but are not part of it, so the rest of it is still bound.
 
 use std::io::{self, Read, Seek, SeekFrom};
 
@@ -16,19 +16,20 @@ const APP11: u8 = 0xeb;
 const APP15: u8 = 0xef;
 const COMMENT: u8 = 0xfe;
 
-/// Most segments that are walked over: each has four bytes at least, and metadata has some dozens.
+/// Maximum number of segments that are walked over. Each has at least four bytes, and metadata has a few dozen
+/// segments.
 const MAX_SEGMENTS: usize = 10_000;
-/// Most directories of a TIFF that are walked over: each is a page.
+/// Maximum number of directories of a TIFF that are walked over. Each is a page.
 const MAX_DIRECTORIES: usize = 10_000;
-/// Most entries of a directory that are walked over: there are as many tags.
+/// Maximum number of entries of a directory that are walked over, which is the number of tags.
 const MAX_ENTRIES: u64 = 65_535;
 /// The tag of the manifest in a directory (C2PA 2.x, appendix A.3.7), and the type of its content.
 const C2PA_TAG: [u16; 2] = [0xcd41, 7];
-/// The most that a container writes around a manifest: the head and the end of a box, a chunk or a frame.
+/// Maximum number of bytes that a container adds around a manifest: the head and the end of a box, a chunk or a frame.
 const FRAME: u64 = 64;
 
-/// Returns `true` if bytes of a file are no more than the place of its manifest, which has `length` bytes. In a JPEG that is segments of
-/// JUMBF and nothing else; elsewhere it is as long as the manifest in the encoding of the format.
+/// Returns `true` if bytes of a file are just the place of its manifest, which has `length` bytes. In a JPEG, the place
+/// consists of JUMBF segments and nothing else. Elsewhere it is as long as the manifest in the encoding of the format.
 pub fn is_manifests(
     file: &mut (impl Read + Seek),
     exclusion: ByteRange,
@@ -40,16 +41,16 @@ pub fn is_manifests(
         return is_jumbf(file, exclusion);
     }
     let encoded = match format {
-        // Base64.
+        // The manifest is in base64.
         "image/svg+xml" => length.div_ceil(3) * 4,
-        // Blocks of 255 bytes, each with its length before it.
+        // The manifest is in blocks of 255 bytes, each preceded by its length.
         "image/gif" => length + length.div_ceil(255),
         _ => length,
     };
     Ok(exclusion.length <= encoded + FRAME)
 }
 
-/// Returns `true` if bytes of a JPEG are segments of JUMBF, one behind the other.
+/// Returns `true` if bytes of a JPEG are consecutive JUMBF segments.
 fn is_jumbf(jpeg: &mut (impl Read + Seek), exclusion: ByteRange) -> io::Result<bool> {
     let mut at = exclusion.start;
     for _ in 0..MAX_SEGMENTS {
@@ -63,8 +64,8 @@ fn is_jumbf(jpeg: &mut (impl Read + Seek), exclusion: ByteRange) -> io::Result<b
     Ok(false)
 }
 
-/// The places at which the directories of a TIFF say how long its manifest is: known only when it is written, so that no hash in it covers
-/// it. None of what is no TIFF.
+/// Returns the places at which the directories of a TIFF hold the length of its manifest. The length is known only when
+/// the manifest is written, so no hash in the manifest covers it. There are none in a file that is not a TIFF.
 pub fn lengths_in_directories(file: &mut (impl Read + Seek)) -> io::Result<Vec<ByteRange>> {
     file.rewind()?;
     let mut found = Vec::new();
@@ -88,7 +89,7 @@ pub fn lengths_in_directories(file: &mut (impl Read + Seek)) -> io::Result<Vec<B
         }
         Ok(Some(bytes.iter().fold(0, |number, byte| number << 8 | u64::from(*byte))))
     };
-    // Bytes of an offset, of the number of entries, and of an entry.
+    // The lengths, in bytes, of an offset, of the number of entries, and of an entry.
     let (wide, counted, entry) = if is_big_tiff { (8, 8, 20) } else { (4, 2, 12) };
     file.seek(SeekFrom::Start(if is_big_tiff { 8 } else { 4 }))?;
     let mut next = number(file, wide)?;
@@ -113,8 +114,8 @@ pub fn lengths_in_directories(file: &mut (impl Read + Seek)) -> io::Result<Vec<B
     Ok(found)
 }
 
-/// Bytes before the manifest that the exclusion takes in: they are metadata segments and nothing else, and the exclusion
-/// ends where the manifest does. `None` where that is not so.
+/// Returns the number of bytes before the manifest in an exclusion that consists of metadata segments and the manifest.
+/// Returns `None` if it contains anything else, or does not end with the manifest.
 pub fn metadata_before(jpeg: &mut (impl Read + Seek), exclusion: ByteRange) -> io::Result<Option<u64>> {
     if exclusion.start != 0 {
         return Ok(None);
@@ -122,7 +123,7 @@ pub fn metadata_before(jpeg: &mut (impl Read + Seek), exclusion: ByteRange) -> i
     Ok(place(jpeg)?.filter(|manifest| manifest.end() == exclusion.end()).map(|manifest| manifest.start))
 }
 
-/// The place of the manifest of a JPEG, if only metadata stands before it: its APP11 segments, one behind the other (ISO/IEC
+/// Returns the place of the manifest of a JPEG, if only metadata precedes it: consecutive APP11 segments (ISO/IEC
 /// 19566-5, annex D).
 fn place(jpeg: &mut (impl Read + Seek)) -> io::Result<Option<ByteRange>> {
     jpeg.rewind()?;
@@ -160,7 +161,7 @@ mod tests {
         [&[MARKER, name], length.as_slice(), content].concat()
     }
 
-    /// A picture with these segments, and where the first of them ends.
+    /// Returns a picture with these segments, and the position at which the first of them ends.
     fn jpeg(segments: &[Vec<u8>]) -> Cursor<Vec<u8>> {
         Cursor::new([&[MARKER, START_OF_IMAGE], segments.concat().as_slice()].concat())
     }
@@ -183,7 +184,7 @@ mod tests {
 
     #[test]
     fn what_makes_the_picture_is_no_metadata() {
-        // Tables and a scan before the manifest: a decoder shows them, and no hash covers them.
+        // A decoder shows the tables and the scan before the manifest, and no hash covers them.
         let parts = [segment(0xdb, &[0; 64]), segment(APP11, b"JP the manifest"), segment(0xda, b"scan")];
         let end = 2 + (parts[0].len() + parts[1].len()) as u64;
         assert_eq!(metadata_before(&mut jpeg(&parts), ByteRange { start: 0, length: end }).unwrap(), None);
@@ -240,7 +241,7 @@ mod tests {
             .concat();
             let found = lengths_in_directories(&mut Cursor::new(file.clone())).unwrap();
             assert_eq!(found, [ByteRange { start: u64::from(second) + 2 + 12 + 4, length: 4 }]);
-            // Its directories lead to each other.
+            // The directories point to each other.
             let mut stuck = file;
             stuck[22..26].copy_from_slice(&number(8));
             assert!(lengths_in_directories(&mut Cursor::new(stuck)).unwrap().is_empty());

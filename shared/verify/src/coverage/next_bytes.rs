@@ -1,8 +1,8 @@
-//! The next bytes of a file.
+//! Reading of the next bytes of a file.
 
 use std::io::{self, Read};
 
-/// The next bytes of a file; `None` at its end.
+/// Reads the next bytes of a file. Returns `None` at its end.
 pub fn read<const LENGTH: usize>(file: &mut impl Read) -> io::Result<Option<[u8; LENGTH]>> {
     let mut bytes = [0; LENGTH];
     match file.read_exact(&mut bytes) {

@@ -1,19 +1,19 @@
-//! The end of a picture in its file: the last of the parts that a box hash names. A decoder reads no further.
+//! The end of a picture in its file, which is the last part that a box hash names. A decoder reads no further.
 
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 
 use super::next_bytes::read;
 
-/// The part that a picture ends with.
+/// The part at the end of a picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct End {
-    /// The name that a box hash has for it.
+    /// The name of the part in a box hash.
     pub name: &'static str,
     /// `true` if the file ends there as well.
     pub is_at_the_end: bool,
 }
 
-/// The end of a JPEG, a PNG or a GIF; `None` of anything else, and of what has none.
+/// Returns the end of a JPEG, a PNG or a GIF, and `None` for any other file, or if it has no end.
 pub fn of(file: &mut (impl Read + Seek)) -> io::Result<Option<End>> {
     let length = file.seek(SeekFrom::End(0))?;
     file.rewind()?;
@@ -28,25 +28,25 @@ pub fn of(file: &mut (impl Read + Seek)) -> io::Result<Option<End>> {
     Ok(end.map(|end| End { name, is_at_the_end: end == length }))
 }
 
-/// The place at which a JPEG ends: behind the marker of its end, which stands in no segment. `None` also where it has something that those who
-/// hash it and those who show it may read differently: bytes between segments, an `0xff` that is repeated in a scan, or segments of which
-/// the specification does not say what they are (ITU-T T.81, annex B).
+/// Returns the position after the end-of-image code of a JPEG, which is not part of a segment. Returns `None` also for
+/// content that a hasher and a decoder may read differently: bytes between segments, a repeated `0xff` in a scan, or
+/// segments that the specification does not define (ITU-T T.81, annex B).
 fn jpeg(file: &mut BufReader<impl Read + Seek>) -> io::Result<Option<u64>> {
     loop {
         let Some([0xff, mut marker]) = read::<2>(file)? else { return Ok(None) };
-        // A marker may be filled up in front, which says nothing (ITU-T T.81, B.1.1.2).
+        // A marker may be preceded by fill bytes, which mean nothing (ITU-T T.81, B.1.1.2).
         while marker == 0xff {
             let Some([next]) = read(file)? else { return Ok(None) };
             marker = next;
         }
         match marker {
             0xd9 => return file.stream_position().map(Some),
-            // What stands by itself in a scan alone, and what is reserved.
+            // These markers are reserved, or stand alone within a scan only.
             0x00..=0xbf | 0xd0..=0xd8 | 0xf0..=0xfd => return Ok(None),
             _ => {}
         }
         let Some(length) = read(file)?.map(u16::from_be_bytes) else { return Ok(None) };
-        // One of JUMBF has its number and the head of a box.
+        // A JUMBF segment contains at least its number and the head of a box.
         if length < 2 || (marker == 0xeb && length <= 16) {
             return Ok(None);
         }
@@ -57,7 +57,7 @@ fn jpeg(file: &mut BufReader<impl Read + Seek>) -> io::Result<Option<u64>> {
     }
 }
 
-/// Passes over the data of a scan, up to the marker behind it. Returns `false` if none is there, or an `0xff` is repeated.
+/// Skips the data of a scan, up to the next segment. Returns `false` if there is none, or if an `0xff` is repeated.
 fn pass_scan(file: &mut BufReader<impl Read + Seek>) -> io::Result<bool> {
     loop {
         match read(file)? {
@@ -75,7 +75,7 @@ fn pass_scan(file: &mut BufReader<impl Read + Seek>) -> io::Result<bool> {
     }
 }
 
-/// The place at which a PNG ends: behind its chunk `IEND`.
+/// Returns the position at which a PNG ends, after its chunk `IEND`.
 fn png(file: &mut BufReader<impl Read + Seek>, end: u64) -> io::Result<Option<u64>> {
     let mut at = 8;
     while at < end {
@@ -89,9 +89,9 @@ fn png(file: &mut BufReader<impl Read + Seek>, end: u64) -> io::Result<Option<u6
     Ok(None)
 }
 
-/// The place at which a GIF ends: behind its trailer, which follows the last block.
+/// Returns the position at which a GIF ends, after its trailer, which follows the last block.
 fn gif(file: &mut BufReader<impl Read + Seek>) -> io::Result<Option<u64>> {
-    // The rest of the head, and the screen: a byte of it says how long its table of colours is.
+    // This is the rest of the head, and the screen. A byte of the latter gives the length of its colour table.
     file.seek(SeekFrom::Start(6))?;
     let Some([_, _, _, _, colours, _, _]) = read(file)? else { return Ok(None) };
     file.seek_relative(table(colours))?;
@@ -115,7 +115,7 @@ fn gif(file: &mut BufReader<impl Read + Seek>) -> io::Result<Option<u64>> {
     }
 }
 
-/// The length of the table of colours that a byte of a GIF announces.
+/// Returns the length of the colour table that a byte of a GIF announces.
 fn table(colours: u8) -> i64 {
     if colours & 0x80 == 0 { 0 } else { 3 << ((colours & 7) + 1) }
 }
@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn a_picture_ends_where_its_format_says() {
-        // A segment with the mark of an end in it, and a picture with all that is no marker in it.
+        // A segment contains an end marker, and the scan contains everything that is not a marker.
         let jpeg = b"\xff\xd8\xff\xe1\0\x04\xff\xd9\xff\xda\0\x02\xaa\xff\0\xff\xd0\xbb\xff\xd9".as_slice();
         assert_eq!(end(jpeg), Some(End { name: "EOI", is_at_the_end: true }));
         assert_eq!(end(&[jpeg, b"more"].concat()), Some(End { name: "EOI", is_at_the_end: false }));
@@ -140,10 +140,10 @@ mod tests {
         let filled = b"\xff\xd8\xff\xff\xff\xe1\0\x04aa\xff\xff\xda\0\x02\xaa\xff\xd9";
         assert_eq!(end(filled), Some(End { name: "EOI", is_at_the_end: true }));
         for odd in [
-            // In a scan, and behind it.
+            // The repeated `0xff` is in a scan, and after it.
             b"\xff\xd8\xff\xda\0\x02\xaa\xff\xff\0\xbb\xff\xd9".as_slice(),
             b"\xff\xd8\xff\xda\0\x02\xaa\xff\xff\xd9",
-            // Between segments.
+            // There are bytes between the segments.
             b"\xff\xd8\xff\xe1\0\x04aax\xff\xda\0\x02\xaa\xff\xd9",
             b"\xff\xd8\xff\xf1\0\x04aa\xff\xda\0\x02\xaa\xff\xd9",
             b"\xff\xd8\xff\xeb\0\x10aaaaaaaaaaaaaa\xff\xda\0\x02\xaa\xff\xd9",

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
-/// The coverage of an assertion of ISO base media files, over a file of boxes with these names.
+/// Returns the coverage of an ISO base media assertion over a file of boxes with these names.
 fn base_media(version: usize, assertion: &Value, names: &[&[u8; 4]]) -> Coverage {
     let hash: BaseMedia = serde_json::from_value(assertion.clone()).unwrap();
     let file = names.iter().flat_map(|name| [&[0, 0, 0, 8], name.as_slice()].concat()).collect::<Vec<_>>();
@@ -70,9 +70,9 @@ fn content_is_left_out_where_its_blocks_have_hashes() {
         (json!(""), json!([{}]), &one),
         (json!(""), json!([{ "fixedBlockSize": 1, "variableBlockSizes": [1] }]), &one),
         (json!(""), json!([{ "fixedBlockSize": 1, "initHash": "" }]), &one),
-        // The validator takes such a file for fragments, and leaves the content out of them.
+        // The validator takes such a file for a fragmented one, and ignores the content outside of the fragments.
         (json!(""), json!([tree]), &[b"ftyp", b"moov", b"moof", b"mdat"]),
-        // Which has which hashes is not said.
+        // Nothing says which hashes belong to which box.
         (json!(""), json!([tree, tree]), &[b"ftyp", b"moov", b"mdat", b"mdat"]),
     ] {
         let found = coverage(hash, trees.clone(), names);

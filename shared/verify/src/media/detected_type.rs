@@ -1,10 +1,10 @@
-//! The type of a media file: by its content, and by its name where families share a beginning or content says nothing.
+//! The type of a media file, by its content, or by its name if several types share a beginning or content says nothing.
 
 use std::path::Path;
 
 use c2pa::Reader;
 
-/// How much of a file's beginning tells its type: an SVG may open with a declaration and a comment.
+/// Number of bytes at the beginning that determine the type. An SVG may open with a declaration and a comment.
 pub const BEGINNING: usize = 1_024;
 
 /// The type of a file.
@@ -12,14 +12,14 @@ pub const BEGINNING: usize = 1_024;
 pub enum DetectedType {
     /// A file of this media type.
     Of(String),
-    /// Its name says this media type, and its content is of no such file.
+    /// The name indicates this media type, but the content does not have it.
     Misnamed(String),
-    /// Neither content nor name says it.
+    /// Neither content nor name indicates a type.
     Unknown,
 }
 
 impl DetectedType {
-    /// The kind of the file at `path` that begins with `beginning`.
+    /// Detects the type of the file at `path` that begins with `beginning`.
     pub fn of(path: &Path, beginning: &[u8]) -> Self {
         let by_name = by_name(path);
         let named = by_name.as_deref();
@@ -31,7 +31,7 @@ impl DetectedType {
         }
     }
 
-    /// The media type, where there is one that is true.
+    /// Returns the media type, if content does not contradict it.
     pub fn media_type(&self) -> Option<&str> {
         match self {
             Self::Of(name) => Some(name),
@@ -40,16 +40,16 @@ impl DetectedType {
     }
 }
 
-/// The type under which c2pa-rs reads files of a media type, which is taken without its parameters and in any case (RFC 9110,
-/// section 8.3.1); `None` where it reads none of them.
+/// Returns the type as which c2pa-rs reads files of a media type, and `None` if it does not read them. Parameters and
+/// case of the media type are ignored (RFC 9110, section 8.3.1).
 pub fn format(media_type: &str) -> Option<String> {
     let essence = media_type.split(';').next().unwrap_or_default().trim().to_lowercase();
-    // One reader takes every ISO base media file (ISO/IEC 14496-12), and knows the names of a few of them.
+    // One reader accepts every ISO base media file (ISO/IEC 14496-12), but knows the names of only a few types.
     let format = if BASE_MEDIA.contains(&essence.as_str()) { "video/mp4".to_owned() } else { essence };
     Reader::supported_mime_types().contains(&format).then_some(format)
 }
 
-/// What a beginning stands for.
+/// The types that share a beginning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Family {
     /// One type.
@@ -58,14 +58,14 @@ enum Family {
     BaseMedia,
     /// TIFF, and the raw formats that are built on it.
     Tiff,
-    /// An ID3 tag, which stands before MP3 and FLAC.
+    /// An ID3 tag, which may precede MP3 and FLAC.
     Id3,
 }
 
-/// Types of ISO base media files that c2pa-rs reads and does not list.
+/// Types of ISO base media files that c2pa-rs reads but does not list.
 const BASE_MEDIA: [&str; 4] = ["video/3gpp", "video/3gpp2", "video/iso.segment", "image/x-canon-cr3"];
 
-/// Types whose content is recognised: a file that has such a name and no such content is something else.
+/// Types whose content is recognised. A file with the name of such a type but without its content is something else.
 const RECOGNISED: [&str; 20] = [
     "application/c2pa",
     "application/pdf",
@@ -125,8 +125,8 @@ fn family(beginning: &[u8]) -> Option<Family> {
     })
 }
 
-/// A box that opens an ISO base media file, a QuickTime file from before `ftyp`, or a fragment. Its length comes first, which
-/// tells it from a text that has the word there.
+/// Returns `true` if the beginning is a box that opens an ISO base media file, a QuickTime file from before `ftyp`, or
+/// a fragment. Its length comes first, which distinguishes it from a text that contains the same word.
 fn is_base_media(beginning: &[u8]) -> bool {
     let opening: [&[u8; 4]; 9] =
         [b"ftyp", b"styp", b"moov", b"moof", b"mdat", b"wide", b"free", b"skip", b"sidx"];
@@ -134,7 +134,8 @@ fn is_base_media(beginning: &[u8]) -> bool {
     opening.iter().any(|known| name == Some(known.as_slice()))
 }
 
-/// A frame of MPEG audio, layer III: eleven bits of synchronisation, a version, and the layer (ISO/IEC 11172-3, 2.4.1.3).
+/// Returns `true` if the beginning is a frame of MPEG audio, layer III: eleven bits of synchronisation, a version, and
+/// the layer (ISO/IEC 11172-3, 2.4.1.3).
 fn is_mpeg_audio(beginning: &[u8]) -> bool {
     matches!(beginning, [0xff, second, third, ..]
         if second & 0xe6 == 0xe2 && second & 0x18 != 0x08 && third & 0xf0 != 0xf0 && third & 0x0c != 0x0c)
@@ -148,7 +149,7 @@ fn is_svg(beginning: &[u8]) -> bool {
 }
 
 impl Family {
-    /// The member that a file is: as its mark says, or as it is named where that is a member.
+    /// Returns the member of the family that a file is: by its brand, or by its name if that is the name of a member.
     fn member<'a>(self, named: Option<&'a str>, beginning: &[u8]) -> &'a str {
         let named_one_of = |members: &[&str]| named.filter(|name| members.contains(name));
         match self {
@@ -169,7 +170,7 @@ impl Family {
     }
 }
 
-/// The type of a file with this major brand; `None` of brands that say nothing of what is in it.
+/// Returns the type of a file with this major brand, and `None` for brands that say nothing about the content.
 fn by_brand(brand: &[u8]) -> Option<&'static str> {
     Some(match brand {
         b"avif" | b"avis" => "image/avif",
