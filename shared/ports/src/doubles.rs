@@ -1,7 +1,7 @@
 //! Objects, rows and messages in memory, for tests: adapters that *police* the contracts.
 //!
 //! A use case that breaks a rule which a real provider would let pass finds out at once, by a panic that names the key.
-//! Where that is simpler, these adapters are slow on purpose: a listing walks everything, and totals are summed anew
+//! These adapters are slow on purpose where that is simpler: a listing walks everything, and totals are summed anew
 //! with each call, which checks the running sums of other adapters.
 
 mod clock;
