@@ -25,7 +25,7 @@ struct Slow {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Throttles {
     Nothing,
-    /// The first attempt at each write is throttled, and the second succeeds.
+    /// Each write is throttled once, and succeeds when it is retried within the call.
     Once,
     /// Every attempt at a write is throttled.
     Everything,

@@ -44,7 +44,7 @@ pub enum Content {
     /// The item belongs to something that was deleted at the source or has expired there, and leads nowhere. The text
     /// says to what.
     Gone(String),
-    /// The item exists, and is none of the above. The text says why it cannot be read.
+    /// The item exists and cannot be read as any of the above. The text says why.
     Unreadable(String),
 }
 

@@ -63,7 +63,7 @@ pub enum JobError {
     /// A setting is missing here. The text says what to set.
     #[error("{0}")]
     NotConfigured(String),
-    /// The name is not that of a source, or not of one that other processes can read. The text says what is allowed.
+    /// The request does not name a source that other processes can read. The text says what is allowed.
     #[error("{0}")]
     Source(String),
     /// The source is not on the operator's list. The text names the setting that has the list.

@@ -15,8 +15,10 @@ use credlink_core::tenant::Tenant;
 use credlink_core::time::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// The thing that an item becomes at a destination. In a ledger it is a text: the ID of a proof, `alias/{legacy
-/// id}/{proof id}`, or `manifest/{manifest id}`, followed by `/{tenant}` for a tenant other than `default`.
+/// The thing that an item becomes at a destination.
+///
+/// In a ledger it is a text: the ID of a proof, `alias/{legacy id}/{proof id}`, or `manifest/{manifest id}`, followed
+/// by `/{tenant}` for a tenant other than `default`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Target {
     /// A proof.
