@@ -112,7 +112,7 @@ pub trait Index {
     fn write_failure(&self) -> impl Future<Output = Option<FailureKind>>;
 }
 
-/// A record that an object is about to be written ([`Index::intend`]).
+/// A note that an object is about to be written ([`Index::intend`]).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Intent {
     /// The time at which the intent was recorded.

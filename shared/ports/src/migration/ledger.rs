@@ -24,7 +24,7 @@ pub enum Order {
     Backward,
 }
 
-/// The record of a job's progress and decisions.
+/// The durable account of a job's progress and decisions.
 ///
 /// * **Durability.** A write that was answered with `Ok` survives a crash of the process and of the machine.
 /// * **Isolation.** Of concurrent writes that expect the same version of an entry, one succeeds.
