@@ -1,23 +1,25 @@
-//! The index on DynamoDB: one table, and one call a request.
+//! The index on DynamoDB: one table, and one call per request.
 //!
 //! * **`get`** is one strongly consistent `GetItem`.
-//! * **`commit`** of one write is one conditional `UpdateItem`, of several one `TransactWriteItems`. Conflicts and
-//!   throttling are tried again until [`Limits::operation`] or the request's deadline. A commit that was kept although
-//!   its answer got lost is recognised by its token, and told as done (`commit`).
-//! * **`list`** asks an index for keys, and the table for their rows, which are therefore never older than the listing.
-//!   A page is no snapshot: the indexes follow the table within a second or so, and of a commit that is under way a page
-//!   may show one row as before and another as after. Only [`Listing::All`] scans, which no request path does.
-//! * **`totals`** costs no commit a call of its own. A process adds up what its commits change and writes it along with
-//!   one of them, at most every ten seconds. So the sums lag by ten seconds for each busy process, lose what a process
-//!   that was killed had not written yet, and are set right by [`DynamoIndex::recount`] (`totals`, `recount`).
-//! * **Read counts** are attributes of their own, which commits leave alone. A count whose answer gets lost may be
+//! * **`commit`** is one conditional `UpdateItem` for one write, and one `TransactWriteItems` for several. Conflicts
+//!   and throttling are retried until [`Limits::operation`] or the request's deadline. A commit that took effect
+//!   although its answer was lost is recognised by its token, and reported as done (`commit`).
+//! * **`list`** reads keys from an index of the table, and their rows from the table itself, so rows are never older
+//!   than the listing. A page is not a snapshot: the indexes follow the table within about a second, and while a commit
+//!   is under way, a page may show one row from before it and another from after it. Only [`Listing::All`] scans, and
+//!   no request uses that.
+//! * **`totals`** costs commits no call of their own. A process adds up the changes of its commits and writes them
+//!   along with one of its commits, at most every ten seconds. So the sums lag by ten seconds for each busy process,
+//!   and lose whatever a killed process had not written yet. [`DynamoIndex::recount`] corrects them (`totals`,
+//!   `recount`).
+//! * **Read counts** are separate attributes, which commits leave unchanged. A count whose answer is lost may be
 //!   counted twice.
 //!
-//! Nothing is done at construction: connections and credentials come with the first call. How items look is in
-//! `item`, how the table is laid out in [`table`].
+//! Construction makes no calls: connections and credentials come with the first call. The format of items is in `item`,
+//! and the layout of the table in [`table`].
 //!
-//! A tenant's listing is one partition of its index, which takes 1,000 new proofs a second; more than that is throttled
-//! by DynamoDB, and so slowed down, not lost.
+//! A tenant's listing is one partition of its index, which accepts 1,000 new proofs per second. DynamoDB throttles any
+//! more, which slows them down and loses none.
 
 pub(crate) mod attempts;
 pub(crate) mod batch;
@@ -52,21 +54,21 @@ use crate::{Error, Limits};
 
 pub use recount::Recount;
 
-/// The name that operators know this index by.
+/// The name by which operators know this index.
 const NAME: &str = "dynamodb";
 
-/// Which table, where.
+/// The settings of a [`DynamoIndex`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// The table's name.
     pub table: String,
-    /// Where DynamoDB is, if not where the region says: `http://127.0.0.1:8000`.
+    /// The endpoint of DynamoDB, if it is not the region's, such as `http://127.0.0.1:8000`.
     pub endpoint: Option<String>,
-    /// How long calls may take.
+    /// The time limits of calls.
     pub limits: Limits,
 }
 
-/// An index in a table of DynamoDB.
+/// An index in a DynamoDB table.
 #[derive(Debug)]
 pub struct DynamoIndex {
     client: Client,
@@ -77,7 +79,7 @@ pub struct DynamoIndex {
 }
 
 impl DynamoIndex {
-    /// The index in the table that `settings` name, by the region and the credentials of `config`.
+    /// Creates an index in the table that `settings` name, with the region and the credentials of `config`.
     #[must_use]
     pub fn new(config: &SdkConfig, settings: Settings) -> Self {
         let Settings { table, endpoint, limits } = settings;
@@ -89,49 +91,49 @@ impl DynamoIndex {
         Self { client: Client::from_conf(config.build()), table, limits, known, ledger }
     }
 
-    /// The same index, which writes sums along with its commits at most once in `interval`, and not in ten seconds.
+    /// Sets the interval at which sums are written along with commits, which is ten seconds by default.
     #[must_use]
     pub fn writing_sums_every(mut self, interval: Duration) -> Self {
         self.ledger = Ledger::new(interval);
         self
     }
 
-    /// Whether the table can be used: to be asked when a program starts.
+    /// Checks that the table can be used. For the start of a program.
     ///
     /// # Errors
-    /// What is wrong, and what would mend it.
+    /// The problem, and how to fix it.
     pub async fn check(&self) -> Result<(), Error> {
         table::check(&self.client, &self.table).await
     }
 
-    /// The client, for what a test wants to look at.
+    /// Returns the client, for inspection by tests.
     #[must_use]
     pub const fn client(&self) -> &Client {
         &self.client
     }
 
-    /// The table's name.
+    /// Returns the table's name.
     #[must_use]
     pub fn table(&self) -> &str {
         &self.table
     }
 
-    /// What else in the table needs of this index: the client, the table's name, and how long calls may take.
+    /// Returns what other items of the table share with this index: the client, the table's name, and the time limits.
     pub(crate) fn reach(&self) -> (&Client, &str, Limits) {
         (&self.client, &self.table, self.limits)
     }
 
-    /// What a call keeps to: the deadline of the request at hand.
+    /// Returns the configuration of a call, with timeouts within the deadline of the current request.
     fn timed(&self) -> Builder {
         Config::builder().timeout_config(self.limits.timeouts())
     }
 
-    /// The same for calls that are tried again here, and not by the SDK.
+    /// Returns the configuration of a call that is retried here and not by the SDK.
     fn once(&self) -> Builder {
         self.timed().retry_config(RetryConfig::disabled())
     }
 
-    /// Reads an item, and remembers what its row adds to the sums.
+    /// Reads an item, and remembers the contribution of its row to the sums.
     fn read(&self, item: &item::Item) -> Result<Row, Failure> {
         let row = item::parse(item).map_err(|error| damaged(error.to_string()))?;
         self.known.remember(&row);
@@ -139,7 +141,7 @@ impl DynamoIndex {
     }
 }
 
-/// The failure that something which is no row of ours is.
+/// Returns the failure for an item that is not a row of this index.
 fn damaged(message: String) -> Failure {
     Failure { provider: NAME, kind: FailureKind::Damaged, message }
 }

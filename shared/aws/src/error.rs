@@ -1,4 +1,4 @@
-//! What an error of an SDK means, in the words of the ports. Nothing of an SDK leaves the adapters but through here.
+//! The meaning of SDK errors in terms of the ports. No SDK error leaves the adapters except through this module.
 
 use std::fmt::Write as _;
 
@@ -8,68 +8,68 @@ use aws_smithy_types::error::display::DisplayErrorContext;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use credlink_ports::{Failure, FailureKind};
 
-/// The kinds of error that lead to different answers.
+/// The kinds of error, each of which calls for a different reaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ErrorKind {
-    /// The object, the bucket, the table or the queue is not there.
+    /// The object, the bucket, the table or the queue does not exist.
     #[error("not found")]
     NotFound,
     /// The condition of a conditional request did not hold.
     #[error("precondition failed")]
     PreconditionFailed,
-    /// Another request to the same key was under way; tried again, it is decided.
+    /// Another request to the same key was under way. A retry gets a decision.
     #[error("conflict")]
     Conflict,
     /// The credential is unknown, expired, or not allowed to do this.
     #[error("access denied")]
     AccessDenied,
-    /// No more may be stored.
+    /// A quota is exhausted, and nothing more can be stored.
     #[error("quota exceeded")]
     QuotaExceeded,
-    /// Too many requests at once.
+    /// There were too many requests at once.
     #[error("throttled")]
     Throttled,
-    /// No answer in time.
+    /// There was no answer in time.
     #[error("timed out")]
     TimedOut,
-    /// Out of reach, or broken for now.
+    /// The service is out of reach, or broken for now.
     #[error("unavailable")]
     Unavailable,
-    /// What was sent or received does not have its checksum.
+    /// The content that was sent or received does not match its checksum.
     #[error("damaged")]
     Damaged,
-    /// The service refuses the request as such: a fault of the configuration or of this program.
+    /// The service refuses the request as invalid: a fault of the configuration or of this program.
     #[error("refused")]
     Refused,
 }
 
-/// An error of a provider, with what an operator needs to look it up.
+/// An error of a provider, with the details that an operator needs to look it up.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{provider}: {kind}{}{}: {message}", described("code", code.as_deref()), described("status", *status))]
 pub struct Error {
-    /// The provider, by the name that operators know it by.
+    /// The name by which operators know the provider.
     pub provider: &'static str,
-    /// What kind of error.
+    /// The kind of error.
     pub kind: ErrorKind,
-    /// The provider's own code, if it gave one: `NoSuchKey`.
+    /// The provider's own code, if it gave one, such as `NoSuchKey`.
     pub code: Option<String>,
     /// The HTTP status, if there was an answer.
     pub status: Option<u16>,
-    /// For the operator, never for a client.
+    /// A message for the operator, never for a client.
     pub message: String,
 }
 
 fn described(name: &str, value: Option<impl std::fmt::Display>) -> String {
     let mut text = String::new();
     if let Some(value) = value {
-        // Writing to a string does not fail.
+        // Writing to a string cannot fail.
         let _ = write!(text, ", {name} {value}");
     }
     text
 }
 
 impl Error {
-    /// What `error` of `provider` means.
+    /// Classifies an `error` of `provider`.
     pub fn classify<E>(provider: &'static str, error: &SdkError<E, HttpResponse>) -> Self
     where
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
@@ -87,7 +87,7 @@ impl Error {
             SdkError::TimeoutError(_) => ErrorKind::TimedOut,
             SdkError::DispatchFailure(failure) if failure.is_timeout() => ErrorKind::TimedOut,
             SdkError::DispatchFailure(failure) if failure.is_user() => ErrorKind::AccessDenied,
-            // Credentials that cannot be found fail before anything is sent.
+            // If no credentials are found, the call fails before anything is sent.
             SdkError::DispatchFailure(_) if message.contains("credential") => ErrorKind::AccessDenied,
             SdkError::ConstructionFailure(_) => ErrorKind::Refused,
             SdkError::ResponseError(_) if message.contains("checksum") => ErrorKind::Damaged,
@@ -96,13 +96,13 @@ impl Error {
         Self { provider, kind, code, status, message }
     }
 
-    /// An error that this program found itself.
+    /// Creates an error that this program detected itself.
     pub fn new(provider: &'static str, kind: ErrorKind, message: impl Into<String>) -> Self {
         Self { provider, kind, code: None, status: None, message: message.into() }
     }
 }
 
-/// An error and its causes, in one line: the SDK's own text names only the outermost.
+/// Formats an error and its causes in one line, because the SDK's own text names only the outermost.
 fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
@@ -117,7 +117,7 @@ fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     text
 }
 
-/// The kind, by the provider's code where it says more than the status.
+/// Returns the kind, by the provider's code if that says more than the status.
 fn kind_of(code: &str, status: Option<u16>) -> ErrorKind {
     match code {
         "NoSuchKey"
@@ -198,7 +198,7 @@ impl From<Error> for Failure {
             ErrorKind::Throttled => FailureKind::Throttled,
             ErrorKind::TimedOut => FailureKind::TimedOut,
             ErrorKind::Damaged => FailureKind::Damaged,
-            // A bucket that is gone is no absent object: who means absence, asks before this.
+            // A missing bucket is not an absent object. Callers that treat absence as an answer check for that before.
             ErrorKind::NotFound
             | ErrorKind::PreconditionFailed
             | ErrorKind::Conflict

@@ -1,13 +1,13 @@
 //! CredLink's ports over S3 and R2, DynamoDB and SQS.
 //!
-//! **In scope:** one folder a service, each with the one idea that makes it keep its port's contract; credentials, time-outs and
-//! errors that they share.
-//! **Out of scope:** which bucket, table and queue: the configuration says that.
+//! **In scope:** one folder per service, each with the idea by which it fulfils its port's contract, and the
+//! credentials, timeouts and errors that they share. **Out of scope:** the choice of bucket, table and queue, which is
+//! up to the configuration.
 //!
 //! | port | look in |
 //! |---|---|
 //! | `Objects` | [`s3`]: S3 and R2 |
-//! | `Index`, `Ledger` | [`dynamodb`]: one table, one call a request |
+//! | `Index`, `Ledger` | [`dynamodb`]: one table, one call per request |
 //! | `Queue` | [`sqs`] |
 
 pub mod dynamodb;

@@ -1,27 +1,29 @@
 //! Objects in S3 and in R2, over one protocol.
 //!
-//! * **Conditional writes** are the service's own: `If-None-Match: *` and `If-Match` (see `conditional` for what
-//!   happens when an answer gets lost).
-//! * **Tags** of the port are `ETag`s. They are MD5 of the content for plain writes, so different bytes have different
-//!   tags unless somebody crafts a collision; a compare-and-swap that such a collision deceives swaps two contents of one
-//!   writer.
-//! * **Absence** is `NoSuchKey`. A bucket that is missing is a failure. `HEAD` cannot tell them apart (its answer has no
-//!   body), so a `HEAD` that says 404 is followed by a `GET` of one byte, which can.
-//! * **Every call ends**: it is bounded by [`Limits`] and by the [deadline](credlink_runtime::deadline) of the request at hand, and
-//!   bodies under way by stalled-stream protection. Limits grow with what is sent: one second for 256 KB.
-//! * Reading needs `s3:ListBucket` beside `s3:GetObject`: without it, S3 answers 403 for what is not there.
+//! * **Conditional writes** are the service's own: `If-None-Match: *` and `If-Match` (see `conditional` for the case
+//!   that an answer is lost).
+//! * **Tags** of the port are `ETag`s. For plain writes they are the MD5 of the content, so different bytes have
+//!   different tags unless somebody crafts a collision. A compare-and-swap that is deceived by such a collision swaps
+//!   two contents of the same writer.
+//! * **Absence** is `NoSuchKey`. A missing bucket is a failure. `HEAD` cannot tell the two apart, because its answer
+//!   has no body, so a `HEAD` that is answered with 404 is followed by a `GET` of one byte, which can.
+//! * **Every call ends**: it is bounded by [`Limits`] and by the [deadline](credlink_runtime::deadline) of the current
+//!   request, and the transfer of bodies by stalled-stream protection. Limits grow with the size of the request: one
+//!   second per 256 KB.
+//! * Reading needs `s3:ListBucket` in addition to `s3:GetObject`: without it, S3 answers 403 for an absent object.
 //!
-//! Beyond the port, `S3Objects` has what operators and the flows of copies need, with keys of any text:
+//! In addition to the port, `S3Objects` has operations for operators and for copying between stores, with keys of any
+//! text:
 //!
 //! | to find | look in |
 //! |---|---|
-//! | streams in and out, ranges, multipart | `transfer` |
+//! | streams in and out, ranges, multipart uploads | `transfer` |
 //! | listings, sums, batch deletion | `keys` |
-//! | copies and moves on the server's side | `copies` |
+//! | server-side copies and moves | `copies` |
 //! | signed URLs | `links` |
 //! | uploads that were never completed | `uploads` |
-//! | checksums that a `HEAD` tells | `checksum` |
-//! | what is wrong with a configuration | `check` |
+//! | checksums in the answer to a `HEAD` | `checksum` |
+//! | problems of a configuration | `check` |
 
 mod as_stored;
 mod attributes;
@@ -68,10 +70,10 @@ pub use links::SignedUrl;
 pub use settings::{Checksums, Encryption, Kind, Settings};
 pub use transfer::{Body, Download, Range, Uploaded};
 
-/// Bytes a second that an upload is given time for.
+/// The slowest upload for which time is allowed, in bytes per second.
 const SLOWEST_UPLOAD: u64 = 256 * 1_024;
 
-/// A bucket of S3 or R2. Clones are one client with one pool of connections.
+/// A bucket of S3 or R2. Clones share one client with one pool of connections.
 #[derive(Debug, Clone)]
 pub struct S3Objects(Arc<Inner>);
 
@@ -79,16 +81,16 @@ pub struct S3Objects(Arc<Inner>);
 struct Inner {
     client: Client,
     settings: Settings,
-    /// The last error that was no answer, for operators.
+    /// The last error that was not a regular answer, for operators.
     last_error: Mutex<Option<Error>>,
-    /// Room for objects that are not short.
+    /// The memory budget for objects that are not short.
     in_flight: InFlight,
 }
 
 impl S3Objects {
-    /// A client of the bucket. Nothing is sent, and credentials are looked up with the first call.
+    /// Creates a client of the bucket. Nothing is sent, and credentials are looked up with the first call.
     ///
-    /// `shared` brings the pool of connections and, where the settings name no key, the chain of credentials: see
+    /// `shared` provides the pool of connections and, if the settings have no access key, the credential chain: see
     /// [`aws::sdk_config`](crate::sdk_config) and [`aws::plain_config`](crate::plain_config).
     #[must_use]
     pub fn new(settings: Settings, shared: &SdkConfig) -> Self {
@@ -112,7 +114,7 @@ impl S3Objects {
                 StalledStreamProtectionConfig::enabled().grace_period(limits.attempt).build(),
             );
         if let Some(endpoint) = &settings.endpoint {
-            // The SDK appends the bucket to the path as it is: `…/s3` and `bucket` would become `…/s3bucket`.
+            // The SDK appends the bucket directly to the path: `…/s3` and `bucket` would become `…/s3bucket`.
             config = config.endpoint_url(format!("{}/", endpoint.trim_end_matches('/')));
         }
         if settings.kind == Kind::R2 {
@@ -130,7 +132,7 @@ impl S3Objects {
         }))
     }
 
-    /// What it was made with.
+    /// Returns the settings with which the client was created.
     #[must_use]
     pub fn settings(&self) -> &Settings {
         &self.0.settings
@@ -152,13 +154,13 @@ impl S3Objects {
         self.0.settings.limits
     }
 
-    /// R2 refuses a request with tags.
+    /// Returns `true` if the service accepts tags. R2 refuses a request with tags.
     fn takes_tags(&self) -> bool {
         self.kind() == Kind::S3
     }
 
-    /// Whether writes name their SHA-256 in a header of its own, to be kept and shown by `HEAD`. Where they do not, it is
-    /// checked all the same: the signature is over it (`x-amz-content-sha256`).
+    /// Returns `true` if writes have their SHA-256 in a header of its own, to be stored and returned by `HEAD`. If not,
+    /// it is checked all the same, because the signature covers it (`x-amz-content-sha256`).
     fn sends_sha256(&self) -> bool {
         self.settings().checksums == Checksums::WhenSupported
     }
@@ -182,12 +184,12 @@ impl S3Objects {
         }
     }
 
-    /// The limits of one call, for what is left until the deadline.
+    /// Returns the limits of one call, within the remaining time of the request.
     fn config(&self) -> Builder {
         self.config_for(0)
     }
 
-    /// The limits of one call that sends `bytes`.
+    /// Returns the limits of one call that sends `bytes`.
     fn config_for(&self, bytes: usize) -> Builder {
         Builder::new().timeout_config(self.timeouts(bytes))
     }
@@ -199,7 +201,7 @@ impl S3Objects {
         Limits { attempt, operation: limits.operation.saturating_add(more), ..limits }.timeouts()
     }
 
-    /// What an error of the SDK means. It is kept for [`Self::health`] unless it is an answer.
+    /// Classifies an error of the SDK. It is kept for [`Self::health`] unless it is a regular answer.
     fn error<E>(&self, error: &SdkError<E, HttpResponse>) -> Error
     where
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
@@ -214,7 +216,7 @@ impl S3Objects {
         error
     }
 
-    /// Absence as `None`. That the bucket is missing is no absence.
+    /// Turns absence into `None`. A missing bucket is not absence.
     fn absent<T>(error: Error) -> Result<Option<T>, Error> {
         if error.kind == ErrorKind::NotFound && error.code.as_deref() == Some("NoSuchKey") {
             Ok(None)

@@ -1,10 +1,10 @@
-//! What the clients of S3, R2, DynamoDB and SQS share: connections, time-outs, retries, and what their errors mean.
+//! The common ground of the clients of S3, R2, DynamoDB and SQS: connections, timeouts, and retries.
 //!
 //! * One pool of connections serves all of them ([`http_client`]). TLS is rustls with ring.
-//! * Every call ends: an attempt after [`Limits::attempt`], the whole with its retries after [`Limits::operation`], or
-//!   before the [`deadline`](credlink_runtime::deadline) of the request that it is made for, if that comes first.
-//! * Retries are the SDK's own: exponential back-off with full jitter, for throttling, time-outs, broken connections
-//!   and answers of the 5xx class.
+//! * Every call ends: one attempt after [`Limits::attempt`], and the call with all its retries after
+//!   [`Limits::operation`], or before the [`deadline`](credlink_runtime::deadline) of its request if that comes first.
+//! * Retries are the SDK's own: exponential backoff with full jitter, for throttling, timeouts, broken connections and
+//!   answers of the 5xx class.
 
 use std::time::Duration;
 
@@ -18,21 +18,22 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
 use credlink_runtime::deadline::at_most;
 
-/// How long calls may take, and how often they are tried.
+/// The time limits of calls, and the number of retries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Until a connection stands.
+    /// The time until a connection is established.
     pub connect: Duration,
-    /// Until one attempt has its answer.
+    /// The time until one attempt is answered.
     pub attempt: Duration,
-    /// Until the call has its answer, with all attempts and the pauses between them.
+    /// The time until the call is answered, including all attempts and the pauses between them.
     pub operation: Duration,
-    /// Attempts after the first.
+    /// The number of attempts after the first.
     pub retries: u32,
 }
 
 impl Default for Limits {
-    /// An API Gateway waits 30 s for its Lambda; a call that takes a third of that is better given up.
+    /// Returns limits within the 30 s that an API Gateway waits for its Lambda: a call should not take more than a
+    /// third of that.
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(2),
@@ -44,8 +45,8 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// These limits as the SDK takes them, cut down to the deadline of the request at hand. All but the first: the SDK
-    /// keeps a pool of connections of its own for every value of it.
+    /// Returns the limits in the form of the SDK, within the deadline of the current request. The connect timeout is
+    /// never shortened, because the SDK keeps a separate pool of connections for each of its values.
     #[must_use]
     pub fn timeouts(&self) -> TimeoutConfig {
         TimeoutConfig::builder()
@@ -55,7 +56,7 @@ impl Limits {
             .build()
     }
 
-    /// The retries as the SDK takes them.
+    /// Returns the retries in the form of the SDK.
     #[must_use]
     pub fn retry(&self) -> RetryConfig {
         RetryConfig::standard()
@@ -65,24 +66,24 @@ impl Limits {
     }
 }
 
-/// A pool of connections, to be shared by all clients of a process. It belongs to the runtime that uses it first.
+/// Creates a pool of connections for all clients of a process. It belongs to the runtime that first uses it.
 #[must_use]
 pub fn http_client() -> SharedHttpClient {
     Builder::new()
-        // A load balancer of AWS drops a connection that was idle for longer without a word.
+        // AWS load balancers silently drop connections that are idle for longer.
         .pool_idle_timeout(Duration::from_secs(20))
         .tls_provider(Provider::Rustls(CryptoMode::Ring))
         .build_https()
 }
 
-/// The SDK's configuration without a chain: for a client that is given its key and region.
+/// Returns the SDK's configuration without the credential chain, for a client that is given its access key and region.
 #[must_use]
 pub fn plain_config(client: SharedHttpClient) -> SdkConfig {
     SdkConfig::builder().behavior_version(BehaviorVersion::latest()).http_client(client).build()
 }
 
-/// The SDK's configuration with its own chain of credentials and regions: environment, profile, container, instance.
-/// `region` goes before that of the chain. Credentials are looked up with the first call.
+/// Returns the SDK's configuration with its chain of credentials and regions: environment, profile, container,
+/// instance. `region` takes precedence over the chain's. Credentials are looked up with the first call.
 pub async fn sdk_config(client: SharedHttpClient, region: Option<&str>, limits: &Limits) -> SdkConfig {
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .http_client(client)

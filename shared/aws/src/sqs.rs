@@ -1,8 +1,8 @@
-//! A queue of SQS.
+//! An SQS queue.
 //!
-//! Every call is one request; the SDK tries again what fails in passing, so a message may be sent twice, as the port
-//! allows. How often a message is handed out before it goes to the dead-letter queue is the queue's own setting
-//! (`RedrivePolicy`), and so is how long it is kept (`MessageRetentionPeriod`, 14 days at most).
+//! Every call is one request. The SDK retries transient failures, so a message may be sent twice, which the port
+//! allows. The number of deliveries before a message goes to the dead-letter queue is a setting of the queue itself
+//! (`RedrivePolicy`), and so is the time for which messages are kept (`MessageRetentionPeriod`, 14 days at most).
 
 pub mod redrive;
 
@@ -15,38 +15,39 @@ use credlink_ports::{Delivery, Failure, Queue};
 
 use crate::{Error, ErrorKind, Limits};
 
-/// The name that operators know this queue by.
+/// The name by which operators know this queue.
 const NAME: &str = "sqs";
 
-/// The message attribute with the id of the request that left the message: seen without reading its text.
+/// The message attribute with the ID of the request that sent the message. It can be seen without reading the message's
+/// text.
 pub const REQUEST_ID: &str = "request_id";
 
-/// Most messages of one call.
+/// The maximum number of messages in one call.
 const MAX_RECEIVED: usize = 10;
-/// Longest delay, in seconds.
+/// The longest delay, in seconds.
 const MAX_DELAY_SECONDS: u32 = 900;
-/// Longest time that a message can be hidden, in seconds: twelve hours.
+/// The longest time for which a message can be hidden, in seconds: twelve hours.
 const MAX_HIDDEN_SECONDS: u32 = 43_200;
 
-/// The attributes that count messages: waiting, handed out, delayed.
+/// The attributes that count messages: waiting, being processed, delayed.
 const COUNTS: [QueueAttributeName; 3] = [
     QueueAttributeName::ApproximateNumberOfMessages,
     QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
     QueueAttributeName::ApproximateNumberOfMessagesDelayed,
 ];
 
-/// Which queue, where.
+/// The settings of an [`SqsQueue`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// The queue's URL: `https://sqs.eu-central-1.amazonaws.com/123456789012/credlink-work`.
+    /// The queue's URL, such as `https://sqs.eu-central-1.amazonaws.com/123456789012/credlink-work`.
     pub queue_url: String,
-    /// Where SQS is, if not where the region says: `http://127.0.0.1:4566`.
+    /// The endpoint of SQS, if it is not the region's, such as `http://127.0.0.1:4566`.
     pub endpoint: Option<String>,
-    /// How long calls may take.
+    /// The time limits of calls.
     pub limits: Limits,
 }
 
-/// A queue of SQS.
+/// An SQS queue.
 #[derive(Debug, Clone)]
 pub struct SqsQueue {
     client: Client,
@@ -55,7 +56,8 @@ pub struct SqsQueue {
 }
 
 impl SqsQueue {
-    /// The queue that `settings` name, by the region and the credentials of `config`. Nothing is asked yet.
+    /// Creates a client of the queue that `settings` name, with the region and the credentials of `config`. Nothing is
+    /// sent.
     #[must_use]
     pub fn new(config: &SdkConfig, settings: Settings) -> Self {
         let Settings { queue_url, endpoint, limits } = settings;
@@ -66,27 +68,27 @@ impl SqsQueue {
         Self { client: Client::from_conf(config.build()), url: queue_url, limits }
     }
 
-    /// The client, for what a test wants to look at.
+    /// Returns the client, for inspection by tests.
     #[must_use]
     pub const fn client(&self) -> &Client {
         &self.client
     }
 
-    /// The queue's URL.
+    /// Returns the queue's URL.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// What a call keeps to: the deadline of the request at hand.
+    /// Returns the configuration of a call, with timeouts within the deadline of the current request.
     fn timed(&self) -> Builder {
         Config::builder().timeout_config(self.limits.timeouts())
     }
 
-    /// Whether the queue can be used: to be asked when a program starts.
+    /// Checks that the queue can be used. For the start of a program.
     ///
     /// # Errors
-    /// What is wrong, and what would mend it.
+    /// The problem, and how to fix it.
     pub async fn check(&self) -> Result<(), Error> {
         let url = &self.url;
         self.counted().await.map(drop).map_err(|error| {
@@ -115,7 +117,7 @@ impl SqsQueue {
         })
     }
 
-    /// Waiting, handed out and delayed messages together, roughly.
+    /// Returns the approximate number of waiting, processed and delayed messages together.
     async fn counted(&self) -> Result<u64, Error> {
         let request = self.client.get_queue_attributes().queue_url(&self.url);
         let request = request.set_attribute_names(Some(COUNTS.into()));
@@ -130,7 +132,7 @@ impl SqsQueue {
     }
 }
 
-/// Whether somebody known was refused, and not an unknown key.
+/// Returns `true` if a known caller was refused, as opposed to an unknown access key.
 fn denied(error: &Error) -> bool {
     error.code.as_deref().is_some_and(|code| code.starts_with("AccessDenied"))
 }
@@ -185,7 +187,7 @@ impl Queue for SqsQueue {
         let request = self.client.delete_message().queue_url(&self.url).receipt_handle(receipt);
         match Box::pin(request.customize().config_override(self.timed()).send()).await {
             Ok(_) => Ok(()),
-            // The receipt is of no message any more. If the message is there all the same, it comes again.
+            // The receipt is no longer valid. If the message is still there, it will be delivered again.
             Err(error)
                 if error.as_service_error().is_some_and(|error| error.is_receipt_handle_is_invalid()) =>
             {
@@ -200,7 +202,7 @@ impl Queue for SqsQueue {
     }
 }
 
-/// A number of the SDK's type, at most `most`.
+/// Returns a number in the SDK's type, limited to `most`.
 fn clamped(number: u32, most: u32) -> i32 {
     i32::try_from(number.min(most)).unwrap_or(i32::MAX)
 }

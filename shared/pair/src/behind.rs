@@ -1,9 +1,9 @@
-//! Keeps track of which provider missed writes lately, so that what it holds may be stale.
+//! Tracks which provider recently missed writes and may therefore hold stale objects.
 //!
-//! The index says it to every process. A process looks every few seconds at most, so who raises a flag waits as long
-//! before the write is acknowledged: from then on no process trusts the provider without asking the index. The wait is
-//! counted from the moment at which this process itself saw the flag, so that it holds however the clocks of machines
-//! differ. It is never longer than that interval.
+//! The index tells every process. A process asks the index at a fixed interval, so one that raises a flag waits for
+//! that interval before it acknowledges the write: from then on, no process trusts the provider without asking the
+//! index. The wait begins at the moment at which this process itself first saw the flag, so that it is long enough
+//! however much the clocks of machines differ. It is never longer than the interval.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -19,40 +19,41 @@ use tokio::time::Instant;
 
 use super::flags::Flags;
 
-/// Time that one read waits for an index that did not answer the last time.
+/// The time that one read waits for an index that did not answer the previous question.
 const SILENT: Duration = Duration::from_secs(1);
-/// Most attempts to commit a row: a commit is lost if another process was faster.
+/// The maximum number of attempts to commit a row. A commit is lost if another process was faster.
 const ATTEMPTS: u32 = 16;
-/// Attempts after which the flag is left to time: then one commit serves all who raise it at once.
+/// The number of attempts that carry a mark. After them the flag stands by time, so that one commit serves all
+/// processes that raise it at once.
 const COUNTED_ATTEMPTS: u32 = 8;
-/// The longest pause between two attempts is so many milliseconds for each attempt before.
+/// The longest pause before an attempt, in milliseconds per earlier attempt.
 const PAUSE_MILLISECONDS: u64 = 10;
 
-/// The flags of both providers, as this process knows them.
+/// The flags of both providers, as far as this process knows them.
 pub(super) struct Behind<I> {
     index: I,
     clock: Arc<dyn Clock + Send + Sync>,
     every: Duration,
     known: Mutex<Known>,
-    /// Held while the index is asked, so that one request asks for all.
+    /// Held while the index is asked, so that one request asks on behalf of all.
     asking: tokio::sync::Mutex<()>,
-    /// Held while a flag is raised: requests of one process do not race each other for the row.
+    /// Held while a flag is raised, so that requests of one process do not race for the row.
     raising: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug, Default, Clone)]
 struct Known {
-    /// Time at which the index was asked last.
+    /// The moment at which the index was last asked.
     asked: Option<Asked>,
     /// The flags as the index last gave them.
     flags: Flags,
     /// `true` once the index has answered.
     is_known: bool,
-    /// `true` if the index did not answer the last time.
+    /// `true` if the index did not answer the last question.
     silent: bool,
 }
 
-/// A moment, by two clocks: in a Lambda that is frozen between events, the one that only runs forward may stand still.
+/// A moment on two clocks. In a Lambda that is frozen between events, the monotonic clock may stand still.
 #[derive(Debug, Clone, Copy)]
 struct Asked {
     instant: Instant,
@@ -73,7 +74,7 @@ impl<I: Index> Behind<I> {
         let known = self.known().clone();
         let asked = known.asked?;
         let passed = self.clock.now().milliseconds().saturating_sub(asked.time.milliseconds());
-        // A clock that was set back says nothing.
+        // A clock that was set back gives no duration.
         let passed = u64::try_from(passed).ok().map(Duration::from_millis)?;
         (asked.instant.elapsed().max(passed) < self.every).then_some(known)
     }
@@ -82,19 +83,19 @@ impl<I: Index> Behind<I> {
         Asked { instant: Instant::now(), time: self.clock.now() }
     }
 
-    /// Returns `true` if `replica` counts as behind, by what this process knows without asking the index.
+    /// Returns `true` if `replica` counts as behind, as far as this process knows without asking the index.
     pub(super) fn last_known(&self, replica: Replica) -> bool {
         let now = self.clock.now();
         self.known().flags.stands(replica, now)
     }
 
-    /// Asks the index with the next read, whatever is known.
+    /// Makes the next read ask the index, even if the known flags are fresh.
     pub(super) fn forget(&self) {
         self.known().asked = None;
     }
 
-    /// Returns `true` if `replica` may be behind. If the index does not answer, the last answer holds, as nothing can
-    /// be replaced or deleted meanwhile. `None` if nothing was ever known.
+    /// Returns `true` if `replica` may be behind, or `None` if the flags were never known. If the index does not
+    /// answer, its last answer holds, because nothing can be replaced or deleted without it.
     pub(super) async fn is(&self, replica: Replica) -> Option<bool> {
         let known = match self.fresh() {
             Some(known) => known,
@@ -103,8 +104,8 @@ impl<I: Index> Behind<I> {
         known.is_known.then(|| known.flags.stands(replica, self.clock.now()))
     }
 
-    /// Asks the index, for all who wait. One that was silent the last time costs one read a second of time, and the others
-    /// nothing: without it nothing changes.
+    /// Asks the index on behalf of all waiting reads. If it did not answer the last question, one read waits for it for
+    /// at most one second, and the others get the last answer at once: without the index, nothing changes.
     async fn ask(&self) -> Known {
         let last = self.known().clone();
         if !last.silent {
@@ -129,7 +130,7 @@ impl<I: Index> Behind<I> {
     }
 
     async fn ask_index(&self) -> Known {
-        // Before the answer: what is raised meanwhile is seen a little sooner than it has to be.
+        // Taken before the question: a flag that is raised meanwhile is then seen a little sooner than necessary.
         let asked = self.moment();
         let flag = async |replica| {
             let row = self.index.get(&RowKey::Replica(replica)).await?;
@@ -150,18 +151,18 @@ impl<I: Index> Behind<I> {
         }
     }
 
-    /// Says in the index that `replica` may be behind. Returns the mark for the repair that has to be queued next, or
+    /// Flags `replica` as behind in the index. Returns the mark for the repair that the caller must queue next, or
     /// `None` if the flag stands by time.
     ///
     /// # Errors
-    /// The index failed: nobody may be told of the write.
+    /// The index failed, so the write must not be acknowledged.
     pub(super) async fn raise(&self, replica: Replica) -> Result<Option<RepairMark>, Failure> {
         let _raising = self.raising.lock().await;
         self.raise_row(replica).await
     }
 
-    /// Waits until every process knows of the flag that was raised: one that looked right before this process saw it
-    /// keeps what it knew for as long as any.
+    /// Waits until every process knows of the flag. A process that asked just before the flag was raised trusts its
+    /// answer for one interval.
     pub(super) async fn wait(&self, replica: Replica) {
         let age = self.known().flags.age(replica);
         if age < self.every {
@@ -180,7 +181,7 @@ impl<I: Index> Behind<I> {
                 if is_new {
                     return Ok(None);
                 }
-                // What this process knew long ago may have been taken away by hand.
+                // The row that this process saw long ago may have been removed by hand.
                 before = self.index.get(&RowKey::Replica(replica)).await?.and_then(Row::replica);
                 self.known().flags.note(replica, before.clone(), began);
                 is_new = true;
@@ -197,7 +198,7 @@ impl<I: Index> Behind<I> {
                 Commit::Lost { current, .. } => before = current.and_then(Row::replica),
             }
             self.known().flags.note(replica, before.clone(), began);
-            // The first loss is most often to what this process did not know.
+            // The first loss is usually due to a row that this process had not seen.
             if attempt > 0 {
                 let pause = fastrand::u64(..=PAUSE_MILLISECONDS * u64::from(attempt));
                 tokio::time::sleep(Duration::from_millis(pause)).await;
@@ -241,12 +242,12 @@ mod tests {
         assert_eq!(frozen.is(REPLICA).await, Some(false));
         other.raise(REPLICA).await.unwrap();
         assert_eq!(frozen.is(REPLICA).await, Some(false), "what is known holds for five seconds");
-        // The clock that only runs forward stands still here.
+        // The monotonic clock stands still here.
         clock.advance_seconds(6);
         assert_eq!(frozen.is(REPLICA).await, Some(true));
     }
 
-    /// One machine's clock is an hour ahead of the other's, or behind it.
+    /// The clock of one machine is an hour ahead of the other's, or an hour behind it.
     #[tokio::test(start_paused = true)]
     async fn the_wait_holds_however_clocks_differ() {
         for (ahead, behind) in [(3_600, 0), (0, 3_600)] {
@@ -262,7 +263,7 @@ mod tests {
             second.raise(REPLICA).await.unwrap();
             assert_eq!(waits(&second).await, Duration::from_secs(4), "{ahead} {behind}");
             assert_eq!(waits(&second).await, Duration::ZERO);
-            // Lowered and raised again while this process did not look, it is new to the others.
+            // A flag that was lowered and raised again while this process did not look is new to the other processes.
             let row = index.get(&RowKey::Replica(REPLICA)).await.unwrap().and_then(Row::replica).unwrap();
             for mark in row.repairs {
                 lower(&index, REPLICA, mark).await.unwrap();
@@ -289,7 +290,7 @@ mod tests {
         }
         one.forget();
         assert_eq!(one.is(REPLICA).await, Some(false));
-        // What another process knew of the flag before does not keep its next mark out of the index.
+        // Old knowledge of the flag does not stop another process from writing its next mark to the index.
         let mark = other.raise(REPLICA).await.unwrap();
         one.forget();
         assert!(mark.is_some());

@@ -1,4 +1,4 @@
-//! Both copies of an object, for who may not trust what is known of either provider: nothing is read past one of them.
+//! Both copies of an object, for callers that rely on no earlier knowledge of either provider: both are always read.
 
 use std::cmp::Ordering;
 
@@ -19,7 +19,7 @@ use super::{Replicated, Stale};
 enum Held {
     Nothing,
     Whole(Object, Verified),
-    /// A damaged copy, or the provider's own failure where it reported the damage itself.
+    /// A damaged copy, or the failure with which the provider itself reported the damage.
     Damaged(Result<Object, Failure>),
 }
 
@@ -48,7 +48,7 @@ impl<P: Objects, F: Objects, Q: Queue, I: Index> Replicated<P, F, Q, I> {
         Lagging { replica, name, lag }
     }
 
-    /// The one that counts, and in what the other falls short.
+    /// Returns the copy that counts, and the way in which the other one falls short.
     fn compare(&self, key: &ObjectKey, one: Held, other: Held) -> Result<Copies<Object>, Failure> {
         let copies = |newest, replica, lag| {
             Ok(Copies { newest: Some(newest), lagging: vec![self.lagging(replica, lag)] })
@@ -63,7 +63,7 @@ impl<P: Objects, F: Objects, Q: Queue, I: Index> Replicated<P, F, Q, I> {
             (Held::Nothing, Held::Damaged(other)) => copies(other?, Replica::Fallback, Lag::Damaged),
             (Held::Whole(one, first), Held::Whole(other, second)) => match later(key, &first, &second) {
                 Ordering::Equal if same(&one.head, &other.head) => Ok(Copies::one(Some(one))),
-                // The primary decides between writers while it answers.
+                // As long as the primary answers, it decides between writers.
                 Ordering::Equal => copies(one, Replica::Fallback, Lag::Differing),
                 Ordering::Greater => copies(one, Replica::Fallback, Lag::Stale),
                 Ordering::Less => copies(other, Replica::Primary, Lag::Stale),

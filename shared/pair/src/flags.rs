@@ -1,7 +1,7 @@
-//! The flags of both providers as one process knows them, and since when.
+//! The flags of both providers as one process knows them, and the time for which it has known them.
 //!
-//! A flag that others raised has stood, for all that this process can know, since it saw it first. That moment is of this
-//! process's own clock that only runs forward, and no clock of another machine is compared with it.
+//! As far as a process can know, a flag that another one raised has stood since this process first saw it. That moment
+//! is taken from this process's own monotonic clock, and is never compared with the clock of another machine.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,25 +12,25 @@ use credlink_core::rules::replica_lag::stands;
 use credlink_core::time::Timestamp;
 use tokio::time::Instant;
 
-/// The rows of both providers, as they were seen last.
+/// The rows of both providers, as this process last saw them.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Flags {
     primary: Option<Arc<Seen>>,
     fallback: Option<Arc<Seen>>,
 }
 
-/// A row that was seen.
+/// A row, and the times at which it was seen.
 #[derive(Debug)]
 struct Seen {
     row: ReplicaRow,
-    /// Time at which this raising of the flag was seen first.
+    /// The time at which this raising of the flag was first seen.
     first: Instant,
-    /// Time at which this row was last seen.
+    /// The time at which this row was last seen.
     last: Instant,
 }
 
 impl Seen {
-    /// Returns `true` if `row` is of the same raising of the flag.
+    /// Returns `true` if `row` belongs to the same raising of the flag.
     fn is_of(&self, row: &ReplicaRow) -> bool {
         (self.row.raised, self.row.since) == (row.raised, row.since)
     }
@@ -44,7 +44,7 @@ impl Flags {
         }
     }
 
-    /// The row of `replica`.
+    /// Returns the row of `replica`.
     pub(super) fn row(&self, replica: Replica) -> Option<&ReplicaRow> {
         self.seen(replica).map(|seen| &seen.row)
     }
@@ -60,7 +60,7 @@ impl Flags {
         self.seen(replica).map_or(Duration::ZERO, |seen| seen.first.elapsed())
     }
 
-    /// Takes note of what a question that began at `began` found in the index. What was seen since then and is newer
+    /// Records the answer of the index to a question that was asked at `began`. A newer row that was seen since then
     /// stays.
     pub(super) fn note(&mut self, replica: Replica, row: Option<ReplicaRow>, began: Instant) {
         let known = match replica {
@@ -94,7 +94,7 @@ mod tests {
         let mut flags = Flags::default();
         assert_eq!((flags.age(replica), flags.stands(replica, now)), (Duration::ZERO, false));
         let began = Instant::now();
-        // By the clock of whoever raised it, it is a day old.
+        // By the clock of the process that raised it, the flag is a day old.
         let first = raise(replica, None, Some(mark(1)), now.minus_seconds(86_400)).unwrap();
         flags.note(replica, Some(first.clone()), began);
         assert_eq!(flags.age(replica), Duration::ZERO);
@@ -102,12 +102,12 @@ mod tests {
         let renewed = raise(replica, Some(&first), Some(mark(2)), now).unwrap();
         flags.note(replica, Some(renewed.clone()), Instant::now());
         assert_eq!(flags.age(replica), Duration::from_secs(3));
-        // An answer that comes late changes nothing.
+        // A late answer changes nothing.
         for late in [Some(first), None] {
             flags.note(replica, late, began);
             assert_eq!(flags.row(replica), Some(&renewed));
         }
-        // It went down and was raised anew, unseen.
+        // The flag was lowered and raised again, unseen.
         let down = done(&done(&renewed, mark(1)).unwrap(), mark(2)).unwrap();
         let again = raise(replica, Some(&down), Some(mark(3)), now).unwrap();
         flags.note(replica, Some(again), Instant::now());

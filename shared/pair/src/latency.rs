@@ -1,14 +1,14 @@
-//! How long a provider's latest reads took.
+//! The latency of a provider's recent reads.
 
 use std::time::Duration;
 
-/// How many of the latest reads are looked at.
+/// The number of recent reads that are considered.
 const WINDOW: usize = 200;
 
-/// The latest reads.
+/// The latencies of recent reads.
 #[derive(Debug, Default)]
 pub(super) struct Latency {
-    /// Microseconds, in no order of use: the oldest is overwritten.
+    /// Latencies in microseconds, in no useful order. The oldest is overwritten.
     samples: Vec<u32>,
     next: usize,
 }
@@ -28,7 +28,7 @@ impl Latency {
         self.samples.len()
     }
 
-    /// The time within which `percent` of 100 reads were answered; zero before the first.
+    /// Returns the given percentile of the latencies, or zero if there are none.
     pub(super) fn percentile(&self, percent: usize) -> Duration {
         let mut sorted = self.samples.clone();
         sorted.sort_unstable();

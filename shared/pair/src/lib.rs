@@ -1,18 +1,19 @@
-//! Two providers behind the one port: side-by-side writes, fail-over reads, and a repair queued for what one missed.
+//! Two providers behind one port: parallel writes, fail-over reads, and a queued repair for every write that one of
+//! them missed.
 //!
-//! **Truth.** The index row decides what is current. Of concurrent writers the primary decides while it answers, and the
-//! fallback while it does not. A provider that missed a replacement or a deletion is *behind* (`behind`): what is read
-//! there is checked against the row until the repair is done.
+//! **Truth.** The index row decides what is current. Between concurrent writers the primary decides as long as it
+//! answers, and the fallback otherwise. A provider that missed a replacement or a deletion is *behind* (`behind`):
+//! until it is repaired, objects read from it are checked against the row.
 //!
 //! | to find | look in |
 //! |---|---|
-//! | writes, and what is queued | `write` |
-//! | reads, hedged and checked ones among them | `read` |
-//! | listings of both | `merge` |
+//! | writes, and the repairs that they queue | `write` |
+//! | reads, including hedged and checked ones | `read` |
+//! | listings of both providers | `merge` |
 //! | both copies of an object, compared | `copies` |
-//! | the tags that leave this adapter | `tag` |
-//! | what a process knows of the flags, and their raising | `behind`, `flags` |
-//! | time-outs, measuring | `side`, `latency` |
+//! | the tags that this adapter returns | `tag` |
+//! | the flags that a process knows, and how they are raised | `behind`, `flags` |
+//! | timeouts and measurements | `side`, `latency` |
 //! | the circuit breaker | [`circuit_breaker`](credlink_runtime::circuit_breaker) |
 //!
 //! The reasons are in `docs/decisions/0003-two-providers.md`.
@@ -54,29 +55,29 @@ use read::Budget;
 use side::Side;
 use tag::Tag;
 
-/// Time for which an object that only the fallback had is not queued again.
+/// The time for which the repair of an object that only the fallback had is not queued again.
 const NOTED: Duration = Duration::from_secs(60);
-/// Most objects that are remembered as queued: 10,000 × about 100 bytes.
+/// The maximum number of objects that are remembered as queued: 10,000, of about 100 bytes each.
 const MAX_NOTED: usize = 10_000;
 
-/// The settings for two providers, as an operator decides them.
+/// An operator's settings for two providers.
 #[derive(Debug, Clone, Copy)]
 pub struct Settings {
-    /// Longest time that one call of a provider may take. It is less than half of a request's time, so that the other
-    /// provider can still be asked.
+    /// The timeout of one call to a provider. It is less than half of a request's time, so that there is still time to
+    /// ask the other provider.
     pub timeout: Duration,
-    /// Longest time that a write waits for the fallback after the primary is done. The primary decides, and has its
-    /// time-out.
+    /// The maximum time that a write waits for the fallback once the primary is done. The primary is not cut short,
+    /// because it decides; only its timeout limits it.
     pub grace: Duration,
-    /// Settings of the circuit breaker, which decides when a provider is not asked any more.
+    /// The settings of the circuit breaker, which decides when a provider is no longer called.
     pub breaker: BreakerSettings,
-    /// Interval at which a process asks the index which provider is behind. The first replacement or deletion that a
-    /// provider misses takes that long, in each process that meets one.
+    /// The interval at which a process asks the index which provider is behind. In each process, the first replacement
+    /// or deletion that a provider misses takes that long.
     pub look_every: Duration,
-    /// Time that a repair waits, in seconds: until then, a write that timed out may still arrive, and a request may
+    /// The delay of a repair, in seconds. Within that time, a write that timed out may still arrive, and a request may
     /// still end.
     pub repair_delay: u32,
-    /// `true` if a slow read asks the fallback too.
+    /// `true` if a slow read also asks the fallback (a hedged request).
     pub hedge: bool,
 }
 
@@ -114,8 +115,8 @@ impl<P: Objects, F: Objects, Q, I> std::fmt::Debug for Replicated<P, F, Q, I> {
 }
 
 impl<P: Objects, F: Objects, Q: Queue, I: Index + Clone> Replicated<P, F, Q, I> {
-    /// `primary` and `fallback` as one; what one misses is queued in `queue`, and said in `index`. Clones of the index
-    /// are one index. To be made inside a tokio runtime.
+    /// Combines `primary` and `fallback`. Writes that one of them missed are queued as repairs in `queue` and flagged
+    /// in `index`. Clones of the index must share one index. Must be called inside a tokio runtime.
     pub fn new(
         primary: P,
         fallback: F,
@@ -140,12 +141,12 @@ impl<P: Objects, F: Objects, Q: Queue, I: Index + Clone> Replicated<P, F, Q, I> 
 }
 
 impl<P: Objects, F: Objects, Q: Queue, I: Index> Replicated<P, F, Q, I> {
-    /// The primary by itself: for repairs, and for the walk that fills a new fallback.
+    /// Returns the primary by itself, for repairs, and for the walk that fills a new fallback.
     pub const fn primary(&self) -> &P {
         &self.primary.objects
     }
 
-    /// The fallback by itself.
+    /// Returns the fallback by itself.
     pub const fn fallback(&self) -> &F {
         &self.fallback.objects
     }
@@ -155,16 +156,16 @@ impl<P: Objects, F: Objects, Q: Queue, I: Index> Replicated<P, F, Q, I> {
         &self.queue
     }
 
-    /// Queues a repair of what `replica` may have missed, and where that leaves something stale there (`stale`), says
-    /// so to every process first.
+    /// Queues a repair of a write that `replica` may have missed. If the write left something stale there (`stale`),
+    /// first flags the provider as behind for every process.
     async fn missed(&self, replica: Replica, key: &ObjectKey, stale: Stale) -> Result<(), Failure> {
         let mark = match stale {
             Stale::No => None,
             Stale::Perhaps | Stale::Readable => Box::pin(self.behind.raise(replica)).await?,
         };
-        // Before the wait: a process that ends in it leaves the flag to its repair.
+        // Queued before the wait, so that a process that ends while waiting leaves the flag to its repair.
         if let Err(failure) = self.queue_repair(replica, key, mark).await {
-            // No message will lower the flag. Nobody is told of the write.
+            // No message will lower the flag, so it is lowered here. The write is not acknowledged.
             if let Some(mark) = mark
                 && let Err(failure) = lower(&self.index, replica, mark).await
             {
@@ -191,7 +192,7 @@ impl<P: Objects, F: Objects, Q: Queue, I: Index> Replicated<P, F, Q, I> {
         self.queue.send(&Message { request_id, work }, self.settings.repair_delay).await
     }
 
-    /// Queues a repair of what a read found missing, once a minute an object. Nobody depends on it.
+    /// Queues a repair of an object that a read found missing, at most once a minute per object. Nothing depends on it.
     async fn noticed(&self, to: Replica, key: &ObjectKey) {
         {
             let mut noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
@@ -213,14 +214,15 @@ impl<P: Objects, F: Objects, Q: Queue, I: Index> Replicated<P, F, Q, I> {
     }
 }
 
-/// The leftover of a missed write.
+/// The state in which a missed write leaves a provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stale {
-    /// Nothing that is stale: it lacks an object, or holds one that has to go.
+    /// Nothing is stale: the provider lacks an object, or holds one that is to be deleted.
     No,
-    /// Perhaps the object of a store that was not told of it.
+    /// The provider may hold the object of a write that was never acknowledged.
     Perhaps,
-    /// An object that was replaced or deleted: nobody may be told before every process knows.
+    /// The provider holds an object that was replaced or deleted. The write must not be acknowledged before every
+    /// process knows.
     Readable,
 }
 
@@ -262,7 +264,7 @@ impl<P: Objects, F: Objects, Q: Queue, I: Index> Objects for Replicated<P, F, Q,
     }
 }
 
-/// Two media: [`Replicas::providers`](credlink_ports::Replicas::providers) has what is known of each.
+/// There are two media: [`Replicas::providers`](credlink_ports::Replicas::providers) has the state of each.
 impl<P, F, Q, I> Medium for Replicated<P, F, Q, I> {
     fn has_cheap_lookups(&self) -> bool {
         false

@@ -1,9 +1,9 @@
-//! Listings of both providers as one.
+//! Combined listings of both providers.
 //!
-//! While one does not answer, the other's listing is given alone. It may lack what only the first has, so a listing is
-//! no proof of absence, and nobody takes it for one: cleanup and fsck judge each listed object by its row and by a read,
-//! and look for what a row names by a read; a deletion removes the earlier records that are listed, and those that are
-//! not are served to nobody and go with cleanup.
+//! While one provider does not answer, the listing is that of the other provider alone. It may lack objects that only
+//! the first has, so a listing is no proof of absence, and no caller treats it as one. Cleanup and fsck judge each
+//! listed object by its row and by a read, and look up the objects that a row names by a read. A deletion removes the
+//! earlier records that are listed; any others are served to nobody, and cleanup removes them.
 
 use std::cmp::Ordering;
 
@@ -14,7 +14,7 @@ use super::Replicated;
 use super::side::Missed;
 
 impl<P: Objects, F: Objects, Q: Queue, I: Index> Replicated<P, F, Q, I> {
-    /// The page of each provider.
+    /// Returns a page of each provider.
     pub(super) async fn pages(
         &self,
         prefix: &str,
@@ -44,13 +44,13 @@ impl<P: Objects, F: Objects, Q: Queue, I: Index> Replicated<P, F, Q, I> {
     }
 }
 
-/// The page, continued by its last key: the next one may come from both.
+/// Makes the page continue after its last key, because the next page may come from both providers.
 fn behind_its_last(mut page: Page<Listed>) -> Page<Listed> {
     page.next = page.next.and_then(|_| page.items.last().map(|item| item.key.clone()));
     page
 }
 
-/// One page of two: each key once, in order, and nothing behind the end of a page that goes on.
+/// Merges two pages into one that has each key once, in order, and no key after the end of a page that continues.
 pub(super) fn merge(one: Page<Listed>, other: Page<Listed>, limit: usize) -> Page<Listed> {
     let end =
         |page: &Page<Listed>| page.next.as_ref().and_then(|_| page.items.last().map(|item| item.key.clone()));
@@ -103,7 +103,7 @@ mod tests {
             (("ac", false), ("bc", false), 3, "abc", None),
             (("ac", false), ("bcd", false), 3, "abc", Some("c")),
             (("abc", true), ("x", false), 3, "abc", Some("c")),
-            // What the second page goes on with is not known behind `c`.
+            // The keys of the second page after `c` are not known yet.
             (("adz", false), ("bc", true), 3, "abc", Some("c")),
             (("", false), ("abc", true), 3, "abc", Some("c")),
         ] {

@@ -1,4 +1,4 @@
-//! Reads: the primary first, then the fallback; checked against the index where a provider is behind.
+//! Reads: from the primary first, then from the fallback, and checked against the index if a provider is behind.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -14,19 +14,19 @@ use super::Replicated;
 use super::side::{Missed, Side};
 use super::tag::{Tag, same};
 
-/// Reads of the primary that have to be known before a read is hedged.
+/// The number of reads of the primary that must be measured before a read is hedged.
 const HEDGE_SAMPLES: usize = 50;
-/// No read is slow before this.
+/// The minimum time before a read counts as slow.
 const HEDGE_LEAST: Duration = Duration::from_millis(20);
-/// How often a checked read starts again because the row changed under it.
+/// The maximum number of attempts of a checked read, which starts again if the row changed meanwhile.
 const ATTEMPTS: usize = 4;
 
-/// How many reads may be hedged: 5 of 100, and at most 10 in a row.
+/// A budget of hedged reads: 5 of 100, and at most 10 in a row.
 #[derive(Debug, Default)]
 pub(super) struct Budget(u32);
 
 impl Budget {
-    /// What one hedged read costs, in reads.
+    /// The cost of one hedged read, in reads.
     const COST: u32 = 20;
 
     fn earn(&mut self) {
@@ -42,7 +42,7 @@ impl Budget {
     }
 }
 
-/// What a provider says of a key: the object, its absence, or no answer.
+/// A provider's answer for a key: the object, its absence, or no answer.
 type Answer<T> = Result<Option<T>, Missed>;
 
 impl<P: Objects, F: Objects, Q: Queue, I: Index> Replicated<P, F, Q, I> {
@@ -87,7 +87,7 @@ impl<P: Objects, F: Objects, Q: Queue, I: Index> Replicated<P, F, Q, I> {
         }
     }
 
-    /// The copy at the other provider than the one where a damaged one was read.
+    /// Reads the copy from the provider that did not return the damaged one.
     pub(super) async fn get_other(
         &self,
         key: &ObjectKey,
@@ -124,14 +124,14 @@ impl<P: Objects, F: Objects, Q: Queue, I: Index> Replicated<P, F, Q, I> {
 
     async fn knows_behind(&self, replica: Replica) -> Option<bool> {
         if self.primary.is_on_trial() || self.fallback.is_on_trial() {
-            // It comes back from an outage: what was missed there may be news.
+            // A provider that returns from an outage may have missed writes that this process does not know of.
             self.behind.forget();
         }
         self.behind.is(replica).await
     }
 
-    /// The fallback's answer, after the primary had none. Both absent is absence; one absent and the other silent is a
-    /// failure (guarantee 7).
+    /// Combines the answers of both providers, when the primary did not return the object. The object is absent if both
+    /// say so. If one says so and the other does not answer, that is a failure (guarantee 7).
     async fn second<T>(
         &self,
         key: &ObjectKey,
@@ -168,8 +168,8 @@ impl<P: Objects, F: Objects, Q: Queue, I: Index> Replicated<P, F, Q, I> {
         Ok(head)
     }
 
-    /// Reads from the primary, and where it takes long, from the fallback too. The fallback's answer counts only if it
-    /// has the object and is not behind.
+    /// Reads from the primary, and from the fallback as well if that takes long. The fallback's answer counts only if
+    /// it has the object and is not behind.
     async fn get_hedged(&self, key: &ObjectKey) -> Answer<Object> {
         let mut first = pin!(self.get_on(&self.primary, key));
         self.budget(Budget::earn);
@@ -193,8 +193,8 @@ impl<P: Objects, F: Objects, Q: Queue, I: Index> Replicated<P, F, Q, I> {
         act(&mut self.budget.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
     }
 
-    /// A read where nobody says whether a provider is behind, because the index never answered this process. A write that
-    /// was acknowledged is at one provider at least: what both agree on is current.
+    /// Reads while it is unknown whether a provider is behind, because the index has never answered this process. Every
+    /// acknowledged write is at one provider at least, so an object on which both agree is current.
     async fn agreed(&self, key: &ObjectKey) -> Result<Option<Object>, Failure> {
         match join(self.get_on(&self.primary, key), self.head_on(&self.fallback, key)).await {
             (Ok(None), Ok(None)) => Ok(None),
@@ -203,7 +203,7 @@ impl<P: Objects, F: Objects, Q: Queue, I: Index> Replicated<P, F, Q, I> {
         }
     }
 
-    /// A read while a provider is behind: what stands there counts only if the row agrees.
+    /// Reads while a provider is behind: an object counts only if the row agrees.
     async fn checked(&self, key: &ObjectKey) -> Result<Option<Object>, Failure> {
         let mut row = self.index.get(&key.row()).await?;
         for _ in 0..ATTEMPTS {
@@ -256,7 +256,7 @@ impl<P: Objects, F: Objects, Q: Queue, I: Index> Replicated<P, F, Q, I> {
         }
     }
 
-    /// Of two copies the one that was written later. Where one provider is silent nobody knows which that is.
+    /// Returns the copy that was written later. If one provider does not answer, nobody knows which copy that is.
     async fn latest(&self, key: &ObjectKey) -> Result<Option<Object>, Failure> {
         let written =
             |object: &Object| Facts::read(&object.head.attributes).map_or(0, |facts| facts.generation);
@@ -285,7 +285,7 @@ enum Look {
     Silent(Failure),
 }
 
-/// What an answer is worth, where the row may know better.
+/// Judges an answer by the row.
 fn look(key: &ObjectKey, row: Option<&Row>, answer: Answer<Object>) -> Look {
     match answer {
         Err(missed) => Look::Silent(missed.failure),
@@ -295,7 +295,7 @@ fn look(key: &ObjectKey, row: Option<&Row>, answer: Answer<Object>) -> Look {
             Wanted::Content | Wanted::Marker | Wanted::Nothing => {
                 match Verified::check(object.clone()).map(|verified| judge(key, row, &verified)) {
                     Ok(Standing::Right | Standing::Ahead) => Look::Good(object),
-                    // What is damaged here may be whole there.
+                    // The copy at the other provider may be intact.
                     Ok(Standing::Stale) | Err(_) => Look::Stale,
                 }
             }
@@ -304,7 +304,8 @@ fn look(key: &ObjectKey, row: Option<&Row>, answer: Answer<Object>) -> Look {
 }
 
 impl<P: Checksummed, F: Objects, Q: Queue, I: Index> Checksummed for Replicated<P, F, Q, I> {
-    /// Returns what the primary says, with its checksum; what either says, without one, where the primary says nothing.
+    /// Returns the primary's answer with its checksum, or either provider's answer without a checksum if the primary
+    /// has none.
     async fn head_with_checksum(&self, key: &ObjectKey) -> Result<Option<(Head, Option<Checksum>)>, Failure> {
         let objects = &self.primary.objects;
         if let Ok(Some((mut head, checksum))) =

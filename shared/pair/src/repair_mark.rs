@@ -1,7 +1,7 @@
-//! A repair that is done lowers the flag that it held up.
+//! Lowers the flag of a provider once its repairs are done.
 //!
-//! The rules, and what a crash leaves, are in `credlink_core::rules::replica_lag`. Raising the flag is the business of the
-//! adapter that has two providers.
+//! The rules, and the consequences of a crash, are in `credlink_core::rules::replica_lag`. Flags are raised by the
+//! adapter for two providers.
 
 use credlink_core::repair_mark::RepairMark;
 use credlink_core::replica::Replica;
@@ -10,14 +10,14 @@ use credlink_core::rules::replica_lag::done;
 
 use credlink_ports::{Commit, Failure, FailureKind, Index, Write};
 
-/// Most attempts to commit a row: each one that is lost means that somebody else has changed the row.
+/// The maximum number of attempts to commit a row. A commit is lost if somebody else has changed the row.
 const ATTEMPTS: usize = 32;
 
-/// Takes the mark of a repair that is done out of the row of `replica`; with the last one, its flag goes down. To be
-/// called after the repair, and before its message is settled: after a failure the same message does it again.
+/// Removes the mark of a finished repair from the row of `replica`. Removing the last mark lowers the flag. The caller
+/// must call this after the repair and before its message is settled: after a failure, the same message does it again.
 ///
 /// # Errors
-/// The index failed, or others wrote the row all the time.
+/// The index failed, or others changed the row each time.
 pub async fn lower(index: &impl Index, replica: Replica, mark: RepairMark) -> Result<(), Failure> {
     let mut row = index.get(&RowKey::Replica(replica)).await?.and_then(Row::replica);
     for _ in 0..ATTEMPTS {

@@ -1,9 +1,10 @@
-//! Repair: bringing an object on one provider to what the index and the other provider say.
+//! Repair: brings an object on one provider to the state that the index and the other provider define.
 //!
-//! It runs under redelivery, in any order, and beside every other use case. So it writes under conditions alone, looks
-//! at objects *before* it reads their row, and overwrites only what the row says is over: by the content that the row
-//! names, or by a marker. What no row decides is copied where nothing stands, and otherwise left alone; where a store or
-//! a replacement may still be under way, the repair has to come again.
+//! A repair may be delivered more than once and in any order, and runs concurrently with every other use case. So all
+//! its writes are conditional, it reads objects *before* their row, and it overwrites only what the row says is
+//! outdated, with the content that the row names or with a tombstone. An object about which no row decides is copied if
+//! it is missing, and otherwise left alone. If a store or a replacement may still be under way, the repair must be
+//! tried again.
 
 use std::cmp::Ordering;
 
@@ -21,31 +22,31 @@ use serde::Serialize;
 
 use credlink_ports::{Condition, Failure, FailureKind, Index, Objects, Put, Queue};
 
-/// How often one repair starts again because the world changed under it.
+/// The maximum number of times that one repair starts again because objects or row changed meanwhile.
 const MAX_ATTEMPTS: usize = 8;
-/// Objects of one page of a walk.
+/// The number of objects in one page of a walk.
 const PAGE: usize = 1_000;
 
-/// What a repair came to.
+/// The outcome of a repair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// The object was copied.
     Copied,
-    /// It was there already.
+    /// The object was already there.
     AlreadyThere,
-    /// A marker was put over what is deleted.
+    /// A deleted object was replaced by a tombstone.
     Marked,
-    /// An object was removed that is removed elsewhere.
+    /// An object was removed that is removed at the other provider.
     Removed,
     /// There is nothing to copy.
     Nothing,
-    /// No row decides between two different objects: both are left alone.
+    /// The objects differ and no row decides between them, so both are left alone.
     Undecided,
 }
 
 impl Outcome {
-    /// Returns `true` if readers of one of the providers find something else than before.
+    /// Returns `true` if the outcome is a change that readers of one of the providers can see.
     #[must_use]
     pub const fn is_a_change(self) -> bool {
         match self {
@@ -55,40 +56,40 @@ impl Outcome {
     }
 }
 
-/// Why a repair was not done.
+/// The reasons why a repair was not done.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Unrepaired {
-    /// A provider or the index failed. Worth a retry.
+    /// A provider or the index failed. A retry is worthwhile.
     #[error(transparent)]
     Failed(#[from] Failure),
-    /// A store, a replacement or a deletion may be under way. Worth a retry.
+    /// A store, a replacement or a deletion may be under way. A retry is worthwhile.
     #[error("{key}: {what}; the repair has to come again")]
     UnderWay {
-        /// The object.
+        /// The object's key.
         key: ObjectKey,
-        /// What is under way.
+        /// The operation that may be under way.
         what: &'static str,
     },
-    /// Neither provider has what a live row names: an operator has to act.
+    /// Neither provider has the object that a live row names. An operator must act.
     #[error("{key}: the index names {row}; {to} holds {there}, and {from} holds {here}")]
     Lost {
-        /// The object.
+        /// The object's key.
         key: ObjectKey,
-        /// What the row names.
+        /// The content that the row names.
         row: String,
-        /// The provider that was to be repaired, and what it holds.
+        /// The provider that was to be repaired.
         to: &'static str,
-        /// What it holds.
+        /// The object that this provider holds.
         there: String,
         /// The other provider.
         from: &'static str,
-        /// What it holds.
+        /// The object that the other provider holds.
         here: String,
     },
 }
 
 impl Unrepaired {
-    /// Whether the same repair may be done later, by itself.
+    /// Returns `true` if the same repair may succeed later without an operator.
     #[must_use]
     pub fn is_worth_a_retry(&self) -> bool {
         match self {
@@ -99,12 +100,12 @@ impl Unrepaired {
     }
 }
 
-/// What one provider holds under a key.
+/// The object that one provider holds under a key.
 struct Side {
     tag: StoredTag,
     modified: Timestamp,
     object: Object,
-    /// The object, if its content is what its attributes say.
+    /// The verified object, if its content matches its attributes.
     verified: Option<Verified>,
 }
 
@@ -116,7 +117,7 @@ impl Side {
         Ok(Some(Self { tag, modified, object, verified }))
     }
 
-    /// The number of the write that made the object, and its content: `None` if it is damaged.
+    /// Returns the number of the write that made the object, and its content, or `None` if it is damaged.
     fn written(&self) -> Option<(u32, Digest)> {
         self.verified.as_ref().map(|verified| (verified.facts().generation, verified.facts().sha256))
     }
@@ -125,7 +126,8 @@ impl Side {
         self.verified.as_ref().is_some_and(|verified| verified.facts().tombstone)
     }
 
-    /// Damaged content is stale: it may be replaced by what the row names.
+    /// Compares the object with the row. Damaged content counts as stale, so it may be replaced by the content that the
+    /// row names.
     fn standing(&self, key: &ObjectKey, row: Option<&Row>) -> Standing {
         self.verified.as_ref().map_or(Standing::Stale, |verified| judge(key, row, verified))
     }
@@ -142,10 +144,10 @@ impl Side {
     }
 }
 
-/// Brings the object under `key` on `to` to what `index` and `from` say.
+/// Brings the object under `key` on `to` to the state that `index` and `from` define.
 ///
 /// # Errors
-/// Why it could not be done, and whether it is worth a retry. Nothing is overwritten then.
+/// The reason why the repair could not be done, and whether a retry is worthwhile. Nothing is overwritten then.
 pub async fn replicate(
     from: &impl Objects,
     to: &impl Objects,
@@ -154,7 +156,8 @@ pub async fn replicate(
     now: Timestamp,
 ) -> Result<Outcome, Unrepaired> {
     for _ in 0..MAX_ATTEMPTS {
-        // The tag is read before the row: if the row is as it was when it is read, the tag names nothing newer than it.
+        // The tag is read before the row: if the row is still the same afterwards, the tag belongs to nothing newer
+        // than the row.
         let there = Side::read(to, key).await?;
         let here = Side::read(from, key).await?;
         let row = index.get(&key.row()).await?;
@@ -186,7 +189,7 @@ struct Pair<'a, F, T> {
 }
 
 impl<F: Objects, T: Objects> Pair<'_, F, T> {
-    /// `None`: the world changed; look again.
+    /// Makes one attempt. Returns `None` if objects changed meanwhile, so that the repair must start again.
     async fn repair(&self) -> Result<Option<Outcome>, Unrepaired> {
         match wanted(self.key, self.row) {
             Wanted::Undecided | Wanted::Kept => self.fill().await,
@@ -198,13 +201,13 @@ impl<F: Objects, T: Objects> Pair<'_, F, T> {
         }
     }
 
-    /// Copies what is missing.
+    /// Copies a missing object.
     async fn fill(&self) -> Result<Option<Outcome>, Unrepaired> {
         match (self.there, self.here) {
             (None, None) => Ok(Some(Outcome::Nothing)),
             (None, Some(here)) => self.copy(here).await,
             (Some(there), Some(here)) if there.object.body != here.object.body => {
-                // A copy whose content is damaged.
+                // The copy at `to` is damaged.
                 if there.verified.is_none() && here.verified.is_some() && self.row.is_some() {
                     return self.copy(here).await;
                 }
@@ -214,8 +217,8 @@ impl<F: Objects, T: Objects> Pair<'_, F, T> {
         }
     }
 
-    /// Copies what was written later than what is there. Of two that raced, and count the same number of writes, `from`
-    /// holds the one that was decided on: the repair was queued because the other lost.
+    /// Copies an object that was written later than the one at `to`. If two writes raced and have the same number,
+    /// `from` holds the one that won: the repair was queued because the other one lost.
     async fn bring_latest(&self) -> Result<Option<Outcome>, Unrepaired> {
         match (self.there, self.here) {
             (None, None) => Ok(Some(Outcome::Nothing)),
@@ -235,7 +238,8 @@ impl<F: Objects, T: Objects> Pair<'_, F, T> {
     async fn bring_content(&self) -> Result<Option<Outcome>, Unrepaired> {
         let standing = |side: Option<&Side>| side.map(|side| side.standing(self.key, self.row));
         match (standing(self.there), standing(self.here)) {
-            // Its row follows soon, or cleanup lets it follow; only then it is known which one goes where.
+            // The row will follow this object soon, or cleanup will make it follow. Only then is it known which object
+            // is current.
             (Some(Standing::Ahead), _) if !self.is_old(self.there) => {
                 Err(self.under_way("a replacement may be under way"))
             }
@@ -257,7 +261,7 @@ impl<F: Objects, T: Objects> Pair<'_, F, T> {
         }
     }
 
-    /// While a deletion is under way, only its own marker is carried over.
+    /// Copies the tombstone of a deletion that is under way, and nothing else.
     async fn follow_deletion(&self) -> Result<Option<Outcome>, Unrepaired> {
         match (self.there, self.here) {
             (there, Some(here)) if here.is_marker() && !there.is_some_and(Side::is_marker) => {
@@ -275,7 +279,7 @@ impl<F: Objects, T: Objects> Pair<'_, F, T> {
         if let Some(there) = self.there.filter(|there| there.is_marker()) {
             return match self.here {
                 Some(here) if later(here, there) => Ok(self.copy(here).await?.map(|_| Outcome::Marked)),
-                // What stood there before the deletion.
+                // An object from before the deletion.
                 Some(here) if !here.is_marker() => self.mark_from(there, here).await,
                 Some(_) | None => Ok(Some(Outcome::AlreadyThere)),
             };
@@ -288,8 +292,8 @@ impl<F: Objects, T: Objects> Pair<'_, F, T> {
         Ok(matches!(put, Put::Stored(_)).then_some(Outcome::Marked))
     }
 
-    /// Returns `true` if this side was stored again since the deletion that the row tells of, and the other one has no marker of
-    /// a deletion that came after that.
+    /// Returns `true` if the object of `side` was stored again after the deletion that the row records, and `other` has
+    /// no tombstone of an even later deletion.
     fn is_next_life(&self, side: Option<&Side>, other: Option<&Side>) -> bool {
         let Some(side) = side.filter(|side| side.standing(self.key, self.row) == Standing::Ahead) else {
             return false;
@@ -301,8 +305,9 @@ impl<F: Objects, T: Objects> Pair<'_, F, T> {
             .is_none_or(|(side, marker)| repair::later(self.key, marker, side) != Ordering::Greater)
     }
 
-    /// Of what was stored again since the deletion that the row tells of: its row follows it, however late, as that of a store
-    /// that was cut off. Where only this provider lacks it, it is copied; the other way round is that one's repair.
+    /// Handles an object that was stored again after the deletion that the row records. Its row will follow it, however
+    /// late, as after a store that was interrupted. If only `to` lacks the object, it is copied there. If only `from`
+    /// lacks it, that is the task of the repair of `from`.
     async fn bring_next_life(&self) -> Result<Option<Outcome>, Unrepaired> {
         match (self.here, self.there) {
             (Some(here), Some(there)) if self.is_next_life(self.there, self.here) => {
@@ -311,7 +316,7 @@ impl<F: Objects, T: Objects> Pair<'_, F, T> {
                         Ok(Some(Outcome::AlreadyThere))
                     }
                     true => Err(self.under_way("it may be being stored again")),
-                    // It stands there alone: readers of the other one do not see it, and its row cannot follow.
+                    // Only `to` has the object: readers of `from` do not see it, and its row cannot follow.
                     false => self.copy_back(there, here).await,
                 }
             }
@@ -321,7 +326,7 @@ impl<F: Objects, T: Objects> Pair<'_, F, T> {
         }
     }
 
-    /// Copies what this provider has alone to the other one, when no store can be about to do so any more.
+    /// Copies an object that only `to` has to `from`, once no store can be about to do so itself.
     async fn copy_back(&self, there: &Side, here: &Side) -> Result<Option<Outcome>, Unrepaired> {
         if !self.is_old(self.there) {
             return Err(self.under_way("it may be being stored again"));
@@ -331,7 +336,7 @@ impl<F: Objects, T: Objects> Pair<'_, F, T> {
         Ok(matches!(put, Put::Stored(_)).then_some(Outcome::Copied))
     }
 
-    /// Puts the marker over what the other provider holds from before the deletion.
+    /// Replaces an object at `from` that is from before the deletion by the tombstone.
     async fn mark_from(&self, marker: &Side, here: &Side) -> Result<Option<Outcome>, Unrepaired> {
         let (body, attributes) = (marker.object.body.clone(), &marker.object.head.attributes);
         let condition = Condition::Matches(here.tag.clone());
@@ -342,7 +347,7 @@ impl<F: Objects, T: Objects> Pair<'_, F, T> {
     async fn remove(&self) -> Result<Option<Outcome>, Unrepaired> {
         match (self.there, self.here) {
             (None, _) => Ok(Some(Outcome::Nothing)),
-            // Cleanup removes it from both.
+            // Cleanup removes the object from both providers.
             (Some(_), Some(_)) => Ok(Some(Outcome::AlreadyThere)),
             (Some(_), None) => {
                 self.to.delete(self.key).await?;
@@ -351,7 +356,7 @@ impl<F: Objects, T: Objects> Pair<'_, F, T> {
         }
     }
 
-    /// Writes `object` to `to` if that is as it was, and looks whether it arrived.
+    /// Writes `object` to `to` if the object there has not changed, and checks that it arrived.
     async fn copy(&self, object: &Side) -> Result<Option<Outcome>, Unrepaired> {
         let Some(verified) = &object.verified else {
             let message = format!("{}: the only copy is damaged", self.key);
@@ -370,7 +375,7 @@ impl<F: Objects, T: Objects> Pair<'_, F, T> {
                 }
                 Ok(Some(Outcome::Copied))
             }
-            // Somebody else went on from there.
+            // Somebody else has already replaced it.
             _ => Ok(None),
         }
     }
@@ -388,7 +393,7 @@ impl<F: Objects, T: Objects> Pair<'_, F, T> {
     }
 }
 
-/// What a live row names.
+/// Describes the content that a live row names.
 fn named(row: &Row) -> String {
     match row {
         Row::Proof(row) => row.record_sha256.to_string(),
@@ -397,7 +402,7 @@ fn named(row: &Row) -> String {
     }
 }
 
-/// Whether `one` is the marker of a later deletion than `other`.
+/// Returns `true` if `one` is the tombstone of a later deletion than `other`.
 fn later(one: &Side, other: &Side) -> bool {
     let order = |side: &Side| {
         let marker = Tombstone::parse(&side.object.body).ok()?;
@@ -406,8 +411,8 @@ fn later(one: &Side, other: &Side) -> bool {
     one.is_marker() && order(one) > order(other)
 }
 
-/// Repairs the objects that a message names on the provider that may have missed them: what became of each, in their
-/// order.
+/// Repairs the objects that a message names, on the provider that may have missed them. Returns the outcomes in the
+/// order of the keys.
 pub async fn run(
     to: Replica,
     keys: &[ObjectKey],
@@ -427,22 +432,22 @@ pub async fn run(
     report
 }
 
-/// What a walk did.
+/// The progress of a walk.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Walked {
     /// Objects that were queued.
     pub queued: u64,
-    /// Objects that are none of CredLink's, and were passed over.
+    /// Objects that are not CredLink's and were skipped.
     pub foreign: u64,
-    /// Where to continue; `None` when everything was queued.
+    /// The position at which to continue, or `None` if everything is queued.
     pub resume: Option<String>,
 }
 
-/// Queues a repair of everything that `from` holds on the other provider, `to`, page by page from behind `after`, until
-/// it is done or `go_on` says no. For a new provider, and for one that was repaired by hand.
+/// Queues a repair on the provider `to` of every object that `from` holds, page by page after the position `after`,
+/// until it is done or `go_on` returns `false`. For a new provider, and for one that was restored by hand.
 ///
 /// # Errors
-/// The listing or the queue failed. What was queued is queued; walk again.
+/// The listing or the queue failed. Everything queued so far stays queued; the walk can be repeated.
 pub async fn walk(
     from: &impl Objects,
     to: Replica,

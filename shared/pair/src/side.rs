@@ -1,4 +1,4 @@
-//! One of the two providers: its calls, with a time-out, behind a circuit breaker, and measured.
+//! One of the two providers: its calls, with a timeout, behind a circuit breaker, and measured.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use credlink_runtime::deadline;
 
 use super::latency::Latency;
 
-/// A provider.
+/// A provider, with its circuit breaker and measurements.
 #[derive(Debug)]
 pub(super) struct Side<O> {
     pub(super) objects: O,
@@ -32,7 +32,7 @@ struct Health {
 #[derive(Debug, Clone)]
 pub(super) struct Missed {
     pub(super) failure: Failure,
-    /// `true` if the call may have taken effect: it was made, and not refused.
+    /// `true` if the call may have taken effect, because it was made and not refused.
     pub(super) attempted: bool,
 }
 
@@ -50,12 +50,12 @@ impl<O: Objects> Side<O> {
         self.health.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns `true` if the next call is a trial that finds out if the provider is back.
+    /// Returns `true` if the next call is a trial that tests whether the provider is back.
     pub(super) fn is_on_trial(&self) -> bool {
         self.health().breaker.is_due(Instant::now())
     }
 
-    /// Makes a call.
+    /// Makes a call, if the circuit breaker admits it.
     pub(super) async fn call<T>(
         &self,
         operation: &'static str,
@@ -68,7 +68,8 @@ impl<O: Objects> Side<O> {
             return Err(Missed { failure, attempted: false });
         }
         let limit = deadline::at_most(self.limit);
-        // In a box: whoever makes calls side by side would be as large as all of them.
+        // Boxed: otherwise the future of a caller that makes calls in parallel would be as large as all of them
+        // together.
         match tokio::time::timeout(limit, Box::pin(within(began, limit, call))).await {
             Ok(Ok(answer)) => {
                 self.answered(operation, began);
@@ -76,12 +77,12 @@ impl<O: Objects> Side<O> {
             }
             Ok(Err(failure)) => {
                 self.failed(failure.kind);
-                // A write that is throttled is not done.
+                // A throttled write did not take effect.
                 let attempted = failure.kind != FailureKind::Throttled;
                 Err(Missed { failure, attempted })
             }
             Err(_) => {
-                // A request that has no time left says nothing of the provider.
+                // If the request has run out of time, that is not the provider's fault.
                 if limit == self.limit {
                     self.failed(FailureKind::TimedOut);
                 }
@@ -90,7 +91,7 @@ impl<O: Objects> Side<O> {
         }
     }
 
-    /// The call was given up: the other provider was done long ago.
+    /// Records that a call was abandoned, long after the other provider was done.
     pub(super) fn gave_up(&self, after: Duration) -> Missed {
         self.failed(FailureKind::TimedOut);
         self.too_slow(after)
@@ -127,7 +128,7 @@ impl<O: Objects> Side<O> {
             if counts(kind) {
                 health.breaker.failed(Instant::now(), fastrand::f64());
             } else {
-                // It answers.
+                // The provider answers.
                 health.breaker.succeeded(Instant::now());
             }
         }
@@ -138,7 +139,7 @@ impl<O: Objects> Side<O> {
         .increment(1);
     }
 
-    /// Shows the breaker's state: 0 closed, 1 half open, 2 open.
+    /// Publishes the breaker's state: 0 closed, 1 half open, 2 open.
     fn show(&self) {
         let state = match self.health().breaker.state().0 {
             BreakerState::Closed => 0.0,
@@ -148,14 +149,14 @@ impl<O: Objects> Side<O> {
         metrics::gauge!("credlink_breaker_state", "provider" => self.replica.to_string()).set(state);
     }
 
-    /// Returns the time after which a read is slow enough to ask the other provider: the 95th percentile, and at
-    /// least `least`. `None` if too little is known.
+    /// Returns the time after which a read is slow enough to ask the other provider: the 95th percentile, but at least
+    /// `least`. `None` if too few reads were measured.
     pub(super) fn patience(&self, samples: usize, least: Duration) -> Option<Duration> {
         let health = self.health();
         (health.latency.count() >= samples).then(|| health.latency.percentile(95).max(least))
     }
 
-    /// Returns what is known of the provider.
+    /// Returns the known state of the provider.
     pub(super) fn state(&self, behind: bool) -> ProviderState {
         let health = self.health();
         let (breaker, since) = health.breaker.state();
@@ -173,9 +174,9 @@ impl<O: Objects> Side<O> {
     }
 }
 
-/// Returns `true` if a failure says that the provider cannot be reached at all, and so counts against it. Refusals, a full disk
-/// and damage are answered at once: they cost no time-out, and concern some calls only. A provider that asks to slow down
-/// answers too, and most often speaks of one key: R2 takes one write a second of each.
+/// Returns `true` if a failure means that the provider cannot be reached at all, and therefore counts against it.
+/// Refusals, a full disk and damage are answered at once: they cost no timeout, and concern only some calls. A provider
+/// that asks to slow down also answers, and usually means one key: R2 accepts one write per second for each.
 const fn counts(kind: FailureKind) -> bool {
     match kind {
         FailureKind::Unavailable | FailureKind::TimedOut => true,
@@ -186,7 +187,7 @@ const fn counts(kind: FailureKind) -> bool {
     }
 }
 
-/// The call, which is told how long it may take: what it tries again ends before it is cut off.
+/// Runs the call with a deadline that it knows of, so that its retries end before it is cut off.
 async fn within<T>(began: Instant, limit: Duration, call: impl Future<Output = T>) -> T {
     match began.checked_add(limit) {
         Some(until) => deadline::within(until, call).await,
@@ -207,7 +208,7 @@ mod tests {
     use credlink_metrics::catalogue;
     use credlink_ports::doubles::MemoryObjects;
 
-    /// Notes the names of metrics.
+    /// Records the names of metrics.
     #[derive(Default)]
     struct Names(Arc<Mutex<BTreeSet<String>>>);
 

@@ -1,19 +1,20 @@
-//! The tag of an object that two providers hold: where it was read, the tag it has there, and what it is.
+//! The tag of an object that two providers hold: the provider from which it was read, the tag that it has there, and
+//! the identity of the object.
 //!
-//! A condition names a tag of one provider. At the other one the same object has another tag, which is found by what
-//! the object is: digest, generation, and whether it is a marker.
+//! A condition names a tag of one provider. At the other provider, the same object has another tag, and is recognised
+//! by its identity: digest, generation, and whether it is a tombstone.
 
 use credlink_core::object::{Attributes, Facts, Head, StoredTag};
 use credlink_core::replica::Replica;
 
-/// A tag, taken apart.
+/// A tag, split into its parts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Tag {
-    /// Where it was read.
+    /// The provider from which the object was read.
     pub(super) read: Replica,
     /// The provider's own tag.
     pub(super) own: StoredTag,
-    /// What it is; empty for an object that CredLink did not write.
+    /// The identity of the object; empty for an object that CredLink did not write.
     identity: String,
 }
 
@@ -22,12 +23,12 @@ impl Tag {
         Self { read, own, identity: identity(attributes) }
     }
 
-    /// The text that leaves the adapter.
+    /// Returns the tag as callers of this adapter see it.
     pub(super) fn text(&self) -> StoredTag {
         StoredTag(format!("{}:{}:{}", letter(self.read), self.identity, self.own.0))
     }
 
-    /// Reads a tag. `None`: it is none of ours, and matches nothing.
+    /// Reads a tag, or returns `None` if this adapter did not make it. Such a tag matches nothing.
     pub(super) fn read(text: &StoredTag) -> Option<Self> {
         let (read, rest) = text.0.split_once(':')?;
         let (identity, own) = rest.split_once(':')?;
@@ -35,8 +36,8 @@ impl Tag {
         Some(Self { read, own: StoredTag(own.to_owned()), identity: identity.to_owned() })
     }
 
-    /// Whether `head`, from the other provider, is of the same object. Of foreign objects only the tags can be compared:
-    /// both providers tag what was written at once by its MD5.
+    /// Returns `true` if `head`, from the other provider, belongs to the same object. Foreign objects can be compared
+    /// only by their tags: both providers use the MD5 as the tag of an object that was written in one request.
     pub(super) fn is_of(&self, head: &Head) -> bool {
         if self.identity.is_empty() {
             return self.own == head.tag;
@@ -45,7 +46,7 @@ impl Tag {
     }
 }
 
-/// Whether the two are the same object.
+/// Returns `true` if the two heads belong to the same object.
 pub(super) fn same(one: &Head, other: &Head) -> bool {
     let (first, second) = (identity(&one.attributes), identity(&other.attributes));
     if first.is_empty() { one.tag == other.tag } else { first == second }
@@ -58,12 +59,12 @@ const fn letter(replica: Replica) -> &'static str {
     }
 }
 
-/// What an object is, without a colon.
+/// Returns the identity of an object, which has no colon.
 pub(super) fn identity(attributes: &Attributes) -> String {
     Facts::read(attributes).map_or_else(|_| String::new(), |facts| identity_of(&facts))
 }
 
-/// The same of an object that was read.
+/// Returns the identity of an object that was read.
 pub(super) fn identity_of(facts: &Facts) -> String {
     let kind = if facts.tombstone { "marker" } else { "object" };
     format!("{}.{}.{kind}", facts.sha256.to_string().replace(':', "-"), facts.generation)

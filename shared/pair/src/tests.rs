@@ -1,4 +1,4 @@
-//! Time: what a slow provider costs, when reads are hedged, and how long a flag is waited for.
+//! Tests of timing: the cost of a slow provider, the conditions for hedged reads, and the wait for a flag.
 
 use std::sync::Mutex;
 
@@ -13,7 +13,7 @@ use credlink_runtime::throttle;
 
 use super::*;
 
-/// A provider that takes its time, and may throttle writes. Clones are one.
+/// A provider that is slow, and may throttle writes. Clones share their state.
 #[derive(Clone)]
 struct Slow {
     inner: MemoryObjects,
@@ -25,9 +25,9 @@ struct Slow {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Throttles {
     Nothing,
-    /// Each write is made again once, and done then.
+    /// Each write is throttled once, and succeeds when it is retried within the call.
     Once,
-    /// Each write is refused to the end.
+    /// Every attempt at a write is throttled.
     Everything,
 }
 
@@ -45,7 +45,7 @@ impl Slow {
         *self.throttles.lock().unwrap() = throttles;
     }
 
-    /// As the adapter of a bucket does it.
+    /// Throttles a write, in the way of the adapter for a bucket.
     async fn throttle(&self) -> Result<(), Failure> {
         let throttles = *self.throttles.lock().unwrap();
         if throttles == Throttles::Nothing {
@@ -143,7 +143,7 @@ fn key(name: &str) -> ObjectKey {
     ObjectKey::Manifest(format!("urn:c2pa:{name}").parse::<ManifestKey>().unwrap())
 }
 
-/// Creates an object that takes `milliseconds` of the paused clock.
+/// Creates an object. Returns the outcome, and the time that it took in milliseconds on the paused clock.
 async fn create(world: &World, name: &str) -> (Result<Put, Failure>, u64) {
     let began = Instant::now();
     let put = world.both.put(&key(name), Bytes::new(), &Attributes::default(), Condition::Absent).await;
@@ -188,7 +188,7 @@ async fn a_dead_provider_stops_costing_time() {
     let [primary, fallback] = <[ProviderState; 2]>::try_from(world.both.providers()).unwrap();
     assert_eq!((primary.breaker, primary.failure), (BreakerState::Open, Some(FailureKind::TimedOut)));
     assert_eq!((fallback.breaker, fallback.failure), (BreakerState::Closed, None));
-    // Back again: one trial closes it.
+    // The provider is back, and one trial closes the breaker.
     world.primary.takes(0);
     tokio::time::sleep(Duration::from_secs(3)).await;
     assert!(world.both.get(&key("x")).await.unwrap().is_some());
@@ -209,14 +209,14 @@ async fn a_slow_read_is_hedged() {
     for _ in 0..49 {
         read().await;
     }
-    // Too little is known yet.
+    // Too few reads have been measured.
     world.primary.takes(400);
     assert_eq!(read().await, 400);
     assert_eq!(world.fallback.calls(), 0);
     world.fallback.takes(5);
     assert_eq!(read().await, 25);
     assert_eq!(world.fallback.calls(), 1);
-    // What the budget allows: two for fifty reads.
+    // The budget allows two hedged reads for fifty reads.
     assert_eq!((read().await, read().await), (25, 400));
     assert_eq!(world.fallback.calls(), 1);
 }
@@ -228,7 +228,7 @@ fn attributes(name: &str, content: &[u8], tombstone: bool) -> Attributes {
     facts.attributes(&key(name), std::collections::BTreeMap::new())
 }
 
-/// Writes `content`, or a marker, and is not refused.
+/// Writes `content`, or a tombstone, and expects no failure.
 async fn write(
     world: &World,
     name: &str,
@@ -245,7 +245,7 @@ async fn repairs(world: &World, replica: Replica) -> Option<usize> {
     row.map(|row| row.repairs.len())
 }
 
-/// Another process creates an object at the same time, and is first at one of the two.
+/// Another process creates the same object at the same time, and is first at one of the two providers.
 #[tokio::test(start_paused = true)]
 async fn who_creates_the_same_object_as_another_needs_no_repair() {
     for first_at in [Replica::Primary, Replica::Fallback] {
@@ -264,8 +264,8 @@ async fn who_creates_the_same_object_as_another_needs_no_repair() {
     }
 }
 
-/// One provider has what was read, the other an earlier one; and one of the two does not answer. The one that is stale is
-/// repaired, whichever answers.
+/// One provider has the object that was read, the other has an earlier one, and one of the two does not answer. The
+/// stale provider is repaired, whichever answers.
 #[tokio::test(start_paused = true)]
 async fn who_confirms_has_the_stale_provider_repaired_whichever_answers() {
     for stale in [Replica::Primary, Replica::Fallback] {
@@ -303,8 +303,7 @@ async fn a_write_that_the_fallback_throttles_is_waited_for() {
     assert_eq!(repairs(&world, Replica::Fallback).await, None);
 }
 
-/// Stale content at the fallback is not served, and the fallback is not taken for a provider that is out of
-/// reach.
+/// Stale content at the fallback is not served, and the fallback does not count as out of reach.
 #[tokio::test(start_paused = true)]
 async fn a_write_that_the_fallback_throttles_to_the_end_is_left_to_its_repair() {
     let world = world(Settings { look_every: Duration::ZERO, ..Settings::default() });
@@ -312,15 +311,15 @@ async fn a_write_that_the_fallback_throttles_to_the_end_is_left_to_its_repair() 
         panic!("it is stored")
     };
     world.fallback.throttles(Throttles::Everything);
-    // A creation leaves nothing there that would be stale.
+    // A missed creation leaves nothing stale.
     for name in ["a", "b", "c", "d", "e", "f"] {
         assert!(matches!(write(&world, name, b"new", Condition::Absent, false).await, Put::Stored(_)));
     }
     assert_eq!((world.queue.depth().await.unwrap(), repairs(&world, Replica::Fallback).await), (6, None));
-    // One that lost has left nothing there at all.
+    // A creation that lost leaves nothing at all.
     assert_eq!(write(&world, "x", b"rival", Condition::Absent, false).await, Put::Lost);
     assert_eq!((world.queue.depth().await.unwrap(), repairs(&world, Replica::Fallback).await), (6, None));
-    // A deletion leaves what was deleted.
+    // A missed deletion leaves the deleted object.
     assert!(matches!(write(&world, "x", b"marker", Condition::Matches(tag), true).await, Put::Stored(_)));
     assert_eq!((world.queue.depth().await.unwrap(), repairs(&world, Replica::Fallback).await), (7, Some(1)));
     world.both.get(&key("x")).await.unwrap();
@@ -355,7 +354,7 @@ async fn the_first_deletion_that_a_provider_misses_waits_until_every_process_kno
     assert_eq!(world.queue.depth().await.unwrap(), 2);
 }
 
-/// A server hands requests from thread to thread.
+/// A server moves requests between threads.
 #[tokio::test]
 async fn calls_can_move_between_threads() {
     fn moves<T: Send>(value: T) -> T {

@@ -1,10 +1,11 @@
 //! Writes to both providers.
 //!
-//! A creation goes to both side by side. A replacement goes to the one that decides first, and then to the other: of
-//! two replacements at once, the one that loses must not reach either.
+//! A creation goes to both providers in parallel. A replacement goes first to the provider that decides, and then to
+//! the other: of two concurrent replacements, the one that loses must reach neither.
 //!
-//! The primary has as long as a call may take: it decides. The fallback has a moment when the primary is done, and as long
-//! as a call may take while it throttles the write, which it does for a second or two ([`credlink_runtime::throttle`]).
+//! The primary has the full timeout of a call, because it decides. Once the primary is done, the fallback has a short
+//! grace period, or the full timeout while it throttles the write, which lasts a second or two
+//! ([`credlink_runtime::throttle`]).
 
 use std::pin::pin;
 
@@ -24,18 +25,18 @@ use super::side::{Missed, Side};
 use super::tag::{Tag, identity, identity_of, same};
 use super::{Replicated, Stale};
 
-/// What a provider has under a key, against the object that a condition names.
+/// The object that a provider has under a key, compared with the one that a condition names.
 enum Found {
-    /// That object, with this tag.
+    /// The object that the condition names. It has this tag.
     Same(StoredTag),
     /// The object that was to be written.
     Written,
-    /// Another one, or none.
+    /// Another object, or none.
     Other,
 }
 
 impl<P: Objects, F: Objects, Q: Queue, I: Index> Replicated<P, F, Q, I> {
-    /// Creates an object on both.
+    /// Creates an object on both providers.
     pub(super) async fn create(
         &self,
         key: &ObjectKey,
@@ -94,8 +95,8 @@ impl<P: Objects, F: Objects, Q: Queue, I: Index> Replicated<P, F, Q, I> {
         }
     }
 
-    /// A creation was done on one provider and came too late on `side`. The fallback is repaired, unless `side` holds the
-    /// same: two processes created it at once.
+    /// Queues a repair after a creation that succeeded on one provider and lost on `side`. The fallback is repaired,
+    /// unless `side` holds the same object because two processes created it at once.
     async fn lost_on_one<O: Objects>(
         &self,
         side: &Side<O>,
@@ -109,7 +110,7 @@ impl<P: Objects, F: Objects, Q: Queue, I: Index> Replicated<P, F, Q, I> {
         self.missed(Replica::Fallback, key, Stale::Perhaps).await
     }
 
-    /// Replaces the object that `tag` names on both.
+    /// Replaces the object that `tag` names on both providers.
     pub(super) async fn replace(
         &self,
         key: &ObjectKey,
@@ -122,7 +123,8 @@ impl<P: Objects, F: Objects, Q: Queue, I: Index> Replicated<P, F, Q, I> {
             Ok(Found::Same(own)) => {
                 self.put_on(&self.primary, key, &body, attributes, Condition::Matches(own)).await
             }
-            // The tag is of the fallback, and the primary missed what stands there: it follows, and then decides.
+            // The tag is the fallback's, and the primary missed that object. The primary is repaired first, and then
+            // decides.
             Ok(Found::Other) if tag.read == Replica::Fallback => {
                 match self.bring_primary_up(key, tag, attributes).await? {
                     Some(condition) => self.put_on(&self.primary, key, &body, attributes, condition).await,
@@ -168,7 +170,7 @@ impl<P: Objects, F: Objects, Q: Queue, I: Index> Replicated<P, F, Q, I> {
         }
     }
 
-    /// The fallback follows a replacement that the primary has, or a repair is queued.
+    /// Makes the replacement, which the primary already has, on the fallback as well, or queues a repair.
     async fn follow_on_fallback(
         &self,
         key: &ObjectKey,
@@ -192,12 +194,13 @@ impl<P: Objects, F: Objects, Q: Queue, I: Index> Replicated<P, F, Q, I> {
         let follow = pin!(noted.during(follow));
         match self.within_grace(&noted, follow).await {
             Ok(true) => Ok(()),
-            // What was replaced is readable there, whatever the reason is: a throttled write is no exception.
+            // The replaced object is readable there, whatever the reason. A throttled write is no exception.
             Ok(false) | Err(_) => self.missed(Replica::Fallback, key, Stale::Readable).await,
         }
     }
 
-    /// The fallback's answer, where the primary is done: it has a moment, and to its own limit while it is throttled.
+    /// Waits for the fallback once the primary is done: for the grace period, or up to the fallback's own timeout while
+    /// it is throttled.
     async fn within_grace<T>(
         &self,
         noted: &Noted,
@@ -211,7 +214,7 @@ impl<P: Objects, F: Objects, Q: Queue, I: Index> Replicated<P, F, Q, I> {
         }
     }
 
-    /// What `side` has under `key`; only the provider that the tag is of need not be asked.
+    /// Finds the object that `side` has under `key`. The provider from which the tag was read need not be asked.
     async fn find_to_replace<O: Objects>(
         &self,
         side: &Side<O>,
@@ -241,7 +244,7 @@ impl<P: Objects, F: Objects, Q: Queue, I: Index> Replicated<P, F, Q, I> {
         side.call("put", side.objects.put(key, body.clone(), attributes, condition)).await
     }
 
-    /// Repairs the primary at once, where a write depends on it: the condition of the write there.
+    /// Repairs the primary at once because a write depends on it. Returns the condition for the write there.
     async fn bring_primary_up(
         &self,
         key: &ObjectKey,
@@ -258,8 +261,8 @@ impl<P: Objects, F: Objects, Q: Queue, I: Index> Replicated<P, F, Q, I> {
         let head = self.primary.call("head", self.primary.objects.head(key)).await;
         match head.map_err(|missed| missed.failure)? {
             Some(head) if tag.is_of(&head) => Ok(Some(Condition::Matches(head.tag))),
-            // A deletion that is under way takes whatever stands there. The row is read after the tag, as deletions do:
-            // what the tag names was not stored after the deletion.
+            // A deletion under way replaces whatever object is there. The row is read after the tag, as deletions do:
+            // so the object that the tag names was not stored after the deletion.
             head if Facts::read(attributes).is_ok_and(|facts| facts.tombstone)
                 && !head.as_ref().is_some_and(|head| is(head, attributes)) =>
             {
@@ -271,7 +274,7 @@ impl<P: Objects, F: Objects, Q: Queue, I: Index> Replicated<P, F, Q, I> {
         }
     }
 
-    /// Nobody is told of the write, and it may arrive all the same: repairs are queued if that is possible.
+    /// Queues repairs, if that is possible, for a write that is not acknowledged and may still arrive.
     async fn unknown(&self, key: &ObjectKey, sides: &[(Replica, &Missed)]) {
         for (replica, missed) in sides {
             if missed.attempted
@@ -282,7 +285,7 @@ impl<P: Objects, F: Objects, Q: Queue, I: Index> Replicated<P, F, Q, I> {
         }
     }
 
-    /// Removes an object from both.
+    /// Removes an object from both providers.
     pub(super) async fn delete_both(&self, key: &ObjectKey) -> Result<(), Failure> {
         let (primary, fallback) = (&self.primary, &self.fallback);
         let done = join(
@@ -297,7 +300,8 @@ impl<P: Objects, F: Objects, Q: Queue, I: Index> Replicated<P, F, Q, I> {
         }
     }
 
-    /// Looks whether both have what was read as `expected`, and queues a repair of the one that does not.
+    /// Checks that both providers have the object that was read as `expected`, and queues a repair of one that does
+    /// not.
     pub(super) async fn confirm_both(&self, key: &ObjectKey, expected: &Facts) -> Result<(), Failure> {
         let (primary, fallback) = (&self.primary, &self.fallback);
         let heads = join(
@@ -321,7 +325,8 @@ impl<P: Objects, F: Objects, Q: Queue, I: Index> Replicated<P, F, Q, I> {
                 self.missed(Replica::Primary, key, Stale::Perhaps).await?;
                 self.missed(Replica::Fallback, key, Stale::Readable).await
             }
-            // What answers may be the one that missed it: what was read came from the other one then.
+            // The provider that answers may be the one that missed the write. Then the object was read from the other
+            // one.
             (Ok(Some(one)), Err(_)) => {
                 if !is_expected(&one) {
                     self.missed(Replica::Primary, key, Stale::Readable).await?;
@@ -339,7 +344,7 @@ impl<P: Objects, F: Objects, Q: Queue, I: Index> Replicated<P, F, Q, I> {
     }
 }
 
-/// Whether `head` is of the object that was to be written.
+/// Returns `true` if `head` belongs to the object that was to be written.
 fn is(head: &Head, attributes: &Attributes) -> bool {
     let written = identity(attributes);
     !written.is_empty() && identity(&head.attributes) == written

@@ -1,4 +1,4 @@
-//! The port that checks credentials.
+//! The port that authenticates callers.
 
 use std::future::Future;
 
@@ -6,13 +6,13 @@ use credlink_core::access::Caller;
 
 use crate::Failure;
 
-/// The reasons why nobody was let in.
+/// The reasons why a caller is not authenticated.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
-    /// The credential is unknown, malformed or expired; the reason is in words for the caller.
+    /// The credential is unknown, malformed or expired. The text gives the reason to the caller.
     #[error("{0}")]
     Invalid(String),
-    /// The service could not find out if the credential is good: a failure of ours, and not the caller's (guarantee
+    /// The service could not find out whether the credential is valid. The fault is ours, not the caller's (guarantee
     /// 7).
     #[error(transparent)]
     Undecided(#[from] Failure),
@@ -28,7 +28,7 @@ pub enum Credentials {
 }
 
 impl Credentials {
-    /// Its name in health and in metrics: `tokens` or `keys`.
+    /// Returns the source's name in health reports and metrics: `tokens` or `keys`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -38,25 +38,25 @@ impl Credentials {
     }
 }
 
-/// A source of credentials that cannot be read anew.
+/// A source of credentials that could not be reread.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unread {
     /// The source.
     pub source: Credentials,
-    /// The cause in its own words, for an operator: it may name a file or an address.
+    /// The cause in the source's own words, for an operator. It may name a file or an address.
     pub reason: String,
-    /// Seconds since it was last read. `None`: it never was.
+    /// Seconds since the source was last read, or `None` if it never was.
     pub read_seconds_ago: Option<u64>,
-    /// `true` if what was read then is in use.
+    /// `true` if the credentials from that last read are still in use.
     pub is_in_use: bool,
 }
 
-/// A check of credentials.
+/// An authenticator: it checks credentials.
 pub trait Authenticator {
-    /// Finds out who shows `bearer`, the token of an `Authorization: Bearer` header (RFC 6750, section 2.1), or
-    /// nothing.
+    /// Returns the caller to whom `bearer` belongs, the token of an `Authorization: Bearer` header (RFC 6750, section
+    /// 2.1). `None` means that the request had no token.
     fn authenticate(&self, bearer: Option<&str>) -> impl Future<Output = Result<Caller, Refused>>;
 
-    /// Finds out which of its sources cannot be read. A file that was not looked at for a while is looked at now.
+    /// Returns the sources that cannot be read. A file that was not checked for a while is checked now.
     fn unread(&self) -> impl Future<Output = Vec<Unread>>;
 }

@@ -1,4 +1,4 @@
-//! The port for a cache in front of the bytes.
+//! The port for a cache in front of the objects.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -7,10 +7,10 @@ use credlink_core::object::{ObjectKey, Verified};
 
 use crate::Failure;
 
-/// Counts of what a cache has seen so far.
+/// The counts of a cache since it was created.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CacheStats {
-    /// Reads that were answered without a load, by whichever layer.
+    /// Reads that some layer answered without a load.
     pub hits: u64,
     /// Reads that had to load.
     pub misses: u64,
@@ -18,37 +18,37 @@ pub struct CacheStats {
     pub entries: u64,
     /// Weight of the entries held in memory now, in bytes.
     pub bytes: u64,
-    /// Each layer, in the order in which they are asked.
+    /// The layers, in the order in which they are asked.
     pub layers: Vec<LayerStats>,
 }
 
-/// Counts of what one layer of a cache has seen so far.
+/// The counts of one layer of a cache since it was created.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LayerStats {
-    /// `l1`: memory; `l2`: Redis; `l3`: a folder.
+    /// The name of the layer. `l1` is memory, `l2` is Redis, and `l3` is a folder.
     pub name: &'static str,
-    /// Reads that it answered.
+    /// Reads that the layer answered.
     pub hits: u64,
-    /// Reads that came to it and that it could not answer, because it did not have it or was out of order.
+    /// Reads that reached the layer and that it could not answer, because it had no entry or was out of order.
     pub misses: u64,
-    /// Its operations that failed, and its entries that were damaged.
+    /// Failed operations and damaged entries.
     pub errors: u64,
-    /// Entries held now, where it knows.
+    /// Entries held now, if the layer knows.
     pub entries: Option<u64>,
-    /// Bytes held now, where it knows.
+    /// Bytes held now, if the layer knows.
     pub bytes: Option<u64>,
 }
 
 /// A cache in front of [`Objects::get`].
 ///
-/// * What [`Cache::invalidate`] was called for is loaded anew by every `get_or_load` of this process that begins after
-///   the call returned, even when a load that began before is still under way, and whatever layer is out of order.
-///   Other processes notice within the time for which a layer of theirs keeps its entries.
-/// * A cache that is out of order costs hits, never an answer: only a failure of the load is one of the read.
-/// * Concurrent reads of one key share one load. A failed load is not kept.
-/// * Absence is kept, for a second at most.
+/// * **Invalidation.** Once [`Cache::invalidate`] has returned, every `get_or_load` of this process that begins
+///   afterwards loads the key anew, even if an earlier load is still under way, and whichever layer is out of order.
+///   Other processes notice within the lifetime of the entries in their own layers.
+/// * **Failure.** A cache that is out of order costs hits, never an answer. A read fails only if its load fails.
+/// * **Request coalescing.** Concurrent reads of one key share one load. A failed load is not cached.
+/// * **Absence** is cached for at most one second.
 pub trait Cache {
-    /// The object under `key`, from the cache or else from `load`.
+    /// Returns the object under `key`, from the cache or else from `load`.
     fn get_or_load<L>(
         &self,
         key: &ObjectKey,
@@ -57,23 +57,24 @@ pub trait Cache {
     where
         L: Future<Output = Result<Option<Verified>, Failure>>;
 
-    /// Forgets `key`. To be called after the change. A call that is cut short has taken effect on this process's
-    /// readers once it was polled.
+    /// Forgets `key`. The caller must call this after the change. A call that is cancelled takes effect on the readers
+    /// of this process as soon as it has been polled once.
     fn invalidate(&self, key: &ObjectKey) -> impl Future<Output = ()>;
 
-    /// Forgets that nothing stood under `key`, or a marker. To be called after it was taken. Here it does what
-    /// [`Cache::invalidate`] does; but those who keep copies elsewhere keep an absence for seconds only, and are not told.
+    /// Forgets that `key` was absent or had a tombstone. The caller must call this after an object has been stored
+    /// under the key. In this process it does what [`Cache::invalidate`] does. Caches elsewhere are not told, because
+    /// they keep an absence for a few seconds only.
     fn forget_absence(&self, key: &ObjectKey) -> impl Future<Output = ()> {
         self.invalidate(key)
     }
 
-    /// Tells those who keep copies elsewhere, and answer readers without asking this cache, what was invalidated: all
-    /// of it at once. To be called at the end of what changed something. It waits for them, but not for long, and what they
-    /// could not be told they are told with a later call.
+    /// Sends all invalidations since the last call to the caches elsewhere that answer readers without asking this one,
+    /// such as the edge. The caller must call this at the end of every operation that changed something. It waits for
+    /// those caches, but not for long. Invalidations that could not be delivered go out with a later call.
     fn announce(&self) -> impl Future<Output = ()> {
         std::future::ready(())
     }
 
-    /// Returns the counts of what it has seen.
+    /// Returns the counts since the cache was created.
     fn stats(&self) -> CacheStats;
 }

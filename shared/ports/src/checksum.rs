@@ -1,4 +1,4 @@
-//! Checksums that a provider holds, so that nobody has to read an object's bytes to compare them.
+//! Checksums that a provider holds, with which objects can be compared without reading their bytes.
 
 use std::future::Future;
 
@@ -7,7 +7,8 @@ use credlink_core::object::{Head, ObjectKey};
 
 use crate::{Failure, Objects};
 
-/// A checksum of all bytes of an object, as stored: with their content coding, and not of parts.
+/// A checksum over all stored bytes of an object: with their content coding, and not composed of the checksums of
+/// parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Checksum {
     /// SHA-256.
@@ -16,9 +17,10 @@ pub enum Checksum {
     Crc64Nvme(u64),
 }
 
-/// Objects whose provider may hold a checksum of each: one that it was told, or computed when the object was written.
+/// Objects whose provider may hold a checksum of each, which it received or computed when the object was written.
 pub trait Checksummed: Objects {
-    /// Returns the same as [`Objects::head`], with the checksum if the provider holds one. Of two providers, the primary's.
+    /// Returns the result of [`Objects::head`], and the checksum if the provider holds one. With two providers, the
+    /// checksum is the primary's.
     fn head_with_checksum(
         &self,
         key: &ObjectKey,

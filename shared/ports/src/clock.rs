@@ -1,15 +1,15 @@
-//! The port for time and the identity of requests.
+//! The port for time and request IDs.
 
 use credlink_core::time::Timestamp;
 
-/// The things that the service cannot decide: the time, and the identity of a request.
+/// A source of the two values that the service cannot decide by itself: the time, and the ID of a request.
 pub trait Clock {
-    /// The time.
+    /// Returns the current time.
     fn now(&self) -> Timestamp;
 
-    /// Microseconds since some moment before: never less than an earlier answer.
+    /// Returns the microseconds since a fixed moment in the past. A result is never less than an earlier one.
     fn monotonic_microseconds(&self) -> u64;
 
-    /// A new request id, unique for ever.
+    /// Returns a new request ID, which is never used again.
     fn request_id(&self) -> String;
 }

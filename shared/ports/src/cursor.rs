@@ -1,4 +1,4 @@
-//! Where a listing of rows goes on: opaque to callers, safe in a URL.
+//! Cursors of listings of rows: opaque to callers, safe in a URL.
 
 use credlink_core::legacy::LegacyId;
 use credlink_core::manifest_id::ManifestId;
@@ -10,32 +10,35 @@ use serde::{Deserialize, Serialize};
 
 use crate::Listing;
 
-/// Longest cursor that is read, in bytes: the longest row key (230 bytes) or tenant (60), in JSON and base64.
+/// The length of the longest cursor that is read, in bytes. It has room for the longest row key (230 bytes) or tenant
+/// (60), in JSON and base64.
 const MAX_CURSOR_BYTES: usize = 1_024;
 
-/// The place of the last row of a page. It names its listing, so that one tenant's cursor tells nothing of another's
-/// rows.
+/// The position of the last row of a page. A cursor names its listing, so that one tenant's cursor reveals nothing
+/// about another tenant's rows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Cursor {
-    /// In a tenant's listing: since when the proof is live, in milliseconds, and its id.
+    /// A position in a tenant's listing of proofs: the instant since which the proof is live, in milliseconds, and its
+    /// ID.
     #[serde(rename = "t")]
     Tenant(Tenant, u64, ProofId),
-    /// In a tenant's listing of legacy ids: the id.
+    /// A position in a tenant's listing of legacy IDs: the ID.
     #[serde(rename = "l")]
     Aliases(Tenant, LegacyId),
-    /// In a tenant's listing of manifests that were stored for themselves: the manifest.
+    /// A position in a tenant's listing of manifests that were stored for themselves: the manifest ID.
     #[serde(rename = "m")]
     Manifests(Tenant, ManifestId),
-    /// In a listing of what is due: the instant in milliseconds, and the row's key.
+    /// A position in the listing of due rows: the instant in milliseconds, and the row's key.
     #[serde(rename = "d")]
     Due(u64, String),
-    /// In the listing of everything: the row's key.
+    /// A position in the listing of all rows: the row's key.
     #[serde(rename = "a")]
     All(String),
 }
 
 impl Cursor {
-    /// The place of a row in its tenant's listing of legacy ids or of manifests; `None` where it is in neither.
+    /// Returns the position of a row in its tenant's listing of legacy IDs or of manifests, or `None` if it is in
+    /// neither.
     pub fn alone(row: &Row) -> Option<Self> {
         let tenant = row.stands_alone_for()?.clone();
         match row {
@@ -45,12 +48,12 @@ impl Cursor {
         }
     }
 
-    /// The cursor as text: base64url of its JSON.
+    /// Returns the cursor as text: its JSON in base64url.
     pub fn text(&self) -> String {
         BASE64URL_NOPAD.encode(&serde_json::to_vec(self).unwrap_or_default())
     }
 
-    /// Reads a cursor of `listing`; `None` if it is none.
+    /// Reads a cursor of `listing`, or returns `None` if `text` is not one.
     pub fn read(text: &str, listing: &Listing) -> Option<Self> {
         if text.len() > MAX_CURSOR_BYTES {
             return None;

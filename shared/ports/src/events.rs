@@ -1,46 +1,46 @@
-//! The port for what is counted.
+//! The port for events that are counted.
 
-/// Something worth counting.
+/// An event that is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event {
     /// A proof was stored.
     Stored,
-    /// A proof was there already.
+    /// A proof was sent that was stored already.
     Deduplicated,
     /// A proof was replaced.
     Superseded,
     /// A proof or a manifest was deleted.
     Deleted,
-    /// A proof or a manifest was read, with this many bytes of content.
+    /// A proof or a manifest was read.
     Retrieved {
-        /// Bytes of the body.
+        /// The bytes of the body.
         bytes: u64,
     },
-    /// A proof or a manifest was asked for that is not there.
+    /// A proof or a manifest was requested that does not exist.
     Missed,
-    /// A proof was read from the legacy source, which does not stand here yet.
+    /// A proof that is not imported yet was read from the legacy store.
     LegacyHit,
-    /// A request ended with a failure of ours (status 500 and above).
+    /// A request ended with a failure of ours (status 500 or above).
     Failed,
-    /// Tells if a doubt about index, store or clock stands ([`Doubt`](credlink_core::rules::guard::Doubt)). A doubt
-    /// stops deletions or more.
+    /// A doubt about index, objects or clock ([`Doubt`](credlink_core::rules::guard::Doubt)) arose or was cleared. A
+    /// doubt stops deletions, or more.
     Doubted {
         /// The label of the doubt.
         label: &'static str,
-        /// `true` if it stands.
+        /// `true` if the doubt stands.
         stands: bool,
     },
     /// A request was answered.
     Answered {
-        /// The name of its operation ([`Route::name`](credlink_core::http::route::Route::name)), or `none`.
+        /// The name of the operation ([`Route::name`](credlink_core::http::route::Route::name)), or `none`.
         route: &'static str,
-        /// From the whole request read to the whole answer made, in microseconds.
+        /// The microseconds from the moment when the whole request was read until the whole answer was made.
         microseconds: u64,
     },
 }
 
-/// A place for events: counters, a metrics exporter. Recording never fails and never waits.
+/// A recorder of events, such as counters or a metrics exporter. Recording never fails and never waits.
 pub trait Events {
-    /// Takes note of `event`.
+    /// Records `event`.
     fn record(&self, event: Event);
 }

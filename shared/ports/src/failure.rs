@@ -1,39 +1,39 @@
-//! Failures of what a port stands for, by what has to be done about them.
+//! Failures of the services behind the ports, classified by how to react to them.
 
-/// A service that did not answer as it should: an opaque source, with who, what and how.
+/// A failure of a service to answer as it should: the provider, the kind, and a message.
 ///
-/// It says nothing about whether the operation took effect. Absence and lost races are never reported as this
-/// (guarantee 7).
+/// It does not say whether the operation took effect. Absence and lost races are never reported as a failure (guarantee
+/// 7).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{provider}: {kind}: {message}")]
 pub struct Failure {
-    /// The provider, by the name that the operator knows it by.
+    /// The name by which operators know the provider.
     pub provider: &'static str,
     /// The kind of failure.
     pub kind: FailureKind,
-    /// For the operator's log, never for a client.
+    /// A message for the operator's log, never for a client.
     pub message: String,
 }
 
-/// The kinds of failure that lead to different answers.
+/// The kinds of failure, each of which calls for a different reaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum FailureKind {
-    /// Out of reach, or broken for now: worth a retry.
+    /// The provider is out of reach, or broken for now. A retry is worthwhile.
     #[error("unavailable")]
     Unavailable,
-    /// It did not answer in time: worth a retry.
+    /// The provider did not answer in time. A retry is worthwhile.
     #[error("timed out")]
     TimedOut,
-    /// It asks to slow down: worth a retry, later.
+    /// The provider asks the caller to slow down. A retry is worthwhile, but later.
     #[error("throttled")]
     Throttled,
-    /// It does not let us: an operator has to act.
+    /// The provider denies access. An operator must act.
     #[error("access denied")]
     AccessDenied,
-    /// No room left: an operator has to act.
+    /// The provider has no room left. An operator must act.
     #[error("out of space")]
     OutOfSpace,
-    /// Its content is not what was written: an operator has to act.
+    /// The provider's content is not what was written. An operator must act.
     #[error("damaged")]
     Damaged,
 }

@@ -1,8 +1,8 @@
-//! Macros that implement a port for a wrapper or for an enum of adapters: each method once, for all of them.
+//! Macros that implement a port for a wrapper or for an enum of adapters, and say once how all methods are passed on.
 //!
-//! Each takes the name of a macro of the caller's, which says how one call is passed on. That macro is called with
-//! `now` for a method that answers at once, with `read` or `write` for one that answers with a future of a `Result`, and
-//! with `ask` for one that answers with a future of something else:
+//! Each takes the name of a macro that the caller defines, and that says how one call is passed on. That macro is
+//! invoked with `now` for a method that returns at once, with `read` or `write` for one that returns a future of a
+//! `Result`, and with `ask` for one that returns a future of something else:
 //!
 //! ```
 //! use credlink_ports::{forward_objects, Objects};
@@ -28,7 +28,7 @@
 //! }
 //! ```
 
-/// The types that the macros name, so that their callers need no dependency for them.
+/// The types that the macros name, re-exported so that callers need no dependency for them.
 #[doc(hidden)]
 pub mod types {
     pub use bytes::Bytes;
@@ -39,7 +39,7 @@ pub mod types {
     pub use credlink_core::time::Timestamp;
 }
 
-/// Calls the adapter of the variant at hand, where every variant of `Self` holds one.
+/// Calls the adapter in the current variant of an enum, each of whose variants holds one adapter.
 #[macro_export]
 macro_rules! on_variant {
     ($self:ident, $($variant:ident)|+, $adapter:ident => $call:expr) => {
@@ -129,8 +129,8 @@ macro_rules! forward_checksummed {
     };
 }
 
-/// Implements [`Replicas`](crate::Replicas): see [the module](crate::forward). What queues repairs is passed on with
-/// `repair`.
+/// Implements [`Replicas`](crate::Replicas): see [the module](crate::forward). Calls that queue repairs are passed on
+/// with `repair`.
 #[macro_export]
 macro_rules! forward_replicas {
     (impl[$($generics:tt)*] for $type:ty, by $forward:ident) => {
@@ -190,7 +190,7 @@ macro_rules! forward_replicas {
     };
 }
 
-/// Implements [`Index`](crate::Index): see [the module](crate::forward). Reads are counted with `count`.
+/// Implements [`Index`](crate::Index): see [the module](crate::forward). Counting reads is passed on with `count`.
 #[macro_export]
 macro_rules! forward_index {
     (impl[$($generics:tt)*] for $type:ty, by $forward:ident) => {

@@ -10,12 +10,12 @@ use credlink_core::time::Timestamp;
 
 use crate::{Failure, FailureKind, Page};
 
-/// A write to one row. The row's version must be one more than the version that is expected, and 1 for a new row.
+/// A write to one row. The version of the row must be one more than the expected version, and 1 for a new row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Write {
-    /// The row as it shall be.
+    /// The new row.
     pub row: Row,
-    /// The version that stands there now; `None`: there is no row.
+    /// The version that the index must have now. `None` means that there must be no row.
     pub expected: Option<u64>,
 }
 
@@ -25,54 +25,57 @@ pub struct Write {
 pub enum Commit {
     /// All rows are written.
     Done,
-    /// An expectation did not hold; nothing changed.
+    /// An expectation did not hold, and nothing changed.
     Lost {
-        /// The number of the write, counted from 0: the first that did not hold.
+        /// The position of the first write whose expectation did not hold, counted from 0.
         write: usize,
-        /// The row that stands there instead.
+        /// The row that the index has instead.
         current: Option<Row>,
     },
 }
 
-/// The rows to list, and their order.
+/// A selection of rows, and their order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Listing {
-    /// A tenant's live proofs, by the time since when each is live: a replacement does not move it.
+    /// A tenant's live proofs, in the order in which they became live. A replacement does not move a proof.
     Tenant(Tenant),
-    /// The legacy ids that were taken over for a tenant and name a proof, in the order of their bytes.
+    /// The legacy IDs that were imported for a tenant and lead to a proof, in the order of their bytes.
     Aliases(Tenant),
-    /// A tenant's C2PA manifests that live and were stored for themselves, held by proofs or not, in the order of their ids'
-    /// bytes.
+    /// A tenant's live C2PA manifests that were stored for themselves, whether or not proofs hold them, in the order of
+    /// the bytes of their IDs.
     Manifests(Tenant),
-    /// The rows that are due by then ([`Row::due`]), longest due first.
+    /// The rows that are due by this instant ([`Row::due`]), the longest overdue first.
     Due(Timestamp),
-    /// All rows, in whatever state and in an order of the adapter's own. For operators: no request path walks the whole
+    /// All rows, in any state and in an order that the adapter chooses. For operators: no request walks the whole
     /// index.
     All,
 }
 
 /// The table that makes proofs unique and findable.
 ///
-/// * **Durability.** When `commit` has answered [`Commit::Done`], it survives a crash of process and machine.
-/// * **Atomicity.** All writes of one commit are seen, or none. At most 100 writes make one commit, to different rows.
-/// * **Isolation.** Commits are serialisable: of concurrent ones that expect the same version of a row, one is done.
-/// * **Consistency.** `get` sees every commit that was answered. `list` and `totals` may lag by a few seconds where
-///   the adapter says so, and a page may then show one row of a commit and not yet another.
-/// * **Failure.** After an `Err` the commit may be done or not.
+/// * **Durability.** A commit that was answered with [`Commit::Done`] survives a crash of the process and of the
+///   machine.
+/// * **Atomicity.** Either all writes of a commit are visible, or none. One commit has at most 100 writes, all to
+///   different rows.
+/// * **Isolation.** Commits are serialisable: of concurrent commits that expect the same version of a row, one
+///   succeeds.
+/// * **Consistency.** `get` sees every commit that was answered. `list` and `totals` may lag by a few seconds if the
+///   adapter says so, and a page may then show one row of a commit and not yet another.
+/// * **Failure.** After an `Err`, the commit may or may not have taken effect.
 pub trait Index {
-    /// The name that operators know the index by.
+    /// Returns the name by which operators know the index.
     fn name(&self) -> &'static str;
 
-    /// The row under `key`.
+    /// Returns the row under `key`.
     fn get(&self, key: &RowKey) -> impl Future<Output = Result<Option<Row>, Failure>>;
 
-    /// Writes all rows, if each expectation holds.
+    /// Writes all rows if every expectation holds.
     fn commit(&self, writes: &[Write]) -> impl Future<Output = Result<Commit, Failure>>;
 
-    /// A page of rows, at most `limit` (1 to 1,000); `None` where `after` is no cursor of this listing.
+    /// Returns a page of at most `limit` rows (1 to 1,000), or `None` if `after` is not a cursor of this listing.
     ///
-    /// A row that fits the listing all the while is in it exactly once; one whose due instant moves later meanwhile may
-    /// be in [`Listing::Due`] twice.
+    /// A row that belongs to the listing throughout appears exactly once. In [`Listing::Due`], a row whose due instant
+    /// moves to a later time meanwhile may appear twice.
     fn list(
         &self,
         listing: &Listing,
@@ -80,15 +83,16 @@ pub trait Index {
         limit: usize,
     ) -> impl Future<Output = Result<Option<Page<Row>>, Failure>>;
 
-    /// Notes at `at` that an object is about to be written under `key`, and its row after it: so that
-    /// [`intents`](Self::intents) shows it, should the writer end between the two. It is kept for a day at least, and is no
-    /// row.
+    /// Records at `at` that an object is about to be written under `key`, and its row after that. If the writer ends
+    /// between the two, [`intents`](Self::intents) shows the object. An intent is kept for at least one day, and is not
+    /// a row.
     ///
-    /// An index whose readers look at rows themselves ([`Settings::notice_on_read`](credlink_service::service::Settings)) need not keep any.
+    /// An index whose readers check rows themselves ([`Settings::notice_on_read`](credlink_service::service::Settings))
+    /// need not keep intents.
     fn intend(&self, key: &ObjectKey, at: Timestamp) -> impl Future<Output = Result<(), Failure>>;
 
-    /// A page of the intents that were noted at `from` or later, at most `limit` (1 to 1,000), in the order of their
-    /// instants. `after` is the `next` of the page before.
+    /// Returns a page of at most `limit` intents (1 to 1,000) that were recorded at `from` or later, in the order of
+    /// their instants. `after` is the `next` of the previous page.
     fn intents(
         &self,
         from: Timestamp,
@@ -96,22 +100,22 @@ pub trait Index {
         limit: usize,
     ) -> impl Future<Output = Result<Page<Intent>, Failure>>;
 
-    /// Adds to the read counts of proofs, and leaves version and everything else alone. Rows that are not there are
-    /// passed over. Counts are statistics: they may be lost in a crash.
+    /// Adds to the read counts of proofs, and leaves the version and everything else unchanged. Absent rows are
+    /// skipped. Counts are statistics, and may be lost in a crash.
     fn count_reads(&self, reads: &[(ProofId, Reads)]) -> impl Future<Output = Result<(), Failure>>;
 
-    /// Sums over all rows.
+    /// Returns the sums over all rows.
     fn totals(&self) -> impl Future<Output = Result<Totals, Failure>>;
 
-    /// The kind of failure for which commits fail, as far as is known without making one: the last one did, and none
-    /// succeeded since. Commits that make room may go on.
+    /// Returns the kind of failure with which commits currently fail, as far as is known without making one: the last
+    /// commit failed that way, and none has succeeded since. Commits that free space may still succeed.
     fn write_failure(&self) -> impl Future<Output = Option<FailureKind>>;
 }
 
 /// A note that an object is about to be written ([`Index::intend`]).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Intent {
-    /// Time at which it was noted.
+    /// The time at which the intent was recorded.
     pub at: Timestamp,
     /// The object.
     pub key: ObjectKey,

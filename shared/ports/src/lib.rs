@@ -1,27 +1,27 @@
-//! What CredLink's use cases need of the world: the contracts, and the types they speak.
+//! The ports of CredLink: the contracts between its use cases and the outside world, and the types that they use.
 //!
-//! Each method documents a guarantee, not a mechanism. Futures carry no `Send` bound: it is found at the concrete type, in
-//! `main`. The contract suites in `tests/` run over every adapter.
+//! Each method documents a guarantee, not a mechanism. Futures carry no `Send` bound: the compiler finds it at the
+//! concrete type, in `main`. The contract suites in `tests/` run over every adapter.
 //!
-//! **In scope:** the traits, their types, the bounds that every implementation shares, and the id of the request at hand.
-//! **Out of scope:** implementations. Behind the feature `doubles` there are those that tests use; they police the contracts.
+//! **In scope:** the traits, their types, the bounds that all implementations share, and the ID of the current request.
+//! **Out of scope:** implementations, except the test doubles behind the feature `doubles`, which police the contracts.
 //!
 //! | to find | look in |
 //! |---|---|
-//! | bytes | [`Objects`] · copies at several providers: [`Replicas`] · the medium: [`Medium`] · checksums: [`Checksummed`] |
+//! | objects | [`Objects`] · copies at several providers: [`Replicas`] · the medium: [`Medium`] · checksums: [`Checksummed`] |
 //! | rows | [`Index`] |
 //! | messages | [`Queue`] |
-//! | the cache in front of the bytes | [`Cache`] |
-//! | time and request ids | [`Clock`] |
-//! | counting | [`Events`] |
+//! | the cache in front of the objects | [`Cache`] |
+//! | time and request IDs | [`Clock`] |
+//! | counted events | [`Events`] |
 //! | credentials | [`Authenticator`] · listed signers: [`Signers`] |
-//! | computing beside requests | [`Work`] |
+//! | computation that must not block requests | [`Work`] |
 //! | all ports of one service | [`Ports`] |
 //! | failures | [`Failure`], [`FailureKind`] |
 //! | the ports of a migration | [`migration`] |
 //! | a port for a wrapper, or for an enum of adapters | [`forward`] |
-//! | bounds, and places in listings | [`limits`], [`cursor`] |
-//! | the request at hand, for logs and queues | [`request`] |
+//! | shared bounds, and cursors of listings | [`limits`], [`cursor`] |
+//! | the current request, for logs and queues | [`request`] |
 
 mod authenticator;
 mod cache;

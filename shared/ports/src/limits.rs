@@ -1,4 +1,4 @@
-//! Bounds that every implementation of a port shares.
+//! Bounds that all implementations of a port share.
 
 use std::collections::BTreeSet;
 
@@ -7,13 +7,13 @@ use credlink_core::time::Timestamp;
 
 use crate::Write;
 
-/// The most writes of one commit. DynamoDB allows as many in a transaction.
+/// The maximum number of writes in one commit. DynamoDB allows as many in a transaction.
 pub const MAX_WRITES: usize = 100;
 
-/// The most deliveries of a message in a queue that is kept on one machine. It is left alone afterwards.
+/// The maximum number of deliveries of a message in a queue on one machine. After that, the message is a dead letter.
 pub const MAX_DELIVERIES: u32 = 10;
 
-/// What is wrong with `writes`, whatever stands in the index.
+/// Returns the rule that `writes` break regardless of the content of the index, in words, or `None`.
 pub fn breach(writes: &[Write]) -> Option<String> {
     if writes.len() > MAX_WRITES {
         return Some(format!("{} writes in one commit; {MAX_WRITES} are allowed", writes.len()));
@@ -32,8 +32,8 @@ pub fn breach(writes: &[Write]) -> Option<String> {
     None
 }
 
-/// A live proof's place in its tenant's listing: the instant since when it is live. A later revision of it does not
-/// move it, or a listing that is under way would show it twice.
+/// Returns a live proof's position in its tenant's listing: the instant since which it is live. A later revision does
+/// not move the proof, because a listing under way would then show it twice.
 pub fn place(row: &Row, before: Option<(u64, &Row)>) -> u64 {
     let live = |row: &Row| matches!(row, Row::Proof(ProofRow { state: State::Live, .. }));
     match (row, before) {
@@ -43,7 +43,7 @@ pub fn place(row: &Row, before: Option<(u64, &Row)>) -> u64 {
     }
 }
 
-/// An instant as milliseconds since 1970, for a key that sorts by time.
+/// Returns an instant as milliseconds since 1970, for a key that sorts by time.
 #[must_use]
 pub fn milliseconds(instant: Timestamp) -> u64 {
     instant.milliseconds().unsigned_abs()

@@ -1,16 +1,17 @@
-//! The ports of a migration: a source, a destination, a ledger, and time. As with all ports, futures carry no `Send` bound.
+//! The ports of a migration: a source, a destination, a ledger, and time. As with all ports, futures carry no `Send`
+//! bound.
 //!
 //! | to find | look in |
 //! |---|---|
 //! | the items of a source | [`item`] |
-//! | reading them | [`Source`] |
-//! | the forms in which a destination imports them | [`target`] |
-//! | writing them | [`Destination`], [`ItemRows`] |
-//! | comparing them | [`Verdict`] · two proofs of one media file: [`proof_content`] |
-//! | what a job has done | [`Ledger`] · what it keeps: [`ledger`] · as JSON: [`form`] |
-//! | time that passes | [`Sleep`] |
+//! | reading items | [`Source`] |
+//! | the forms in which a destination imports items | [`target`] |
+//! | writing items | [`Destination`], [`ItemRows`] |
+//! | comparing copies | [`Verdict`] · two proofs of one media file: [`proof_content`] |
+//! | the progress of a job | [`Ledger`] · its content: [`ledger`] · as JSON: [`form`] |
+//! | waiting | [`Sleep`] |
 //! | all ports of one migration | [`MigrationPorts`] |
-//! | migrations that others run, for the API | [`jobs`] |
+//! | migrations that other processes run, for the API | [`jobs`] |
 //! | a bucket whose keys are not CredLink's | [`bucket`] |
 
 pub mod bucket;

@@ -1,4 +1,4 @@
-//! The port for bytes.
+//! The port for objects: bytes with attributes, under keys.
 
 use std::future::Future;
 
@@ -11,7 +11,7 @@ use crate::{Failure, Page};
 /// The condition of a write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Condition {
-    /// Nothing stands under the key.
+    /// There is no object under the key.
     Absent,
     /// The object under the key has this tag.
     Matches(StoredTag),
@@ -20,45 +20,46 @@ pub enum Condition {
 /// The outcome of a conditional write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Put {
-    /// It is stored, with this tag.
+    /// The object is stored, and has this tag.
     Stored(StoredTag),
-    /// The condition did not hold; nothing changed.
+    /// The condition did not hold, and nothing changed.
     Lost,
 }
 
 /// An object as a listing shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listed {
-    /// Its key, as text: a store may hold objects that are not ours.
+    /// The key as text, because a store may hold objects that are not CredLink's.
     pub key: String,
-    /// Its size in bytes, as stored (with whatever the provider keeps in the same place).
+    /// The stored size in bytes, including anything else that the provider keeps in the same place.
     pub size: u64,
-    /// Time at which it was written.
+    /// The time at which the object was written.
     pub modified: Timestamp,
 }
 
-/// A place for bytes: S3, R2, a folder, memory.
+/// A provider of objects: S3, R2, a folder, memory.
 ///
-/// * **Durability.** When `put` or `delete` has answered `Ok`, the change survives a crash of this process and of
-///   the provider's machine.
+/// * **Durability.** Once `put` or `delete` has returned `Ok`, the change survives a crash of this process and of the
+///   provider's machine.
 /// * **Atomicity.** A reader sees an object whole (bytes and attributes of one write) or not at all.
-/// * **Consistency.** What was acknowledged is seen by every later call, also in listings. Of concurrent conditional
-///   writes to one key, at most one that names the same state succeeds.
-/// * **Failure.** After an `Err` the change may have happened or not; a `put` that failed as
-///   [`FailureKind::Throttled`](crate::FailureKind::Throttled) has not.
+/// * **Consistency.** Every later call sees an acknowledged change, and so do later listings. Of concurrent conditional
+///   writes to one key that name the same state, at most one succeeds.
+/// * **Failure.** After an `Err`, the change may or may not have happened. A `put` that failed with
+///   [`FailureKind::Throttled`](crate::FailureKind::Throttled) has not happened.
 /// * **Tags.** Different bytes have different tags. The same bytes may have the same tag.
-/// * **Attributes** come back as they were written, but for [`Attributes::tags`], which a provider may leave out.
+/// * **Attributes** come back as they were written, except [`Attributes::tags`], which a provider may leave out.
 ///
-/// No method has a default, so that no wrapper forwards most of them and forgets one. A wrapper is made with
+/// No method has a default implementation, so that no wrapper can forget to forward one. Wrappers are made with
 /// [`forward_objects!`](crate::forward_objects).
 pub trait Objects {
-    /// The name that operators know the provider by.
+    /// Returns the name by which operators know the provider.
     fn name(&self) -> &'static str;
 
-    /// The object under `key`, or `None` if there is none.
+    /// Returns the object under `key`, or `None` if there is none.
     fn get(&self, key: &ObjectKey) -> impl Future<Output = Result<Option<Object>, Failure>>;
 
-    /// Returns what is said of the object under `key`, without its bytes.
+    /// Returns the attributes, size, tag and time of the object under `key`, without its bytes, or `None` if there is
+    /// none.
     fn head(&self, key: &ObjectKey) -> impl Future<Output = Result<Option<Head>, Failure>>;
 
     /// Writes `body` under `key` if `condition` holds. There is no unconditional write.
@@ -70,11 +71,12 @@ pub trait Objects {
         condition: Condition,
     ) -> impl Future<Output = Result<Put, Failure>>;
 
-    /// Removes the object under `key`. That there is none is no failure.
+    /// Removes the object under `key`. If there is none, that is not a failure.
     fn delete(&self, key: &ObjectKey) -> impl Future<Output = Result<(), Failure>>;
 
-    /// The objects whose key begins with `prefix`, in the order of their keys' bytes, from behind `after`, at most
-    /// `limit` (1 to 1,000). An object that is there during the whole listing is in it exactly once.
+    /// Returns a page of the objects whose keys begin with `prefix`, in the order of the keys' bytes, after the
+    /// position `after`, at most `limit` (1 to 1,000). An object that exists during the whole listing appears exactly
+    /// once.
     fn list(
         &self,
         prefix: &str,

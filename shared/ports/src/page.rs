@@ -5,7 +5,7 @@
 pub struct Page<T> {
     /// The items, in the listing's order.
     pub items: Vec<T>,
-    /// The place where the next page begins: pass it as `after`. `None` on the last page.
+    /// The position at which the next page begins, to be passed as `after`. `None` on the last page.
     pub next: Option<String>,
 }
 

@@ -1,42 +1,42 @@
-//! The set of ports that a service stands on.
+//! The set of ports on which a service is built.
 
 use super::{Authenticator, Cache, Clock, Events, Index, Medium, Replicas};
 use crate::migration::jobs::{Jobs, NoJobs};
 
 /// All ports of one service.
 pub trait Ports {
-    /// Bytes.
+    /// The objects.
     type Objects: Replicas + Medium;
-    /// Rows.
+    /// The index.
     type Index: Index;
-    /// The cache in front of the bytes.
+    /// The cache in front of the objects.
     type Cache: Cache;
-    /// Time and identity.
+    /// The clock.
     type Clock: Clock;
-    /// Counting.
+    /// The recorder of events.
     type Events: Events;
-    /// Credentials.
+    /// The authenticator.
     type Authenticator: Authenticator;
-    /// Migrations that others run.
+    /// The migrations that other processes run.
     type Jobs: Jobs;
 
-    /// Bytes.
+    /// Returns the objects.
     fn objects(&self) -> &Self::Objects;
-    /// Rows.
+    /// Returns the index.
     fn index(&self) -> &Self::Index;
-    /// The cache in front of the bytes.
+    /// Returns the cache in front of the objects.
     fn cache(&self) -> &Self::Cache;
-    /// Time and identity.
+    /// Returns the clock.
     fn clock(&self) -> &Self::Clock;
-    /// Counting.
+    /// Returns the recorder of events.
     fn events(&self) -> &Self::Events;
-    /// Credentials.
+    /// Returns the authenticator.
     fn authenticator(&self) -> &Self::Authenticator;
-    /// Migrations that others run.
+    /// Returns the migrations that other processes run.
     fn jobs(&self) -> &Self::Jobs;
 }
 
-/// Ports that somebody else has.
+/// Borrowed ports are ports, too.
 impl<P: Ports> Ports for &P {
     type Objects = P::Objects;
     type Index = P::Index;
@@ -75,22 +75,22 @@ impl<P: Ports> Ports for &P {
     }
 }
 
-/// Ports that were chosen one by one.
+/// A set of ports that were chosen one by one.
 #[derive(Debug)]
 pub struct Parts<O, I, C, K, E, A, J = NoJobs> {
-    /// Bytes.
+    /// The objects.
     pub objects: O,
-    /// Rows.
+    /// The index.
     pub index: I,
-    /// The cache in front of the bytes.
+    /// The cache in front of the objects.
     pub cache: C,
-    /// Time and identity.
+    /// The clock.
     pub clock: K,
-    /// Counting.
+    /// The recorder of events.
     pub events: E,
-    /// Credentials.
+    /// The authenticator.
     pub authenticator: A,
-    /// Migrations that others run.
+    /// The migrations that other processes run.
     pub jobs: J,
 }
 

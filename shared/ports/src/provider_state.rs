@@ -1,27 +1,27 @@
-//! The state of each of several providers.
+//! The state of each provider, where there are several.
 
 use credlink_core::replica::Replica;
 
 use crate::FailureKind;
 
-/// The state of one of several providers, as it is known without asking it.
+/// The state of one of several providers, as far as it is known without asking the provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProviderState {
-    /// Its name.
+    /// The provider's name.
     pub name: &'static str,
-    /// The role of the provider.
+    /// The provider's role.
     pub replica: Replica,
-    /// The state of its circuit breaker.
+    /// The state of the provider's circuit breaker.
     pub breaker: BreakerState,
-    /// Time for which the breaker has been in that state, in milliseconds.
+    /// The time for which the breaker has been in that state, in milliseconds.
     pub for_ms: u64,
-    /// The kind of its last failure, if it failed since it last answered.
+    /// The kind of the last failure, if the provider has not answered since.
     pub failure: Option<FailureKind>,
-    /// The median of its latest answers, in milliseconds.
+    /// The median latency of recent answers, in milliseconds.
     pub p50_ms: u64,
-    /// The time within which 95 of 100 of its latest answers came, in milliseconds.
+    /// The 95th percentile of the latency of recent answers, in milliseconds.
     pub p95_ms: u64,
-    /// `true` if it missed writes lately, so that what it holds is checked against the index.
+    /// `true` if the provider recently missed writes, so that its objects are checked against the index.
     pub behind: bool,
 }
 
@@ -30,8 +30,8 @@ pub struct ProviderState {
 pub enum BreakerState {
     /// The provider is called.
     Closed,
-    /// It failed too often, and is not called.
+    /// The provider failed too often and is not called.
     Open,
-    /// One call tries whether it answers again.
+    /// One call tests whether the provider answers again.
     HalfOpen,
 }

@@ -1,4 +1,4 @@
-//! The port for objects that several providers hold copies of.
+//! The port for objects of which several providers hold copies.
 
 use std::future::Future;
 
@@ -7,16 +7,16 @@ use credlink_core::replica::Replica;
 
 use crate::{Failure, Listed, Objects, Page, ProviderState};
 
-/// The respect in which a provider's copy of an object falls short.
+/// The ways in which a provider's copy of an object can fall short.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lag {
-    /// It has none.
+    /// The provider has no copy.
     Missing,
-    /// It is older than the other one.
+    /// The copy is older than the newest one.
     Stale,
-    /// It is not what was written.
+    /// The copy is not what was written.
     Damaged,
-    /// It differs from the other one, and nothing says which came later.
+    /// The copy differs from the newest one, and nothing says which of them was written later.
     Differing,
 }
 
@@ -27,21 +27,21 @@ pub struct Lagging {
     pub replica: Replica,
     /// The provider's name.
     pub name: &'static str,
-    /// The respect in which the copy falls short.
+    /// The way in which the copy falls short.
     pub lag: Lag,
 }
 
 /// The copies of one object at all providers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Copies<T> {
-    /// The newest copy that is whole, or a damaged one where there is no other.
+    /// The newest intact copy, or a damaged one if there is no other.
     pub newest: Option<T>,
-    /// The copies that fall short of it.
+    /// The copies that fall short of the newest one.
     pub lagging: Vec<Lagging>,
 }
 
 impl<T> Copies<T> {
-    /// The only copy there can be.
+    /// Returns the copies of an object that only one provider can hold.
     pub const fn one(newest: Option<T>) -> Self {
         Self { newest, lagging: Vec::new() }
     }
@@ -49,30 +49,31 @@ impl<T> Copies<T> {
 
 /// Objects of which each provider holds a copy. A single provider is the simplest case: see [`SingleProvider`].
 ///
-/// **Failure.** [`copies`](Self::copies), [`copies_by_head`](Self::copies_by_head) and [`list_all`](Self::list_all) are for
-/// callers that may trust no index to say which provider is behind: a rebuild, and fsck. A provider that does not answer is
-/// a failure of the call, and nothing is said of an object of which a copy was not seen.
+/// **Failure.** [`copies`](Self::copies), [`copies_by_head`](Self::copies_by_head) and [`list_all`](Self::list_all) are
+/// for callers that cannot rely on an index to say which provider is behind: a rebuild, and fsck. If any provider does
+/// not answer, the call fails. Nothing is reported about an object unless every copy of it was seen.
 pub trait Replicas: Objects {
-    /// Makes sure that what stands under `key`, and was read as `expected`, is as durable as a write that was answered:
-    /// where a provider lacks it or has another object, a repair is queued. To be called before anybody is told of an
-    /// object that another request wrote, since that request may have ended before its write was answered.
+    /// Makes sure that the object under `key`, which was read as `expected`, is as durable as an acknowledged write: if
+    /// a provider lacks it or has another object, a repair is queued. The caller must call this before anybody is told
+    /// of an object that another request wrote, since that request may have ended before its write was acknowledged.
     fn confirm(&self, key: &ObjectKey, expected: &Facts) -> impl Future<Output = Result<(), Failure>>;
 
-    /// Another copy of a damaged object, which was read under `key` with the tag `damaged`; `None` if there is no other
-    /// copy. If the other copy is whole, a repair of the damaged one is queued. Nothing is overwritten here.
+    /// Returns another copy of a damaged object, which was read under `key` with the tag `damaged`, or `None` if there
+    /// is no other copy. If the other copy is intact, a repair of the damaged one is queued. This call itself
+    /// overwrites nothing.
     fn get_other_copy(
         &self,
         key: &ObjectKey,
         damaged: &StoredTag,
     ) -> impl Future<Output = Result<Option<Object>, Failure>>;
 
-    /// Every provider's copy of what stands under `key`, whatever is known of the provider.
+    /// Returns the copies of the object under `key` at every provider, regardless of what is known about the provider.
     fn copies(&self, key: &ObjectKey) -> impl Future<Output = Result<Copies<Object>, Failure>>;
 
-    /// Compares the copies by their heads, without the bytes of those that agree: for large objects.
+    /// Compares the copies by their heads, without reading the bytes of copies that agree. For large objects.
     fn copies_by_head(&self, key: &ObjectKey) -> impl Future<Output = Result<Copies<Head>, Failure>>;
 
-    /// Lists as [`Objects::list`] does, of all providers.
+    /// Lists the objects of all providers, in the way of [`Objects::list`].
     fn list_all(
         &self,
         prefix: &str,
@@ -80,8 +81,8 @@ pub trait Replicas: Objects {
         limit: usize,
     ) -> impl Future<Output = Result<Page<Listed>, Failure>>;
 
-    /// Says that `replica` is behind, if what it holds under `key` may be stale (`stale`), and queues its repair. To be
-    /// called when the row is right.
+    /// Queues a repair of the object under `key` at `replica`. If the copy there may be stale (`stale`), first flags
+    /// `replica` as behind. The caller must call this once the row is right.
     fn mend(
         &self,
         replica: Replica,
@@ -89,12 +90,12 @@ pub trait Replicas: Objects {
         stale: bool,
     ) -> impl Future<Output = Result<(), Failure>>;
 
-    /// The state of each provider, if there are several; else nothing.
+    /// Returns the state of each provider, or nothing if there is only one.
     fn providers(&self) -> Vec<ProviderState>;
 }
 
-/// Objects at one provider, which holds the only copy of each. This makes it [`Replicas`] with nothing to compare, to
-/// confirm or to repair.
+/// Objects at one provider, which holds the only copy of each. An implementation of this trait is also one of
+/// [`Replicas`], with nothing to compare, confirm or repair.
 pub trait SingleProvider: Objects {}
 
 impl<T: SingleProvider> Replicas for T {

@@ -1,7 +1,7 @@
-//! The request that is being worked on: its id in every line of the log, and for whoever leaves work behind.
+//! The current request: its ID appears in every line of the log, and in every message that the request queues.
 //!
-//! An adapter that queues a message names the request that it comes from. The id gets there beside the ports: it is
-//! set for the time in which the request's own future runs, on whatever thread and in whatever runtime that is.
+//! The ID reaches the adapters without passing through the ports: it is set while the request's own future runs, on any
+//! thread and in any runtime.
 
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
@@ -14,18 +14,18 @@ thread_local! {
     static CURRENT: RefCell<Option<Arc<str>>> = const { RefCell::new(None) };
 }
 
-/// The id of the request that is being worked on here, or `None` outside of one: in a background task, in a thread or
-/// a task that the request started.
+/// Returns the ID of the current request, or `None` outside of one: in a background task, or in a thread or task that
+/// the request started.
 #[must_use]
 pub fn current_request_id() -> Option<Arc<str>> {
     CURRENT.with_borrow(Clone::clone)
 }
 
-/// Does `work` for the request `id`: [`current_request_id`] says so meanwhile, and every line of the log stands in a
-/// span `request` with the field `request_id`. Work from a queue runs under the id that its message names.
+/// Runs `work` as part of the request `id`. Meanwhile, [`current_request_id`] returns that ID, and every line of the
+/// log is in a span `request` with the field `request_id`. Work from a queue runs under the ID that its message names.
 pub async fn within_request<F: Future>(id: Arc<str>, work: F) -> F::Output {
-    // The level of the span is that of the most severe line, so that no line stands outside because of it. Where
-    // nothing is logged it costs one comparison.
+    // The span has the level of the most severe line, so that no level filter drops the span and keeps the line. If
+    // nothing is logged, it costs one comparison.
     let span = tracing::error_span!("request", request_id = &*id);
     let mut work = pin!(work.instrument(span));
     poll_fn(|context| {
@@ -35,7 +35,7 @@ pub async fn within_request<F: Future>(id: Arc<str>, work: F) -> F::Output {
     .await
 }
 
-/// The time in which a future runs. Its end brings back what was before, also after a panic.
+/// A guard for the time in which a future runs. When dropped, also by a panic, it restores the previous request.
 struct Entered {
     before: Option<Arc<str>>,
 }
@@ -64,7 +64,7 @@ mod tests {
         current_request_id().map(|id| id.to_string())
     }
 
-    /// Gives way once.
+    /// Yields to other tasks once.
     async fn give_way() {
         let mut has_waited = false;
         poll_fn(|_| if std::mem::replace(&mut has_waited, true) { Poll::Ready(()) } else { Poll::Pending })

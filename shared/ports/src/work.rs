@@ -1,25 +1,25 @@
-//! Computing that takes long, beside the requests that wait.
+//! Long computations, which must not hold up requests.
 
 use std::fmt::Debug;
 use std::future::{Future, ready};
 use std::pin::Pin;
 
-/// Something to compute.
+/// A computation.
 pub type Job = Box<dyn FnOnce() + Send>;
 
-/// Where something is computed that takes more than a few milliseconds. A trait object, and no port: it changes nothing but
-/// who waits for whom.
+/// An executor of computations that take more than a few milliseconds. This is a trait object and not a port, because
+/// it only changes who waits for whom.
 ///
-/// * **Others go on.** While a job is computed, every other request is answered as if it were not.
-/// * **Bounded.** As many jobs are computed at once as the adapter says; the others wait.
-/// * **Once.** A job is run once, or not at all if the process is about to end.
-/// * **Panics.** A panic of the job is one of the future that waits for it.
+/// * **Isolation.** While a job runs, every other request is answered as if it did not.
+/// * **Bounded.** The adapter limits how many jobs run at once; the others wait.
+/// * **Once.** A job runs once, or not at all if the process is about to end.
+/// * **Panics.** A panic of the job becomes a panic of the future that waits for it.
 pub trait Work: Debug + Send + Sync {
-    /// Runs `job`, and ends after it.
+    /// Runs `job`, and completes after it.
     fn run(&self, job: Job) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
 }
 
-/// Every job is computed where it is asked for: for a process that does one thing at a time, and for tests.
+/// Runs every job on the thread that asks for it. For a process that does one thing at a time, and for tests.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct InPlace;
 

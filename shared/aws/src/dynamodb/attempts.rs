@@ -1,7 +1,7 @@
-//! When a call is tried again, and when not.
+//! The conditions under which a call is retried.
 //!
-//! The SDK tries reads again by itself. Writes are tried here: what an attempt that failed may have left behind decides
-//! what the answer of the next one means, and of a conflict the SDK knows nothing.
+//! The SDK retries reads. Writes are retried here, because the possible effects of a failed attempt decide what the
+//! answer of the next one means, and because the SDK does not retry conflicts.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use credlink_runtime::deadline::at_most;
 
 use crate::{ErrorKind, Limits};
 
-/// Longest pause before an attempt.
+/// The longest pause before an attempt.
 const LONGEST_PAUSE: Duration = Duration::from_millis(1_000);
 
 /// The attempts of one call.
@@ -29,18 +29,18 @@ impl Attempts {
         Self { until, made: 0, failures: 0, retries: limits.retries }
     }
 
-    /// The deadline of every attempt.
+    /// Returns the deadline of every attempt.
     pub(crate) const fn until(&self) -> Instant {
         self.until
     }
 
-    /// Waits until it is time for another attempt. `false`: there is none after an error of this `kind`.
+    /// Waits until it is time for another attempt. Returns `false` if there is none after an error of this `kind`.
     ///
-    /// Conflicts and throttling end by waiting, so they are tried until time is up; what is out of reach or silent, as
-    /// often as the limits say.
+    /// Conflicts and throttling pass with time, so they are retried until the deadline. A service that is out of reach
+    /// or does not answer is retried as often as the limits say.
     pub(crate) async fn again(&mut self, kind: ErrorKind) -> bool {
         let shortest = match kind {
-            // The other one is done within milliseconds.
+            // The other transaction is done within milliseconds.
             ErrorKind::Conflict => 10,
             ErrorKind::Throttled => 50,
             ErrorKind::TimedOut | ErrorKind::Unavailable => {
@@ -57,7 +57,7 @@ impl Attempts {
             | ErrorKind::Damaged
             | ErrorKind::Refused => return false,
         };
-        // Full jitter: callers that met do not meet again.
+        // Full jitter, so that callers that conflicted once do not conflict again.
         let longest = Duration::from_millis(shortest << self.made.min(10)).min(LONGEST_PAUSE);
         let pause = longest.mul_f64(fastrand::f64());
         self.made += 1;

@@ -1,4 +1,4 @@
-//! Many items by their keys.
+//! Reads of many items by their keys.
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::Config;
@@ -13,12 +13,12 @@ use super::item::Item;
 use super::{DynamoIndex, NAME, damaged};
 use crate::{Error, ErrorKind, Limits};
 
-/// Most keys of one `BatchGetItem`.
+/// The maximum number of keys in one `BatchGetItem`.
 const MAX_BATCH: usize = 100;
-/// Batches that are read at once.
+/// The number of batches that are read concurrently.
 const BATCHES_AT_ONCE: usize = 4;
 
-/// A table, and how long calls to it may take.
+/// A table, and the time limits of calls to it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Reach<'a> {
     pub(crate) client: &'a Client,
@@ -27,14 +27,14 @@ pub(crate) struct Reach<'a> {
 }
 
 impl DynamoIndex {
-    /// The items under these keys, in no order. What is not there is left out.
+    /// Returns the items under these keys, in no particular order. Absent items are left out.
     pub(super) async fn items(&self, keys: Vec<Item>) -> Result<Vec<Item>, Failure> {
         Reach { client: &self.client, table: &self.table, limits: &self.limits }.items(keys).await
     }
 }
 
 impl Reach<'_> {
-    /// The items under these keys, of which none is there twice, in no order. What is not there is left out.
+    /// Returns the items under these keys, which must be distinct, in no particular order. Absent items are left out.
     ///
     /// # Errors
     /// DynamoDB failed.

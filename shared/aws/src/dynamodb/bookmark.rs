@@ -1,6 +1,6 @@
-//! Bookmarks: where work that is done in several runs goes on, as an item of the table. `JOB#name` is its key.
+//! Bookmarks: the positions of work that is done in several runs, as items of the table with the key `JOB#name`.
 //!
-//! One that is removed stays as an item without a text: so whoever cleans up needs no right to delete rows.
+//! Removing a bookmark leaves an item without a text, so that cleanup needs no permission to delete rows.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use credlink_ports::Failure;
@@ -15,7 +15,7 @@ const BOOKMARK: &str = "BOOKMARK";
 const POSITION: &str = "position";
 
 impl DynamoIndex {
-    /// The text that was kept last under this name.
+    /// Returns the text that was last stored under this name.
     ///
     /// # Errors
     /// DynamoDB failed.
@@ -36,7 +36,7 @@ impl DynamoIndex {
         }
     }
 
-    /// Keeps a text under this name, in place of the one before; `None` removes it.
+    /// Stores a text under this name, and replaces the previous one. `None` removes it.
     ///
     /// # Errors
     /// DynamoDB failed.

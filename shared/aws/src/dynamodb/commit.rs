@@ -1,9 +1,9 @@
-//! Commits, and what became of them.
+//! Commits, and how to find out whether they took effect.
 //!
-//! Every attempt that failed without an answer may have been kept. So a commit has a token of its own, which each row
-//! keeps that it wrote: a row that stands in the way of an attempt and has this very token is the commit's own. A
-//! transaction has it as DynamoDB's idempotency token too. Where another commit went on from there before the next
-//! attempt, nobody can tell any more, and the answer is a failure.
+//! Every attempt that failed without an answer may have taken effect. So a commit has its own token, which is stored in
+//! each row that it writes: if an attempt loses against a row with this very token, that row is the commit's own. In a
+//! transaction, the token is also DynamoDB's idempotency token. If another commit has changed the row before the next
+//! attempt, nobody can tell any longer, and the answer is a failure.
 
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
@@ -25,14 +25,14 @@ use super::totals::{Addition, Sums, Taken};
 use super::{DynamoIndex, NAME, damaged};
 use crate::{Error, ErrorKind};
 
-/// What one attempt came to.
+/// The outcome of one attempt.
 enum Attempt {
     Done,
-    /// The condition of this write did not hold, and this is what stands there.
+    /// The condition of this write did not hold. The item is the current one.
     Lost(usize, Option<Item>),
-    /// Cancelled: nothing was written.
+    /// The transaction was cancelled, and nothing was written.
     Cancelled(Error),
-    /// No answer that says whether it was written.
+    /// There was no answer that says whether the attempt took effect.
     Failed(Error),
 }
 
@@ -47,7 +47,7 @@ impl DynamoIndex {
         let change = self.change(writes).await?;
         let mut attempts = Attempts::new(&self.limits);
         let mut taken = match writes.len() {
-            // The sums need room for one item.
+            // A full transaction has no room for the sums, which are one more item.
             MAX_WRITES.. => None,
             _ => self.ledger.take(change, false),
         };
@@ -70,8 +70,8 @@ impl DynamoIndex {
                     return Ok(Commit::Lost { write, current });
                 }
                 Attempt::Cancelled(error) => {
-                    // Nothing was written, so the next attempt is another request: without the sums, which may be what
-                    // it met with others in.
+                    // Nothing was written, so the next attempt is a new request. It leaves out the sums, which may have
+                    // caused the conflict.
                     if error.kind == ErrorKind::Conflict && taken.take().is_some() {
                         (mine, updates) = marked(writes)?;
                     }
@@ -99,7 +99,7 @@ impl DynamoIndex {
         Commit::Done
     }
 
-    /// What the sums change by when the writes are done.
+    /// Returns the change to the sums once the writes are done.
     async fn change(&self, writes: &[Write]) -> Result<Sums, Failure> {
         let mut change = Sums::default();
         for write in writes {
@@ -108,7 +108,7 @@ impl DynamoIndex {
                 None => Totals::default(),
                 Some(version) => match self.known.of(&key.to_string(), version) {
                     Some(totals) => totals,
-                    // Of another version: the condition will not hold.
+                    // If the row has another version, the condition will not hold.
                     None => {
                         let row = self.get(&key).await?;
                         row.filter(|row| row.version() == version).map(|row| row.totals()).unwrap_or_default()
@@ -179,7 +179,7 @@ impl DynamoIndex {
                 "ConditionalCheckFailed" if number < count => {
                     return Attempt::Lost(number, present(reason.item()));
                 }
-                // Whether this one holds is not known, and so not which one is the first that does not.
+                // It is not known whether this condition holds, and so neither which is the first that does not.
                 "TransactionConflict" => ErrorKind::Conflict,
                 "ProvisionedThroughputExceeded" | "ThrottlingError" => ErrorKind::Throttled,
                 "ItemCollectionSizeLimitExceeded" => ErrorKind::QuotaExceeded,
@@ -215,7 +215,8 @@ impl DynamoIndex {
     }
 }
 
-/// The writes with a new token, and the token. The same request is sent with the same token: DynamoDB compares.
+/// Returns a new token, and the writes marked with it. A repeated request must have the same token: DynamoDB compares
+/// the two requests.
 fn marked(writes: &[Write]) -> Result<(String, Vec<Update>), Failure> {
     let token = Uuid::new_v4().simple().to_string();
     let updates = writes.iter().map(|write| {
@@ -225,7 +226,7 @@ fn marked(writes: &[Write]) -> Result<(String, Vec<Update>), Failure> {
     Ok((token, updates))
 }
 
-/// The item that was returned; an absent one is returned as an empty one, or not at all.
+/// Returns the item, if there is one. DynamoDB returns an absent item as an empty one, or not at all.
 fn present(item: Option<&Item>) -> Option<Item> {
     item.filter(|item| !item.is_empty()).cloned()
 }

@@ -1,5 +1,5 @@
-//! Intents, as items of the table that are no rows: `INTENT#n` is the partition, and the instant and the object's key are
-//! the sort key. DynamoDB removes them some days later, by its time to live, at no cost.
+//! Intents, as items of the table that are not rows. The partition key is `INTENT#n`, and the sort key is the instant
+//! and the object's key. DynamoDB removes them after some days by their time to live, at no cost.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use credlink_core::hash::Digest;
@@ -15,15 +15,17 @@ use super::table::{INTENT_KEYS, PARTITION_KEY, SORT_KEY, TIME_TO_LIVE};
 use super::{DynamoIndex, NAME, damaged};
 use crate::Error;
 
-/// Partitions of intents: one takes 1,000 writes a second, and all of a moment go to the same end of it. The number is a part
-/// of the format: it may grow, when all that clean up know of it.
+/// The number of partitions of intents. One accepts 1,000 writes per second, and all writes of a moment go to the same
+/// end of it. The number is part of the format. It may grow, but only after every program that cleans up knows the new
+/// one.
 const SHARDS: u8 = 4;
 
-/// Time for which an intent is kept, in seconds: 7 days. A cleanup that stood still for some days finds them all.
+/// The time for which an intent is kept, in seconds: 7 days, so that a cleanup that was down for some days still finds
+/// them all.
 const KEPT_SECONDS: u64 = 7 * 86_400;
 
 impl DynamoIndex {
-    /// Notes an intent. The same one again is the same item.
+    /// Records an intent. The same intent recorded twice is one item.
     pub(super) async fn note_intent(&self, object: &ObjectKey, at: Timestamp) -> Result<(), Failure> {
         let object = object.to_string();
         let shard = Digest::of(object.as_bytes()).as_bytes()[0] % SHARDS;
@@ -41,14 +43,14 @@ impl DynamoIndex {
         Ok(())
     }
 
-    /// A page of the intents from an instant on, or behind the sort key of one of them.
+    /// Returns a page of the intents from an instant on, or after the sort key of one of them.
     pub(super) async fn noted_intents(
         &self,
         from: Timestamp,
         after: Option<&str>,
         limit: usize,
     ) -> Result<Page<Intent>, Failure> {
-        // An instant sorts before itself and a key.
+        // An instant alone sorts before the same instant with a key.
         let after = after.map_or_else(|| instant(milliseconds(from)), str::to_owned);
         let after = after.as_str();
         let shards =
@@ -60,7 +62,7 @@ impl DynamoIndex {
         Ok(Page { items: found.iter().filter_map(|sort| read(sort)).collect(), next })
     }
 
-    /// The first `limit` sort keys of a partition behind `after`.
+    /// Returns the first `limit` sort keys of a partition after `after`.
     async fn shard(&self, partition: &str, after: &str, limit: usize) -> Result<Vec<String>, Failure> {
         let mut found = Vec::new();
         let mut start = None;
@@ -101,7 +103,7 @@ fn sort(object: &str, at: Timestamp) -> String {
     format!("{}#{object}", instant(milliseconds(at)))
 }
 
-/// Reads an intent out of its sort key. One that is none stands in nobody's way: it is gone in some days.
+/// Reads an intent from its sort key. A malformed one is skipped, and is removed after some days.
 fn read(sort: &str) -> Option<Intent> {
     let read = sort.split_once('#').and_then(|(at, key)| {
         let at = Timestamp::from_milliseconds(at.parse().ok()?);

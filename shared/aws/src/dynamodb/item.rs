@@ -1,8 +1,8 @@
-//! Rows as items of the table, and back.
+//! The mapping of rows to items of the table, and back.
 //!
-//! A row's members are attributes of the same names: text is `S`, a number `N`, a list of texts `SS`. Beside them
-//! stand the item's key, the keys of the two indexes, the token of the commit that wrote it, the version of this format
-//! and the read counts, which commits leave alone.
+//! A row's members are attributes of the same names: text is `S`, a number `N`, and a list of texts `SS`. In addition,
+//! an item has its key, the keys of the two indexes, the token of the commit that wrote it, the version of this format,
+//! and the read counts, which commits leave unchanged.
 
 mod error;
 
@@ -25,14 +25,14 @@ pub(crate) use error::{Damage, ItemError, NumberError};
 /// An item, by the names of its attributes.
 pub(crate) type Item = HashMap<String, AttributeValue>;
 
-/// The version of the items, and the only one there is.
+/// The version of the format, and the only one that exists.
 const FORMAT_VERSION: u64 = 1;
 
-/// Attributes that are no members of a row.
+/// The attributes that are not members of a row.
 const BESIDE: [&str; 10] =
     [PARTITION_KEY, SORT_KEY, TENANT_KEY, TENANT_SORT, DUE_KEY, DUE_SORT, TOKEN, FORMAT, READS, LAST_READ];
 
-/// Members that a row of this kind may lack: a commit removes what the row before it had.
+/// Returns the members that are optional in a row of this kind. A commit removes those that only the previous row had.
 const fn optional(row: &Row) -> &'static [&'static str] {
     match row {
         Row::Proof(_) => {
@@ -46,27 +46,27 @@ const fn optional(row: &Row) -> &'static [&'static str] {
     }
 }
 
-/// The key of an item.
+/// Returns the key of an item.
 pub(crate) fn key(partition: &str, sort: &str) -> Item {
     HashMap::from([(PARTITION_KEY.to_owned(), text(partition)), (SORT_KEY.to_owned(), text(sort))])
 }
 
-/// Text as an attribute.
+/// Returns a text as an attribute.
 pub(crate) fn text(text: &str) -> AttributeValue {
     AttributeValue::S(text.to_owned())
 }
 
-/// A number as an attribute.
+/// Returns a number as an attribute.
 pub(crate) fn number(number: impl ToString) -> AttributeValue {
     AttributeValue::N(number.to_string())
 }
 
-/// An instant as it stands in a sort key: fixed width, so that text order is time order.
+/// Formats an instant for a sort key, with a fixed width, so that the order of texts is the order of time.
 pub(super) fn instant(milliseconds: u64) -> String {
     format!("{milliseconds:015}")
 }
 
-/// One conditional write, as `UpdateItem` and `TransactWriteItems` take it.
+/// A conditional write, in the form of `UpdateItem` and `TransactWriteItems`.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Update {
     pub(super) key: Item,
@@ -77,10 +77,10 @@ pub(super) struct Update {
 }
 
 impl Update {
-    /// The write of `row` over the version `expected`, marked with `token`.
+    /// Returns the write of `row` over the version `expected`, marked with `token`.
     ///
     /// # Errors
-    /// The row makes no item.
+    /// The row cannot be made into an item.
     pub(super) fn of(row: &Row, expected: Option<u64>, token: &str) -> Result<Self, ItemError> {
         let partition = row.key().to_string();
         let mut update = Self {
@@ -127,7 +127,7 @@ impl Update {
         }
         for (name, value) in members {
             set.push(match name.as_str() {
-                // A proof that is live already keeps its place in the listing.
+                // A proof that is already live keeps its position in the listing.
                 TENANT_SORT => format!("#{name} = if_not_exists(#{name}, :{name})"),
                 _ => format!("#{name} = :{name}"),
             });
@@ -150,7 +150,7 @@ impl Update {
     }
 }
 
-/// About the bytes that a value counts for.
+/// Returns the approximate number of bytes that DynamoDB counts for a value.
 fn weight(value: &AttributeValue) -> usize {
     match value {
         AttributeValue::S(text) | AttributeValue::N(text) => text.len(),
@@ -159,7 +159,7 @@ fn weight(value: &AttributeValue) -> usize {
     }
 }
 
-/// The members of a row as attributes, without its reads.
+/// Returns the members of a row as attributes, without its read counts.
 fn members(row: &Row) -> Result<Item, ItemError> {
     let Ok(Value::Object(members)) = serde_json::to_value(row) else {
         return Err(ItemError::NoObject(row.key().to_string()));
@@ -185,15 +185,15 @@ fn members(row: &Row) -> Result<Item, ItemError> {
         .collect()
 }
 
-/// The token of the commit that wrote an item.
+/// Returns the token of the commit that wrote an item.
 pub(super) fn token(item: &Item) -> Option<&str> {
     item.get(TOKEN)?.as_s().ok().map(String::as_str)
 }
 
-/// Reads a row's item.
+/// Reads the item of a row.
 ///
 /// # Errors
-/// It is no row of this format.
+/// The item is not a row of this format.
 pub(super) fn parse(item: &Item) -> Result<Row, ItemError> {
     let partition = item.get(PARTITION_KEY).and_then(|value| value.as_s().ok());
     let partition = partition.ok_or(ItemError::NoKey)?;
@@ -231,10 +231,10 @@ pub(super) fn parse(item: &Item) -> Result<Row, ItemError> {
     Ok(row)
 }
 
-/// A whole number that is not negative.
+/// Reads a whole number that is not negative.
 ///
 /// # Errors
-/// The attribute is none.
+/// The attribute is not such a number.
 pub(crate) fn unsigned(value: &AttributeValue) -> Result<u64, NumberError> {
     let text = value.as_n().map_err(|_| NumberError::Type)?;
     text.parse().map_err(|_| NumberError::NoCount(text.clone()))
@@ -287,7 +287,7 @@ mod tests {
         }
     }
 
-    /// A proof's row without any member that it may lack.
+    /// Returns a proof's row without any optional member.
     fn bare(state: State) -> ProofRow {
         ProofRow {
             manifest_id: None,
@@ -360,7 +360,7 @@ mod tests {
         }
     }
 
-    /// What the update leaves under its key.
+    /// Returns the item that the update leaves under its key.
     fn stored(row: &Row) -> Item {
         let update = Update::of(row, None, "token").unwrap();
         let values = update.values.into_iter().map(|(name, value)| (name[1..].to_owned(), value));
@@ -415,7 +415,7 @@ mod tests {
         assert_eq!(parse(&read).unwrap().proof().unwrap().reads, reads);
     }
 
-    /// A member that a row may lack and that is not removed would outlive the row that had it.
+    /// An optional member that is not removed would outlive the row that had it.
     #[test]
     fn every_member_that_may_be_missing_is_removed() {
         let at = Timestamp::from_milliseconds(1);

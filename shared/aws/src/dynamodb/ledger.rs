@@ -1,13 +1,14 @@
-//! The ledger of a queued job: items of the index's table, which no listing of rows shows.
+//! The ledger of a queued job, as items of the index's table that no listing of rows shows.
 //!
 //! | `pk` | `sk` | holds |
 //! |---|---|---|
 //! | `JOB#name` | `JOB` | the job |
-//! | `JOB#name` | `LEASE` | who has the job, and until when by that one's clock |
-//! | `JOB#name#ITEMS` | the item's key, which may have as many bytes as a sort key | an entry |
+//! | `JOB#name` | `LEASE` | the holder of the job's lease, and the end of the lease by that holder's clock |
+//! | `JOB#name#ITEMS` | the item's key, which may be as long as a sort key | an entry |
 //!
-//! An entry is one conditional update: whoever keeps a ledger needs no right that the rows do not need. An attempt whose answer gets lost may have been kept: each write has a token of its
-//! own, by which the next attempt knows it again.
+//! An entry is written with one conditional update, so that a ledger needs no permission that rows do not need. An
+//! attempt whose answer is lost may have taken effect. Each write has its own token, by which the next attempt
+//! recognises it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -34,14 +35,14 @@ use crate::dynamodb::item::{Item, key, number, text, unsigned};
 use crate::dynamodb::table::{FORMAT, MAX_ITEM_BYTES, PARTITION_KEY, SORT_KEY, TOKEN};
 use crate::{Error, ErrorKind, Limits};
 
-/// The name that operators know this ledger by.
+/// The name by which operators know this ledger.
 const NAME: &str = "dynamodb";
 
-/// The version of the items, and the only one there is.
+/// The version of the format, and the only one that exists.
 const FORMAT_VERSION: u64 = 1;
-/// Longest JSON of an entry with its key, in bytes: the other attributes take less than 1,024.
+/// The maximum length of an entry's JSON with its key, in bytes. The other attributes take less than 1,024.
 const MAX_CONTENT_BYTES: usize = MAX_ITEM_BYTES - 1_024;
-/// Entries that are written at once.
+/// The number of entries that are written concurrently.
 const AT_ONCE: usize = 16;
 
 /// The sort key of the job.
@@ -52,9 +53,9 @@ const LEASE: &str = "LEASE";
 const VERSION: &str = "version";
 /// The attribute with the JSON of a job or an entry.
 const CONTENT: &str = "content";
-/// The attribute with who has the lease.
+/// The attribute with the holder of the lease.
 const HOLDER: &str = "holder";
-/// The attribute with the lease's end, in milliseconds.
+/// The attribute with the end of the lease, in milliseconds.
 const UNTIL: &str = "until";
 
 /// A ledger in the index's table.
@@ -69,7 +70,7 @@ pub struct TableLedger<K> {
 }
 
 impl<K: Clock> TableLedger<K> {
-    /// The ledger of `job` in the table of `index`.
+    /// Creates the ledger of `job` in the table of `index`.
     #[must_use]
     pub fn new(index: &DynamoIndex, job: &JobName, clock: K) -> Self {
         let (client, table, limits) = index.reach();
@@ -83,12 +84,12 @@ impl<K: Clock> TableLedger<K> {
         }
     }
 
-    /// What a call keeps to: the deadline of the request at hand.
+    /// Returns the configuration of a call, with timeouts within the deadline of the current request.
     fn timed(&self) -> Builder {
         Config::builder().timeout_config(self.limits.timeouts())
     }
 
-    /// Writes an entry, if it is one version on from what stands there.
+    /// Writes an entry if its version is one more than that of the stored entry. Returns `true` if it was written.
     async fn put(&self, entry: &Entry) -> Result<bool, Failure> {
         let Some(before) = entry.version.checked_sub(1) else { return Ok(false) };
         let token = Uuid::new_v4().simple().to_string();
@@ -153,7 +154,7 @@ impl<K: Clock> TableLedger<K> {
 }
 
 impl<K: Clock> TableLedger<K> {
-    /// Removes an item, where there is one.
+    /// Removes an item, if it exists.
     async fn delete(&self, partition: &str, sort: &str) -> Result<(), Failure> {
         let request = self.client.delete_item().table_name(&self.table).set_key(Some(key(partition, sort)));
         let answer = Box::pin(request.customize().config_override(self.timed()).send()).await;
@@ -167,12 +168,12 @@ fn is_held_by_another(error: &TransactWriteItemsError) -> bool {
     cancelled.cancellation_reasons().iter().any(|reason| reason.code() == Some("ConditionalCheckFailed"))
 }
 
-/// The names of an entry's attributes.
+/// Returns the names of an entry's attributes.
 fn names() -> HashMap<String, String> {
     [FORMAT, TOKEN, VERSION, CONTENT].map(|name| (format!("#{name}"), name.to_owned())).into()
 }
 
-/// The JSON of an item, once its format is known.
+/// Returns the JSON of an item, after checking its format.
 fn content<'i>(item: &'i Item, what: &str) -> Result<&'i str, Failure> {
     let damaged = |why: &str| form::damaged(NAME, format!("{what}: {why}"));
     match item.get(FORMAT).map(unsigned) {
@@ -252,7 +253,7 @@ impl<K: Clock> Ledger for TableLedger<K> {
         }
     }
 
-    // The item stays without a holder: so whoever runs a job needs no right to delete items, which removing one takes.
+    // The item stays without a holder, because removing it would require a permission to delete items.
     async fn release(&self, holder: &str) -> Result<(), Failure> {
         let request = self
             .client
@@ -293,7 +294,7 @@ impl<K: Clock> Ledger for TableLedger<K> {
     }
 
     async fn write(&self, entries: &[Entry]) -> Result<Vec<bool>, Failure> {
-        // Side by side, but for entries of one item: each of those goes by the one before it.
+        // Concurrently, except for entries of one item: each of those follows on the one before it.
         let mut items: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         for (number, entry) in entries.iter().enumerate() {
             form::check_key(NAME, &entry.key)?;
@@ -316,7 +317,7 @@ impl<K: Clock> Ledger for TableLedger<K> {
         let mut page = Page::default();
         let mut start = after.map(|after| key(&self.items, after));
         loop {
-            // One more than the page holds tells whether there is another page.
+            // One item more than the page holds tells whether there is another page.
             let more = limit.saturating_add(1).saturating_sub(page.items.len());
             let request = self
                 .client

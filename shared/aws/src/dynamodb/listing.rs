@@ -1,7 +1,7 @@
 //! Pages of rows.
 //!
-//! An index holds keys alone; the rows are read from the table afterwards, so that a page never shows a row that is
-//! older than its place in the listing, and rows that left the listing meanwhile are left out.
+//! An index has only keys. The rows are read from the table afterwards, so that a page never shows a row that is older
+//! than its position in the listing. Rows that have left the listing meanwhile are left out.
 
 use std::collections::HashMap;
 
@@ -23,15 +23,16 @@ use super::table::{
 use super::{DynamoIndex, NAME, damaged};
 use crate::Error;
 
-/// Sorts behind every key of an instant: keys go on with `#`.
+/// A character that sorts after every key of an instant, since keys continue with `#`.
 const BEHIND: char = '$';
-/// Sorts behind every sort key: instants have 15 digits.
+/// A text that sorts after every sort key with an instant, since instants have 15 digits.
 const BEHIND_ALL: &str = "9999999999999999";
-/// What the keys of rows begin with; other items are none.
+/// The prefixes of the keys of rows. Items with other keys are not rows.
 const ROW_KEYS: [&str; 5] = ["PROOF#", "MANIFEST#", "ALIAS#", "LEGACY#", "REPLICA#"];
-/// Prefixes of the partition keys that may hold as many items as there are rows: those of migrations and of intents.
+/// The prefixes of the partition keys that may have as many items as there are rows: those of migrations and of
+/// intents.
 const MANY_KEYS: [&str; 2] = ["JOB#", INTENT_KEYS];
-/// Sorts behind every sort key that is text of people.
+/// A text that sorts after every sort key that is chosen by people.
 const BEHIND_TEXT: &str = "\u{10ffff}";
 
 /// The names of an index and of its keys.
@@ -42,14 +43,14 @@ struct Partition {
     sort: &'static str,
 }
 
-/// A place in an index: its sort key, and the row's key.
+/// A position in an index: its sort key, and the row's key.
 struct Place {
     sort: String,
     key: String,
 }
 
 impl Place {
-    /// The instant, in milliseconds, and what stands behind it.
+    /// Splits the sort key into its instant in milliseconds and the rest.
     fn parts(&self) -> Result<(u64, &str), Failure> {
         let parts = self.sort.split_once('#').and_then(|(at, rest)| Some((at.parse().ok()?, rest)));
         parts.ok_or_else(|| damaged(format!("the place `{}` of {} is none", self.sort, self.key)))
@@ -81,7 +82,7 @@ impl DynamoIndex {
                 self.alone(&format!("{name}#{tenant}"), after.as_deref(), limit).await.map(Some)
             }
             (Listing::Due(by), Some(Cursor::Due(due, _))) if due > milliseconds(*by) => {
-                // A cursor of a listing that looked further ahead.
+                // The cursor comes from a listing with a later instant.
                 Ok(Some(Page::default()))
             }
             (Listing::Due(by), after) => {
@@ -121,7 +122,7 @@ impl DynamoIndex {
         .await
     }
 
-    /// Legacy ids, or manifests that were stored for themselves: those of the partition `name`.
+    /// Lists the legacy IDs, or the manifests that were stored for themselves, in the partition `name`.
     async fn alone(&self, name: &str, after: Option<&str>, limit: usize) -> Result<Page<Row>, Failure> {
         let partition = Partition { index: TENANT_INDEX, key: TENANT_KEY, sort: TENANT_SORT };
         let places = self.places(partition, name, after, BEHIND_TEXT, limit + 1).await?;
@@ -156,7 +157,7 @@ impl DynamoIndex {
         .await
     }
 
-    /// The first `wanted` places of the partition `name`, behind the sort key `after` and before `behind`.
+    /// Returns the first `wanted` positions of the partition `name`, after the sort key `after` and before `behind`.
     async fn places(
         &self,
         Partition { index, key, sort }: Partition,
@@ -167,7 +168,7 @@ impl DynamoIndex {
     ) -> Result<Vec<Place>, Failure> {
         let mut places = Vec::new();
         let mut start: Option<Item> = None;
-        // A key condition has one range, and it includes both ends: what stands at `after` is passed over.
+        // A key condition has only one range, which includes both ends, so the item at `after` is skipped.
         let first = after.unwrap_or("0");
         loop {
             let more = wanted + 1 - places.len();
@@ -202,7 +203,7 @@ impl DynamoIndex {
         }
     }
 
-    /// The page of the first `limit` of `places`, with those of their rows that still fit.
+    /// Returns the page of the first `limit` of `places`, with those of their rows that still belong to it.
     async fn filled(
         &self,
         mut places: Vec<Place>,
@@ -226,7 +227,8 @@ impl DynamoIndex {
         Ok(Page { items, next })
     }
 
-    /// Up to `limit` rows of the whole table behind the row `after`, and the row to go on behind if there are more.
+    /// Returns up to `limit` rows of the whole table after the row `after`, and the row after which to continue if
+    /// there are more.
     pub(super) async fn scan(
         &self,
         after: Option<&str>,
@@ -235,7 +237,7 @@ impl DynamoIndex {
         let mut rows: Vec<Row> = Vec::new();
         let mut start = after.map(|key| item::key(key, ROW));
         loop {
-            // One more than the page holds tells whether there is another page.
+            // One row more than the page holds tells whether there is another page.
             let more = limit + 1 - rows.len();
             let request = self
                 .client
@@ -266,7 +268,7 @@ impl DynamoIndex {
     }
 }
 
-/// Goes on behind the partition, if it is one that may have as many items as there are rows: they are not read one by one.
+/// Continues after the partition if it may have as many items as there are rows, so that these are not read one by one.
 fn past_many(start: Item) -> Item {
     let partition = start.get(PARTITION_KEY).and_then(|value| value.as_s().ok());
     match partition.filter(|key| MANY_KEYS.iter().any(|prefix| key.starts_with(prefix))) {

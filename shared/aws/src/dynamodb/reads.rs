@@ -1,4 +1,4 @@
-//! Read counts: additions to attributes that commits leave alone.
+//! Read counts: additions to attributes that commits leave unchanged.
 
 use std::collections::BTreeMap;
 
@@ -18,20 +18,20 @@ use super::table::{LAST_READ, PARTITION_KEY, READS, ROW};
 use super::{DynamoIndex, NAME};
 use crate::Error;
 
-/// Counts that are written at once.
+/// The number of counts that are written concurrently.
 const AT_ONCE: usize = 16;
 
-/// What stood in the way of a count.
+/// The reasons why a count is not written.
 enum Refused {
     /// The proof has no row.
     Absent,
-    /// It was read later than that.
+    /// The row has a later read.
     ReadSince,
 }
 
 impl DynamoIndex {
-    /// Adds to the counts, one call a proof. If some are written and others are not, those are lost: the caller would
-    /// count the first ones twice.
+    /// Adds to the counts, with one call per proof. If only some can be written, the others are dropped: if the caller
+    /// tried again, it would count the written ones twice.
     pub(super) async fn add_reads(&self, reads: &[(ProofId, Reads)]) -> Result<(), Failure> {
         let mut sums = BTreeMap::<ProofId, Reads>::new();
         for (id, more) in reads {

@@ -1,4 +1,4 @@
-//! Sums that are counted anew, in as many calls as it takes.
+//! A recount of the sums, in as many calls as necessary.
 
 use credlink_ports::Failure;
 use data_encoding::BASE64URL_NOPAD;
@@ -8,19 +8,19 @@ use tokio::time::Instant;
 use super::totals::{Addition, Sums};
 use super::{DynamoIndex, damaged};
 
-/// Rows between two looks at the time.
+/// The number of rows between two checks of the time.
 const PAGE: usize = 1_000;
 
-/// How far a recount got.
+/// The progress of a recount.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recount {
     /// Rows counted so far.
     pub rows: u64,
-    /// Where to go on with another call; `None`: the sums are set right.
+    /// The text with which another call continues, or `None` if the sums are corrected.
     pub resume: Option<String>,
 }
 
-/// A recount under way.
+/// The state of a recount between two calls.
 #[derive(Serialize, Deserialize)]
 struct Progress {
     after: Option<String>,
@@ -30,13 +30,14 @@ struct Progress {
 }
 
 impl DynamoIndex {
-    /// Counts every row, and sets the sums right. For a schedule: it reads the whole table.
+    /// Counts all rows, and corrects the sums. For a schedule, because it reads the whole table.
     ///
-    /// It ends by `deadline` at the latest, with where to go on (`resume`). The new sums are exact but for what was
-    /// committed while it ran and within ten seconds before; a later recount corrects that.
+    /// Returns by `deadline` at the latest, with the text with which to continue (`resume`). The new sums are exact
+    /// except for commits that were made during the recount or in the ten seconds before it; a later recount corrects
+    /// those.
     ///
     /// # Errors
-    /// DynamoDB failed, or `resume` is no text that a recount gave.
+    /// DynamoDB failed, or `resume` is not a text that a recount returned.
     pub async fn recount(&self, resume: Option<&str>, deadline: Instant) -> Result<Recount, Failure> {
         let mut progress = match resume {
             None => {

@@ -1,4 +1,4 @@
-//! The table: names, keys and indexes, and whether the one that is there is it.
+//! The table: names, keys and indexes, and a check that an existing table has them.
 
 use std::time::Duration;
 
@@ -13,27 +13,30 @@ use credlink_core::hash::Digest;
 use super::NAME;
 use crate::{Error, ErrorKind};
 
-/// The partition key, text: `PROOF#id`, `MANIFEST#id`, `ALIAS#id`, `LEGACY#proof id`, `REPLICA#primary`, `STATS#shard`,
-/// `JOB#name`, `INTENT#shard`.
+/// The partition key, a text: `PROOF#id`, `MANIFEST#id`, `ALIAS#id`, `LEGACY#proof id`, `REPLICA#primary`,
+/// `STATS#shard`, `JOB#name`, `INTENT#shard`.
 pub const PARTITION_KEY: &str = "pk";
-/// The sort key, text: `ROW` or `SUM`; of an intent, its instant and the key of its object; of a migration, what its [ledger](crate::dynamodb::ledger::TableLedger) says.
+/// The sort key, a text: `ROW` or `SUM`; for an intent, its instant and the key of its object; for a migration, see its
+/// [ledger](crate::dynamodb::ledger::TableLedger).
 pub const SORT_KEY: &str = "sk";
-/// The index that lists a tenant's live proofs, its legacy ids, and its manifests that were stored for themselves.
+/// The index that lists a tenant's live proofs, its legacy IDs, and its manifests that were stored for themselves.
 pub const TENANT_INDEX: &str = "gsi1";
-/// Its partition key, text: `TENANT#name` on live proofs, `ALIASES#name` on legacy ids that name a proof, `MANIFESTS#name` on
-/// live manifests that were stored for themselves.
+/// The partition key of [`TENANT_INDEX`], a text: `TENANT#name` on live proofs, `ALIASES#name` on legacy IDs that lead
+/// to a proof, `MANIFESTS#name` on live manifests that were stored for themselves.
 pub const TENANT_KEY: &str = "gsi1pk";
-/// Its sort key, text: since when the proof is live in milliseconds (15 digits), `#`, the proof id; or the legacy id or the
-/// manifest id.
+/// The sort key of [`TENANT_INDEX`], a text: the instant since which the proof is live in milliseconds (15 digits),
+/// `#`, and the proof ID; or the legacy ID, or the manifest ID.
 pub const TENANT_SORT: &str = "gsi1sk";
-/// The index that lists what is due.
+/// The index that lists due rows.
 pub const DUE_INDEX: &str = "gsi2";
-/// Its partition key, text: `DUE#0` to `DUE#3`. On rows that cleanup has to look at some day.
+/// The partition key of [`DUE_INDEX`], a text: `DUE#0` to `DUE#3`. Only rows that cleanup must check at some time have
+/// it.
 pub const DUE_KEY: &str = "gsi2pk";
-/// Its sort key, text: when the row is due in milliseconds (15 digits), `#`, the row's key.
+/// The sort key of [`DUE_INDEX`], a text: the instant at which the row is due in milliseconds (15 digits), `#`, and the
+/// row's key.
 pub const DUE_SORT: &str = "gsi2sk";
-/// The attribute that DynamoDB's time to live goes by, in seconds since 1970. **No row has it**: a deleted proof's row
-/// is what keeps it deleted. Intents have it.
+/// The attribute for DynamoDB's time to live, in seconds since 1970. Intents have it. **No row has it**: the row of a
+/// deleted proof is what keeps the proof deleted.
 pub const TIME_TO_LIVE: &str = "ttl";
 
 /// The prefix of the partition keys of intents.
@@ -43,38 +46,38 @@ pub(super) const INTENT_KEYS: &str = "INTENT#";
 pub(super) const ROW: &str = "ROW";
 /// The sort key of sums.
 pub(super) const SUM: &str = "SUM";
-/// The attribute that says which commit wrote a row.
+/// The attribute with the token of the commit that wrote a row.
 pub(crate) const TOKEN: &str = "token";
-/// The attribute that says how a row is written.
+/// The attribute with the version of a row's format.
 pub(crate) const FORMAT: &str = "format";
 /// The attribute that counts a proof's reads.
 pub(super) const READS: &str = "reads";
 /// The attribute with a proof's last read, in milliseconds.
 pub(super) const LAST_READ: &str = "last_read";
 
-/// Largest item that DynamoDB takes, in bytes.
+/// The size of the largest item that DynamoDB accepts, in bytes.
 pub(crate) const MAX_ITEM_BYTES: usize = 400 * 1_024;
 
-/// Partitions of [`DUE_INDEX`]. One takes 1,000 changes a second, and most new proofs are due at the same end of it;
-/// with four, 4,000 stores a second fit, and a page of what is due takes four queries. The number is part of the
-/// format.
+/// The number of partitions of [`DUE_INDEX`]. One accepts 1,000 changes per second, and most new proofs are due at the
+/// same end of it. With four, there is room for 4,000 stores per second, and a page of due rows takes four queries. The
+/// number is part of the format.
 pub(super) const DUE_SHARDS: u8 = 4;
 
-/// How long a new table may take until it can be used.
+/// The maximum time until a new table can be used.
 const CREATION: Duration = Duration::from_secs(60);
 
-/// The partition of [`DUE_INDEX`] that a row is in.
+/// Returns the partition of [`DUE_INDEX`] to which a row belongs.
 pub(super) fn due_shard(partition: &str) -> String {
     due_partition(Digest::of(partition.as_bytes()).as_bytes()[0] % DUE_SHARDS)
 }
 
-/// The name of a partition of [`DUE_INDEX`].
+/// Returns the name of a partition of [`DUE_INDEX`].
 pub(super) fn due_partition(shard: u8) -> String {
     format!("DUE#{shard}")
 }
 
-/// Makes the table, on demand, and waits until it can be used. For tests and local engines: in an account of AWS the
-/// template makes it, with backups and protection against deletion.
+/// Creates the table with on-demand capacity, and waits until it can be used. For tests and local engines: in an AWS
+/// account, the template creates it, with backups and deletion protection.
 ///
 /// # Errors
 /// The name is taken, or DynamoDB refuses or fails.
@@ -91,7 +94,8 @@ pub async fn create_table(client: &Client, name: &str) -> Result<(), Error> {
     }
     for (index, partition, sort) in [(TENANT_INDEX, TENANT_KEY, TENANT_SORT), (DUE_INDEX, DUE_KEY, DUE_SORT)]
     {
-        // Keys alone: a write that moves a row in no listing costs nothing there, and pages show rows as they are.
+        // Only keys are projected: a write that moves a row in no listing costs nothing there, and pages show current
+        // rows.
         let projection = Projection::builder().projection_type(ProjectionType::KeysOnly).build();
         let index = GlobalSecondaryIndex::builder()
             .index_name(index)
@@ -124,10 +128,10 @@ async fn describe(client: &Client, name: &str) -> Result<TableDescription, Error
     table.ok_or_else(|| Error::new(NAME, ErrorKind::Unavailable, "it described no table"))
 }
 
-/// Whether the table can be used, and is one of this program's.
+/// Checks that the table can be used, and that it has the layout of this program.
 ///
 /// # Errors
-/// What is wrong, and what would mend it.
+/// The problem, and how to fix it.
 pub(super) async fn check(client: &Client, name: &str) -> Result<(), Error> {
     let region = client.config().region().map_or("no region", |region| region.as_ref()).to_owned();
     let table = describe(client, name).await.map_err(|error| {
@@ -161,7 +165,7 @@ pub(super) async fn check(client: &Client, name: &str) -> Result<(), Error> {
     }
 }
 
-/// In what the table differs from the one that [`create_table`] makes.
+/// Describes how the table differs from one that [`create_table`] creates.
 fn misfit(table: &TableDescription) -> Option<String> {
     let status = table.table_status();
     if !matches!(status, Some(TableStatus::Active | TableStatus::Updating)) {

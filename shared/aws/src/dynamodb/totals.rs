@@ -1,11 +1,13 @@
-//! Sums over all rows, without a call of their own.
+//! Sums over all rows, which cost no calls of their own.
 //!
-//! Each process keeps what its commits have changed ([`Ledger`]), and writes it along with one of its commits when it has
-//! not done so for ten seconds: added to one of sixteen items `STATS#00` to `STATS#15`, so that busy processes do not
-//! meet in one. A process that commits seldom writes with every commit, and so has nothing to lose when it is ended.
+//! Each process keeps the changes of its commits ([`Ledger`]). If it has written none for ten seconds, it writes them
+//! along with one of its commits: they are added to one of sixteen items `STATS#00` to `STATS#15`, so that busy
+//! processes do not conflict. A process that seldom commits writes with every commit, and so has nothing to lose when
+//! it ends.
 //!
-//! What a commit changes follows from what the old row added to the sums. The process remembers that of the rows that
-//! it read ([`Known`]): a commit follows on a read of the same version, so it hardly ever has to read again.
+//! The change of a commit depends on what the old row contributed to the sums. The process remembers the contributions
+//! of the rows that it read ([`Known`]). A commit follows on a read of the same version, so it hardly ever has to read
+//! again.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -21,13 +23,13 @@ use super::table::SUM;
 use super::{DynamoIndex, NAME, damaged};
 use crate::Error;
 
-/// How long a process may keep changes to itself while it commits.
+/// The time for which a process that commits may hold back changes.
 pub(super) const INTERVAL: Duration = Duration::from_secs(10);
 
-/// Items that hold the sums.
+/// The number of items that hold the sums.
 const SHARDS: u8 = 16;
 
-/// Most rows whose share is remembered, of about 200 bytes each.
+/// The maximum number of rows whose contribution is remembered, of about 200 bytes each.
 const MAX_KNOWN: usize = 20_000;
 
 /// Sums, or changes to them.
@@ -40,7 +42,7 @@ pub(super) struct Sums {
 }
 
 impl Sums {
-    /// From `old` to `new`.
+    /// Returns the change from `old` to `new`.
     pub(super) fn change(old: Totals, new: Totals) -> Self {
         Self::from(new).plus(Self::from(old).negated())
     }
@@ -67,7 +69,7 @@ impl Sums {
         self == Self::default()
     }
 
-    /// As the port gives them. While sums lag, a part of them may be below zero.
+    /// Returns the sums in the form of the port. While sums lag, a part of them may be negative.
     pub(super) fn totals(self) -> Totals {
         let count = |sum: i128| u64::try_from(sum.max(0)).unwrap_or(u64::MAX);
         Totals {
@@ -139,28 +141,28 @@ fn key(shard: u8) -> Item {
     item::key(&format!("STATS#{shard:02}"), SUM)
 }
 
-/// What the rows that this process has read add to the sums.
+/// The contributions of the rows that this process has read to the sums.
 #[derive(Debug, Default)]
 pub(super) struct Known(Mutex<HashMap<String, (u64, Totals)>>);
 
 impl Known {
     pub(super) fn remember(&self, row: &Row) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // What is forgotten costs a read.
+        // A forgotten row costs one read.
         if known.len() >= MAX_KNOWN {
             known.clear();
         }
         known.insert(row.key().to_string(), (row.version(), row.totals()));
     }
 
-    /// What the row of this version adds.
+    /// Returns the contribution of this version of the row, if it is known.
     pub(super) fn of(&self, key: &str, version: u64) -> Option<Totals> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         known.get(key).filter(|(seen, _)| *seen == version).map(|(_, totals)| *totals)
     }
 }
 
-/// What this process has changed and not written yet.
+/// The changes of this process that are not written yet.
 #[derive(Debug)]
 pub(super) struct Ledger {
     shard: u8,
@@ -183,18 +185,19 @@ impl Ledger {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What is not written yet.
+    /// Returns the changes that are not written yet.
     pub(super) fn pending(&self) -> Sums {
         self.lock().sums
     }
 
-    /// Takes note of a commit's change.
+    /// Records the change of a commit.
     pub(super) fn add(&self, change: Sums) {
         let mut pending = self.lock();
         pending.sums = pending.sums.plus(change);
     }
 
-    /// What is to be written along with a commit of this `change`, if it is time; `now` says that it is.
+    /// Takes the changes that are to be written along with a commit of this `change`, if it is time, or if `now` is
+    /// `true`.
     pub(super) fn take(&self, change: Sums, now: bool) -> Option<Taken<'_>> {
         let mut pending = self.lock();
         let sums = pending.sums.plus(change);
@@ -208,7 +211,7 @@ impl Ledger {
     }
 }
 
-/// Changes on their way to the table. They come back into the ledger unless they are [`Taken::written`].
+/// Changes that are being written. They return to the ledger unless they are [`Taken::written`].
 pub(super) struct Taken<'a> {
     ledger: &'a Ledger,
     before: Option<Pending>,
@@ -232,10 +235,10 @@ impl Drop for Taken<'_> {
 }
 
 impl DynamoIndex {
-    /// Writes what this process has not yet written of the sums: before a process ends in order.
+    /// Writes the remaining changes of this process to the sums. For an orderly end of a process.
     ///
     /// # Errors
-    /// DynamoDB failed. The changes are kept for the next time, though they may have been written.
+    /// DynamoDB failed. The changes are kept for the next time, although they may have been written.
     pub async fn flush(&self) -> Result<(), Failure> {
         let Some(taken) = self.ledger.take(Sums::default(), true) else { return Ok(()) };
         self.add(&taken.addition).await?;
@@ -252,13 +255,13 @@ impl DynamoIndex {
             .update_expression(&addition.expression)
             .set_expression_attribute_names(Some(addition.names.clone()))
             .set_expression_attribute_values(Some(addition.values.clone()));
-        // Not tried again: an addition that was kept would be made twice.
+        // Not retried: an addition that took effect would be made twice.
         let answer = Box::pin(request.customize().config_override(self.once()).send()).await;
         answer.map_err(|error| Error::classify(NAME, &error))?;
         Ok(())
     }
 
-    /// The sums in the table.
+    /// Reads the sums from the table.
     pub(super) async fn stored_sums(&self) -> Result<Sums, Failure> {
         let items = self.items((0..SHARDS).map(key).collect()).await?;
         items.iter().try_fold(Sums::default(), |sums, item| Ok(sums.plus(Sums::read(item)?)))

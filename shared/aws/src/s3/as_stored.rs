@@ -1,15 +1,15 @@
-//! Objects of R2 as they are stored.
+//! Objects of R2 in their stored form.
 //!
-//! R2 decodes what was stored with `Content-Encoding: gzip` for clients that do not accept gzip, and then its length and
-//! checksum are not those of the object. So every request says that it accepts gzip. The header is added behind the
-//! signature: what stands between may rewrite it, and the signature would not survive that.
+//! For clients that do not accept gzip, R2 decodes objects that were stored with `Content-Encoding: gzip`, and then the
+//! length and the checksum are not those of the object. So every request says that it accepts gzip. The header is added
+//! after signing, because intermediaries may rewrite it, which would break the signature.
 
 use aws_sdk_s3::config::interceptors::BeforeTransmitInterceptorContextMut;
 use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_s3::error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::dyn_dispatch_hint;
 
-/// Says that gzip is accepted.
+/// An interceptor that adds the header for accepting gzip.
 #[derive(Debug)]
 pub(super) struct AsStored;
 

@@ -1,12 +1,13 @@
-//! What is said of an object, in the headers that S3 has for it.
+//! The attributes of an object, as S3 headers.
 //!
-//! * **Metadata** goes into `x-amz-meta-` headers. A value that a header does not keep as it is (an empty one, blanks at
-//!   its ends or in a row, other characters than visible ASCII) is written as an extended value of RFC 8187, section
+//! * **Metadata** goes into `x-amz-meta-` headers. A value that a header would not preserve (an empty one, blanks at
+//!   its ends or in a row, characters other than visible ASCII) is written as an extended value of RFC 8187, section
 //!   3.2: `UTF-8''%20x%20`. Values that CredLink itself writes never need it.
-//! * **Tags** go into `x-amz-tagging`, encoded as a query (S3 API, PutObject). They are not read back with an object:
-//!   that would be a second call.
-//! * **No media type** is written as `binary/octet-stream`, which is what S3 says of such an object, and read as none.
-//! * **The mark of the write** is one more entry, so that a writer whose answer got lost knows its own write.
+//! * **Tags** go into `x-amz-tagging`, encoded as a query (S3 API, PutObject). They are not read back with an object,
+//!   because that would take a second call.
+//! * **An absent media type** is written as `binary/octet-stream`, which is what S3 reports for such an object, and is
+//!   read as absent.
+//! * **The mark of the write** is one more entry, by which a writer whose answer was lost recognises its own write.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
@@ -15,27 +16,27 @@ use aws_smithy_types::DateTime;
 use credlink_core::object::{Attributes, Head, StoredTag};
 use credlink_core::time::Timestamp;
 
-/// What S3 says of an object of which no media type is known.
+/// The media type that S3 reports for an object without one.
 const NO_TYPE: &str = "binary/octet-stream";
 
-/// The metadata entry that names the write; never shown as an attribute.
+/// The metadata entry that identifies the write. It is never returned as an attribute.
 const MARK: &str = "credlink-write";
 
-/// Begins an extended value (RFC 8187, section 3.2.1), without a language.
+/// The beginning of an extended value (RFC 8187, section 3.2.1), without a language.
 const EXTENDED: &str = "UTF-8''";
 
-/// The attributes as headers carry them.
+/// The attributes in the form of headers.
 pub(super) struct Headers {
     pub(super) content_type: String,
     pub(super) content_encoding: Option<String>,
     pub(super) cache_control: Option<String>,
     pub(super) metadata: HashMap<String, String>,
-    /// For `x-amz-tagging`.
+    /// The value of `x-amz-tagging`.
     pub(super) tagging: Option<String>,
 }
 
 impl Headers {
-    /// The headers for `attributes`, marked with the write's own mark.
+    /// Returns the headers for `attributes`, with the mark of the write.
     pub(super) fn of(attributes: &Attributes, mark: Option<&str>) -> Self {
         let mut metadata: HashMap<_, _> =
             attributes.metadata.iter().map(|(name, value)| (name.clone(), encoded(value).into())).collect();
@@ -58,7 +59,7 @@ impl Headers {
     }
 }
 
-/// What an answer to GET or HEAD says of an object.
+/// The headers about an object in an answer to GET or HEAD.
 pub(super) struct Said<'a> {
     pub(super) content_type: Option<&'a str>,
     pub(super) content_encoding: Option<&'a str>,
@@ -70,7 +71,7 @@ pub(super) struct Said<'a> {
 }
 
 impl Said<'_> {
-    /// In the words of the ports.
+    /// Returns the head in the form of the port.
     pub(super) fn head(&self) -> Head {
         let attributes = Attributes {
             content_type: self.content_type.filter(|said| *said != NO_TYPE).unwrap_or_default().to_owned(),
@@ -84,7 +85,7 @@ impl Said<'_> {
     }
 }
 
-/// The mark of the write that made an object.
+/// Returns the mark of the write that made an object.
 pub(super) fn mark(metadata: Option<&HashMap<String, String>>) -> Option<&str> {
     metadata?.get(MARK).map(String::as_str)
 }
@@ -94,17 +95,17 @@ fn plain(metadata: &HashMap<String, String>) -> BTreeMap<String, String> {
     own.map(|(name, value)| (name.to_ascii_lowercase(), decoded(value))).collect()
 }
 
-/// An `ETag` without the quotes around it, which some servers leave out.
+/// Returns an `ETag` without its quotes, which some servers leave out.
 pub(super) fn tag(etag: Option<&str>) -> StoredTag {
     StoredTag(etag.unwrap_or_default().trim_matches('"').to_owned())
 }
 
-/// The `ETag` of a tag.
+/// Returns the `ETag` of a tag.
 pub(super) fn etag(tag: &StoredTag) -> String {
     format!("\"{}\"", tag.0)
 }
 
-/// Whole seconds: `Last-Modified` has no more, and a listing shall not differ from it.
+/// Returns a time in whole seconds: `Last-Modified` is no more precise, and a listing must not differ from it.
 pub(super) fn timestamp(time: &DateTime) -> Timestamp {
     Timestamp::from_milliseconds(time.secs().saturating_mul(1_000))
 }
@@ -112,7 +113,7 @@ pub(super) fn timestamp(time: &DateTime) -> Timestamp {
 fn encoded(value: &str) -> Cow<'_, str> {
     let visible = value.bytes().all(|byte| matches!(byte, b' '..=b'~'));
     let blanks = value.starts_with(' ') || value.ends_with(' ') || value.contains("  ");
-    // `=?` begins an encoded word (RFC 2047), which S3 makes of what is not ASCII.
+    // `=?` begins an encoded word (RFC 2047), the form into which S3 converts text that is not ASCII.
     let taken = value.starts_with(EXTENDED) || value.starts_with("=?");
     if visible && !blanks && !taken && !value.is_empty() {
         Cow::Borrowed(value)
@@ -125,7 +126,7 @@ fn decoded(value: &str) -> String {
     value.strip_prefix(EXTENDED).and_then(unescape).unwrap_or_else(|| value.to_owned())
 }
 
-/// Percent-encodes all but the unreserved characters (RFC 3986, section 2.3).
+/// Percent-encodes all characters except the unreserved ones (RFC 3986, section 2.3).
 pub(super) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for byte in text.bytes() {
@@ -147,7 +148,7 @@ fn digit(value: u8) -> char {
     char::from_digit(value.into(), 16).unwrap_or('0').to_ascii_uppercase()
 }
 
-/// Undoes [`escape`]; `None` for what it never makes.
+/// Reverses [`escape`]. Returns `None` for a text that it never produces.
 pub(super) fn unescape(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();

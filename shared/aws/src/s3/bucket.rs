@@ -1,4 +1,4 @@
-//! A bucket of any objects, for migrations.
+//! A bucket of arbitrary objects, for migrations.
 
 use bytes::{Bytes, BytesMut};
 use credlink_core::media_type::JSON_TYPE;
@@ -10,7 +10,7 @@ use futures_util::TryStreamExt as _;
 use super::{Body, S3Objects};
 use crate::Error;
 
-/// Reads a body to its end; `None` if it has more than `limit` bytes.
+/// Reads a body to its end, or returns `None` if it has more than `limit` bytes.
 async fn collect(mut body: Body, limit: usize) -> Result<Option<Bytes>, Error> {
     let mut whole = BytesMut::new();
     while let Some(bytes) = body.try_next().await? {

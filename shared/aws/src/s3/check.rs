@@ -1,4 +1,4 @@
-//! What is wrong with a configuration, in words, and how a provider is doing.
+//! Problems of a configuration, in words, and the health of a provider.
 
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
@@ -9,19 +9,19 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use super::{Kind, S3Objects};
 use crate::{Error, ErrorKind};
 
-/// How a provider is doing.
+/// The health of a provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Health {
-    /// How long it took to answer, or not to.
+    /// The time until the provider answered, or until the call failed.
     pub latency: Duration,
-    /// Why it does not work now, if it does not.
+    /// The reason why the provider does not work now, or `None` if it does.
     pub error: Option<Error>,
-    /// The last error of any call of this client that was no answer such as "not there".
+    /// The last error of any call of this client that was not a regular answer such as "not found".
     pub last_error: Option<Error>,
 }
 
 impl S3Objects {
-    /// Asks the cheapest question there is. It tells whether a request would be answered now.
+    /// Makes the cheapest call, to find out whether the provider would answer a request now.
     pub async fn health(&self) -> Health {
         let began = Instant::now();
         let error = self.look().await.err().map(|(error, _)| error);
@@ -30,10 +30,10 @@ impl S3Objects {
         Health { latency, error, last_error }
     }
 
-    /// Checks bucket, key, region and address, for the start of a program.
+    /// Checks bucket, access key, region and endpoint. For the start of a program.
     ///
     /// # Errors
-    /// What is wrong, and what would mend it, in words for an operator.
+    /// The problem, and how to fix it, in words for an operator.
     pub async fn check(&self) -> Result<(), Error> {
         let (error, region) = match self.look().await {
             Ok(()) => return Ok(()),
@@ -43,8 +43,8 @@ impl S3Objects {
         Err(Error { message, ..error })
     }
 
-    /// One page of one key, which needs the same rights as reading does and whose answer has a body, unlike that of
-    /// `HeadBucket`. With an error comes the region that the bucket is said to be in.
+    /// Lists one key, which needs the same permissions as reading, and whose answer has a body, unlike that of
+    /// `HeadBucket`. An error comes with the region of the bucket, if the answer names it.
     async fn look(&self) -> Result<(), (Error, Option<String>)> {
         let list = self.client().list_objects_v2().bucket(self.bucket()).max_keys(1);
         match Box::pin(list.customize().config_override(self.config()).send()).await {
@@ -120,7 +120,7 @@ impl S3Objects {
     }
 }
 
-/// The environment variables that say what may be wrong.
+/// The environment variables that may have the wrong value.
 struct Names {
     bucket: &'static str,
     region: &'static str,
@@ -150,7 +150,7 @@ impl Names {
     }
 }
 
-/// The region that an answer says the bucket is in.
+/// Returns the region of the bucket that an answer names.
 fn region<E>(error: &SdkError<E, HttpResponse>) -> Option<String> {
     error.raw_response()?.headers().get("x-amz-bucket-region").map(str::to_owned)
 }

@@ -1,8 +1,8 @@
-//! Which checksum of an answer to `HEAD` is one of all stored bytes.
+//! The checksum in an answer to `HEAD`, if it covers all stored bytes.
 //!
-//! S3 holds what an upload named, or else CRC-64/NVME (S3 User Guide, "Checking object integrity"); R2 holds what an upload
-//! named of those that it knows, or nothing. A checksum of parts, which ends with `-` and their number or is said to be
-//! `COMPOSITE`, is none of the bytes.
+//! S3 holds the checksum that an upload named, or otherwise CRC-64/NVME (S3 User Guide, "Checking object integrity").
+//! R2 holds the one that an upload named, if R2 knows its kind, and otherwise none. A checksum of parts, which ends
+//! with `-` and their number or is reported as `COMPOSITE`, is not one of the bytes.
 
 use aws_sdk_s3::operation::head_object::HeadObjectOutput;
 use aws_sdk_s3::types::ChecksumType;
@@ -10,7 +10,7 @@ use credlink_core::hash::Digest;
 use credlink_ports::Checksum;
 use data_encoding::BASE64;
 
-/// The checksum of all stored bytes that an answer names: SHA-256 before CRC-64/NVME.
+/// Returns the checksum of all stored bytes that an answer names, with SHA-256 preferred to CRC-64/NVME.
 pub(super) fn checksum(output: &HeadObjectOutput) -> Option<Checksum> {
     if output.checksum_type() == Some(&ChecksumType::Composite) {
         return None;
@@ -21,7 +21,7 @@ pub(super) fn checksum(output: &HeadObjectOutput) -> Option<Checksum> {
     sha256.or_else(crc)
 }
 
-/// The bytes of a checksum. What ends with a number of parts is no base64.
+/// Decodes the bytes of a checksum. A text that ends with a number of parts is not base64.
 fn bytes<const LENGTH: usize>(text: &str) -> Option<[u8; LENGTH]> {
     BASE64.decode(text.as_bytes()).ok()?.try_into().ok()
 }

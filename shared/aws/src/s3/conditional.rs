@@ -1,16 +1,16 @@
 //! Conditional writes, and the one question that HTTP leaves open about them.
 //!
-//! When an attempt's answer gets lost, the SDK tries again, and a write that was kept the first time then fails on its own
-//! object: 412. To call that `Lost` would be wrong. So every write carries a mark of its own, and after a 412 behind an
-//! attempt whose outcome is not known, the object that stands there is asked for its mark:
+//! If the answer to an attempt is lost, the SDK retries it, and a write that took effect the first time then fails
+//! against its own object, with 412. To report that as `Lost` would be wrong. So every write carries its own mark.
+//! After a 412 that follows an attempt with an unknown outcome, the mark of the current object is read:
 //!
-//! * It is ours: the write is stored.
-//! * It is another's, or there is none: ours was refused, or kept and overtaken since. The answer is a failure, which
-//!   says nothing about the outcome. It takes a lost answer *and* a rival to get here.
+//! * If the mark is ours, the write is stored.
+//! * If it is another's, or there is none, then our write was refused, or it took effect and was overwritten since. The
+//!   answer is a failure, which says nothing about the outcome. This takes a lost answer *and* a rival writer.
 //!
-//! 409 `ConditionalRequestConflict` means that another write to the key is under way: it is tried again, with jitter,
-//! until the limit of the operation. A throttled write is tried again after a second or more ([`throttle`]), until the
-//! same limit; if it is refused to the end, the failure is `Throttled` only where no attempt can have been kept.
+//! 409 `ConditionalRequestConflict` means that another write to the key is under way: it is retried, with jitter, until
+//! the limit of the operation. A throttled write is retried after a second or more ([`throttle`]), until the same
+//! limit. If it is throttled to the end, the failure is `Throttled` only if no attempt can have taken effect.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -35,10 +35,10 @@ use super::S3Objects;
 use super::attributes::{Headers, etag, mark, tag};
 use crate::{Error, ErrorKind};
 
-/// The longest pause between attempts at a key that others write to.
+/// The longest pause between attempts at a key to which others write.
 const MAX_PAUSE_MILLISECONDS: u64 = 800;
 
-/// How many attempts were sent and did not end with an answer that says what became of them.
+/// The number of attempts that were sent and whose outcome is unknown.
 #[derive(Debug, Clone, Default)]
 struct Unknown(Arc<AtomicUsize>);
 
@@ -64,14 +64,14 @@ impl Intercept for Unknown {
         Ok(())
     }
 
-    // Not called for an attempt that runs out of time: that one stays unknown.
+    // Not called for an attempt that times out: its outcome stays unknown.
     fn read_after_attempt(
         &self,
         context: &FinalizerInterceptorContextRef<'_>,
         _components: &RuntimeComponents,
         _bag: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        // 503 is a refusal: S3 says it instead of doing what was asked (S3 API, error `SlowDown`).
+        // 503 is a refusal: S3 returns it instead of executing the request (S3 API, error `SlowDown`).
         let said = context.response().map(|response| response.status().as_u16());
         if said.is_some_and(|status| status < 500 || status == 503) {
             self.0.fetch_sub(1, Ordering::Relaxed);
@@ -81,7 +81,7 @@ impl Intercept for Unknown {
 }
 
 impl S3Objects {
-    /// Writes if the condition holds.
+    /// Writes an object if the condition holds.
     pub(crate) async fn put_if(
         &self,
         key: &str,
@@ -101,7 +101,7 @@ impl S3Objects {
                 };
             let lost = match error.kind {
                 ErrorKind::PreconditionFailed => true,
-                // There is nothing whose tag could match.
+                // There is no object whose tag could match.
                 ErrorKind::NotFound => {
                     matches!(condition, Condition::Matches(_)) && error.code.as_deref() == Some("NoSuchKey")
                 }
@@ -136,7 +136,7 @@ impl S3Objects {
         }
     }
 
-    /// Writes whatever stands there.
+    /// Writes an object unconditionally.
     pub(super) async fn put_over(
         &self,
         key: &str,
@@ -184,7 +184,7 @@ impl S3Objects {
         Ok(Put::Stored(tag(put.map_err(|error| self.error(&error))?.e_tag())))
     }
 
-    /// Whether the object that stands there is our own write.
+    /// Finds out whether the current object is our own write.
     async fn is_ours(&self, key: &str, own: &str) -> Result<Put, Error> {
         let head = self.client().head_object().bucket(self.bucket()).key(key);
         match Box::pin(head.customize().config_override(self.config()).send())

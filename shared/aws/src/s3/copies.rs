@@ -1,4 +1,4 @@
-//! Copies and moves that the service makes itself, without the bytes coming here.
+//! Server-side copies and moves, whose bytes do not pass through this process.
 
 use aws_sdk_s3::types::MetadataDirective;
 use credlink_core::object::Head;
@@ -7,15 +7,16 @@ use super::S3Objects;
 use super::attributes::{escape, etag};
 use crate::{Error, ErrorKind};
 
-/// Longest object that one request copies (S3 API, CopyObject). A longer one is streamed through this process.
+/// The size of the largest object that one request copies (S3 API, CopyObject). A larger one is streamed through this
+/// process.
 const MAX_COPY_BYTES: u64 = 5 * 1_024 * 1_024 * 1_024;
 
 impl S3Objects {
-    /// Copies the object under `from` to `to` in the same bucket, over whatever stands there, with all that is said of
-    /// it. Gives what was copied; `None` if there is nothing under `from`.
+    /// Copies the object under `from` to `to` in the same bucket, with all its attributes, and overwrites any object
+    /// there. Returns the head of the copied object, or `None` if there is no object under `from`.
     ///
     /// # Errors
-    /// What the provider said; that the object changed meanwhile.
+    /// The provider failed, or the object changed meanwhile.
     pub async fn copy(&self, from: &str, to: &str) -> Result<Option<Head>, Error> {
         let Some(head) = self.describe(from).await? else { return Ok(None) };
         if head.size > MAX_COPY_BYTES {
@@ -32,7 +33,7 @@ impl S3Objects {
             .set_storage_class(self.storage_class())
             .set_server_side_encryption(self.encryption())
             .set_ssekms_key_id(self.kms_key());
-        // The service moves the bytes meanwhile, and answers when it is done.
+        // The service copies the bytes before it answers.
         let config = self.config_for(usize::try_from(head.size).unwrap_or(usize::MAX));
         match Box::pin(copy.customize().config_override(config).send()).await {
             Ok(_) => Ok(Some(head)),
@@ -43,21 +44,22 @@ impl S3Objects {
         }
     }
 
-    /// Moves the object under `from` to `to`: copies it, compares the copy, and deletes the original only then. Gives what
-    /// was moved; `None` if there is nothing under `from`.
+    /// Moves the object under `from` to `to`: copies it, compares the copy, and only then deletes the original. Returns
+    /// the head of the moved object, or `None` if there is no object under `from`.
     ///
-    /// An object that is replaced between the comparison and the deletion is lost: S3 and R2 have no conditional deletion
-    /// in common. Nothing of CredLink moves objects that are in use.
+    /// An object that is replaced between the comparison and the deletion is lost, because S3 and R2 have no
+    /// conditional deletion in common. CredLink itself never moves objects that are in use.
     ///
     /// # Errors
-    /// What the provider said; that the copy differs, which leaves both in place.
+    /// The provider failed, or the copy differs, in which case both objects stay.
     pub async fn rename(&self, from: &str, to: &str) -> Result<Option<Head>, Error> {
         if from == to {
             return self.describe(from).await;
         }
         let Some(original) = self.copy(from, to).await? else { return Ok(None) };
         let copy = self.describe(to).await?;
-        // ETags of one part are the content's; those of several depend on how it was cut.
+        // The ETag of an object with one part depends on its content alone; with several parts, also on how it was
+        // divided.
         let comparable = |head: &Head| !head.tag.0.contains('-');
         let same = copy.as_ref().is_some_and(|copy| {
             copy.size == original.size
@@ -75,10 +77,10 @@ impl S3Objects {
         Ok(Some(original))
     }
 
-    /// Tags of the object under `key`, by name; `None` if there is no object. R2 has none.
+    /// Returns the tags of the object under `key` by name, or `None` if there is no object. R2 has no tags.
     ///
     /// # Errors
-    /// What the provider said.
+    /// The provider failed.
     pub async fn tags(&self, key: &str) -> Result<Option<std::collections::BTreeMap<String, String>>, Error> {
         if !self.takes_tags() {
             return Ok(self.describe(key).await?.map(|head| head.attributes.tags));
@@ -107,7 +109,7 @@ impl S3Objects {
     }
 }
 
-/// A key as a path: its slashes stay.
+/// Escapes a key as a path, and keeps its slashes.
 fn escape_path(key: &str) -> String {
     key.split('/').map(escape).collect::<Vec<_>>().join("/")
 }

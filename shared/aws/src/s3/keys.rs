@@ -1,4 +1,4 @@
-//! Many keys at once: listings, sums, deletion.
+//! Operations on many keys: listings, sums, deletion.
 
 use std::collections::HashSet;
 
@@ -19,38 +19,39 @@ use super::attributes::{etag, tag, timestamp, unescape};
 use super::{Kind, S3Objects};
 use crate::{Error, ErrorKind};
 
-/// Keys of one request (S3 API, DeleteObjects).
+/// The maximum number of keys in one request (S3 API, DeleteObjects).
 const MAX_KEYS_A_DELETION: usize = 1_000;
 
-/// What a walk comes by.
+/// An entry of a walk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Entry {
     /// An object.
     Object(Listed),
-    /// All keys that begin with this text, which ends with the first `/` behind the prefix that was asked for.
+    /// All keys that begin with this text, which ends with the first `/` after the requested prefix.
     Prefix(String),
 }
 
-/// What became of many deletions.
+/// The outcome of many deletions.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Deletion {
-    /// How many keys hold no object any more. One that held none before counts too: S3 does not tell them apart.
+    /// The number of keys that no longer have an object. It includes keys that never had one, because S3 does not tell
+    /// them apart.
     pub deleted: u64,
-    /// The keys that may still hold one, each with the reason.
+    /// The keys that may still have an object, each with the reason.
     pub failed: Vec<(String, String)>,
 }
 
-/// What objects come to.
+/// The number and size of objects.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Sum {
-    /// How many there are.
+    /// The number of objects.
     pub objects: u64,
-    /// Their bytes as stored.
+    /// The sum of their stored sizes, in bytes.
     pub bytes: u64,
 }
 
 impl S3Objects {
-    /// One page of a listing, as the port has it.
+    /// Returns one page of a listing, in the form of the port.
     pub(super) async fn page(
         &self,
         prefix: &str,
@@ -61,7 +62,7 @@ impl S3Objects {
         Ok(Page { items: page.items.into_iter().map(|(item, _)| item).collect(), next: page.next })
     }
 
-    /// The same, each object with its tag.
+    /// Returns one page of a listing, each object with its tag.
     pub(crate) async fn tagged_page(
         &self,
         prefix: &str,
@@ -80,8 +81,8 @@ impl S3Objects {
         Ok(Page { items, next })
     }
 
-    /// Everything whose key begins with `prefix`, in the order of keys, page by page as it is asked for. Unless it is
-    /// `deep`, keys with a `/` behind the prefix are shown as the prefixes that they share.
+    /// Walks all objects whose keys begin with `prefix`, in the order of keys, loading pages on demand. Unless the walk
+    /// is `deep`, keys with a `/` after the prefix appear as their common prefixes.
     pub fn walk(
         &self,
         prefix: &str,
@@ -103,10 +104,10 @@ impl S3Objects {
         pages.map_ok(|entries| stream::iter(entries.into_iter().map(Ok))).try_flatten()
     }
 
-    /// The number of objects under `prefix`, and their bytes: one call for each thousand of them.
+    /// Returns the number of objects under `prefix` and their bytes, with one call per thousand objects.
     ///
     /// # Errors
-    /// What the provider said.
+    /// The provider failed.
     pub async fn sum(&self, prefix: &str) -> Result<Sum, Error> {
         let add = |sum: Sum, entry| async move {
             Ok(match entry {
@@ -119,7 +120,7 @@ impl S3Objects {
         self.walk(prefix, true).try_fold(Sum::default(), add).await
     }
 
-    /// Removes the object under `key`. Where that is throttled, it is tried again until the limit of the operation.
+    /// Removes the object under `key`. If that is throttled, it is retried until the limit of the operation.
     pub(super) async fn remove(&self, key: &str) -> Result<(), Error> {
         let until = Instant::now() + at_most(self.limits().operation);
         loop {
@@ -138,10 +139,10 @@ impl S3Objects {
         }
     }
 
-    /// Removes the object under `key` if it has this tag; whether it did.
+    /// Removes the object under `key` if it has this tag. Returns `true` if it was removed.
     ///
-    /// S3 decides by `If-Match` (S3 User Guide, "Conditional deletes"). R2 has no such condition, and neither have some
-    /// servers that speak S3: there the tag is compared right before, and a write in between is lost.
+    /// S3 decides this by `If-Match` (S3 User Guide, "Conditional deletes"). R2 has no such condition, and neither have
+    /// some servers that speak S3: for them the tag is compared just before, and a write in between is lost.
     pub(crate) async fn remove_if(&self, key: &str, tag: &StoredTag) -> Result<bool, Error> {
         if self.describe(key).await?.is_none_or(|head| head.tag != *tag) {
             return Ok(false);
@@ -159,8 +160,8 @@ impl S3Objects {
         }
     }
 
-    /// Removes the objects under these keys, however many, in requests of a thousand. It always gets to the end: a
-    /// request that fails is told of each of its keys.
+    /// Removes the objects under any number of keys, in requests of a thousand. It never stops early: each key of a
+    /// failed request is reported as failed.
     pub async fn remove_all(&self, keys: &[String]) -> Deletion {
         let mut deletion = Deletion::default();
         for keys in keys.chunks(MAX_KEYS_A_DELETION) {
@@ -201,7 +202,8 @@ impl S3Objects {
         limit: usize,
     ) -> Result<ListObjectsV2Output, Error> {
         let (after, token) = match start {
-            // An empty text is behind nothing, and some servers take it for something.
+            // Starting after an empty text is the same as starting at the beginning, but some servers treat it
+            // differently.
             Start::Behind(after) => (after.filter(|after| !after.is_empty()), None),
             Start::At(token) => (None, Some(token)),
         };
@@ -214,18 +216,18 @@ impl S3Objects {
             .set_start_after(after.map(str::to_owned))
             .set_continuation_token(token.map(str::to_owned))
             .max_keys(i32::try_from(limit).unwrap_or(1_000))
-            // Keys may hold characters that XML 1.0 has no way to write.
+            // Keys may have characters that XML 1.0 cannot represent.
             .encoding_type(EncodingType::Url);
         let output = Box::pin(list.customize().config_override(self.config()).send()).await;
         output.map_err(|error| self.error(&error))
     }
 }
 
-/// Where a page begins.
+/// The beginning of a page.
 enum Start<'a> {
-    /// Behind this key.
+    /// The first key after this one.
     Behind(Option<&'a str>),
-    /// Where the page ended that gave this token.
+    /// The end of the page that returned this token.
     At(&'a str),
 }
 
@@ -237,12 +239,12 @@ fn listed(object: &Object) -> Listed {
     }
 }
 
-/// A key as it is: S3 writes a blank as `+`, R2 as `%20`.
+/// Decodes a key. S3 encodes a blank as `+`, R2 as `%20`.
 fn decoded(key: &str) -> String {
     unescape(&key.replace('+', " ")).unwrap_or_else(|| key.to_owned())
 }
 
-/// Objects and prefixes of a page in one order.
+/// Merges the objects and prefixes of a page into one order.
 fn entries(output: &ListObjectsV2Output) -> Vec<Entry> {
     let mut entries: Vec<_> = output.contents().iter().map(listed).map(Entry::Object).collect();
     let prefixes = output.common_prefixes().iter().filter_map(|prefix| prefix.prefix());
@@ -252,7 +254,7 @@ fn entries(output: &ListObjectsV2Output) -> Vec<Entry> {
 }
 
 impl Entry {
-    /// The object's key, or the prefix.
+    /// Returns the object's key, or the prefix.
     #[must_use]
     pub fn key(&self) -> &str {
         match self {

@@ -1,4 +1,4 @@
-//! Signed URLs: whoever holds one may do one thing with one object until it expires. Nothing is sent to make one.
+//! Signed URLs, each of which lets its holder do one thing with one object until it expires. Making one sends nothing.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,30 +11,31 @@ use crate::{Error, ErrorKind};
 /// A signed URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignedUrl {
-    /// The method that it is good for.
+    /// The HTTP method for which the URL is valid.
     pub method: String,
     /// The URL. It is a secret until it expires.
     pub url: String,
-    /// Headers that the request has to carry just like this, because they are signed.
+    /// The headers that the request must have with exactly these values, because they are signed.
     pub headers: BTreeMap<String, String>,
 }
 
 impl S3Objects {
-    /// A URL to read the object under `key`, for at most a week (the bound of the signature). R2's are for the address of
-    /// its S3 endpoint only.
+    /// Returns a URL to read the object under `key`, valid for at most one week (the bound of the signature). A URL of
+    /// R2 works only at the address of R2's S3 endpoint.
     ///
     /// # Errors
-    /// A time longer than that; credentials that cannot be found.
+    /// The time is longer than that, or no credentials can be found.
     pub async fn sign_get(&self, key: &str, expires_in: Duration) -> Result<SignedUrl, Error> {
         let get = self.client().get_object().bucket(self.bucket()).key(key);
         let signed = get.presigned(self.presigning(expires_in)?).await;
         Ok(url(&signed.map_err(|error| self.error(&error))?))
     }
 
-    /// A URL to write an object under `key`, over whatever stands there. With a media type, only that one may be sent.
+    /// Returns a URL to write an object under `key`, overwriting any object there. If a media type is given, only that
+    /// one may be sent.
     ///
     /// # Errors
-    /// As [`Self::sign_get`].
+    /// As for [`Self::sign_get`].
     pub async fn sign_put(
         &self,
         key: &str,

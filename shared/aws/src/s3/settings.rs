@@ -1,4 +1,4 @@
-//! Which bucket, where, as whom, and how objects are written there.
+//! The settings of a bucket: its address and credentials, and how objects are written.
 
 use std::fmt;
 
@@ -7,18 +7,18 @@ use aws_sdk_s3::types::StorageClass;
 
 use crate::Limits;
 
-/// The services that speak S3 and differ in what they take.
+/// The services that speak S3 and differ in what they accept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Amazon S3, or a server that keeps to it.
+    /// Amazon S3, or a compatible server.
     S3,
-    /// Cloudflare R2: it refuses tags, keys of encryption and storage classes other than `STANDARD`, has the region
-    /// `auto`, and keeps no SHA-256 of an upload.
+    /// Cloudflare R2. It refuses tags, encryption keys and storage classes other than `STANDARD`, has the region
+    /// `auto`, and does not store the SHA-256 of an upload.
     R2,
 }
 
 impl Kind {
-    /// The name that operators know it by.
+    /// Returns the name by which operators know the service.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -34,24 +34,24 @@ impl fmt::Display for Kind {
     }
 }
 
-/// How S3 encrypts what it keeps. R2 always does, with keys of its own.
+/// The encryption of objects at rest in S3. R2 always encrypts, with keys of its own.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Encryption {
-    /// As the bucket's own default says; S3's is `AES256`.
+    /// The bucket's default encryption, which in S3 is `AES256`.
     #[default]
     Bucket,
-    /// `AES256`: with S3's own keys, asked for with each write.
+    /// `AES256`, with keys of S3, requested with each write.
     Aes256,
-    /// With this key of KMS, by its id or ARN.
+    /// A KMS key, by its ID or ARN.
     Kms(String),
 }
 
-/// When the SDK adds checksums of its own to requests, and asks for them in answers.
+/// The requests to which the SDK adds checksums of its own, and for whose answers it requests them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Checksums {
-    /// Wherever S3 knows them. Writes carry the SHA-256 of their content, too.
+    /// All requests for which S3 supports them. Writes also have the SHA-256 of their content.
     WhenSupported,
-    /// Only where a request is refused without one: for servers that do not know them all.
+    /// Only requests that are refused without a checksum. For servers that do not support all kinds.
     WhenRequired,
 }
 
@@ -60,30 +60,29 @@ pub enum Checksums {
 pub struct Settings {
     /// The service.
     pub kind: Kind,
-    /// The bucket. Keys in it have no prefix: a bucket belongs to one CredLink.
+    /// The bucket. Keys in it have no prefix, because a bucket belongs to one CredLink.
     pub bucket: String,
-    /// The region that requests are signed for; `auto` with R2.
+    /// The region for which requests are signed; `auto` with R2.
     pub region: String,
-    /// The service's address, where it is not the one of S3 in that region.
+    /// The service's address, if it is not that of S3 in the region.
     pub endpoint: Option<String>,
-    /// An access key; without one, the chain of the SDK finds one.
+    /// The access key. If there is none, the SDK's credential chain finds one.
     pub credentials: Option<Credentials>,
-    /// The storage class of what is written (S3 only); `STANDARD` if there is none. Classes with a minimal duration cost
-    /// more than they save for what is kept less than 30 days.
+    /// The storage class of written objects (S3 only); `STANDARD` if there is none. For objects that are kept for less
+    /// than 30 days, classes with a minimum duration cost more than they save.
     pub storage_class: Option<StorageClass>,
-    /// The encryption of what is written (S3 only).
+    /// The encryption of written objects (S3 only).
     pub encryption: Encryption,
-    /// Checksums of the SDK.
+    /// The checksums that the SDK adds.
     pub checksums: Checksums,
-    /// Whether the bucket stands in the path of requests instead of the host's name: for servers at an address of their
-    /// own.
+    /// `true` if requests name the bucket in the path instead of the host name. For servers at their own address.
     pub path_style: bool,
-    /// How long calls may take, and how often they are tried.
+    /// The time limits of calls, and the number of retries.
     pub limits: Limits,
 }
 
 impl Settings {
-    /// A bucket of S3, with the SDK's own chain of credentials.
+    /// Returns the settings of an S3 bucket, with the SDK's credential chain.
     pub fn s3(bucket: impl Into<String>, region: impl Into<String>) -> Self {
         Self {
             kind: Kind::S3,
@@ -99,7 +98,7 @@ impl Settings {
         }
     }
 
-    /// A bucket of R2.
+    /// Returns the settings of an R2 bucket.
     pub fn r2(bucket: impl Into<String>, account_id: &str, credentials: Credentials) -> Self {
         Self {
             kind: Kind::R2,
@@ -108,8 +107,8 @@ impl Settings {
         }
     }
 
-    /// The same at another address: a server that is not Amazon's takes its bucket in the path, and no checksums that it
-    /// does not ask for.
+    /// Changes the address of the service. A server that is not Amazon's gets the bucket in the path, and only the
+    /// checksums that it requires.
     #[must_use]
     pub fn at(mut self, endpoint: impl Into<String>) -> Self {
         self.endpoint = Some(endpoint.into());

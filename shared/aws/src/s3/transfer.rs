@@ -1,4 +1,4 @@
-//! Bytes in and out: whole objects, streams, ranges, and uploads in parts.
+//! Transfers: whole objects, streams, ranges, and multipart uploads.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -22,26 +22,27 @@ use super::checksum::checksum;
 use super::uploads::Upload;
 use crate::{Error, ErrorKind};
 
-/// What is longer is uploaded in parts, each of this length but the last. R2 wants equal parts, S3 at least 5 MB each.
+/// The size of a part. A larger object is uploaded in parts of this size, the last of which may be smaller. R2 requires
+/// equal parts, and S3 at least 5 MB each.
 const PART_BYTES: usize = 8 * 1_024 * 1_024;
-/// Parts of one upload (S3, "Amazon S3 multipart upload limits").
+/// The maximum number of parts of one upload (S3, "Amazon S3 multipart upload limits").
 const MAX_PARTS: u64 = 10_000;
-/// Parts that are sent side by side: so many are in memory.
+/// The number of parts that are sent concurrently, and therefore held in memory.
 const PARALLEL_PARTS: usize = 3;
-/// Longest object that is read as a whole: more than any of CredLink's.
+/// The size of the largest object that is read as a whole, which is larger than any of CredLink's.
 const MAX_WHOLE_BYTES: u64 =
     if MAX_C2PA_MANIFEST_BYTES > MAX_RECORD_BYTES { MAX_C2PA_MANIFEST_BYTES } else { MAX_RECORD_BYTES }
         as u64
         + 65_536;
 
-/// Which bytes of an object (RFC 9110, section 14.1.2).
+/// A range of an object's bytes (RFC 9110, section 14.1.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Range {
-    /// From the first one to the last one, both included and counted from 0.
+    /// The bytes from the first position to the last, both included and counted from 0.
     Bounded(u64, u64),
-    /// From this one on.
+    /// All bytes from this position on.
     From(u64),
-    /// So many at the end.
+    /// This number of bytes at the end.
     Last(u64),
 }
 
@@ -55,16 +56,16 @@ impl Range {
     }
 }
 
-/// The bytes of an object under way.
+/// A stream of an object's bytes.
 pub struct Body(BoxStream<'static, Result<Bytes, Error>>);
 
 impl Body {
-    /// A body of any stream.
+    /// Creates a body from any stream.
     pub fn new(stream: impl Stream<Item = Result<Bytes, Error>> + Send + 'static) -> Self {
         Self(stream.boxed())
     }
 
-    /// A body that is in memory.
+    /// Creates a body from bytes in memory.
     pub fn whole(bytes: Bytes) -> Self {
         Self::new(stream::once(std::future::ready(Ok(bytes))))
     }
@@ -84,26 +85,26 @@ impl Stream for Body {
     }
 }
 
-/// An object, or a range of it, whose bytes are still to come.
+/// An object, or a range of it, whose bytes are still to be read.
 #[derive(Debug)]
 pub struct Download {
-    /// What is said of the object. `size` is that of the whole object, also for a range.
+    /// The head of the object. Its `size` is that of the whole object, even for a range.
     pub head: Head,
-    /// The bytes that were asked for, as stored.
+    /// The requested bytes, as stored.
     pub body: Body,
 }
 
-/// What an upload came to.
+/// The outcome of an upload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Uploaded {
-    /// Bytes that were stored.
+    /// The number of bytes that were stored.
     pub size: u64,
-    /// Parts in which they were sent; 1 where it took none.
+    /// The number of parts that were sent; 1 if it was not a multipart upload.
     pub parts: usize,
 }
 
 fn head(output: &GetObjectOutput) -> Head {
-    // `bytes 0-9/1000` of a range says how long the whole is.
+    // For a range, `bytes 0-9/1000` names the size of the whole object.
     let whole = output.content_range().and_then(|range| range.rsplit_once('/')?.1.parse().ok());
     let length = output.content_length().and_then(|length| u64::try_from(length).ok());
     Said {
@@ -119,10 +120,10 @@ fn head(output: &GetObjectOutput) -> Head {
 }
 
 impl S3Objects {
-    /// The object as a whole. A body that breaks off is fetched again, as often as the limits say.
+    /// Reads the whole object. If the body breaks off, it is fetched again, as often as the limits say.
     pub(super) async fn read(&self, key: &str) -> Result<Option<Object>, Error> {
         let mut left = self.limits().retries;
-        // Given back when the object is read.
+        // Released once the object is read.
         let mut share: Option<Share> = None;
         loop {
             let Some(Download { head, body }) = self.download(key, None).await? else { return Ok(None) };
@@ -134,7 +135,8 @@ impl S3Objects {
             if length > SHORT_BYTES && share.is_none() {
                 share = self.0.in_flight.share_at_once(length);
                 if share.is_none() {
-                    // An answer that nobody reads for a while is cut off: it is asked for again when there is room.
+                    // An answer that is not read for a while would be cut off, so it is requested again once there is
+                    // room.
                     drop(body);
                     share = Some(self.room_for(key, length).await?);
                     continue;
@@ -169,10 +171,10 @@ impl S3Objects {
         })
     }
 
-    /// The object under `key`, or a range of it, as a stream; `None` if there is none.
+    /// Returns the object under `key`, or a range of it, as a stream, or `None` if there is no object.
     ///
     /// # Errors
-    /// What the provider said; a range that lies outside the object is refused.
+    /// The provider failed, or refused a range that is outside the object.
     pub async fn download(&self, key: &str, range: Option<Range>) -> Result<Option<Download>, Error> {
         let get = self.client().get_object().bucket(self.bucket()).key(key);
         let get = get.set_range(range.map(Range::header)).customize().config_override(self.config());
@@ -192,15 +194,15 @@ impl S3Objects {
         Ok(Some(Download { head, body: Body::new(body) }))
     }
 
-    /// What is said of the object under `key`, without its bytes; `None` if there is none.
+    /// Returns the head of the object under `key`, or `None` if there is none.
     ///
     /// # Errors
-    /// What the provider said.
+    /// The provider failed.
     pub async fn describe(&self, key: &str) -> Result<Option<Head>, Error> {
         Ok(self.describe_with(key, None).await?.map(|(head, _)| head))
     }
 
-    /// The same, and the checksum of all stored bytes, where the provider holds one.
+    /// Returns the head of the object, and the checksum of all its stored bytes if the provider holds one.
     pub(super) async fn describe_with_checksum(
         &self,
         key: &str,
@@ -234,7 +236,7 @@ impl S3Objects {
             if error.kind != ErrorKind::NotFound {
                 return Err(error);
             }
-            // The answer has no body: an object that is not there looks like a bucket that is not there.
+            // The answer has no body, so a missing object looks the same as a missing bucket.
             if last || !self.has_first_byte(key).await? {
                 break;
             }
@@ -242,15 +244,15 @@ impl S3Objects {
         Ok(None)
     }
 
-    /// Whether there is an object under `key`.
+    /// Returns `true` if there is an object under `key`.
     ///
     /// # Errors
-    /// What the provider said.
+    /// The provider failed.
     pub async fn exists(&self, key: &str) -> Result<bool, Error> {
         Ok(self.describe(key).await?.is_some())
     }
 
-    /// Whether an object is there, by a call whose answer says what is missing.
+    /// Returns `true` if the object exists, by a call whose answer names what is missing.
     async fn has_first_byte(&self, key: &str) -> Result<bool, Error> {
         let get = self.client().get_object().bucket(self.bucket()).key(key).range("bytes=0-0");
         match Box::pin(get.customize().config_override(self.config()).send()).await {
@@ -261,12 +263,11 @@ impl S3Objects {
         }
     }
 
-    /// Writes a stream under `key`, over whatever stands there. At most four parts of 8 MB are in memory;
-    /// where `length` says that 10,000 of those are not enough, parts are longer. An upload that fails, or is dropped, is
-    /// aborted.
+    /// Writes a stream under `key`, and overwrites any object there. At most four parts of 8 MB are in memory. If
+    /// `length` is more than 10,000 such parts hold, parts are larger. An upload that fails or is dropped is aborted.
     ///
     /// # Errors
-    /// What the provider said; the stream's own; more bytes than 10,000 parts hold.
+    /// The provider failed, the stream failed, or it has more bytes than 10,000 parts hold.
     pub async fn upload(
         &self,
         key: &str,
@@ -329,14 +330,14 @@ impl S3Objects {
     }
 }
 
-/// The length of parts: 8 MB, or as much as makes 10,000 of them, in whole MB.
+/// Returns the size of parts: 8 MB, or the smallest number of whole MB with which 10,000 parts are enough.
 fn part_bytes(length: Option<u64>) -> usize {
     let megabyte = 1_024 * 1_024;
     let least = length.unwrap_or(0).div_ceil(MAX_PARTS).next_multiple_of(megabyte);
     usize::try_from(least).unwrap_or(usize::MAX).max(PART_BYTES)
 }
 
-/// Appends the stream's next bytes.
+/// Appends the next bytes of the stream.
 async fn fill<S>(body: &mut Pin<&mut S>, rest: &mut BytesMut) -> Result<Option<()>, Error>
 where
     S: Stream<Item = Result<Bytes, Error>>,
@@ -350,7 +351,7 @@ where
     Ok(None)
 }
 
-/// The next `part` bytes of the stream, or what is left of it.
+/// Returns the next `part` bytes of the stream, or the rest of it.
 async fn next_part<S>(body: &mut Pin<&mut S>, rest: &mut BytesMut, part: usize) -> Result<Bytes, Error>
 where
     S: Stream<Item = Result<Bytes, Error>>,

@@ -1,7 +1,7 @@
-//! Uploads in parts: begun, completed or aborted, and those that nobody completed.
+//! Multipart uploads: begun, completed or aborted, and those that were never completed.
 //!
-//! Parts of an upload that was never completed are paid for and shown nowhere. A failure aborts its upload, and so does
-//! dropping it; a process that was killed leaves one behind, which [`S3Objects::abort_uploads`] finds.
+//! The parts of an upload that was never completed cost money and appear nowhere. An upload is aborted if it fails or
+//! is dropped. A process that is killed leaves its uploads behind, and [`S3Objects::abort_uploads`] finds them.
 
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart};
@@ -15,17 +15,17 @@ use super::S3Objects;
 use super::attributes::{Headers, timestamp};
 use crate::{Error, ErrorKind};
 
-/// An upload under way.
+/// A multipart upload under way.
 pub(super) struct Upload {
     objects: S3Objects,
     key: String,
-    /// `None` once it is completed or aborted.
+    /// The upload's ID, or `None` once it is completed or aborted.
     id: Option<String>,
 }
 
 impl Upload {
-    /// Begins an upload. It is begun in a task of its own: who stops waiting for it would otherwise never learn the id
-    /// under which it has to be aborted.
+    /// Begins an upload, in a task of its own: a caller that is cancelled while it waits would never learn the ID under
+    /// which to abort the upload.
     pub(super) async fn begin(
         objects: &S3Objects,
         key: &str,
@@ -81,7 +81,7 @@ impl Upload {
         Ok(part.set_e_tag(sent.e_tag).build())
     }
 
-    /// Makes an object of the parts.
+    /// Completes the upload, which makes an object of the parts.
     pub(super) async fn complete(mut self, parts: Vec<CompletedPart>) -> Result<(), Error> {
         let upload = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
         let objects = self.objects.clone();
@@ -105,7 +105,7 @@ impl Upload {
         }
     }
 
-    /// Gives the upload up. What cannot be aborted now, [`S3Objects::abort_uploads`] will find.
+    /// Aborts the upload. If that fails, [`S3Objects::abort_uploads`] will find it.
     pub(super) async fn abort(mut self) {
         if let Some(id) = self.id.take() {
             abort(&self.objects, &self.key, &id).await;
@@ -116,7 +116,7 @@ impl Upload {
 impl Drop for Upload {
     fn drop(&mut self) {
         let Some(id) = self.id.take() else { return };
-        // Where the runtime is gone too, the upload is left to `abort_uploads`.
+        // If the runtime has ended as well, the upload is left to `abort_uploads`.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             let (objects, key) = (self.objects.clone(), std::mem::take(&mut self.key));
             runtime.spawn(async move { abort(&objects, &key, &id).await });
@@ -135,10 +135,10 @@ async fn abort(objects: &S3Objects, key: &str, id: &str) {
 }
 
 impl S3Objects {
-    /// Aborts the uploads that were begun before `before` and never completed. Gives how many there were.
+    /// Aborts the uploads that were begun before `before` and never completed. Returns their number.
     ///
     /// # Errors
-    /// What the provider said. What was aborted before stays aborted.
+    /// The provider failed. Uploads that are already aborted stay so.
     pub async fn abort_uploads(&self, before: Timestamp) -> Result<u64, Error> {
         let (mut key_marker, mut id_marker, mut aborted) = (None, None, 0);
         loop {
@@ -157,7 +157,7 @@ impl S3Objects {
                 match Box::pin(abort.customize().config_override(self.config()).send()).await {
                     Ok(_) => aborted += 1,
                     Err(error) => match self.error(&error) {
-                        // It was completed or aborted since the page was made.
+                        // The upload was completed or aborted after the page was made.
                         Error { kind: ErrorKind::NotFound, .. } => {}
                         error => return Err(error),
                     },
@@ -170,7 +170,7 @@ impl S3Objects {
         }
     }
 
-    /// The checksum of parts.
+    /// Returns the checksum algorithm of parts.
     fn part_checksum(&self) -> Option<ChecksumAlgorithm> {
         self.sends_sha256().then_some(ChecksumAlgorithm::Sha256)
     }

@@ -1,7 +1,7 @@
-//! Giving the messages of a dead-letter queue back to their queue.
+//! Moves the messages of a dead-letter queue back to their queue.
 //!
-//! SQS does it itself (`StartMessageMoveTask`). Where it does not, each message is sent first and deleted afterwards: one
-//! may be there twice, and none is lost.
+//! SQS can do this itself (`StartMessageMoveTask`). If the service cannot, each message is sent first and deleted
+//! afterwards, so one may exist twice, and none is lost.
 
 use std::time::Duration;
 
@@ -12,37 +12,37 @@ use serde::{Deserialize, Serialize};
 use super::{NAME, SqsQueue, clamped};
 use crate::{Error, ErrorKind};
 
-/// How often a task is looked at.
+/// The interval at which a task is checked.
 const LOOK: Duration = Duration::from_secs(2);
-/// Messages that are taken at once.
+/// The number of messages that are received at once.
 const BATCH: u32 = 10;
-/// For how long a message that is being moved is hidden from others, in seconds.
+/// The time for which a message that is being moved is hidden from others, in seconds.
 const HIDDEN_SECONDS: u32 = 120;
-/// How long an empty queue is asked for more, in seconds: a short look misses some.
+/// The time to wait for messages in an empty queue, in seconds. A receive without waiting misses some.
 const WAIT_SECONDS: u32 = 2;
-/// So many empty answers mean that nothing is left.
+/// The number of consecutive empty answers after which the queue counts as empty.
 const EMPTY_ANSWERS: u32 = 2;
 
-/// Where a queue's messages go that were handed out too often.
+/// A queue's policy for messages that were delivered too often.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RedrivePolicy {
     /// The dead-letter queue's ARN.
     pub dead_letter_arn: String,
-    /// How often a message is handed out before that.
+    /// The number of deliveries before a message goes to the dead-letter queue.
     pub max_receives: u32,
 }
 
-/// What a redrive did.
+/// The progress of a redrive.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Redriven {
     /// Messages that were moved back.
     pub moved: u64,
-    /// Messages that were seen there, and are not moved yet, roughly.
+    /// The approximate number of messages that are not moved yet.
     pub left: u64,
 }
 
 impl SqsQueue {
-    /// Where messages go that were handed out too often; `None`: nowhere.
+    /// Returns the queue's redrive policy, or `None` if it has no dead-letter queue.
     ///
     /// # Errors
     /// SQS failed, or its answer cannot be read.
@@ -53,7 +53,7 @@ impl SqsQueue {
             dead_letter_target_arn: String,
             max_receive_count: Count,
         }
-        // Some write the number as text.
+        // Some services write the number as a text.
         #[derive(Deserialize)]
         #[serde(untagged)]
         enum Count {
@@ -74,11 +74,11 @@ impl SqsQueue {
         Ok(Some(RedrivePolicy { dead_letter_arn: policy.dead_letter_target_arn, max_receives }))
     }
 
-    /// Moves the messages of the dead-letter queue back into this queue: of the queue at the URL `dead`, or of the one that
-    /// this queue's redrive policy names. `progress` is told how far it is.
+    /// Moves the messages of a dead-letter queue back into this queue: from the queue at the URL `dead`, or from the
+    /// one that this queue's redrive policy names. `progress` is called with the progress so far.
     ///
     /// # Errors
-    /// There is no dead-letter queue, or SQS failed. What was moved is moved.
+    /// There is no dead-letter queue, or SQS failed. Messages that are already moved stay moved.
     pub async fn redrive(
         &self,
         dead: Option<&str>,
@@ -101,10 +101,10 @@ impl SqsQueue {
         }
     }
 
-    /// The same from the queue at `dead`, message by message.
+    /// Moves the messages of the queue at `dead` back into this queue, one by one.
     ///
     /// # Errors
-    /// SQS failed. What was moved is moved, and of the others none is lost.
+    /// SQS failed. Messages that are already moved stay moved, and none of the others is lost.
     pub async fn redrive_one_by_one(
         &self,
         dead: &str,
@@ -135,7 +135,7 @@ impl SqsQueue {
         Ok(redriven)
     }
 
-    /// Sends a message of the dead-letter queue, and deletes it there.
+    /// Sends a message of the dead-letter queue to this queue, and then deletes it there.
     async fn move_message(&self, dead: &str, message: Message) -> Result<(), Error> {
         let request = self
             .client
@@ -151,7 +151,7 @@ impl SqsQueue {
         Ok(())
     }
 
-    /// Has SQS move them, and waits until it did.
+    /// Starts a task of SQS that moves the messages, and waits until it has ended.
     async fn move_by_task(&self, dead: &str, progress: &mut impl FnMut(Redriven)) -> Result<Redriven, Error> {
         let (from, to) = (self.arn(dead).await?, self.arn(&self.url).await?);
         let request = self.client.start_message_move_task().source_arn(&from).destination_arn(to);
@@ -161,7 +161,7 @@ impl SqsQueue {
             let request = self.client.list_message_move_tasks().source_arn(&from).max_results(10);
             let answer = Box::pin(request.customize().config_override(self.timed()).send()).await;
             let tasks = answer.map_err(|error| Error::classify(NAME, &error))?.results.unwrap_or_default();
-            // The newest comes first; one that has ended has no handle.
+            // The newest task comes first, and one that has ended has no handle.
             let is_this = |handle: Option<&str>| handle.is_none() || handle == task.as_deref();
             let Some(found) = tasks.into_iter().find(|found| is_this(found.task_handle())) else {
                 return Err(Error::new(
@@ -218,7 +218,7 @@ impl SqsQueue {
     }
 }
 
-/// Whether the service has no such operation: SQS has had it since 2023, and others may not.
+/// Returns `true` if the service lacks this operation. SQS has had it since 2023; others may not.
 fn is_unsupported(error: &Error) -> bool {
     matches!(
         error.code.as_deref(),

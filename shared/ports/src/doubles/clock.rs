@@ -8,12 +8,12 @@ use credlink_core::time::Timestamp;
 
 use crate::Clock;
 
-/// A clock for tests: it stands still until it is told otherwise, and numbers the requests. Clones are one clock.
+/// A clock for tests, which stands still until it is set, and numbers the requests. Clones share one clock.
 #[derive(Debug, Clone)]
 pub struct ManualClock(Arc<(AtomicI64, AtomicU64)>);
 
 impl ManualClock {
-    /// A clock that stands at `now`.
+    /// Creates a clock that stands at `now`.
     #[must_use]
     pub fn at(now: Timestamp) -> Self {
         Self(Arc::new((AtomicI64::new(now.milliseconds()), AtomicU64::new(0))))
@@ -35,7 +35,7 @@ impl Clock for ManualClock {
         Timestamp::from_milliseconds(self.0.0.load(Ordering::SeqCst))
     }
 
-    /// As the clock's time: durations are as long as a test makes them.
+    /// Follows the clock's time, so that durations are as long as a test makes them.
     fn monotonic_microseconds(&self) -> u64 {
         self.now().milliseconds().unsigned_abs() * 1_000
     }
@@ -45,7 +45,7 @@ impl Clock for ManualClock {
     }
 }
 
-/// The system's clock, for doubles whose tests wait for real.
+/// The system's clock, for doubles in tests that wait in real time.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct WallClock;
 

@@ -1,7 +1,7 @@
-//! Failing calls, on a plan: for tests that fail every write, or every read, of a flow in turn.
+//! Calls that fail according to a plan, for tests that fail every write, or every read, of a flow in turn.
 //!
-//! A write can fail in two ways, and a caller cannot tell which: nothing happened, or it happened and the answer got
-//! lost. A flow that is right survives both, at each of its writes. A read that fails is a failure, and never absence.
+//! A write can fail in two ways, and the caller cannot tell which: it had no effect, or it took effect and the answer
+//! was lost. A correct flow survives both, at each of its writes. A failed read is a failure, and never absence.
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -12,16 +12,17 @@ use crate::{
     forward_medium, forward_objects, forward_replicas,
 };
 
-/// In which way a write fails.
+/// The two ways in which a write fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Flavour {
-    /// Nothing is done, and an error is answered.
+    /// The write has no effect, and an error is returned.
     Lost,
-    /// It is done, and an error is answered.
+    /// The write takes effect, and an error is returned.
     Kept,
 }
 
-/// Which calls fail. Clones are one plan: objects and index that share it count their calls together.
+/// A plan of the calls that fail. Clones share their counts, so objects and an index with the same plan count their
+/// calls together.
 #[derive(Debug, Clone)]
 pub struct FaultPlan {
     writes: RangeInclusive<u64>,
@@ -36,41 +37,41 @@ struct Seen {
     reads: AtomicU64,
 }
 
-/// The number of no call: they are counted from 1.
+/// A range that contains no call, since calls are counted from 1.
 const NONE: RangeInclusive<u64> = 0..=0;
 
 impl FaultPlan {
-    /// Nothing fails. For counting the calls of a flow.
+    /// Creates a plan in which nothing fails, for counting the calls of a flow.
     #[must_use]
     pub fn none() -> Self {
         Self::new(NONE, NONE, Flavour::Lost)
     }
 
-    /// The `n`-th write fails, counted from 1 over `put`, `delete` and `commit`.
+    /// Creates a plan in which the `n`-th write fails, counted from 1 over `put`, `delete` and `commit`.
     #[must_use]
     pub fn at(n: u64, flavour: Flavour) -> Self {
         Self::new(n..=n, NONE, flavour)
     }
 
-    /// The `n`-th write fails, and every one after it.
+    /// Creates a plan in which the `n`-th write and all later ones fail.
     #[must_use]
     pub fn from(n: u64, flavour: Flavour) -> Self {
         Self::new(n..=u64::MAX, NONE, flavour)
     }
 
-    /// The `n`-th read fails, counted from 1 over `get`, `head`, `list` and `totals`.
+    /// Creates a plan in which the `n`-th read fails, counted from 1 over `get`, `head`, `list` and `totals`.
     #[must_use]
     pub fn read_at(n: u64) -> Self {
         Self::new(NONE, n..=n, Flavour::Lost)
     }
 
-    /// The `n`-th read fails, and every one after it.
+    /// Creates a plan in which the `n`-th read and all later ones fail.
     #[must_use]
     pub fn reads_from(n: u64) -> Self {
         Self::new(NONE, n..=u64::MAX, Flavour::Lost)
     }
 
-    /// The same plan, with its counting begun anew.
+    /// Returns the same plan with new counts.
     #[must_use]
     pub fn anew(self) -> Self {
         Self { seen: Arc::default(), ..self }
@@ -80,13 +81,13 @@ impl FaultPlan {
         Self { writes, reads, flavour, seen: Arc::default() }
     }
 
-    /// Writes seen so far, failed ones among them.
+    /// Returns the number of writes so far, including failed ones.
     #[must_use]
     pub fn writes(&self) -> u64 {
         self.seen.writes.load(Ordering::SeqCst)
     }
 
-    /// Reads seen so far, failed ones among them.
+    /// Returns the number of reads so far, including failed ones.
     #[must_use]
     pub fn reads(&self) -> u64 {
         self.seen.reads.load(Ordering::SeqCst)
@@ -116,7 +117,7 @@ fn failed(message: String) -> Failure {
     Failure { provider: "faulty", kind: FailureKind::Unavailable, message }
 }
 
-/// An adapter whose calls fail on a plan.
+/// An adapter whose calls fail according to a plan.
 #[derive(Debug, Clone)]
 pub struct Faulty<T> {
     inner: T,
@@ -124,18 +125,19 @@ pub struct Faulty<T> {
 }
 
 impl<T> Faulty<T> {
-    /// Wraps `inner`.
+    /// Wraps `inner`, whose calls fail according to `plan`.
     pub const fn new(inner: T, plan: FaultPlan) -> Self {
         Self { inner, plan }
     }
 
-    /// What is wrapped, to look at without faults.
+    /// Returns the wrapped adapter, for inspection without faults.
     pub const fn inner(&self) -> &T {
         &self.inner
     }
 }
 
-/// Passes a call on as the plan says. What queues repairs or counts reads is no write of the flow's own.
+/// Passes on a call as the plan says. Calls that queue repairs or count reads are not counted, because they are not
+/// writes of the flow itself.
 macro_rules! planned {
     (now $self:ident, $inner:ident => $call:expr) => {{
         let $inner = &$self.inner;
@@ -170,7 +172,7 @@ mod tests {
     use crate::Condition;
     use crate::doubles::{MemoryIndex, MemoryObjects};
 
-    /// Two puts and a delete under `plan`: which of them were answered, and which keys stand there afterwards.
+    /// Makes two puts and a delete under `plan`. Returns which of them succeeded, and the keys that exist afterwards.
     async fn run(plan: &FaultPlan) -> (Vec<bool>, Vec<String>) {
         let objects = Faulty::new(MemoryObjects::new(), plan.clone());
         let key = |name: &str| ObjectKey::Manifest(format!("urn:{name}").parse().unwrap());

@@ -1,4 +1,4 @@
-//! Rows in memory.
+//! An index in memory.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
@@ -15,32 +15,32 @@ use crate::{Commit, Failure, FailureKind, Index, Intent, Listing, Page, Write};
 use crate::cursor::Cursor;
 use crate::limits::{breach, milliseconds, place};
 
-/// Time for which intents are kept, in milliseconds: a day, as the port says.
+/// The time for which intents are kept, in milliseconds: one day, as the port requires.
 const INTENT_MILLISECONDS: u64 = 86_400_000;
 
 /// An index in memory. Clones share their rows.
 ///
 /// # Panics
-/// `commit` panics on what no caller may ask for: a version that does not follow on the expected one, two writes to
+/// `commit` panics if a caller breaks its contract: a version that is not one more than the expected one, two writes to
 /// one row, or more than 100 writes.
 #[derive(Debug, Clone, Default)]
 pub struct MemoryIndex(Arc<Mutex<Rows>>);
 
 #[derive(Debug, Clone, Default)]
 struct Rows {
-    /// By the text of their keys, with the place of live proofs in their tenant's listing.
+    /// The rows by the text of their keys, each with its position in its tenant's listing of live proofs.
     rows: BTreeMap<String, (u64, Row)>,
-    /// The rows of each listing but the one of all, in its order.
+    /// The rows of every listing except [`Listing::All`], in order.
     listed: BTreeSet<Entry>,
     reads: HashMap<ProofId, Reads>,
-    /// Intents, by their instants in milliseconds and the keys of their objects.
+    /// The intents: their instants in milliseconds, and the keys of their objects.
     intents: BTreeSet<(u64, String)>,
 }
 
-/// A row of a listing: the listing, the instant in milliseconds that orders it, and the row's key.
+/// An entry of a listing: the listing, the instant in milliseconds that orders it, and the row's key.
 type Entry = (Kind, u64, String);
 
-/// A listing, as far as rows know to which they belong.
+/// A listing to which a row can belong.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
     Proofs(String),
@@ -50,13 +50,13 @@ enum Kind {
 }
 
 impl MemoryIndex {
-    /// An empty index.
+    /// Creates an empty index.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A copy of the index as it is now, which shares nothing with it: what a backup holds.
+    /// Returns a copy of the index as it is now, which shares nothing with the original, like a backup.
     #[must_use]
     pub fn snapshot(&self) -> Self {
         Self(Arc::new(Mutex::new(self.rows().clone())))
@@ -76,7 +76,7 @@ impl Rows {
         row
     }
 
-    /// The entries of the row of `key`, if there is one.
+    /// Returns the entries of the row under `key`, or none if there is no such row.
     fn entries(&self, key: &str) -> Vec<Entry> {
         let Some((place, row)) = self.rows.get(key) else {
             return Vec::new();
@@ -105,7 +105,7 @@ impl Rows {
         self.listed.extend(entries);
     }
 
-    /// The rows of `listing` behind the one at `after`, in its order, each with its cursor.
+    /// Returns the rows of `listing` after the position `after`, in order, each with its cursor.
     fn behind<'rows>(
         &'rows self,
         listing: &Listing,
@@ -147,7 +147,7 @@ impl Rows {
     }
 }
 
-/// The cursor that continues a listing after `row`, whose entry in it is the first argument.
+/// Returns the cursor that continues a listing after `row`. The first argument is the row's entry in that listing.
 fn cursor((kind, order, key): &Entry, row: &Row) -> Option<Cursor> {
     match (kind, row) {
         (Kind::Due, _) => Some(Cursor::Due(*order, key.clone())),
@@ -219,7 +219,7 @@ impl Index for MemoryIndex {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Page<Intent>, Failure> {
-        // Of one instant, keys are in their order.
+        // Intents of the same instant are in the order of their keys.
         let start = match after.and_then(|after| after.split_once('#')) {
             Some((at, key)) => Bound::Excluded((at.parse().unwrap_or_default(), key.to_owned())),
             None => Bound::Included((milliseconds(from), String::new())),

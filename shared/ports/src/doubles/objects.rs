@@ -19,10 +19,10 @@ use super::clock::WallClock;
 /// A provider in memory. Clones share their objects.
 ///
 /// # Panics
-/// `put` panics where it breaks the rule of immutable keys ([`ObjectKey::is_mutable`]): what stands there may be
-/// replaced by the marker of a deletion, and the marker by content in a stored form that never stood there before
-/// (the same bytes would have the tag that a late deletion waits for). What missed both is replaced by the same content
-/// of a later generation. Nothing else replaces it.
+/// `put` panics if it breaks the rule of immutable keys ([`ObjectKey::is_mutable`]). An object under such a key may be
+/// replaced by a tombstone, and a tombstone by content in a stored form that the key never had before (the same bytes
+/// would have the tag that a late deletion waits for). An object that missed both a deletion and the store after it may
+/// be replaced by the same content of a later generation. No other replacement is allowed.
 #[derive(Clone)]
 pub struct MemoryObjects {
     state: Arc<Mutex<State>>,
@@ -32,7 +32,7 @@ pub struct MemoryObjects {
 #[derive(Clone, Default)]
 struct State {
     objects: BTreeMap<String, Object>,
-    /// Digests of the forms that stood under immutable keys since the key was last absent.
+    /// The digests of the stored forms that each immutable key has had since it was last absent.
     forms: HashMap<String, HashSet<Digest>>,
 }
 
@@ -49,19 +49,19 @@ impl std::fmt::Debug for MemoryObjects {
 }
 
 impl MemoryObjects {
-    /// An empty provider, on the system's clock.
+    /// Creates an empty provider that uses the system's clock.
     #[must_use]
     pub fn new() -> Self {
         Self::with_clock(WallClock)
     }
 
-    /// An empty provider that takes the instants of its writes from `clock`.
+    /// Creates an empty provider that takes the instants of its writes from `clock`.
     #[must_use]
     pub fn with_clock(clock: impl Clock + Send + Sync + 'static) -> Self {
         Self { state: Arc::default(), clock: Arc::new(clock) }
     }
 
-    /// A copy of the objects as they are now, which shares nothing with them: what a backup holds.
+    /// Returns a copy of the objects as they are now, which shares nothing with the original, like a backup.
     #[must_use]
     pub fn snapshot(&self) -> Self {
         let state = self.state().clone();
@@ -69,7 +69,7 @@ impl MemoryObjects {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // A panic of the police leaves the state as it was before the call.
+        // A panic in `police` leaves the state as it was before the call.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -88,7 +88,7 @@ impl State {
         if key.is_mutable() || attributes.content_type == TOMBSTONE_TYPE {
             return;
         }
-        // A provider that missed both a deletion and the store after it.
+        // A repair of a provider that missed both a deletion and the store after it.
         let later = match (Facts::read(&before.head.attributes), Facts::read(attributes)) {
             (Ok(before), Ok(after)) => before.sha256 == after.sha256 && before.generation < after.generation,
             _ => false,
@@ -138,7 +138,7 @@ impl Objects for MemoryObjects {
         let tag = StoredTag(form.to_string());
         let head =
             Head { attributes: attributes.clone(), size: body.len() as u64, tag: tag.clone(), modified };
-        // A copy, as a provider makes one: the caller's buffer may be a slice of a larger one.
+        // Copied, as a provider would: the caller's buffer may be a slice of a larger one.
         state.objects.insert(text, Object { head, body: Bytes::copy_from_slice(&body) });
         Ok(Put::Stored(tag))
     }
@@ -176,7 +176,7 @@ impl Objects for MemoryObjects {
     }
 }
 
-/// There is one copy.
+/// There is one copy of each object.
 impl SingleProvider for MemoryObjects {}
 
 impl Medium for MemoryObjects {

@@ -14,7 +14,7 @@ use crate::limits::MAX_DELIVERIES;
 /// A queue in memory. Clones share their messages.
 ///
 /// # Panics
-/// On what no caller may ask for: more than 10 messages at once or none, or a delay of more than 900 seconds.
+/// Panics if a caller breaks the contract: more than 10 messages at once or none, or a delay of more than 900 seconds.
 #[derive(Clone)]
 pub struct MemoryQueue {
     clock: Arc<dyn Clock + Send + Sync>,
@@ -48,13 +48,13 @@ impl Default for MemoryQueue {
 }
 
 impl MemoryQueue {
-    /// An empty queue whose delays run by `clock`.
+    /// Creates an empty queue whose delays follow `clock`.
     #[must_use]
     pub fn with_clock(clock: impl Clock + Send + Sync + 'static) -> Self {
         Self { clock: Arc::new(clock), state: Arc::default() }
     }
 
-    /// Puts in a text that is no message.
+    /// Adds a text that is not a message.
     pub fn push_text(&self, text: &str) {
         let from = self.clock.now();
         self.push(text.to_owned(), from);
@@ -71,7 +71,7 @@ impl MemoryQueue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The texts of the messages that were given up.
+    /// Returns the texts of the dead letters.
     #[must_use]
     pub fn dead(&self) -> Vec<String> {
         self.state().dead.clone()

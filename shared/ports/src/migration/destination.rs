@@ -1,4 +1,4 @@
-//! The port to the CredLink that a migration writes to.
+//! The port for the CredLink to which a migration writes.
 
 use std::future::Future;
 
@@ -14,129 +14,132 @@ use super::target::{Payload, Target};
 use super::verdict::{Depth, Verdict};
 use crate::{Failure, Page};
 
-/// What a destination has of what an item becomes.
+/// The state of an item's target at a destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// Nothing, and it never had. Also of an id that leads nowhere (any more), and of a manifest that is there for proofs alone.
+    /// The target does not exist and never did, or it is an alias that does not or no longer lead anywhere, or a
+    /// manifest that exists only for proofs.
     Absent,
-    /// It is live: of a proof, what it says, where that is shown; of another name, that it leads to whatever proof.
+    /// The target is live. For a proof, this is its content if the destination shows it. An alias is live if it leads
+    /// to any proof.
     Live(Option<ProofContent>),
-    /// It was deleted there, at this instant.
+    /// The target was deleted at the destination, at this instant.
     Deleted(Timestamp),
 }
 
-/// What a destination made of an item.
+/// The outcome of importing an item.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Imported {
-    /// Exactly this stands there now, and so does its legacy id: written by this call or by an earlier one.
+    /// The destination now has exactly this item, including its legacy ID, written by this call or by an earlier one.
     Stored(CopiedItem),
-    /// A proof with the same manifest and signature was there before, with other instants or other legacy members. The legacy
-    /// id leads to it.
+    /// The destination already had a proof with the same manifest and signature, but with other instants or other
+    /// legacy members. The legacy ID leads to that proof.
     Equal(CopiedItem),
-    /// The media file has a proof with another manifest or signature there. Nothing was changed.
+    /// The destination has a proof of the same media file with another manifest or signature. Nothing was changed.
     Conflict {
-        /// The manifest's SHA-256 there, and whatever else tells the two apart, in words.
+        /// The SHA-256 of the destination's manifest, and any other difference between the two proofs, in words.
         detail: String,
     },
-    /// It was deleted there, at this instant, and stays deleted.
+    /// The target was deleted at the destination, at this instant, and stays deleted.
     Deleted(Timestamp),
-    /// It is refused: why. `kind` is the slug of a problem
-    /// ([`Kind::slug`](credlink_core::http::problem::Kind::slug)).
+    /// The destination refused the item.
     Refused {
-        /// Which problem.
+        /// The slug of the problem ([`Kind::slug`](credlink_core::http::problem::Kind::slug)).
         kind: String,
-        /// In words.
+        /// The reason in words.
         detail: String,
     },
 }
 
-/// What became of something that was to be withdrawn.
+/// The outcome of withdrawing a copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Withdrawal {
-    /// It is deleted, since this instant.
+    /// The copy is deleted, since this instant.
     Deleted(Timestamp),
-    /// Somebody replaced or deleted it since it was copied: it is left alone.
+    /// Somebody replaced or deleted the copy since it was made, so it is left alone.
     Touched,
-    /// It is not there.
+    /// The copy is not there.
     Absent,
 }
 
-/// The `kind` of a refusal: another name of a proof that is not there.
+/// The `kind` of a refusal of an alias whose proof is not there.
 pub const PROOF_MISSING: &str = "proof-missing";
 
-/// The front of a source that a migration has written here before it stores anything under the id.
+/// A front that a migration copied from the source, before it stored anything under the manifest ID.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AdoptedFront {
     /// The front as it was written.
     pub front: Front,
-    /// `true` if the tenant that it names had a manifest under the id before.
+    /// `true` if the tenant that the front names already had a manifest under the ID.
     pub is_founded: bool,
-    /// Its tag.
+    /// The tag of the front's object.
     pub tag: StoredTag,
-    /// The number of times that it was written.
+    /// The number of times that the front was written.
     pub writes: u32,
 }
 
-/// Where proofs go: a CredLink, at hand or behind HTTP.
+/// A CredLink that imports proofs, in this process or over HTTP.
 pub trait Destination {
-    /// The name that operators know it by.
+    /// Returns the name by which operators know the destination.
     fn name(&self) -> &'static str;
 
-    /// What it has of a target.
+    /// Returns the state of a target at the destination.
     fn find(&self, target: &Target) -> impl Future<Output = Result<Standing, Failure>>;
 
-    /// Imports what is to be stored of an item. Idempotent. Another name of a proof that is not there is refused as
-    /// [`PROOF_MISSING`].
+    /// Imports an item. Idempotent. An alias whose proof is not there is refused with [`PROOF_MISSING`].
     ///
-    /// A C2PA manifest that the source has as private and that is public here is withdrawn here. Nothing is published: one that
-    /// is private here stays private.
+    /// A C2PA manifest that is private at the source and public at the destination is withdrawn at the destination.
+    /// Nothing is published: a manifest that is private at the destination stays private.
     ///
-    /// It claims plain addresses as every store does, but none that an operator has freed.
+    /// An import claims plain addresses as every store does, except those that an operator has freed.
     fn import(&self, payload: &Payload) -> impl Future<Output = Result<Imported, Failure>>;
 
-    /// Refuses what nothing here can be changed for: [`import`](Self::import) would refuse it, too.
+    /// Checks that the destination can be changed at all for this payload. If it cannot, [`import`](Self::import) would
+    /// fail, too.
     ///
     /// # Errors
-    /// The destination may not change anything, or takes nothing of this tenant.
+    /// The destination may not change anything, or accepts nothing of this tenant.
     fn admits(&self, payload: &Payload) -> impl Future<Output = Result<(), Failure>> {
         let _ = payload;
         async { Ok(()) }
     }
 
-    /// Has a plain address serve whom it serves at the source, where nothing here says whom it serves. `None`: something does, or
-    /// the destination leaves that to an operator.
+    /// Makes a plain address serve the same tenant as at the source, if the destination does not say yet which tenant
+    /// it serves. Returns `None` if the destination already says so, or if it leaves this to an operator.
     fn adopt_front(&self, front: &Front) -> impl Future<Output = Result<Option<AdoptedFront>, Failure>> {
         let _ = front;
         async { Ok(None) }
     }
 
-    /// Frees an address again whose front was adopted for nothing, unless somebody has decided otherwise meanwhile.
+    /// Frees the plain address of a front that was adopted in vain, unless somebody has changed the front in the
+    /// meantime.
     fn release_front(&self, adopted: &AdoptedFront) -> impl Future<Output = Result<(), Failure>> {
         let _ = adopted;
         async { Ok(()) }
     }
 
-    /// Whether what was copied stands there.
+    /// Compares a copy with the objects at the destination.
     fn verify(&self, copy: &CopiedItem, depth: Depth) -> impl Future<Output = Result<Verdict, Failure>>;
 
-    /// Deletes what was copied, as long as nobody has touched it since. The deletion is known by its instant, `at`: the same one
-    /// again is told as the first was, whoever heard of that. A manifest that proofs hold stays for them, and is no longer
-    /// stored for itself.
+    /// Deletes a copy, unless somebody has changed it since it was made. The instant `at` identifies the deletion: a
+    /// repeated call with the same instant gets the answer of the first one, even if nobody received that. A manifest
+    /// that proofs hold stays for them, and is no longer stored for itself.
     fn withdraw(&self, copy: &CopiedItem, at: Timestamp)
     -> impl Future<Output = Result<Withdrawal, Failure>>;
 
-    /// A page of the ids of its live proofs.
+    /// Returns a page of the IDs of the destination's live proofs.
     fn list(&self, after: Option<&str>, limit: usize)
     -> impl Future<Output = Result<Page<ProofId>, Failure>>;
 }
 
-/// Imports what is to be stored of an item, together with what the source says of the plain addresses of its manifests.
+/// Imports an item, together with the fronts that the source has for its manifests.
 ///
-/// Each address serves the tenant that it serves at the source, unless the destination already says whom it serves: a tenant that is
-/// copied first, or stores under the ID later, does not get it. A refused import claims nothing.
+/// Each plain address serves the same tenant as at the source, unless the destination already says which tenant it
+/// serves. Another tenant that is copied first, or that stores a manifest under the ID later, does not get the address.
+/// A refused import claims nothing.
 ///
 /// # Errors
-/// The destination failed, or takes nothing of this tenant.
+/// The destination failed, or accepts nothing of this tenant.
 pub async fn import_with_fronts<D: Destination>(
     destination: &D,
     payload: &Payload,
@@ -156,12 +159,12 @@ pub async fn import_with_fronts<D: Destination>(
     Ok(outcome)
 }
 
-/// A destination that can say where a source has the proofs that are not imported yet: one row a proof.
+/// A destination that can record where a source has the proofs that are not imported yet, in one row per proof.
 pub trait ItemRows {
-    /// The row of a proof.
+    /// Returns the row of a proof.
     fn item_row(&self, proof: &ProofId) -> impl Future<Output = Result<Option<LegacyItemRow>, Failure>>;
 
-    /// Writes a row if what stands there is one version behind it (1: nothing does). Whether exactly this row stands there
-    /// now: after an `Err` it may, too.
+    /// Writes a row if its version is one more than the version of the current row, and 1 if there is no row. Returns
+    /// `true` if exactly this row is now stored. After an `Err`, it may be stored, too.
     fn keep_item(&self, row: &LegacyItemRow) -> impl Future<Output = Result<bool, Failure>>;
 }

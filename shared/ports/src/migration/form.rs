@@ -1,4 +1,4 @@
-//! What both ledgers keep, as JSON, and what of it is refused.
+//! The JSON form of a ledger's content, which both ledgers share, and the checks on reading it.
 
 use credlink_core::bounds::MAX_ITEM_KEY_BYTES;
 use serde::{Deserialize, Serialize};
@@ -6,12 +6,12 @@ use serde::{Deserialize, Serialize};
 use crate::migration::ledger::{Entry, Job, LEDGER_VERSION};
 use crate::{Failure, FailureKind};
 
-/// The JSON of a job or an entry.
+/// Returns the JSON of a job or an entry.
 pub fn json(provider: &'static str, value: &impl Serialize) -> Result<String, Failure> {
     serde_json::to_string(value).map_err(|error| damaged(provider, error.to_string()))
 }
 
-/// Reads a job. Its version comes first: what it is decides what else may be there.
+/// Reads a job. The version is checked first, because it decides which other members are allowed.
 pub fn job(provider: &'static str, json: &[u8]) -> Result<Job, Failure> {
     #[derive(Deserialize)]
     struct Versioned {
@@ -26,7 +26,7 @@ pub fn job(provider: &'static str, json: &[u8]) -> Result<Job, Failure> {
     serde_json::from_slice(json).map_err(malformed)
 }
 
-/// Reads the entry that is kept under `key`.
+/// Reads the entry that is stored under `key`.
 pub fn entry(provider: &'static str, key: &str, version: u64, json: &[u8]) -> Result<Entry, Failure> {
     let malformed = |what: String| damaged(provider, format!("the entry of `{key}`: {what}"));
     let entry: Entry = serde_json::from_slice(json).map_err(|error| malformed(error.to_string()))?;
@@ -36,7 +36,7 @@ pub fn entry(provider: &'static str, key: &str, version: u64, json: &[u8]) -> Re
     Ok(entry)
 }
 
-/// Refuses what is no key of an item.
+/// Refuses a string that cannot be the key of an item.
 pub fn check_key(provider: &'static str, key: &str) -> Result<(), Failure> {
     if (1..=MAX_ITEM_KEY_BYTES).contains(&key.len()) {
         Ok(())
@@ -47,7 +47,7 @@ pub fn check_key(provider: &'static str, key: &str) -> Result<(), Failure> {
     }
 }
 
-/// The failure that something which is no ledger of ours is.
+/// Returns the failure for stored data that is not one of CredLink's ledgers.
 pub fn damaged(provider: &'static str, message: String) -> Failure {
     Failure { provider, kind: FailureKind::Damaged, message }
 }

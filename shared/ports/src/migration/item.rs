@@ -5,61 +5,63 @@ use credlink_core::access::Visibility;
 use credlink_core::legacy::LegacyId;
 use credlink_core::tenant::Tenant;
 
-/// Something that a source has: one legacy record; or of another CredLink one proof with all its records, one more name of a
-/// proof, or one manifest that was stored for itself.
+/// An item of a source. A legacy store has one item for each legacy record. A CredLink has one for each proof with all
+/// its records, for each additional alias of a proof, and for each manifest that was stored for itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Item {
-    /// Names it within its source: a path, a key, `line 7`, a proof id. At most 1,024 bytes.
+    /// The name of the item within its source: a path, a key, `line 7`, a proof ID. At most 1,024 bytes.
     pub key: String,
-    /// Its size in bytes, as the source tells it.
+    /// The size in bytes, as the source reports it.
     pub size: u64,
-    /// Differs whenever its content does: an entity tag, or size and time of a file. Empty where the source knows nothing.
+    /// A text that changes whenever the content does: an entity tag, or the size and time of a file. Empty if the
+    /// source has none.
     pub version: String,
 }
 
-/// What stands under an item's key.
+/// The content of an item.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Content {
-    /// A legacy record: its JSON.
+    /// The JSON of a legacy record.
     Legacy(Bytes),
-    /// A proof of a CredLink: its records by their revisions, the current one last. At least one.
+    /// A proof of a CredLink: all its records in the order of their revisions, the current one last. At least one.
     Proof(Vec<Revision>),
-    /// A legacy id of a proof of a CredLink, beside the one that its record may have.
+    /// An alias of a CredLink's proof, in addition to the legacy ID that the proof's record may have.
     Alias {
-        /// The id.
+        /// The legacy ID.
         id: LegacyId,
-        /// The current record of the proof that it names.
+        /// The current record of the proof to which the alias leads.
         record: Bytes,
     },
     /// A C2PA manifest of a CredLink that was stored for itself.
     Manifest {
-        /// Its bytes.
+        /// The bytes of the manifest.
         bytes: Bytes,
-        /// Whose it is, where the source tells.
+        /// The tenant that owns the manifest, if the source reports it.
         tenant: Option<Tenant>,
-        /// Its readers.
+        /// The readers of the manifest.
         visibility: Visibility,
     },
-    /// It belongs to something that was deleted there or has expired, and leads nowhere: what, in words.
+    /// The item belongs to something that was deleted at the source or has expired there, and leads nowhere. The text
+    /// says to what.
     Gone(String),
-    /// It is there, and cannot be read as either: why, in words.
+    /// The item exists and cannot be read as any of the above. The text says why.
     Unreadable(String),
 }
 
-/// A record of a CredLink, with the bytes of the C2PA manifest that it refers to.
+/// A record of a CredLink, with the bytes of the C2PA manifest to which it refers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Revision {
     /// The record's bytes, with no content coding.
     pub record: Bytes,
-    /// The manifest store that it refers to; `None` where the manifest stands in the record.
+    /// The manifest to which the record refers, or `None` if the record contains it.
     pub manifest: Option<RevisionManifest>,
 }
 
-/// The C2PA manifest that a record refers to.
+/// The C2PA manifest to which a record refers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RevisionManifest {
-    /// Its bytes.
+    /// The bytes of the manifest.
     pub bytes: Bytes,
-    /// Its readers. It may have been withdrawn or published since the record was stored.
+    /// The readers of the manifest. It may have been withdrawn or published since the record was stored.
     pub visibility: Visibility,
 }

@@ -1,4 +1,5 @@
-//! The port of the API to migrations that others run: what `POST /v1/migrations` begins and `GET /v1/migrations/{job}` shows.
+//! The port through which the API reaches migrations that other processes run: `POST /v1/migrations` begins one, and
+//! `GET /v1/migrations/{job}` shows it.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -11,61 +12,61 @@ use serde::Serialize;
 use super::ledger::{Entry, ItemState, Job, Reason};
 use crate::Failure;
 
-/// What an operator asks for.
+/// An operator's request to begin a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Asked {
     /// The job's name.
     pub name: JobName,
     /// The source, as the request names it.
     pub from: String,
-    /// Items of one message.
+    /// The number of items in one message.
     pub batch_size: u32,
-    /// The request, for the logs.
+    /// The ID of the request, for the logs.
     pub request_id: String,
 }
 
-/// A job that may be begun.
+/// A request that was checked against the operator's configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobRequest {
     /// The job's name.
     pub name: JobName,
     /// The source, as the operator's configuration names it.
     pub from: String,
-    /// Whose proofs legacy records become; and those of a CredLink, unless they keep their tenants.
+    /// The tenant for which legacy records are imported, and the proofs of a CredLink unless they keep their tenants.
     pub tenant: Tenant,
     /// `true` if the proofs of a CredLink keep their tenants.
     pub keep_tenants: bool,
-    /// The tenant whose proofs of a CredLink become `tenant`'s, where that is another one.
+    /// The tenant of the CredLink whose proofs are imported for `tenant`, if the two differ.
     pub from_tenant: Option<Tenant>,
-    /// Items of one message.
+    /// The number of items in one message.
     pub batch_size: u32,
-    /// The request, for the logs.
+    /// The ID of the request, for the logs.
     pub request_id: String,
 }
 
-/// What became of a request.
+/// The outcome of a request to begin a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Begun {
-    /// Its source is about to be listed: this is the job.
+    /// The job, whose source is about to be listed.
     Queued(Job),
-    /// A run has the job already.
+    /// Another run holds the lease of the job.
     Held,
-    /// The job moves something else: what it is.
+    /// A job of this name exists and migrates something else. This is the existing job.
     Differs(Job),
     /// The job is being removed.
     Removing,
 }
 
-/// Why a job cannot be begun or shown.
+/// The reasons why a job cannot be begun or shown.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum JobError {
-    /// Something is not set up here: what to set.
+    /// A setting is missing here. The text says what to set.
     #[error("{0}")]
     NotConfigured(String),
-    /// The source is none, or none that others can read: what is allowed.
+    /// The request does not name a source that other processes can read. The text says what is allowed.
     #[error("{0}")]
     Source(String),
-    /// The source is not on the operator's list: which setting has that.
+    /// The source is not on the operator's list. The text names the setting that has the list.
     #[error("{0}")]
     NotListed(String),
     /// A failure of ours.
@@ -73,24 +74,24 @@ pub enum JobError {
     Failure(#[from] Failure),
 }
 
-/// Where jobs are begun and looked up.
+/// A service that begins jobs and reports their progress.
 pub trait Jobs {
-    /// Begins a job, or another run of it: a message is queued that has its source listed. The operator's configuration
-    /// says which sources there are, and whose the proofs become.
+    /// Begins a job, or another run of it, by queuing a message that has its source listed. The operator's
+    /// configuration says which sources are allowed, and for which tenant they are imported.
     fn begin(&self, asked: &Asked) -> impl Future<Output = Result<Begun, JobError>>;
 
-    /// How far a job is, counted from behind the item `after`; `None` if there is no such job.
+    /// Returns the progress of a job, counting items after `after`, or `None` if there is no such job.
     fn progress(
         &self,
         job: &JobName,
         after: Option<&str>,
     ) -> impl Future<Output = Result<Option<Progress>, JobError>>;
 
-    /// Removes a job and what its ledger says; one that is not over only if it is to be abandoned.
+    /// Removes a job and its ledger. A job that is not over is removed only if `abandon` is `true`.
     fn remove(&self, job: &JobName, abandon: bool) -> impl Future<Output = Result<Removed, JobError>>;
 }
 
-/// A service that runs no jobs for others.
+/// A service that runs no jobs.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoJobs;
 
@@ -118,36 +119,36 @@ impl Jobs for NoJobs {
     }
 }
 
-/// What became of a removal.
+/// The outcome of a removal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Removed {
-    /// The job is gone.
+    /// The job is removed.
     Done,
-    /// So many entries are gone, and there are more: the same request again goes on.
+    /// This number of entries is removed, and there are more. The same request continues the removal.
     Partly(u64),
     /// There was no such job.
     Absent,
-    /// A run has the job.
+    /// A run holds the lease of the job.
     Held,
     /// The job is not over.
     Unfinished(Unfinished),
 }
 
-/// Why a job is not over.
+/// The reasons why a job is not over.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unfinished {
-    /// Its source is not listed to the end.
+    /// The source is not listed to the end.
     #[error("its source is not listed to the end")]
     NotListed,
-    /// There was not enough time to look at every item.
+    /// There was not enough time to check every item.
     #[error("it has more items than can be looked through in one request")]
     TooManyItems,
-    /// The item under this key waits, and maybe others do.
+    /// The item under this key still waits to be copied, and others may, too.
     #[error("items wait to be copied, such as `{0}`")]
     Waiting(String),
 }
 
-/// How far a job is.
+/// The progress of a job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Progress {
     /// The job's name.
@@ -156,28 +157,28 @@ pub struct Progress {
     pub from: String,
     /// The destination.
     pub to: String,
-    /// Whose proofs legacy records become; and those of a CredLink, unless they keep their tenants.
+    /// The tenant for which legacy records are imported, and the proofs of a CredLink unless they keep their tenants.
     pub tenant: Tenant,
     /// `true` if the proofs of a CredLink keep their tenants.
     pub keep_tenants: bool,
-    /// When it was begun.
+    /// The instant at which the job was begun.
     #[schema(value_type = String, format = DateTime)]
     pub created: Timestamp,
-    /// When its source was listed to the end; `null` while it is being listed.
+    /// The instant at which the source was last listed to the end; `null` while it is being listed.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub listed: Option<Timestamp>,
-    /// `true` while it is being removed: the counts are of what is left of it.
+    /// `true` while the job is being removed. The counts then cover the remaining entries.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub removing: bool,
-    /// The items by what became of them.
+    /// The numbers of items, by state.
     pub items: Tally,
-    /// Items that are still to be counted: pass it as `after`, and add the answers up.
+    /// The position after which items are still to be counted. Pass it as `after`, and add up the answers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
 }
 
 impl Progress {
-    /// A job of which nothing is counted.
+    /// Creates the progress of a job, with nothing counted yet.
     #[must_use]
     pub fn of(job: Job) -> Self {
         let Job { name, from, to, tenant, keep_tenants, created, listed, removing, .. } = job;
@@ -196,28 +197,28 @@ impl Progress {
     }
 }
 
-/// Items by what became of them.
+/// The numbers of items, by state.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Tally {
-    /// All of them.
+    /// All items.
     pub total: u64,
-    /// Their bytes, as the source tells them.
+    /// The bytes of all items, as the source reports them.
     pub bytes: u64,
-    /// Sent to the queue, and not come to.
+    /// Items that were sent to the queue and are not yet started.
     pub planned: u64,
-    /// Being copied.
+    /// Items that are being copied.
     pub copying: u64,
-    /// Copied.
+    /// Items that are copied.
     pub copied: u64,
-    /// Copied, and found to be there.
+    /// Items that are copied and verified.
     pub verified: u64,
-    /// Removed from the source.
+    /// Items that are removed from the source.
     pub deleted: u64,
-    /// Deleted at the destination again.
+    /// Items whose copies were deleted at the destination by a rollback.
     pub rolled_back: u64,
-    /// Not copied, by reason.
+    /// Items that could not be copied, by reason.
     pub failed: BTreeMap<&'static str, u64>,
-    /// Of which nothing is to be copied, by reason.
+    /// Items with nothing to copy, by reason.
     pub skipped: BTreeMap<&'static str, u64>,
 }
 

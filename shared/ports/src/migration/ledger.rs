@@ -1,5 +1,5 @@
-//! The port to a job's ledger, and what it keeps: the job, and the state of each of its items. Both are JSON wherever they are
-//! kept.
+//! The port for a job's ledger and its content: the job, and the state of each of its items. Every ledger stores both
+//! as JSON.
 
 mod entry;
 mod job;
@@ -18,40 +18,42 @@ pub use reason::Reason;
 /// The order of a listing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
-    /// By the keys' bytes.
+    /// Ascending, by the bytes of the keys.
     Forward,
-    /// The reverse.
+    /// Descending, by the bytes of the keys.
     Backward,
 }
 
-/// What a job has done and decided so far.
+/// The durable account of a job's progress and decisions.
 ///
-/// * **Durability.** What was answered with `Ok` survives a crash of process and machine.
-/// * **Isolation.** Of concurrent writes that expect the same version of an entry, one holds.
+/// * **Durability.** A write that was answered with `Ok` survives a crash of the process and of the machine.
+/// * **Isolation.** Of concurrent writes that expect the same version of an entry, one succeeds.
 pub trait Ledger {
-    /// The name that operators know it by.
+    /// Returns the name by which operators know the ledger.
     fn name(&self) -> &'static str;
 
-    /// The job, if it was begun.
+    /// Returns the job, or `None` if it was never begun.
     fn job(&self) -> impl Future<Output = Result<Option<Job>, Failure>>;
 
-    /// Keeps what is said of the job, in place of what was.
+    /// Writes the job, and replaces its previous version.
     fn keep_job(&self, job: &Job) -> impl Future<Output = Result<(), Failure>>;
 
-    /// Takes the job for `seconds`, or keeps it: whether `holder` has it. Nobody else has it meanwhile.
+    /// Acquires or renews the lease of the job for `seconds`. Returns `true` if `holder` has the lease. Nobody else has
+    /// it for that time.
     fn claim(&self, holder: &str, seconds: u64) -> impl Future<Output = Result<bool, Failure>>;
 
-    /// Lets the job go, if `holder` has it.
+    /// Releases the lease of the job, if `holder` has it.
     fn release(&self, holder: &str) -> impl Future<Output = Result<(), Failure>>;
 
-    /// The entries of these items, in their order.
+    /// Returns the entries of these items, in the order of `keys`.
     fn entries(&self, keys: &[String]) -> impl Future<Output = Result<Vec<Option<Entry>>, Failure>>;
 
-    /// Writes each entry that is one version on from what stands there (1: nothing does). Which were written, in their
-    /// order. After an `Err`, each may be written or not.
+    /// Writes each entry whose version is one more than that of the stored entry, and 1 if there is none. Returns which
+    /// entries were written, in their order. After an `Err`, each may or may not be written.
     fn write(&self, entries: &[Entry]) -> impl Future<Output = Result<Vec<bool>, Failure>>;
 
-    /// A page of entries in the order of their keys' bytes, or in the reverse, at most `limit` (1 to 1,000).
+    /// Returns a page of at most `limit` entries (1 to 1,000), in ascending or descending order of the bytes of their
+    /// keys.
     fn list(
         &self,
         order: Order,
@@ -59,9 +61,9 @@ pub trait Ledger {
         limit: usize,
     ) -> impl Future<Output = Result<Page<Entry>, Failure>>;
 
-    /// Removes the entries of these items, where there are any.
+    /// Removes the entries of these items, if there are any.
     fn remove_entries(&self, keys: &[String]) -> impl Future<Output = Result<(), Failure>>;
 
-    /// Removes what is said of the job, and who has it, if that is `holder`. Returns `false` if it is not, or nobody has the job.
+    /// Removes the job and its lease, if `holder` has the lease. Returns `false` if somebody else has it, or nobody.
     fn remove_job(&self, holder: &str) -> impl Future<Output = Result<bool, Failure>>;
 }

@@ -1,39 +1,39 @@
-//! The set of ports that a migration stands on.
+//! The set of ports on which a migration is built.
 
 use super::{Destination, Ledger, Sleep, Source};
 use crate::Clock;
 
 /// All ports of one migration.
 pub trait MigrationPorts {
-    /// Where items come from.
+    /// The source of the items.
     type Source: Source;
-    /// Where proofs go.
+    /// The destination of the proofs.
     type Destination: Destination;
-    /// What was done and decided.
+    /// The ledger of the job.
     type Ledger: Ledger;
-    /// The time, and time that passes.
+    /// The clock, which can also wait.
     type Clock: Clock + Sleep;
 
-    /// Where items come from.
+    /// Returns the source of the items.
     fn source(&self) -> &Self::Source;
-    /// Where proofs go.
+    /// Returns the destination of the proofs.
     fn destination(&self) -> &Self::Destination;
-    /// What was done and decided.
+    /// Returns the ledger of the job.
     fn ledger(&self) -> &Self::Ledger;
-    /// The time, and time that passes.
+    /// Returns the clock, which can also wait.
     fn clock(&self) -> &Self::Clock;
 }
 
-/// Ports that were chosen one by one, borrowed for as long as a step of a migration takes.
+/// A set of ports that were chosen one by one, borrowed for one step of a migration.
 #[derive(Clone, Copy, Debug)]
 pub struct MigrationParts<'a, S, D, L, C> {
-    /// Where items come from.
+    /// The source of the items.
     pub source: &'a S,
-    /// Where proofs go.
+    /// The destination of the proofs.
     pub destination: &'a D,
-    /// What was done and decided.
+    /// The ledger of the job.
     pub ledger: &'a L,
-    /// The time, and time that passes.
+    /// The clock, which can also wait.
     pub clock: &'a C,
 }
 

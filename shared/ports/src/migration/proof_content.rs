@@ -1,28 +1,28 @@
-//! What tells whether two proofs of one media file say the same.
+//! A comparison of two proofs of one media file.
 
 use credlink_core::hash::Digest;
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::ProofRow;
 use credlink_core::rules::store::Draft;
 
-/// The manifest and the signature of a proof. Of two proofs of one media file that have the same, one is enough; two that
-/// have not are a conflict.
+/// The digests of a proof's manifest and signature. Two proofs of one media file with the same content are redundant;
+/// two with different content are in conflict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProofContent {
-    /// The manifest's SHA-256.
+    /// The SHA-256 of the manifest.
     pub manifest: Digest,
-    /// SHA-256 of the detached signature's text.
+    /// The SHA-256 of the detached signature's text.
     pub signature: Option<Digest>,
 }
 
 impl ProofContent {
-    /// What `manifest` and the text `signature` are.
+    /// Returns the content of a proof with the digest `manifest` and the text `signature`.
     #[must_use]
     pub fn new(manifest: Digest, signature: Option<&str>) -> Self {
         Self { manifest, signature: signature.map(|text| Digest::of(text.as_bytes())) }
     }
 
-    /// What a draft would be stored as.
+    /// Returns the content of the proof that a draft would become.
     #[must_use]
     pub fn of(draft: &Draft) -> Self {
         Self::new(*draft.manifest.sha256(), draft.signature.as_deref())
@@ -35,7 +35,7 @@ impl From<&ProofRow> for ProofContent {
     }
 }
 
-/// The difference of a public proof from a private one with the same manifest and signature, in words.
+/// Describes the difference of a public proof from a private one with the same manifest and signature.
 #[must_use]
 pub fn difference_in_readers(proof: &ProofId) -> String {
     format!(
@@ -43,7 +43,7 @@ pub fn difference_in_readers(proof: &ProofId) -> String {
     )
 }
 
-/// How the proof that is there, with the manifest `there`, differs from the one that was to be imported, in words.
+/// Describes how the destination's proof, with the manifest `there`, differs from the draft that was to be imported.
 #[must_use]
 pub fn difference(proof: &ProofId, there: &Digest, draft: &Draft) -> String {
     let ours = draft.manifest.sha256();

@@ -1,10 +1,10 @@
-//! The port to time that passes.
+//! The port for waiting.
 
 use std::future::Future;
 use std::time::Duration;
 
-/// Time that passes.
+/// A timer.
 pub trait Sleep {
-    /// Waits.
+    /// Completes after `time`.
     fn sleep(&self, time: Duration) -> impl Future<Output = ()>;
 }

@@ -1,4 +1,4 @@
-//! The port to the store that a migration reads.
+//! The port for the store that a migration reads.
 
 use std::future::Future;
 
@@ -8,63 +8,64 @@ use credlink_core::manifest_id::ManifestId;
 use super::item::{Content, Item};
 use crate::{Failure, Page};
 
-/// What became of an item that was to be removed.
+/// The outcome of removing an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Removal {
-    /// It is removed for good.
+    /// The item is removed for good.
     Removed,
-    /// It was not there any more.
+    /// The item was already gone.
     Absent,
-    /// It is another content than the one that was named, and stays.
+    /// The item has other content than the caller named, and stays.
     Changed,
 }
 
-/// Where items come from. Reading never changes anything.
+/// A store of items. Reading never changes anything.
 ///
-/// * **Listing.** An item that is there during the whole listing is in it at least once. Items that [follow](Self::follows)
-///   others come behind all of those.
-/// * **Absence** is told as such, and never as a failure.
+/// * **Listing.** An item that exists during the whole listing appears at least once. Items that
+///   [follow](Self::follows) others come after all of those.
+/// * **Absence** is reported as absence, and never as a failure.
 pub trait Source {
-    /// The name that operators know it by.
+    /// Returns the name by which operators know the source.
     fn name(&self) -> &'static str;
 
-    /// A page of items from behind `after` (a [`Page::next`] of this source), at most `limit` (1 to 1,000).
+    /// Returns a page of at most `limit` items (1 to 1,000), after the position `after` (a [`Page::next`] of this
+    /// source).
     fn list(&self, after: Option<&str>, limit: usize) -> impl Future<Output = Result<Page<Item>, Failure>>;
 
-    /// Keys that can be read, at most `limit` of the first ones: for who wants to know whether it answers. Nothing is found out
-    /// about them that a listing would.
+    /// Returns at most `limit` keys that can be read, from the beginning of the source, so that a caller can check that
+    /// the source answers. Unlike a listing, this looks up nothing else about the items.
     fn sample(&self, limit: usize) -> impl Future<Output = Result<Vec<String>, Failure>> {
         async move { Ok(self.list(None, limit).await?.items.into_iter().map(|item| item.key).collect()) }
     }
 
-    /// Whether an item needs what other items become: another name of a proof needs the proof. Such items are copied when
-    /// all that were listed before them are.
+    /// Returns `true` if an item needs the copies of other items: an alias needs its proof. Such an item is copied once
+    /// all items listed before it are.
     fn follows(&self, item: &Item) -> bool {
         let _ = item;
         false
     }
 
-    /// What it has that cannot be read from here, as far as it was listed: in words. `None`: there is nothing of that kind.
+    /// Describes the content that the source has and that cannot be read through it, as far as it was listed. `None` if
+    /// there is no such content.
     fn left_behind(&self) -> Option<&'static str> {
         None
     }
 
-    /// Whose manifest the plain address of `id` serves at a source that is a CredLink with several tenants; `None` where nothing
-    /// says so.
+    /// Returns the front of `id` at a source that is a CredLink with several tenants, or `None` if there is none.
     fn front(&self, id: &ManifestId) -> impl Future<Output = Result<Option<Front>, Failure>> {
         let _ = id;
         async { Ok(None) }
     }
 
-    /// What stands under `key`; `None` where nothing does (any more).
+    /// Returns the content of the item `key`, or `None` if it is absent or no longer there.
     fn read(&self, key: &str) -> impl Future<Output = Result<Option<Content>, Failure>>;
 
-    /// What a listing would say of `key` now.
+    /// Returns the item `key` as a listing would now show it.
     fn look(&self, key: &str) -> impl Future<Output = Result<Option<Item>, Failure>>;
 
-    /// Removes an item for good, as long as it is the content that `item` names.
+    /// Removes an item for good, if it still has the content that `item` names.
     ///
-    /// `Err` with [`FailureKind::AccessDenied`](crate::FailureKind::AccessDenied) where this source cannot remove
-    /// anything.
+    /// Fails with [`FailureKind::AccessDenied`](crate::FailureKind::AccessDenied) if nothing can be removed from this
+    /// source.
     fn remove(&self, item: &Item) -> impl Future<Output = Result<Removal, Failure>>;
 }

@@ -1,4 +1,4 @@
-//! What items become at a destination: mostly proofs.
+//! The targets of items at a destination: mostly proofs.
 
 use std::fmt;
 use std::str::FromStr;
@@ -15,30 +15,32 @@ use credlink_core::tenant::Tenant;
 use credlink_core::time::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// What an item becomes. As text, which is what a ledger keeps: the id of a proof, `alias/{legacy id}/{proof id}`, or
-/// `manifest/{manifest id}`, with `/{tenant}` behind it for another tenant than `default`.
+/// The thing that an item becomes at a destination.
+///
+/// In a ledger it is a text: the ID of a proof, `alias/{legacy id}/{proof id}`, or `manifest/{manifest id}`, followed
+/// by `/{tenant}` for a tenant other than `default`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Target {
     /// A proof.
     Proof(ProofId),
-    /// Another name of a proof that is there.
+    /// An alias of an existing proof.
     Alias {
-        /// The name.
+        /// The legacy ID.
         id: LegacyId,
-        /// The proof that it names.
+        /// The proof to which the legacy ID leads.
         proof: ProofId,
     },
     /// A C2PA manifest that is stored for itself.
     Manifest(ManifestKey),
 }
 
-/// A text that names nothing that an item becomes.
+/// A text that is not a target.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is neither a proof id nor `alias/LEGACY-ID/PROOF-ID` nor `manifest/MANIFEST-ID`")]
 pub struct TargetError(String);
 
 impl Target {
-    /// The proof, if it is one.
+    /// Returns the ID of the proof, if the target is a proof.
     #[must_use]
     pub const fn proof(&self) -> Option<&ProofId> {
         match self {
@@ -87,48 +89,49 @@ impl<'de> Deserialize<'de> for Target {
     }
 }
 
-/// What is to be stored of an item.
+/// The form of an item in which a destination imports it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Payload {
-    /// A proof: its drafts by their revisions, the current one last. At least one.
+    /// A proof: its drafts in the order of their revisions, the current one last. At least one.
     Proof(Vec<Draft>),
-    /// Another name of a proof.
+    /// An alias of a proof.
     Alias(AliasDraft),
-    /// A manifest for itself.
+    /// A manifest that is stored for itself.
     Manifest(ManifestDraft),
 }
 
-/// A legacy id that is to lead to a proof which is there already: to that one as its source has it, and to no other one of the
-/// same media file (no id ever leads to another manifest than the one that it was given for).
+/// A legacy ID that shall lead to an existing proof. It leads to the proof with the content that the source has, and to
+/// no other proof of the same media file: no ID ever leads to another manifest than the one for which it was given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AliasDraft {
-    /// The id.
+    /// The legacy ID.
     pub id: LegacyId,
-    /// The proof, under the tenant that it was imported for.
+    /// The ID of the proof, as derived for the tenant for which it was imported.
     pub proof: ProofId,
-    /// That tenant.
+    /// The tenant for which the proof was imported.
     pub tenant: Tenant,
-    /// SHA-256 of the proof's manifest.
+    /// The SHA-256 of the proof's manifest.
     pub manifest_sha256: Digest,
     /// The proof's detached signature.
     pub signature: Option<String>,
 }
 
-/// A C2PA manifest that no proof brings along.
+/// A C2PA manifest that is imported without a proof.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ManifestDraft {
-    /// The manifest. It has an id.
+    /// The manifest, which has an ID.
     pub manifest: Manifest,
-    /// Whose it becomes.
+    /// The tenant that will own the manifest.
     pub tenant: Tenant,
-    /// Its readers.
+    /// The readers of the manifest.
     pub visibility: Visibility,
-    /// A manifest that was deleted is not imported, unless it was at this very instant.
+    /// The instant of the deletion that the import may undo. A manifest that was deleted at any other instant is not
+    /// imported.
     pub restores: Option<Timestamp>,
 }
 
 impl Payload {
-    /// What it becomes; `None` where there is nothing in it.
+    /// Returns the target of the payload, or `None` if the payload is empty.
     #[must_use]
     pub fn target(&self) -> Option<Target> {
         match self {
@@ -143,7 +146,7 @@ impl Payload {
         }
     }
 
-    /// The tenant that it is to belong to; `None` where there is nothing in it.
+    /// Returns the tenant that will own the target, or `None` if the payload is empty.
     #[must_use]
     pub fn tenant(&self) -> Option<&Tenant> {
         match self {
@@ -153,7 +156,7 @@ impl Payload {
         }
     }
 
-    /// The ids of the C2PA manifests in it.
+    /// Returns the IDs of the C2PA manifests in the payload.
     pub fn manifest_ids(&self) -> impl Iterator<Item = &ManifestId> {
         let manifest_draft = match self {
             Self::Manifest(manifest_draft) => manifest_draft.manifest.id(),
@@ -162,7 +165,7 @@ impl Payload {
         self.drafts().iter().filter_map(|draft| draft.manifest.id()).chain(manifest_draft)
     }
 
-    /// The drafts of a proof; none of anything else.
+    /// Returns the drafts of a proof, and none for any other payload.
     #[must_use]
     pub fn drafts(&self) -> &[Draft] {
         match self {
@@ -171,7 +174,7 @@ impl Payload {
         }
     }
 
-    /// Has it restore what was deleted at `at`.
+    /// Allows the import to undo the deletion at the instant `at`.
     pub fn restore(&mut self, at: Timestamp) {
         match self {
             Self::Proof(drafts) => {
@@ -180,7 +183,7 @@ impl Payload {
                 }
             }
             Self::Manifest(manifest_draft) => manifest_draft.restores = Some(at),
-            // Nothing keeps an id from being bound again.
+            // A legacy ID can always be bound again.
             Self::Alias(_) => {}
         }
     }

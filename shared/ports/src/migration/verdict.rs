@@ -1,39 +1,40 @@
-//! The result of comparing a copy with what stands at a destination.
+//! The result of comparing a copy with the objects at a destination.
 
 use credlink_core::access::Visibility;
 
 use super::ledger::StoredObject;
 
-/// How to verify.
+/// The depth of a verification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Depth {
-    /// By the checksum that the provider holds of the stored bytes, by content where it holds none.
+    /// By the provider's checksum of the stored bytes, or by content if it holds none.
     Checksum,
     /// Always by content.
     Content,
 }
 
-/// What a verification found.
+/// The result of a verification.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Record, manifest and legacy id are what was copied.
+    /// Record, manifest and legacy ID are as they were copied.
     Verified {
-        /// Which way it was found out.
+        /// The way in which this was established.
         by: Depth,
     },
-    /// Something is not there: what.
+    /// Something is missing. The text says what.
     Missing(String),
-    /// Something is other bytes: what, and how.
+    /// Something has other bytes. The text says what, and how they differ.
     Corrupted(String),
-    /// The bytes are right, but their content coding is said to be another one.
+    /// The bytes are right, but the provider names another content coding.
     EncodingDiffers(String),
-    /// The proof was replaced or deleted since, by somebody who may: what happened. No fault.
+    /// The proof was since replaced or deleted by somebody who may do so. The text says what happened. This is not a
+    /// fault.
     Changed(String),
 }
 
 impl Verdict {
-    /// The verdict on the readers of an object, which are `None` where the destination does not tell them. A manifest that was
-    /// copied as a private one has to be private.
+    /// Returns the verdict on the readers of an object, or `None` if nothing is wrong with them. `readers` is `None` if
+    /// the destination does not report them. A manifest that was copied as private must be private.
     #[must_use]
     pub fn of_readers(object: &StoredObject, readers: Option<Visibility>) -> Option<Self> {
         let key = &object.key;

@@ -1,22 +1,22 @@
-//! The reasons why a row makes no item, and why an item is no row.
+//! The reasons why a row cannot be made into an item, and why an item is not a row.
 
 use super::super::table::MAX_ITEM_BYTES;
 
-/// An error of a row or of an item.
+/// An error in a row or in an item.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ItemError {
-    /// The row is larger than any item.
+    /// The row is larger than an item may be.
     #[error("the row {row} takes {size} bytes; an item has {MAX_ITEM_BYTES}")]
     TooLarge {
         /// The key of the row.
         row: String,
-        /// The bytes of its attributes.
+        /// The size of the row's attributes, in bytes.
         size: usize,
     },
-    /// The row is no JSON object.
+    /// The row is not a JSON object.
     #[error("the row {0} makes no JSON object")]
     NoObject(String),
-    /// A list holds what is no text.
+    /// A list has a value that is not a text.
     #[error("{name} holds {value}")]
     Listed {
         /// The member.
@@ -24,23 +24,23 @@ pub(crate) enum ItemError {
         /// The value in its list.
         value: serde_json::Value,
     },
-    /// A member is of a type that items have no attribute for.
+    /// A member has a type for which items have no attribute.
     #[error("{name} is {value}")]
     Member {
         /// The member.
         name: String,
-        /// Its value.
+        /// The member's value.
         value: serde_json::Value,
     },
     /// The item has no key.
     #[error("an item without a key")]
     NoKey,
-    /// The item is no row of this format.
+    /// The item is not a row of this format.
     #[error("the item {key}: {damage}")]
     Damaged {
         /// The key of the item.
         key: String,
-        /// What is wrong with it.
+        /// The damage of the item.
         damage: Damage,
     },
 }
@@ -48,38 +48,38 @@ pub(crate) enum ItemError {
 /// The damage of an item.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Damage {
-    /// Another version of the format.
+    /// The item has another version of the format.
     #[error("its format is {found}; this program reads {read}")]
     Format {
         /// The version of the item.
         found: u64,
-        /// The version of this program.
+        /// The version that this program reads.
         read: u64,
     },
-    /// No version.
+    /// The item has no version.
     #[error("it has no format")]
     NoFormat,
-    /// An attribute of a type that no member has.
+    /// An attribute has a type that no member has.
     #[error("{0} has a type that no member has")]
     Type(String),
-    /// An attribute that is no number.
+    /// An attribute is not a number.
     #[error(transparent)]
     Number(#[from] NumberError),
-    /// The members make no row.
+    /// The members do not make a row.
     #[error(transparent)]
     Row(#[from] serde_json::Error),
-    /// The members are those of another row.
+    /// The members belong to another row.
     #[error("it holds the row {0}")]
     OtherRow(String),
 }
 
-/// An attribute that is no whole number.
+/// An attribute that is not a whole number.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NumberError {
-    /// It is of another type.
+    /// The attribute has another type.
     #[error("a number was expected")]
     Type,
-    /// It is negative, a fraction or too large.
+    /// The number is negative, a fraction or too large.
     #[error("`{0}` is no count")]
     NoCount(String),
 }

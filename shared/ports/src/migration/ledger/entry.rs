@@ -1,4 +1,4 @@
-//! The entries of a ledger: one an item, with its state.
+//! The entries of a ledger: one per item, with its state.
 
 use credlink_core::hash::Digest;
 use credlink_core::legacy::LegacyId;
@@ -14,149 +14,151 @@ use crate::migration::target::Target;
 pub struct Entry {
     /// The item's key.
     pub key: String,
-    /// The item's version, as the source told it when this was written.
+    /// The item's version, as the source reported it when this entry was written.
     pub item: String,
     /// The item's size in bytes.
     pub size: u64,
-    /// 1 for the first entry of this key, and one more with every write.
+    /// The version of the entry: 1 for the first one of this key, and one more with every write.
     pub version: u64,
-    /// When this was written.
+    /// The instant at which this entry was written.
     pub updated: Timestamp,
-    /// What this job began to make of the item while the destination had none of it. It stays, whatever becomes of the item,
-    /// until that is deleted at the destination again.
+    /// The target that this job began to write when the destination had none. It stays through all states of the item,
+    /// until the target is deleted at the destination by a rollback.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub begun: Option<Begun>,
-    /// When what was copied was about to be deleted at the destination again: a deletion there at this very instant is this
-    /// job's. Whatever else is written of the item takes it away.
+    /// The instant of a rollback of this copy that is under way: a deletion at the destination at exactly this instant
+    /// is the job's own. Any later write of the entry clears it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub withdrawing: Option<Timestamp>,
-    /// Where the item is.
+    /// The state of the item.
     #[serde(flatten)]
     pub state: ItemState,
 }
 
 impl Entry {
-    /// The item, as the source told it when this was written.
+    /// Returns the item, as the source reported it when this entry was written.
     #[must_use]
     pub fn item(&self) -> Item {
         Item { key: self.key.clone(), size: self.size, version: self.item.clone() }
     }
 }
 
-/// Something that the destination did not have when this job began to write it: if it is exactly the item's there later, this
-/// job made it.
+/// A target that the destination did not have when this job began to write it. If the destination later has exactly the
+/// item's content there, this job wrote it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Begun {
-    /// What the item becomes.
+    /// The target of the item.
     pub target: Target,
-    /// Of something that this job had deleted there again: when it did, which is what importing it once more names.
+    /// The instant at which this job had deleted the target in a rollback, if it had. A new import names this instant
+    /// to undo the deletion.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restores: Option<Timestamp>,
 }
 
-/// Where an item is on its way.
+/// The states of an item in a job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "state")]
 pub enum ItemState {
-    /// It was seen, and sent to a queue.
+    /// The item was listed and sent to a queue.
     Planned,
-    /// It is being copied, and the destination had nothing of it when this was written.
+    /// The item is being copied, and the destination had nothing of it when this was written.
     Copying {
-        /// What it becomes.
+        /// The target of the item.
         target: Target,
     },
-    /// It was copied.
+    /// The item was copied.
     Copied(CopiedItem),
-    /// It was copied, and found to be there.
+    /// The item was copied, and the copy was verified.
     Verified {
-        /// What was copied.
+        /// The copy.
         #[serde(flatten)]
         copy: CopiedItem,
-        /// When it was found to be there.
+        /// The instant of the verification.
         at: Timestamp,
     },
-    /// It was removed from the source.
+    /// The item was copied, and removed from the source.
     Deleted {
-        /// What was copied.
+        /// The copy.
         #[serde(flatten)]
         copy: CopiedItem,
-        /// When it was removed.
+        /// The instant of the removal.
         at: Timestamp,
     },
-    /// What was copied was deleted at the destination again.
+    /// The copy was deleted at the destination by a rollback.
     RolledBack {
-        /// What it had become.
+        /// The target that the item had.
         target: Target,
-        /// When it was deleted: the only deletion that a new run undoes.
+        /// The instant of the deletion, which is the only deletion that a new run undoes.
         at: Timestamp,
     },
-    /// It was copied, and a verification found that it does not stand there any more, or that other bytes do. The next run copies
-    /// it again, and it stays lost unless it stands there then.
+    /// The item was copied, and a verification found that the copy is missing or has other bytes. The next run copies
+    /// the item again. The item stays lost unless that run finds or makes the copy.
     Lost {
-        /// What was copied.
+        /// The copy.
         #[serde(flatten)]
         copy: CopiedItem,
-        /// What was found, in words.
+        /// The finding of the verification, in words.
         detail: String,
     },
-    /// It could not be copied.
+    /// The item could not be copied.
     Failed {
-        /// Why.
+        /// The reason as a slug.
         reason: Reason,
-        /// In words.
+        /// The reason in words.
         detail: String,
     },
     /// There is nothing to copy.
     Skipped {
-        /// Why.
+        /// The reason as a slug.
         reason: Reason,
-        /// In words.
+        /// The reason in words.
         detail: String,
     },
 }
 
-/// What was copied: enough to verify and to withdraw it, without the source.
+/// A copy of an item: everything that is needed to verify and to withdraw it without the source.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CopiedItem {
-    /// What the item became.
+    /// The target of the item.
     pub target: Target,
-    /// Of a proof: the legacy id that leads to it.
+    /// For a proof, the legacy ID that leads to it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub legacy: Option<LegacyId>,
-    /// SHA-256 of the content of the source's item.
+    /// The SHA-256 of the item's content at the source.
     pub source: Digest,
-    /// Whether this job made it. Only such are ever withdrawn.
+    /// `true` if this job made the copy. No other copy is ever withdrawn.
     pub created: bool,
-    /// Whether what is there is exactly the one that the item makes. Only of such is the source's item ever removed.
+    /// `true` if the destination has exactly what the item becomes. Otherwise the item is never removed from the
+    /// source.
     pub exact: bool,
-    /// The objects that it is: of a proof the record first, then its manifest if that is an object of its own; none of another
-    /// name.
+    /// The objects of the copy. For a proof: first its record, then its manifest if that is an object of its own. An
+    /// alias has none.
     pub objects: Vec<StoredObject>,
 }
 
 /// An object at the destination.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredObject {
-    /// Its key.
+    /// The object's key.
     pub key: String,
-    /// SHA-256 of its content, with no content coding.
+    /// The SHA-256 of the object's content, with no content coding.
     pub content: Digest,
-    /// SHA-256 of its bytes as stored; `None` where only the destination knows them.
+    /// The SHA-256 of the stored bytes, or `None` if only the destination knows them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stored: Option<Digest>,
-    /// CRC-64/NVME of its bytes as stored, where they are known.
+    /// The CRC-64/NVME of the stored bytes, if they are known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub crc64nvme: Option<u64>,
-    /// The content coding that it is stored in.
+    /// The content coding of the stored bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub coding: Option<String>,
-    /// `true` if it is a manifest that its tenant alone may read.
+    /// `true` if the object is a manifest that only its tenant may read.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub private: bool,
 }
 
 impl ItemState {
-    /// The copy, also where it was found lost, as long as nobody has withdrawn it.
+    /// Returns the copy unless it was withdrawn, even if a verification found it lost.
     #[must_use]
     pub const fn made(&self) -> Option<&CopiedItem> {
         match self {
@@ -165,7 +167,7 @@ impl ItemState {
         }
     }
 
-    /// What was copied, if it was and is still said to be there.
+    /// Returns the copy, if there is one and it was not found lost.
     #[must_use]
     pub const fn copy(&self) -> Option<&CopiedItem> {
         match self {

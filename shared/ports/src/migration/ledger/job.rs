@@ -5,43 +5,45 @@ use credlink_core::tenant::Tenant;
 use credlink_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// The version of the format that is written, and the only one there is.
+/// The version of the format that is written, and the only one that is read.
 pub const LEDGER_VERSION: u32 = 1;
 
-/// A job: what moves where, and what was done of it when.
+/// A job: its source, its destination, and its progress.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Job {
     /// The version of the format.
     pub version: u32,
-    /// Its name.
+    /// The job's name.
     pub name: JobName,
-    /// The source, as it was named.
+    /// The source, as the operator named it.
     pub from: String,
-    /// The destination, as it was named. A job keeps both for ever.
+    /// The destination, as the operator named it. A job's source and destination never change.
     pub to: String,
-    /// Whose proofs legacy records become; and those of a CredLink, unless they keep their tenants.
+    /// The tenant for which legacy records are imported, and the proofs of a CredLink unless they keep their tenants.
     pub tenant: Tenant,
-    /// Whether the proofs of a CredLink keep their tenants, and with them their ids.
+    /// `true` if the proofs of a CredLink keep their tenants, and with them their IDs.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub keep_tenants: bool,
-    /// The tenant whose proofs of a CredLink become `tenant`'s, where that is another one.
+    /// The tenant of the CredLink whose proofs are imported for `tenant`, if the two differ.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from_tenant: Option<Tenant>,
-    /// When it was begun.
+    /// The instant at which the job was begun.
     pub created: Timestamp,
-    /// When its source was listed to the end for the last time; `None` while that is still to come.
+    /// The instant at which the source was last listed to the end, or `None` if it was not yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub listed: Option<Timestamp>,
-    /// How long its runs took together, in milliseconds.
+    /// The total duration of the job's runs, in milliseconds.
     #[serde(default)]
     pub elapsed_ms: u64,
-    /// Whether its items were sent to a queue, for others to copy.
+    /// `true` if the items were sent to a queue, for other processes to copy.
     #[serde(default)]
     pub queued: bool,
-    /// What the source has that could not be read from there, in words ([`left_behind`](crate::migration::Source::left_behind)).
+    /// The content of the source that cannot be read through it, in words
+    /// ([`left_behind`](crate::migration::Source::left_behind)).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub left_behind: Option<String>,
-    /// `true` while it is being removed: its ledger is no longer whole, and nothing is done with it but to end the removal.
+    /// `true` while the job is being removed. Its ledger is then incomplete, and no operation on it is allowed except
+    /// to finish the removal.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub removing: bool,
 }

@@ -4,19 +4,19 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Declares the reasons: name, slug and meaning in one place, so that reports and documentation cannot differ.
+/// Declares the reasons with name, slug and meaning in one place, so that reports and documentation cannot differ.
 macro_rules! reasons {
     ($($(#[doc = $doc:literal])+ $name:ident, $slug:literal;)+) => {
-        /// Why an item was not copied.
+        /// The reasons for which an item is not copied.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(rename_all = "kebab-case")]
         pub enum Reason { $($(#[doc = $doc])+ $name,)+ }
 
         impl Reason {
-            /// Every reason.
+            /// All reasons.
             pub const ALL: &'static [Self] = &[$(Self::$name,)+];
 
-            /// The name that scripts know it by.
+            /// Returns the name by which scripts know the reason.
             #[must_use]
             pub const fn slug(self) -> &'static str {
                 match self { $(Self::$name => $slug,)+ }
@@ -26,41 +26,41 @@ macro_rules! reasons {
 }
 
 reasons! {
-    /// The item cannot be read as text or unpacked, or is no legacy record.
+    /// The item cannot be read as text or unpacked, or is not a legacy record.
     InvalidRecord, "invalid-record";
-    /// The manifest is none that CredLink takes.
+    /// The manifest is not one that CredLink accepts.
     InvalidManifest, "invalid-manifest";
-    /// The manifest names another media file than the record.
+    /// The manifest names another media file than the record does.
     HashMismatch, "hash-mismatch";
     /// Another proof of this media file has another manifest or signature.
     Conflict, "conflict";
-    /// The manifest id has another content already.
+    /// The manifest ID already has other content.
     ManifestConflict, "manifest-conflict";
-    /// The legacy id names another proof already.
+    /// The legacy ID already leads to another proof.
     AliasConflict, "alias-conflict";
-    /// It is another name of a proof that is not at the destination.
+    /// The item is an alias of a proof that is not at the destination.
     ProofMissing, "proof-missing";
-    /// It is another tenant's at the source than the one that the job is for.
+    /// The item belongs to another tenant at the source than the tenant of the job.
     OtherTenant, "other-tenant";
-    /// The destination refuses it for another cause.
+    /// The destination refuses the item for another reason.
     Refused, "refused";
-    /// What the source holds is not what was written there.
+    /// The content at the source is not what was written there.
     Damaged, "damaged";
-    /// It was listed, and is not there any more.
+    /// The item was listed, and is no longer there.
     Vanished, "vanished";
-    /// It was copied, and a verification found that it does not stand there any more, or that other bytes do.
+    /// The item was copied, and a verification found that the copy is missing or has other bytes.
     Lost, "lost";
-    /// The destination did not answer, time and again, for this item while it did for others.
+    /// The destination repeatedly did not answer for this item, while it did for others.
     Unavailable, "unavailable";
-    /// It is not copied: the destination has the proof already, of elsewhere or of another item.
+    /// The item is not copied because the destination already has the proof, from elsewhere or from another item.
     Duplicate, "duplicate";
-    /// It expired before it was copied.
+    /// The item expired before it was copied.
     Expired, "expired";
-    /// It was deleted at the destination, and stays deleted.
+    /// The target was deleted at the destination, and stays deleted.
     Deleted, "deleted";
-    /// It is another name of a proof that was deleted at the source or has expired there.
+    /// The item is an alias of a proof that was deleted at the source or has expired there.
     Gone, "gone";
-    /// It is another tenant's at the source than the one that the job was told to take.
+    /// The item belongs to another tenant at the source than the one that the job was told to import.
     LeftOut, "left-out";
 }
 
