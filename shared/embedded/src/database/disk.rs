@@ -15,7 +15,7 @@ pub(crate) struct Disk(Arc<Platters>);
 #[derive(Debug, Default)]
 struct Platters {
     bytes: InMemoryBackend,
-    /// The disk is full: the file cannot grow, and a sync fails.
+    /// The disk is full: writes and syncs fail.
     is_full: AtomicBool,
     /// A full disk accepts writes and fails at the sync only.
     is_late: AtomicBool,
