@@ -1,14 +1,15 @@
-//! A file of redb that is opened anew by itself.
+//! A redb file that reopens itself after a failure.
 //!
-//! After a read or a write that failed, redb refuses everything until its file is opened anew, because it cannot know what
-//! the disk holds. Here the next one who needs the file does that, at most once a second until it succeeds.
+//! After a read or a write that failed, redb refuses every further operation until its file is reopened, because it
+//! cannot know what the disk holds. The next operation reopens the file, with at most one attempt per second until one
+//! succeeds.
 //!
-//! * **What was acknowledged is kept**: opening takes the last synced state. A commit that failed is told as a failure; it
-//!   may stand there afterwards or not, and is never tried again here.
-//! * **A failure is remembered** until a commit succeeds again ([`Database::failure`]): opening makes one.
-//! * **A full disk** costs the reserve first ([`backend`]), so that redb mostly does not notice it.
-//! * Readers wait while the file is opened, as snapshots of the closed file cannot be read: about two seconds for each
-//!   gigabyte, which redb checks. They wait for nobody otherwise.
+//! * **Acknowledged data is kept**: the file opens at the last synced state. A commit that failed is reported as a
+//!   failure; its changes may or may not be on the disk afterwards, and it is never retried here.
+//! * **A failure is remembered** until a commit succeeds again ([`Database::failure`]); reopening makes such a commit.
+//! * **A full disk** uses up the reserve first ([`backend`]), so that redb rarely sees the error.
+//! * Readers wait while the file is reopened, since a closed file has no snapshots: about two seconds for each
+//!   gigabyte, which redb checks. Otherwise readers never wait.
 
 mod backend;
 #[cfg(test)]
@@ -33,17 +34,17 @@ use crate::failure::from_redb;
 /// Shortest interval between two attempts to open the file.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// Opens the file. The flag is set as soon as a call to it has failed.
+/// Opens the file. The flag is set as soon as an operation on the file has failed.
 type Opener = Box<dyn Fn(Arc<AtomicBool>) -> Result<redb::Database, DatabaseError> + Send + Sync>;
 
 /// A database in one file of this machine.
 pub(crate) struct Database {
-    /// The name that operators know it by.
+    /// The name that operators know the database by.
     name: &'static str,
     opener: Opener,
     open: RwLock<Option<Open>>,
     broken: Mutex<Option<Broken>>,
-    /// `true` while `broken` holds something. It can be asked without waiting for the lock.
+    /// `true` while `broken` holds a failure. It can be read without waiting for the lock.
     is_broken: AtomicBool,
     reserve: Reserve,
 }
@@ -53,25 +54,25 @@ struct Open {
     has_failed: Arc<AtomicBool>,
 }
 
-/// A failure, and the time of the latest attempt to open the file since.
+/// A failure, and the time of the latest attempt to reopen the file since.
 struct Broken {
     failure: Failure,
     tried: Option<Instant>,
 }
 
 impl Database {
-    /// Opens a file, and makes it if there is none. Writes may use `reserve`.
+    /// Opens a file, and creates it if it does not exist. Writes may use `reserve`.
     ///
     /// # Errors
-    /// Another process uses it, it is damaged, or the file system refuses.
+    /// Fails if another process uses the file, if the file is damaged, or if the file system refuses.
     pub(crate) fn open(opening: &Opening, reserve: Reserve) -> Result<Self, OpenError> {
         Self::open_file(opening, reserve).map_err(|error| opening.refused(error))
     }
 
-    /// The same, with redb's own error.
+    /// Like [`Database::open`], with redb's own error.
     ///
     /// # Errors
-    /// As [`Database::open`].
+    /// Fails for the reasons of [`Database::open`].
     pub(crate) fn open_file(opening: &Opening, reserve: Reserve) -> Result<Self, DatabaseError> {
         let path = opening.path.clone();
         let file = move || {
@@ -82,7 +83,7 @@ impl Database {
         Self::over(opening.name, file, opening.cache_bytes, reserve)
     }
 
-    /// The same over what `file` opens.
+    /// Opens a database over the storage that `file` opens.
     pub(crate) fn over<B: StorageBackend>(
         name: &'static str,
         file: impl Fn() -> Result<B, DatabaseError> + Send + Sync + 'static,
@@ -99,12 +100,12 @@ impl Database {
         Ok(Self { name, opener, open, broken, is_broken: AtomicBool::new(false), reserve })
     }
 
-    /// The room that writes may use.
+    /// Returns the disk's reserve, which writes may use.
     pub(crate) const fn reserve(&self) -> &Reserve {
         &self.reserve
     }
 
-    /// Reads in a snapshot of the last commit. To be called where waiting for a disk holds up nobody.
+    /// Reads in a snapshot of the last commit. This blocks on the disk, so it must not be called on the executor.
     pub(crate) fn read<T>(
         &self,
         work: impl Fn(&ReadTransaction) -> Result<T, Failure>,
@@ -118,7 +119,7 @@ impl Database {
         read
     }
 
-    /// The same without waiting. `None`: the file is being opened, or has to be.
+    /// Reads without waiting. Returns `None` if the file is being reopened or has to be.
     pub(crate) fn try_read<T>(
         &self,
         work: impl Fn(&ReadTransaction) -> Result<T, Failure>,
@@ -136,7 +137,7 @@ impl Database {
         if read.is_err() && open.has_failed.load(Ordering::Acquire) { None } else { Some(read) }
     }
 
-    /// Writes, if the file is open or can be opened.
+    /// Writes, if the file is open or can be reopened.
     pub(crate) fn write<T>(
         &self,
         work: impl FnOnce(&redb::Database) -> Result<T, Failure>,
@@ -144,13 +145,13 @@ impl Database {
         self.mend();
         let written = self.with(work);
         if written.is_err() {
-            // At once, as nobody can read either until it is done.
+            // Mended at once, since nobody can read either until the file is reopened.
             self.mend();
         }
         written
     }
 
-    /// Returns what went wrong, unless a commit has succeeded since. Tries to mend it first.
+    /// Returns the last failure, unless a commit has succeeded since. Tries to reopen the file first.
     pub(crate) fn failure(&self) -> Option<Failure> {
         self.mend();
         self.broken().as_ref().map(|broken| broken.failure.clone())
@@ -164,9 +165,9 @@ impl Database {
         work(&database.begin_read().map_err(|error| from_redb(self.name, error))?)
     }
 
-    /// Works on the open file, which stays open meanwhile.
+    /// Runs `work` on the open file, which stays open meanwhile.
     fn with<T>(&self, work: impl FnOnce(&redb::Database) -> Result<T, Failure>) -> Result<T, Failure> {
-        // Given back before anything else is locked: who opens the file anew takes it last.
+        // This lock is released before another one is taken: `mend` locks `broken` first and `open` second.
         let (worked, has_failed) = {
             let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
             match open.as_ref() {
@@ -181,14 +182,14 @@ impl Database {
         if let Err(failure) = &worked
             && has_failed
         {
-            // The first failure says what happened; those after it say only that something did.
+            // The first failure names the cause; later ones only say that redb refuses.
             self.broken().get_or_insert_with(|| Broken { failure: failure.clone(), tried: None });
             self.is_broken.store(true, Ordering::Release);
         }
         worked
     }
 
-    /// Opens the file anew if something failed and it was not tried within the last second.
+    /// Reopens the file if an operation failed and there was no attempt within the last second.
     fn mend(&self) {
         if !self.is_broken() {
             return;
@@ -199,7 +200,7 @@ impl Database {
             return;
         }
         let mut open = self.open.write().unwrap_or_else(PoisonError::into_inner);
-        // Closed first: a file that is open twice has two ideas of its free pages.
+        // Closed first: two open handles on one file would disagree on its free pages.
         drop(open.take());
         let anew = Open::with(&self.opener).map_err(|error| from_redb(self.name, error));
         let anew = anew.and_then(|open| {

@@ -1,9 +1,9 @@
-//! From errors of redb to the kinds of failure that lead to different answers.
+//! Turns redb's errors into failures of a port.
 
 use credlink_disk::failure::from_io;
 use credlink_ports::{Failure, FailureKind};
 
-/// The failure that an error of redb is.
+/// Turns an error of redb into a [`Failure`] of the matching kind.
 pub(crate) fn from_redb(provider: &'static str, error: impl Into<redb::Error>) -> Failure {
     let (kind, message) = match error.into() {
         redb::Error::Io(error) => return from_io(provider, "reading or writing its file", &error),

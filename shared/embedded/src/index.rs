@@ -1,10 +1,10 @@
-//! The index in one file of this machine, over redb (decision 0001).
+//! The index in a local file, over redb (decision 0001).
 //!
-//! * One thread writes, and syncs the commits that wait together (`group_commit`).
-//! * Readers see the last synced state, each through a snapshot of its own, and wait for nobody.
-//! * Listings and totals are exact: they are kept in the same transactions as the rows.
-//! * Read counts are synced with the next commit. A crash loses those of the time since.
-//! * After a failed write the file is opened anew (`database`). On a full disk, only what makes room is committed.
+//! * One thread writes, and syncs waiting commits together (`group_commit`).
+//! * Every reader sees the last synced state through its own snapshot, and never waits.
+//! * Listings and totals are exact: they are updated in the same transactions as the rows.
+//! * Read counts are synced with the next commit. A crash loses the counts since the last one.
+//! * After a failed write the file is reopened (`database`). On a full disk, only commits that free space are accepted.
 
 mod group_commit;
 mod listing;
@@ -38,18 +38,18 @@ use crate::failure::from_redb;
 /// The name that operators know this index by.
 const NAME: &str = "index";
 
-/// Memory for pages of the file of who serves, in bytes. Rows take about 1,000 bytes with their entries in the listings, so
-/// this is all of 60,000 proofs, or the branches and the warm leaves of millions.
+/// Memory for pages of the file of a serving process, in bytes. A row takes about 1,000 bytes with its entries in the
+/// listings, so this holds all of 60,000 proofs, or the branches and the warm leaves of millions.
 pub const SERVING_CACHE_BYTES: usize = 64 * 1_024 * 1_024;
 
-/// The same of who goes through every proof once, as a migration does: the branches of a million proofs. No leaf is asked for
-/// so often that it is warm.
+/// Memory for pages of the file of a process that reads every proof once, as a migration does, in bytes. This holds the
+/// branches for a million proofs. No leaf is read often enough to stay warm.
 pub const PASSING_CACHE_BYTES: usize = 8 * 1_024 * 1_024;
 
 /// The version of the tables.
 const TABLES_VERSION: u64 = 1;
 
-/// Why an index could not be opened.
+/// The reason why an index could not be opened.
 #[derive(Debug)]
 pub struct EmbeddedError(pub OpenError);
 
@@ -80,34 +80,36 @@ impl From<OpenError> for EmbeddedError {
 /// An index in one file.
 #[derive(Debug)]
 pub struct EmbeddedIndex {
-    // Dropped first, and with it the thread: the last commits are on the disk before the file is closed.
+    // Dropped first, which joins the thread: the last commits are on the disk before the file is closed.
     writer: Writer,
     database: Arc<Database>,
 }
 
 impl EmbeddedIndex {
-    /// Opens the index at `path` to serve, and makes it if there is none. After a crash this checks the whole file.
+    /// Opens the index at `path` for serving, and creates it if it does not exist. After a crash this checks the whole
+    /// file.
     ///
     /// # Errors
-    /// Another process uses it, it is of another version, it is damaged, or the file system refuses.
+    /// Fails if another process uses the file, if the file is damaged or of another version, or if the file system
+    /// refuses.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, EmbeddedError> {
         Self::open_within(path, SERVING_CACHE_BYTES)
     }
 
-    /// The same, with so many bytes of memory for pages of the file.
+    /// Opens the index with `cache_bytes` of memory for pages of the file.
     ///
     /// # Errors
-    /// As [`EmbeddedIndex::open`].
+    /// Fails for the reasons of [`EmbeddedIndex::open`].
     pub fn open_within(path: impl AsRef<Path>, cache_bytes: usize) -> Result<Self, EmbeddedError> {
         let path = path.as_ref();
         let reserve = Reserve::at(path.parent().unwrap_or(path));
         Self::open_beside(path, cache_bytes, reserve)
     }
 
-    /// The same, with the reserve of the disk that the file is on.
+    /// Opens the index with the reserve of the disk that holds the file.
     ///
     /// # Errors
-    /// As [`EmbeddedIndex::open`].
+    /// Fails for the reasons of [`EmbeddedIndex::open`].
     pub fn open_beside(
         path: impl AsRef<Path>,
         cache_bytes: usize,
@@ -125,8 +127,8 @@ impl EmbeddedIndex {
         Ok(Self::over(database).map_err(failed)?)
     }
 
-    /// Makes the file under another name, and gives it its own when it is whole: a process that ends in the middle leaves
-    /// nothing that could not be opened.
+    /// Creates the file under a temporary name, and renames it once it is complete. A process that is killed halfway
+    /// leaves no file that could not be opened.
     fn make(opening: &Opening, reserve: &Reserve) -> Result<(), OpenError> {
         let new = opening.path.with_extension("redb.new");
         let io = |error: io::Error| opening.failed(from_io(NAME, "making the file", &error));
@@ -152,7 +154,7 @@ impl EmbeddedIndex {
         Ok(Self { writer, database })
     }
 
-    /// Makes the tables of a new file. Gives the version of the tables.
+    /// Creates the tables in a new file. Returns the version of the tables.
     fn prepare(database: &redb::Database) -> Result<Vec<u8>, Failure> {
         let transaction = database.begin_write().map_err(failure)?;
         let found = {
@@ -172,25 +174,25 @@ impl EmbeddedIndex {
         Ok(found)
     }
 
-    /// The text that was kept last under this name: where work goes on that is done in several runs.
+    /// Returns the bookmark of this name: the position of a task that takes several runs.
     ///
     /// # Errors
-    /// The file cannot be read.
+    /// Fails if the file cannot be read.
     pub async fn bookmark(&self, name: &str) -> Result<Option<String>, Failure> {
         let name = name.to_owned();
         self.read(move |snapshot| tables::bookmark(&snapshot.open_table(ABOUT).map_err(failure)?, &name))
             .await
     }
 
-    /// Keeps a text under this name, in place of the one before; `None` removes it.
+    /// Stores a bookmark under this name, in place of the earlier one. `None` removes it.
     ///
     /// # Errors
-    /// The file cannot be written.
+    /// Fails if the file cannot be written.
     pub async fn keep_bookmark(&self, name: &str, text: Option<&str>) -> Result<(), Failure> {
         self.writer.bookmark(name.to_owned(), text.map(str::to_owned)).await
     }
 
-    /// Reads here if that waits for nobody, and elsewhere while the file is opened anew.
+    /// Reads on this thread if that does not wait, and on another thread while the file is being reopened.
     async fn read<T: Send + 'static>(
         &self,
         work: impl Fn(&ReadTransaction) -> Result<T, Failure> + Send + 'static,
@@ -208,8 +210,8 @@ impl Index for EmbeddedIndex {
         NAME
     }
 
-    // On the executor's thread: a row that is cached takes 6 µs there and 16 µs by way of another one (measured on two
-    // cores); one that is not takes two or three reads of 4 KiB.
+    // On the executor's thread: a cached row takes 6 µs here and 16 µs by way of another thread (measured on two
+    // cores). A row that is not cached takes two or three reads of 4 KiB.
     async fn get(&self, key: &RowKey) -> Result<Option<Row>, Failure> {
         let key = key.to_string();
         self.read(move |snapshot| {
@@ -253,7 +255,7 @@ impl Index for EmbeddedIndex {
         .await
     }
 
-    // Who has it at hand looks at rows itself.
+    // A process with this index at hand reads the rows themselves and needs no intents.
     async fn intend(&self, _key: &ObjectKey, _at: Timestamp) -> Result<(), Failure> {
         Ok(())
     }
@@ -285,7 +287,7 @@ impl Index for EmbeddedIndex {
     }
 }
 
-/// The failure that an error of redb is.
+/// Turns an error of redb into a failure of the index.
 fn failure(error: impl Into<redb::Error>) -> Failure {
     from_redb(NAME, error)
 }

@@ -1,10 +1,10 @@
-//! The ledger of a local job: one file, over redb.
+//! The ledger of a local job, in one redb file.
 //!
 //! * A `write` is one transaction, synced to the disk before it is answered.
-//! * The process that opens the file for writing has it alone, until it ends; the lease only keeps two runs in one
-//!   process apart. So a job whose process was killed can be taken up at once.
-//! * [`FileLedger::look`] reads a job that nobody runs, beside others that do. After a kill it puts the file in order first,
-//!   for which it has to be alone.
+//! * A process that opens the file for writing holds it exclusively until it ends. The lease only separates two runs in
+//!   one process, so the job of a killed process can be resumed at once.
+//! * [`FileLedger::look`] reads a job that is not running, shared with other readers. If the process was killed, it
+//!   repairs the file first, which requires exclusive access.
 
 mod open;
 
@@ -28,9 +28,9 @@ pub use open::{LedgerError, ledger_path};
 /// The name that operators know this ledger by.
 const NAME: &str = "ledger";
 
-/// An item's key → its entry's version, and the entry as JSON.
+/// Item key → version of its entry, and the entry as JSON.
 const ENTRIES: TableDefinition<'_, &str, (u64, &[u8])> = TableDefinition::new("entries");
-/// `job`: the job as JSON. `version`: of these tables.
+/// Name → JSON. `job` holds the job, `version` the version of the tables.
 const ABOUT: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("about");
 /// The entry of [`ABOUT`] that holds the job.
 const JOB: &str = "job";
@@ -209,7 +209,7 @@ impl<K: Clock> Ledger for FileLedger<K> {
     }
 }
 
-/// The failure that an error of redb is.
+/// Turns an error of redb into a failure of the ledger.
 fn failure(error: impl Into<redb::Error>) -> Failure {
     from_redb(NAME, error)
 }

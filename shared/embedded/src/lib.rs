@@ -1,15 +1,15 @@
-//! CredLink's index, queue and ledgers in files of this machine, over redb.
+//! CredLink's index, queue and ledgers in local files, over redb.
 //!
-//! **In scope:** group commit, recovery after a failed write, and the tables.
-//! **Out of scope:** objects (`credlink-disk`).
+//! **In scope:** group commit, recovery after a failed write, and the tables. **Out of scope:** objects
+//! (`credlink-disk`).
 //!
 //! | port | look in |
 //! |---|---|
-//! | `Index` | [`index`]: one writer, group commit |
+//! | `Index` | [`index`]: a single writer with group commit |
 //! | `Queue` | [`queue`]: every change is synced |
-//! | `Ledger` | [`ledger`]: one file a job |
+//! | `Ledger` | [`ledger`]: one file per job |
 //!
-//! `database` opens the files: for who writes alone, and anew after a failure.
+//! `database` opens the files, exclusively for a writer, and reopens them after a failure.
 
 mod database;
 pub mod failure;

@@ -1,12 +1,12 @@
-//! A queue in one file of this machine, over redb.
+//! The queue in a local file, over redb.
 //!
-//! * Every change is synced to the disk before it is answered, so a message that makes the process crash is counted
-//!   as an attempt too.
-//! * A message that was handed out [`MAX_DELIVERIES`] times and not settled is put aside, where an operator finds it
-//!   ([`EmbeddedQueue::dead`]) and can put it back.
-//! * After a failed write the file is opened anew (`database`). On a full disk, messages may use the reserve: a deletion
+//! * Every change is synced to the disk before it is answered, so a message that crashes the process still counts as an
+//!   attempt.
+//! * A message that was delivered [`MAX_DELIVERIES`] times and not settled becomes a dead letter, which an operator can
+//!   inspect ([`EmbeddedQueue::dead`]) and put back.
+//! * After a failed write the file is reopened (`database`). On a full disk, messages may use the reserve: a deletion
 //!   that a provider missed needs one.
-//! * One process uses the file. One change is made at a time; receiving from an empty queue changes nothing.
+//! * Only one process uses the file, and changes are made one at a time. Receiving from an empty queue changes nothing.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -30,44 +30,44 @@ mod tests;
 /// The name that operators know this queue by.
 const NAME: &str = "queue";
 
-/// Most messages of one call.
+/// Maximum number of messages that one call receives.
 const MAX_RECEIVED: usize = 10;
-/// Longest delay, in seconds: that of SQS.
+/// Longest delay, in seconds: the maximum of SQS.
 const MAX_DELAY_SECONDS: u32 = 900;
 /// Memory for pages of the file, in bytes.
 const CACHE_BYTES: usize = 4 * 1_024 * 1_024;
 
-/// Number → from when it is handed out (milliseconds), how often it was, and its text.
+/// Number → instant from which the message may be delivered (milliseconds), number of deliveries, text.
 const MESSAGES: TableDefinition<'_, u64, (u64, u32, &str)> = TableDefinition::new("messages");
-/// From when it is handed out, number → nothing.
+/// Instant from which the message may be delivered, number → nothing.
 const BY_TIME: TableDefinition<'_, (u64, u64), ()> = TableDefinition::new("by_time");
-/// Number → when it was put aside (milliseconds), how often it was handed out, and its text.
+/// Number → instant at which the message became a dead letter (milliseconds), number of deliveries, text.
 const DEAD: TableDefinition<'_, u64, (u64, u32, &str)> = TableDefinition::new("dead");
-/// `next`: the number of the next message. `version`: of these tables.
+/// Name → number. `next` holds the number of the next message, `version` the version of the tables.
 const ABOUT: TableDefinition<'_, &str, u64> = TableDefinition::new("about");
 
 /// The version of the tables.
 const TABLES_VERSION: u64 = 1;
 
-/// Why a queue could not be opened.
+/// The reason why a queue could not be opened.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub struct QueueError(#[from] pub OpenError);
 
-/// A message that was put aside.
+/// A dead letter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dead {
-    /// Names it to [`EmbeddedQueue::put_back`].
+    /// The number that [`EmbeddedQueue::put_back`] takes.
     pub number: u64,
-    /// Its text.
+    /// The text of the message.
     pub text: String,
-    /// How often it was handed out.
+    /// The number of deliveries.
     pub attempts: u32,
-    /// When it was put aside.
+    /// The instant at which the message became a dead letter.
     pub at: Timestamp,
 }
 
-/// A queue in one file. Clones are one queue.
+/// A queue in one file. Clones share the queue.
 #[derive(Debug, Clone)]
 pub struct EmbeddedQueue<K> {
     database: Arc<Database>,
@@ -75,19 +75,20 @@ pub struct EmbeddedQueue<K> {
 }
 
 impl<K: Clock> EmbeddedQueue<K> {
-    /// Opens the queue at `path`, and makes it if there is none.
+    /// Opens the queue at `path`, and creates it if it does not exist.
     ///
     /// # Errors
-    /// Another process uses it, it is of another version, it is damaged, or the file system refuses.
+    /// Fails if another process uses the file, if the file is damaged or of another version, or if the file system
+    /// refuses.
     pub fn open(path: impl AsRef<Path>, clock: K) -> Result<Self, QueueError> {
         let path = path.as_ref();
         Self::open_beside(path, clock, Reserve::at(path.parent().unwrap_or(path)))
     }
 
-    /// The same, with the reserve of the disk that the file is on.
+    /// Opens the queue with the reserve of the disk that holds the file.
     ///
     /// # Errors
-    /// As [`EmbeddedQueue::open`].
+    /// Fails for the reasons of [`EmbeddedQueue::open`].
     pub fn open_beside(path: impl AsRef<Path>, clock: K, reserve: Reserve) -> Result<Self, QueueError> {
         let path = path.as_ref().to_owned();
         let opening = Opening { name: NAME, path, cache_bytes: CACHE_BYTES, version: TABLES_VERSION };
@@ -96,7 +97,7 @@ impl<K: Clock> EmbeddedQueue<K> {
         Ok(Self { database: Arc::new(database), clock })
     }
 
-    /// Runs `work` in a transaction, which is synced if the work says that it changed something.
+    /// Runs `work` in a transaction, which is synced if `work` reports a change.
     async fn change<T: Send + 'static>(
         &self,
         work: impl FnOnce(&WriteTransaction) -> Result<(T, bool), Failure> + Send + 'static,
@@ -117,10 +118,10 @@ impl<K: Clock> EmbeddedQueue<K> {
         .await
     }
 
-    /// At most `limit` of the messages that were put aside, from behind the number `after`, oldest first.
+    /// Returns at most `limit` dead letters with numbers greater than `after`, oldest first.
     ///
     /// # Errors
-    /// The file system failed.
+    /// Fails if the file system does.
     pub async fn dead(&self, after: Option<u64>, limit: usize) -> Result<Vec<Dead>, Failure> {
         let database = Arc::clone(&self.database);
         off_the_executor(NAME, move || {
@@ -141,10 +142,11 @@ impl<K: Clock> EmbeddedQueue<K> {
         .await
     }
 
-    /// Puts a message that was put aside back, as if it were new. `false`: there is none of this number.
+    /// Puts a dead letter back into the queue with no deliveries counted. Returns `false` if there is no dead letter of
+    /// this number.
     ///
     /// # Errors
-    /// The file system failed. The message is still in one of both places.
+    /// Fails if the file system does. The message is then still in exactly one of the two tables.
     pub async fn put_back(&self, number: u64) -> Result<bool, Failure> {
         let now = milliseconds(self.clock.now());
         self.change(move |transaction| {
@@ -226,7 +228,7 @@ impl<K: Clock> Queue for EmbeddedQueue<K> {
     }
 }
 
-/// Makes the tables of a new file. Gives the version of the tables.
+/// Creates the tables in a new file. Returns the version of the tables.
 fn prepare(database: &redb::Database) -> Result<u64, Failure> {
     let transaction = database.begin_write().map_err(failure)?;
     let found = {
@@ -244,8 +246,8 @@ fn prepare(database: &redb::Database) -> Result<u64, Failure> {
     Ok(found)
 }
 
-/// The message that waits longest and may be handed out now. What this very call hands out with no time of hiding is
-/// passed over.
+/// Returns the message that has waited longest and may be delivered now. A message that this call has already received
+/// with a visibility timeout of zero is skipped.
 fn first_ready(
     transaction: &WriteTransaction,
     now: u64,
@@ -274,7 +276,7 @@ fn put(
     by_time.insert((from, number), ()).map(drop).map_err(failure)
 }
 
-/// Takes a message out: how often it was handed out, and its text.
+/// Removes a message. Returns its number of deliveries and its text.
 fn take(transaction: &WriteTransaction, from: u64, number: u64) -> Result<Option<(u32, String)>, Failure> {
     transaction.open_table(BY_TIME).map_err(failure)?.remove((from, number)).map_err(failure)?;
     let mut messages = transaction.open_table(MESSAGES).map_err(failure)?;

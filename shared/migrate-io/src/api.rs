@@ -1,9 +1,9 @@
 //! The API of another CredLink, over HTTP.
 //!
-//! What an answer says about the thing that was asked for is an [`Answer`]; what it says about the service or the credential
-//! is a [`Failure`] ([`Answer::failure`]).
+//! An answer about the requested object is an [`Answer`]; an answer about the service or the credential is a
+//! [`Failure`] ([`Answer::failure`]).
 //!
-//! A source is another operator's: where it redirects to is read as [`GuardedClient`] does.
+//! A source may belong to another operator, so its redirects are followed under the rules of [`GuardedClient`].
 
 use std::time::Duration;
 
@@ -22,22 +22,22 @@ use http::{HeaderValue, Method, Request, StatusCode, Uri};
 /// The name that operators know another CredLink by.
 pub(super) const NAME: &str = "credlink";
 
-/// Connections that are kept: more than a job has under way.
+/// Maximum number of pooled connections: more than a job uses at a time.
 const CONNECTIONS: usize = 256;
-/// How long a connection is kept that nobody uses: less than the 60 s of most load balancers.
+/// Time after which an idle connection is closed: less than the 60 s of most load balancers.
 const IDLE: Duration = Duration::from_secs(20);
-/// Large objects are answered with a redirection to where they are read from.
+/// Maximum number of redirects that are followed. A large object is answered with a redirect to its bytes.
 const REDIRECTIONS: usize = 3;
 
-/// Why an API cannot be called.
+/// The reason why an API cannot be called.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
-    /// The token does not fit into a header.
+    /// The token is not a valid header value.
     #[error("the token for {0} has to be visible ASCII")]
     Token(String),
 }
 
-/// An API. Clones share their connections.
+/// A client of the API. Clones share their connections.
 #[derive(Clone)]
 pub(super) struct Api {
     client: GuardedClient,
@@ -45,26 +45,26 @@ pub(super) struct Api {
     token: Option<HeaderValue>,
 }
 
-/// What is asked.
+/// A request to the API.
 #[derive(Clone, Debug)]
 pub(super) struct Question {
     pub(super) method: Method,
-    /// Path and query, from `/v1`.
+    /// Path and query, beginning with `/v1`.
     pub(super) target: String,
-    /// `If-Match`: the record that the question is about.
+    /// The digest in `If-Match`: the record that the request applies to.
     pub(super) if_match: Option<Digest>,
-    /// The instant that a deletion shall have.
+    /// The instant that a deletion is to record.
     pub(super) deleted: Option<Timestamp>,
-    /// What is sent.
+    /// The request body.
     pub(super) body: Option<Bytes>,
-    /// Its type.
+    /// The content type of the body.
     pub(super) content_type: &'static str,
-    /// `true` if a redirection is followed, as that of an object may be; otherwise it is an answer.
+    /// `true` if redirects are followed, as for an object. Otherwise a redirect is the answer.
     pub(super) follows: bool,
 }
 
 impl Question {
-    /// A question without a body.
+    /// Creates a request without a body.
     pub(super) fn new(method: Method, target: impl Into<String>) -> Self {
         Self {
             method,
@@ -77,15 +77,15 @@ impl Question {
         }
     }
 
-    /// A read of an object, which may be elsewhere.
+    /// Creates a request that reads an object, which may be served from elsewhere.
     pub(super) fn object(target: impl Into<String>) -> Self {
         Self { follows: true, ..Self::new(Method::GET, target) }
     }
 }
 
-/// The failures that answers are which nobody expected.
+/// Turns unexpected answers into failures.
 pub(super) trait Unexpected {
-    /// The failure that it is, as there is no other reading of it.
+    /// Returns the failure that an answer to `question` amounts to if the caller has no other use for it.
     fn unexpected(&self, question: &str) -> Failure;
 }
 
@@ -99,7 +99,7 @@ impl Unexpected for Answer {
     }
 }
 
-/// A failure in the words of the answer that tells of it.
+/// Builds a failure from the problem document of an answer.
 fn explained(answer: &Answer, kind: FailureKind, question: &str) -> Failure {
     let problem = answer.problem();
     let (said, hint) = match problem.slug() {
@@ -109,7 +109,7 @@ fn explained(answer: &Answer, kind: FailureKind, question: &str) -> Failure {
     failure(kind, format!("{question}: it answers {}: {said}{hint}", answer.status))
 }
 
-/// The options by which a CredLink knows who asks, where it has refused that.
+/// Returns a hint about the options for credentials, if the answer is a refusal of the credential.
 fn hint(status: StatusCode) -> &'static str {
     match status {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
@@ -127,13 +127,13 @@ impl std::fmt::Debug for Api {
 }
 
 impl Api {
-    /// The API at `url`, which has no slash at its end.
+    /// Creates a client of the API at `url`, which must not end with a slash.
     pub(super) fn new(url: &str, token: Option<&str>) -> Result<Self, TokenError> {
         let header = |token: &str| HeaderValue::from_str(&format!("Bearer {token}"));
         let token = token.map(header).transpose().map_err(|_| TokenError::Token(url.to_owned()))?;
         let policy = Policy {
             user_agent: Some(USER_AGENT),
-            // A proxy has another idea of what this machine is.
+            // For a proxy, `localhost` is another machine.
             uses_proxy: !leads_to_this_machine(url),
             timeouts: Timeouts::CREDLINK,
             connections: Some(CONNECTIONS),
@@ -142,7 +142,7 @@ impl Api {
         Ok(Self { client: GuardedClient::new(&policy), base: url.to_owned(), token })
     }
 
-    /// Asks, and waits for the whole answer.
+    /// Sends a request and reads the whole answer.
     pub(super) async fn ask(&self, question: Question) -> Result<Answer, Failure> {
         let target = format!("{}{}", self.base, question.target);
         let answer = self.call(question).await?;
@@ -152,7 +152,8 @@ impl Api {
         }
     }
 
-    /// Asks what stands there with a `HEAD`; where the answer needs words, which a `HEAD` has not, with a `GET`.
+    /// Sends a `HEAD` request. If the answer is not 200, repeats it as a `GET`, because a `HEAD` has no problem
+    /// document.
     pub(super) async fn look(&self, target: &str) -> Result<Answer, Failure> {
         let answer = self.call(Question::new(Method::HEAD, target)).await?;
         match answer.status {
@@ -165,7 +166,7 @@ impl Api {
         let api = self.clone();
         let target = format!("{}{}", self.base, question.target);
         let answer = tokio::task::spawn_blocking(move || match question.method {
-            // A replacement that was done is not done again.
+            // Not retried: a replacement must not be made twice.
             Method::PUT => api.send(&question),
             _ => twice(|| api.send(&question)),
         });
@@ -204,7 +205,7 @@ pub(super) fn failure(kind: FailureKind, message: impl Into<String>) -> Failure 
     Failure { provider: NAME, kind, message: message.into() }
 }
 
-/// What it means that there is no answer.
+/// Returns the kind of failure that a request without an answer is.
 const fn kind(error: &CallError) -> FailureKind {
     if error.is_timeout() { FailureKind::TimedOut } else { FailureKind::Unavailable }
 }

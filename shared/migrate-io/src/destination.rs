@@ -7,7 +7,8 @@ use credlink_ports::migration::target::Target;
 pub mod remote;
 pub mod service;
 
-/// What is there of an alias or a manifest. The job writes the content of its source and its maker into it.
+/// The copy of an alias or a manifest at the destination. The job adds the digest of the source's content and whether
+/// it created the copy.
 fn copied(target: Target, objects: Vec<StoredObject>) -> CopiedItem {
     let source = Digest::from_bytes([0; 32]);
     CopiedItem { target, legacy: None, source, created: false, exact: true, objects }

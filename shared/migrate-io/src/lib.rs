@@ -3,9 +3,9 @@
 //! | port | implementations |
 //! |---|---|
 //! | `Source` | [`source`]: a folder of legacy records, a dump, a bucket, the objects of a CredLink, its API |
-//! | `Destination` | [`destination`]: a CredLink at hand, or one behind HTTP |
+//! | `Destination` | [`destination`]: a CredLink in this process, or one behind HTTP |
 //!
-//! [`side`] tells whether two of them are one store.
+//! [`side`] tells whether a source and a destination are the same store.
 
 pub mod api;
 pub mod destination;

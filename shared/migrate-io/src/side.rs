@@ -1,4 +1,5 @@
-//! The two sides of a migration as they show themselves before anything is moved: which store each is, and whose credential is shown.
+//! The identity of a source or a destination, read before anything is moved: the store, and the tenant of the
+//! credential.
 
 use credlink_core::identity::Mark;
 use credlink_core::object::ObjectKey;
@@ -9,14 +10,14 @@ use credlink_ports::{Failure, FailureKind, Objects};
 /// A source or a destination.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Side {
-    /// The store, if it is a CredLink's: two places with one store are one, whatever their names.
+    /// The ID of the store, if it is a CredLink. Two addresses with the same ID are the same store.
     pub store: Option<StoreId>,
-    /// The tenant of the credential that an API was shown.
+    /// The tenant of the credential that an API was called with.
     pub tenant: Option<Tenant>,
 }
 
 impl Side {
-    /// The store whose objects these are.
+    /// Reads the identity of the store that these objects belong to.
     pub async fn of(objects: &impl Objects) -> Result<Self, Failure> {
         let found = objects.get(&ObjectKey::Identity).await?;
         let mark = found.map(|object| Mark::parse(&object.body)).transpose().map_err(|error| Failure {

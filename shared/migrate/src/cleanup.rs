@@ -1,4 +1,4 @@
-//! Cleaning up: what was copied, verified and kept for long enough is removed from the source. There is no way back.
+//! Cleanup: removes from the source what was copied, verified and kept for long enough. This cannot be undone.
 
 #[cfg(test)]
 mod tests;
@@ -21,17 +21,17 @@ use super::replay::replay;
 use super::retrying_ports::{Recorded, RetryingPorts};
 use super::verify::MAX_FINDINGS;
 
-/// How long a source's item is kept after its copy was verified: 30 days, in seconds.
+/// Default time for which a source's item is kept after its copy was verified: 30 days, in seconds.
 pub const KEEP_SECONDS: u64 = 30 * 86_400;
 
-/// How to clean up.
+/// Options of a cleanup.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CleanupOptions {
-    /// How long an item is kept after its copy was verified for the first time, in seconds.
+    /// Time for which an item is kept after its copy was first verified, in seconds.
     pub keep_seconds: u64,
-    /// Items that are removed at the same time.
+    /// Number of items that are removed concurrently.
     pub concurrency: usize,
-    /// When to go on, and when to give up.
+    /// Retries, and the point at which to give up.
     pub patience: Patience,
 }
 
@@ -41,41 +41,41 @@ impl Default for CleanupOptions {
     }
 }
 
-/// What a cleanup came to. Each entry of the ledger counts once, `bytes` aside.
+/// The result of a cleanup. Each entry of the ledger counts exactly once, apart from `bytes`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Cleanup {
     /// Items that were removed.
     pub removed: u64,
-    /// Their bytes, as the source told them.
+    /// Bytes of the removed items, as the source reported them.
     pub bytes: u64,
-    /// Items that were removed before, or were not there any more.
+    /// Items that were removed earlier, or were no longer at the source.
     pub gone: u64,
-    /// Items that were verified too short a time ago.
+    /// Items that were verified too recently.
     pub young: u64,
-    /// Items that were copied and not verified yet.
+    /// Items that were copied and not yet verified.
     pub unverified: u64,
-    /// Items whose proof there is an equal one, and not exactly theirs: they stay for ever.
+    /// Items whose proof at the destination is equal but not exactly theirs. They are never removed.
     pub inexact: u64,
-    /// Other names of proofs: they stay, and lead where their proof's id does.
+    /// Aliases. They are not removed, and lead where their proof's ID does.
     pub names: u64,
-    /// Items that were not copied, or rolled back.
+    /// Items that were not copied, or were rolled back.
     pub not_copied: u64,
-    /// Items that changed since they were copied.
+    /// Items that have changed since they were copied.
     pub changed: u64,
-    /// Items whose copy was not found to be there at the last moment.
+    /// Items whose copy was missing in the last check before the removal.
     pub unsafe_now: u64,
-    /// Why each of the last two kinds stays, at most [`MAX_FINDINGS`] of them.
+    /// Items counted in `changed` and `unsafe_now`, with reasons, at most [`MAX_FINDINGS`] of them.
     pub kept: Vec<Kept>,
-    /// Whether it was cancelled before its end.
+    /// `true` if the cleanup was cancelled before its end.
     pub interrupted: bool,
 }
 
-/// An item that stays.
+/// An item that was not removed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Kept {
-    /// Its key.
+    /// The key of the item.
     pub item: String,
-    /// Why, in words.
+    /// The reason, as text.
     pub detail: String,
 }
 
@@ -92,10 +92,10 @@ enum EntryOutcome {
     Unsafe(String),
 }
 
-/// Cleans up after a job. `holder` names this cleanup, unique for ever.
+/// Cleans up after a job. `holder` identifies this cleanup and must never be reused.
 ///
 /// # Errors
-/// See [`RunError`]; a source that cannot remove anything is one.
+/// Fails as described at [`RunError`], also if the source cannot remove anything.
 pub async fn cleanup<M: MigrationPorts, W: Watch>(
     ports: &M,
     name: &JobName,
@@ -107,7 +107,7 @@ pub async fn cleanup<M: MigrationPorts, W: Watch>(
         known(ports.ledger(), name).await?;
         let retrying = RetryingPorts::new(ports, watch, options.patience, None);
         let mut cleaned = Cleanup::default();
-        // Decided once: an item that becomes due meanwhile is for the next time.
+        // Computed once: an item that becomes due meanwhile waits for the next cleanup.
         let due = ports.clock().now().minus_seconds(options.keep_seconds);
         let note = |(item, outcome)| {
             cleaned.note(item, outcome);
@@ -146,7 +146,7 @@ impl Cleanup {
     }
 }
 
-/// Deals with an entry: what was verified until `due` is removed.
+/// Handles one entry: an item that was verified by `due` is removed.
 async fn clear<M: MigrationPorts, W: Watch>(
     ports: &RetryingPorts<'_, M, W>,
     due: Timestamp,
@@ -154,7 +154,7 @@ async fn clear<M: MigrationPorts, W: Watch>(
 ) -> Result<(String, EntryOutcome), GivenUp> {
     let key = entry.key.clone();
     let outcome = match &entry.state {
-        // A rollback was about to delete the copy.
+        // A rollback was about to delete the copy, and may have done so.
         _ if entry.withdrawing.is_some() => EntryOutcome::NotCopied,
         ItemState::Verified { copy, .. } if is_name(copy) => EntryOutcome::Name,
         ItemState::Verified { copy, .. } if !copy.exact => EntryOutcome::Inexact,
@@ -178,19 +178,19 @@ async fn clear<M: MigrationPorts, W: Watch>(
     Ok((key, outcome))
 }
 
-/// Whether it is another name of a proof, which is never removed by itself.
+/// Returns `true` for an alias, which is never removed by itself.
 pub(super) const fn is_name(copy: &CopiedItem) -> bool {
     matches!(copy.target, Target::Alias { .. })
 }
 
-/// Removes an item that is due, if its copy is there at this moment and the item is what was copied.
+/// Removes an item that is due, if its copy is present now and the item is still what was copied.
 async fn remove<M: MigrationPorts, W: Watch>(
     ports: &RetryingPorts<'_, M, W>,
     entry: Entry,
     copy: CopiedItem,
 ) -> Result<EntryOutcome, GivenUp> {
     let item = entry.item();
-    // What is not there any more was removed, and then it could not be written down.
+    // An item that is gone was removed by a cleanup that could not record it.
     if ports.look(&item.key).await?.is_some() {
         match ports.verify(&copy, Depth::Checksum).await? {
             Verdict::Verified { .. } => {}

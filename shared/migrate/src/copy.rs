@@ -1,6 +1,7 @@
-//! Copying given items: read, check, write down what is begun, import, write down what became of it.
+//! Copies given items: reads, checks, records the start, imports, and records the outcome.
 //!
-//! It is idempotent, and safe beside itself: a queue may hand out the same items twice, and to two workers at a time.
+//! Copying is idempotent and safe to run concurrently, since a queue may deliver the same items twice, and to two
+//! workers at a time.
 
 mod batch;
 mod clear;
@@ -24,28 +25,28 @@ use super::progress::{Counts, Watch};
 use super::retrying_ports::RetryingPorts;
 use super::target_locks::TargetLocks;
 
-/// How to copy.
+/// Options for copying.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CopyOptions {
-    /// Whose proofs the items become.
+    /// The tenants that own the imported proofs.
     pub owners: Owners,
-    /// Items that are read or imported at the same time.
+    /// Number of items that are read or imported concurrently.
     pub concurrency: usize,
-    /// Items of one write to the ledger, at most 1,000.
+    /// Number of items in one write to the ledger, at most 1,000.
     pub batch_size: usize,
-    /// Whether what the destination has already is left alone. Otherwise it is compared by content as well. Nothing is ever
-    /// overwritten.
+    /// `true` if a proof that the destination already has is left alone. Otherwise its content is compared as well.
+    /// Nothing is ever overwritten.
     pub skip_existing: bool,
-    /// Whether an item is removed from the source as soon as it was copied and found to be there by its content.
+    /// `true` if an item is removed from the source as soon as it was copied and its copy verified by content.
     pub delete_after: bool,
-    /// The most items a second.
+    /// Maximum number of items per second.
     pub rate: Option<f64>,
-    /// When to go on, and when to give up.
+    /// Retries, and the point at which to give up.
     pub patience: Patience,
 }
 
 impl CopyOptions {
-    /// The usual options, for items that become proofs of `owners`.
+    /// Returns the default options, for items that become proofs of `owners`.
     #[must_use]
     pub fn new(owners: Owners) -> Self {
         Self {
@@ -60,30 +61,31 @@ impl CopyOptions {
     }
 }
 
-/// What copying came to.
+/// The result of copying.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Copying {
-    /// What became of the items.
+    /// The outcomes of the items.
     pub counts: Counts,
-    /// Whether it was cancelled before its end.
+    /// `true` if copying was cancelled before its end.
     pub interrupted: bool,
 }
 
-/// Why copying ended before its end. What was done is in the ledger; doing it again goes on from there.
+/// The reason why copying stopped early. Everything done so far is in the ledger, and another attempt resumes from
+/// there.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("it was ended, and can be resumed: {failure}")]
 pub struct Ended {
-    /// Who failed, and how.
+    /// The failure and its provider.
     pub failure: Failure,
-    /// What had become of the items.
+    /// The outcomes of the items up to then.
     pub counts: Counts,
 }
 
-/// Copies `items`, as one job's ledger and its destination have them.
+/// Copies `items` to the destination of a job, as far as its ledger does not have them yet.
 ///
 /// # Errors
-/// Somebody is out of reach for longer than the options allow, or an operator has to act (no room, no access). No item
-/// fails of that.
+/// Fails if a port is out of reach for longer than the options allow, or if an operator has to act (no space, no
+/// access). Neither marks an item as failed.
 pub async fn copy_items<M: MigrationPorts, W: Watch>(
     ports: &M,
     items: &[Item],
@@ -118,7 +120,7 @@ pub async fn copy_items<M: MigrationPorts, W: Watch>(
     Ok(copying)
 }
 
-/// What the batches of one step share.
+/// The state that the batches of one step share.
 pub(super) struct Copier<'a, M: MigrationPorts, W> {
     pub(super) ports: RetryingPorts<'a, M, W>,
     pub(super) options: &'a CopyOptions,

@@ -1,7 +1,8 @@
-//! Sending a job's items to a queue, for workers that copy them elsewhere.
+//! Sends a job's items to a queue, for workers that copy them elsewhere.
 //!
-//! Each page of the source is written to the ledger before it is sent: what a message names is in the ledger. Whoever lists
-//! once more sends again what is not done, and a worker that is told of an item twice finds that out in the ledger.
+//! Each page of the source is written to the ledger before it is sent, so every item that a message names is in the
+//! ledger. Listing again sends only items that are not done, and a worker that receives an item twice finds that out in
+//! the ledger.
 
 use std::collections::BTreeSet;
 
@@ -17,49 +18,51 @@ use credlink_ports::{Clock, Failure, Queue};
 
 use super::copy::is_done;
 
-/// Items of one page of a source.
+/// Number of items in a page of a source.
 const PAGE: usize = 1_000;
 
-/// Messages that are sent at once.
+/// Number of messages that are sent concurrently.
 const AT_ONCE: usize = 8;
 
-/// What a message has beside its keys, in bytes: a job's name, a request id that is escaped throughout, and the members'
-/// names.
+/// Size of a message apart from its keys, in bytes: the name of a job, a fully escaped request ID, and the names of the
+/// members.
 const ENVELOPE_BYTES: usize = 1_024;
 
-/// How to send.
+/// Options for sending.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EnqueueOptions<'a> {
-    /// The job.
+    /// The name of the job.
     pub job: &'a JobName,
-    /// Items of one message, at most [`MAX_MESSAGE_ITEMS`].
+    /// Number of items in one message, at most [`MAX_MESSAGE_ITEMS`].
     pub batch_size: usize,
-    /// The request that the messages come from, for the logs.
+    /// The ID of the request that causes the messages, for the logs.
     pub request_id: &'a str,
 }
 
-/// What was listed and sent.
+/// The result of listing and sending.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Enqueued {
     /// Items that the source listed.
     pub listed: u64,
-    /// Items among them that an earlier run had dealt with, and that are as they were then.
+    /// Listed items that an earlier run completed and that have not changed since.
     pub done: u64,
     /// Items that were sent.
     pub sent: u64,
     /// Messages that were sent.
     pub messages: u64,
-    /// What the source has that cannot be read from there, in words.
+    /// A description of what cannot be read from the source.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub left_behind: Option<&'static str>,
-    /// Where the listing goes on; `None`: the source was listed to its end.
+    /// The cursor from which to continue, or `None` if the source was listed to its end.
     pub resume: Option<String>,
 }
 
-/// Lists the source from behind `after`, and sends what is to be copied, page by page, until it is done or `go_on` says no.
+/// Lists the source after `after`, and sends the items that are to be copied, page by page, until the end or until
+/// `go_on` returns `false`.
 ///
 /// # Errors
-/// Source, ledger or queue failed. What was sent is sent; list once more from the last [`Enqueued::resume`].
+/// Fails if the source, the ledger or the queue does. Messages that were sent stay sent; list again from the last
+/// [`Enqueued::resume`].
 pub async fn enqueue<S: Source, L: Ledger, Q: Queue, C: Clock>(
     source: &S,
     ledger: &L,
@@ -93,11 +96,11 @@ pub async fn enqueue<S: Source, L: Ledger, Q: Queue, C: Clock>(
     }
 }
 
-/// Writes down in the job that its source was listed to the end, and its items were sent. A job that was removed meanwhile, by
-/// somebody who got its claim, stays so.
+/// Records in the job that its source was listed to the end and its items were sent. If the claim was lost and the job
+/// removed meanwhile, it stays removed.
 ///
 /// # Errors
-/// The ledger failed.
+/// Fails if the ledger does.
 pub async fn close<L: Ledger, C: Clock>(ledger: &L, clock: &C, enqueued: &Enqueued) -> Result<(), Failure> {
     let Some(job) = ledger.job().await?.filter(|job| !job.removing) else { return Ok(()) };
     let listed = Some(clock.now());
@@ -105,7 +108,7 @@ pub async fn close<L: Ledger, C: Clock>(ledger: &L, clock: &C, enqueued: &Enqueu
     ledger.keep_job(&Job { listed, queued: true, left_behind, ..job }).await
 }
 
-/// Writes an entry for each item that has none, and gives the keys of those that are to be copied.
+/// Writes an entry for each item that has none, and returns the keys of the items that are to be copied.
 async fn plan<L: Ledger, C: Clock>(
     ledger: &L,
     clock: &C,
@@ -130,7 +133,7 @@ async fn plan<L: Ledger, C: Clock>(
                 *done += 1;
                 continue;
             }
-            // What became of it so far is what its next copy goes by.
+            // The next copy depends on the existing entry, so it is kept.
             Some(_) => {}
             None => planned.push(Entry {
                 key: item.key.clone(),
@@ -145,12 +148,12 @@ async fn plan<L: Ledger, C: Clock>(
         }
         wanted.push(item.key);
     }
-    // Who wrote one meanwhile saw the item too.
+    // A concurrent writer of the same entry has seen the item as well.
     ledger.write(&planned).await?;
     Ok(wanted)
 }
 
-/// The keys in lots that each fit a message.
+/// Splits the keys into batches that each fit into a message.
 fn batches(keys: Vec<String>, most: usize) -> Vec<Vec<String>> {
     let most = most.clamp(1, MAX_MESSAGE_ITEMS);
     let (mut batches, mut batch, mut bytes) = (Vec::new(), Vec::new(), ENVELOPE_BYTES);

@@ -7,31 +7,31 @@ use super::lease::LEASE_SECONDS;
 use super::patience::GivenUp;
 use super::progress::Counts;
 
-/// Why a run ended before its end.
+/// The reason why a step stopped early.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum RunError {
-    /// Another run has the job.
+    /// Another run holds the job.
     #[error(
         "the job `{0}` is being worked on; one run of a job at a time, and one that was killed lets it go \
          {LEASE_SECONDS} s later"
     )]
     Held(JobName),
-    /// The job moves something else.
+    /// The job of this name has another source, destination or tenant.
     #[error(
         "the job `{name}` has {member} `{kept}`, not `{given}`; a job keeps its source, destination and tenant for ever: \
          take another name"
     )]
     Differs {
-        /// The job.
+        /// The name of the job.
         name: JobName,
-        /// What differs.
+        /// The member that differs.
         member: &'static str,
-        /// What the job has.
+        /// The value in the job.
         kept: String,
-        /// What was asked for.
+        /// The requested value.
         given: String,
     },
-    /// No such job was begun.
+    /// There is no job of this name.
     #[error("there is no job `{0}`")]
     Unknown(JobName),
     /// The job is being removed.
@@ -40,15 +40,15 @@ pub enum RunError {
          that, and then its name is free"
     )]
     Removing(JobName),
-    /// The job was taken over by another run while this one could not say that it lives.
+    /// Another run claimed the job while this one could not renew its lease.
     #[error("another run took the job `{0}` over")]
     Lost(JobName),
-    /// Somebody is out of reach, or an operator has to act. No item failed of that.
+    /// A port is out of reach, or an operator has to act. This marks no item as failed.
     #[error("it was ended, and can be resumed: {failure}")]
     Ended {
-        /// Who failed, and how.
+        /// The failure and its provider.
         failure: Failure,
-        /// What had become of the items by then.
+        /// The outcomes of the items up to then.
         counts: Box<Counts>,
     },
 }
@@ -59,7 +59,7 @@ impl From<Failure> for RunError {
     }
 }
 
-/// Whether a step was cancelled before its end.
+/// Returns `true` if a step was cancelled before its end.
 pub(super) fn was_cancelled(end: Result<(), GivenUp>) -> Result<bool, RunError> {
     match end {
         Ok(()) => Ok(false),

@@ -1,4 +1,4 @@
-//! From what a source holds to what is stored of it, or the reason why nothing is.
+//! Turns a source's content into what is to be stored, or into the reason why nothing is.
 
 mod not_copied;
 mod owners;
@@ -30,13 +30,14 @@ pub use owners::Owners;
 pub struct Incoming {
     /// SHA-256 of the item's content ([`digest`]).
     pub source: Digest,
-    /// What is to be stored.
+    /// The content that is to be stored.
     pub payload: Payload,
 }
 
-/// SHA-256 of an item's content: of a legacy record's or a manifest's bytes; of a proof, of the digests of its records and
-/// manifests; of another name, of that and the proof's id, whatever the proof says. A manifest that is private by itself, or
-/// has other readers than the record that refers to it, has another one. `None` where it cannot be read.
+/// Returns the SHA-256 of an item's content, or `None` if the content cannot be read. For a legacy record or a manifest
+/// this is the digest of its bytes. For a proof it covers the digests of its records and manifests. For an alias it
+/// covers the alias and the proof's ID, whatever the proof says. A manifest that is private by itself, or whose
+/// visibility differs from that of the record that refers to it, has another digest.
 #[must_use]
 pub fn digest(content: &Content) -> Option<Digest> {
     match content {
@@ -69,8 +70,8 @@ pub fn digest(content: &Content) -> Option<Digest> {
     }
 }
 
-/// Returns `true` if an item has the content that was copied, and other readers: with those of the copy its digest is that of the
-/// copy's source.
+/// Returns `true` if an item has the content that was copied with another visibility: with the copy's visibility, its
+/// digest is that of the copy's source.
 pub(super) fn is_same_for_other_readers(content: &Content, copy: &CopiedItem) -> bool {
     let copied = |bytes: &[u8], readers: &mut Visibility| {
         let sha256 = Digest::of(bytes);
@@ -94,7 +95,7 @@ pub(super) fn is_same_for_other_readers(content: &Content, copy: &CopiedItem) ->
 /// Reads and checks an item, at the instant `now`.
 ///
 /// # Errors
-/// Why it is not copied.
+/// Returns the reason why the item is not copied.
 pub fn incoming(content: &Content, owners: &Owners, now: Timestamp) -> Result<Incoming, NotCopied> {
     let payload = match content {
         Content::Legacy(json) => Payload::Proof(vec![legacy(json, owners)?]),
@@ -115,7 +116,7 @@ pub fn incoming(content: &Content, owners: &Owners, now: Timestamp) -> Result<In
     Ok(Incoming { source, payload })
 }
 
-/// Another name of a proof, under the tenant that the proof is imported for.
+/// Returns the draft of an alias, under the tenant that its proof is imported for.
 fn alias_draft(
     id: &LegacyId,
     record: &[u8],
@@ -157,7 +158,7 @@ fn unread(error: RecordError) -> NotCopied {
     NotCopied::new(reason, error)
 }
 
-/// What a legacy record becomes, also one whose time is over.
+/// Returns the draft of a legacy record, even of an expired one.
 pub(super) fn legacy(json: &[u8], owners: &Owners) -> Result<Draft, NotCopied> {
     let record = LegacyRecord::parse(json).map_err(|error| {
         let reason = match &error {

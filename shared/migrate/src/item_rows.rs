@@ -1,8 +1,8 @@
-//! A catalogue of a legacy source in the index: for each proof that is not imported yet, which item has it. Who serves beside
-//! the source and lives too short to read all of it finds every record by that.
+//! A catalogue of a legacy source in the index: for each proof that is not imported yet, the item that has it. A
+//! process that serves beside the source and is too short-lived to read all of it finds every record by these rows.
 //!
-//! Rows are hints: what is read is checked, and a row whose proof was copied since is in nobody's way. So it takes no ledger,
-//! and the same command again adds what is new. What is kept in memory of an item is 8 bytes.
+//! Rows are hints: whatever is read through them is checked, and a row whose proof was copied since does no harm. So
+//! this needs no ledger, and repeating the command adds what is new. It takes 8 bytes of memory for each item.
 
 #[cfg(test)]
 mod tests;
@@ -28,31 +28,32 @@ use super::progress::{Counts, Watch};
 use super::report::ItemFailure;
 use super::retrying_ports::RetryingPorts;
 
-/// The most attempts at one row while other writers are faster.
+/// Maximum number of attempts at one row while other writers are faster.
 const MAX_ATTEMPTS: usize = 32;
 
-/// The result of a walk. Each item counts in exactly one of `written`, `already`, `duplicates`, `not_needed` and `invalid`.
+/// The result of a walk. Each item counts in exactly one of `written`, `already`, `duplicates`, `not_needed` and
+/// `invalid`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct WrittenRows {
     /// Items of the source.
     pub items: u64,
     /// Rows that were written.
     pub written: u64,
-    /// Items that their rows named before.
+    /// Items that already had their row.
     pub already: u64,
-    /// Items of whose media file another item has the row: the one that a migration copies first.
+    /// Items whose media file has a row that names another item: the one that a migration copies first.
     pub duplicates: u64,
-    /// Items whose proof the store has, or had and deleted.
+    /// Items whose proof the store has, or has deleted.
     pub not_needed: u64,
-    /// Items that have no row, by reason.
+    /// Items that get no row, by reason.
     pub invalid: BTreeMap<Reason, u64>,
-    /// The first of these, at most [`MAX_PROBLEMS`].
+    /// The first of the invalid items, at most [`MAX_PROBLEMS`].
     pub problems: Vec<ItemFailure>,
-    /// Whether it was cancelled before its end: the same command goes on.
+    /// `true` if the walk was cancelled before its end. The same command resumes it.
     pub interrupted: bool,
 }
 
-/// What became of an item.
+/// The outcome for an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kept {
     Written,
@@ -61,10 +62,10 @@ enum Kept {
     NotNeeded,
 }
 
-/// Writes the rows of everything that the source lists. Of several records of one media file the first has it.
+/// Writes the rows of everything that the source lists. Of several records of one media file, the first gets the row.
 ///
 /// # Errors
-/// [`RunError::Ended`]: somebody is out of reach. What was written is right.
+/// Fails with [`RunError::Ended`] if a port is out of reach. The rows written so far are correct.
 pub async fn write_item_rows<M: MigrationPorts, W: Watch>(
     ports: &M,
     options: &CopyOptions,
@@ -90,9 +91,9 @@ struct Walk<'a, M: MigrationPorts, W> {
     ports: RetryingPorts<'a, M, W>,
     options: &'a CopyOptions,
     done: WrittenRows,
-    /// Of the items so far, as the source tells them.
+    /// Bytes of the items so far, as the source reports them.
     bytes: u64,
-    /// The keys that were seen.
+    /// The keys seen so far.
     keys: HashSet<u64>,
 }
 
@@ -131,7 +132,7 @@ where
         let (walk, concurrency) = (&*self, self.options.concurrency.max(1));
         let reads: Vec<_> = items.iter().map(|item| walk.proof(&item.key)).collect();
         let reads: Vec<_> = stream::iter(reads).buffered(concurrency).collect().await;
-        // The first item of each media file, and behind all of those the others, which find its row.
+        // The first item of each media file comes first, and all others after those, so that they find its row.
         let (mut seen, mut first, mut others, mut refused) =
             (HashSet::new(), Vec::new(), Vec::new(), Vec::new());
         for (item, read) in items.iter().zip(reads) {
@@ -161,7 +162,7 @@ where
         Ok(())
     }
 
-    /// The proof that an item becomes.
+    /// Returns the ID of the proof that an item becomes.
     async fn proof(&self, key: &str) -> Result<ProofId, ItemError> {
         let not_copied = match self.ports.read(key).await? {
             None => NotCopied::vanished(),
@@ -174,7 +175,7 @@ where
         Err(not_copied.into())
     }
 
-    /// Has the row of a proof name an item which has it.
+    /// Makes the row of a proof name an item that has it.
     async fn keep(&self, item: &Item, proof: ProofId) -> Result<Kept, GivenUp> {
         if self.ports.find(&Target::Proof(proof)).await? != Standing::Absent {
             return Ok(Kept::NotNeeded);

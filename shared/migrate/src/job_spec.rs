@@ -1,4 +1,4 @@
-//! The job that is asked for, and the one that its ledger has.
+//! The requested job, and its comparison with the one in the ledger.
 
 use credlink_core::tenant::Tenant;
 use credlink_ports::Clock;
@@ -9,25 +9,25 @@ use super::error::RunError;
 use super::incoming::Owners;
 use super::removal::is_being_removed;
 
-/// Which job to run.
+/// The job to run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobSpec {
-    /// Its name.
+    /// The name of the job.
     pub name: JobName,
-    /// The source, as it is named.
+    /// The source, as given.
     pub from: String,
-    /// The destination, as it is named.
+    /// The destination, as given.
     pub to: String,
-    /// Whose proofs legacy records become; and those of a CredLink, unless they keep their tenants.
+    /// The tenant that owns the imported legacy records, and the proofs of a CredLink unless they keep their tenants.
     pub tenant: Tenant,
-    /// Whether the proofs of a CredLink keep their tenants, and with them their ids.
+    /// `true` if the proofs of a CredLink keep their tenants, and with them their IDs.
     pub keep_tenants: bool,
-    /// The tenant whose proofs of a CredLink become `tenant`'s, where that is another one.
+    /// The tenant of a CredLink whose proofs become those of `tenant`, if it is another one.
     pub from_tenant: Option<Tenant>,
 }
 
 impl JobSpec {
-    /// The tenants whose proofs its items become.
+    /// Returns the tenants that own the imported proofs.
     #[must_use]
     pub fn owners(&self) -> Owners {
         Owners { tenant: self.tenant.clone(), keep: self.keep_tenants, from: self.from_tenant.clone() }
@@ -35,7 +35,7 @@ impl JobSpec {
 }
 
 impl From<&Job> for JobSpec {
-    /// What a job that was begun moves.
+    /// Returns the specification of an existing job.
     fn from(job: &Job) -> Self {
         let Job { name, from, to, tenant, keep_tenants, from_tenant, .. } = job;
         Self {
@@ -49,10 +49,10 @@ impl From<&Job> for JobSpec {
     }
 }
 
-/// The job, begun if it is new.
+/// Returns the job, and starts it if it is new.
 ///
 /// # Errors
-/// It moves something else, or is being removed; or a failure.
+/// Fails if the job has another specification or is being removed, or if the ledger fails.
 pub async fn open<L: Ledger, C: Clock>(ledger: &L, clock: &C, spec: &JobSpec) -> Result<Job, RunError> {
     let job = ledger.job().await?;
     if is_being_removed(ledger, job.as_ref()).await? {
@@ -95,7 +95,7 @@ pub async fn open<L: Ledger, C: Clock>(ledger: &L, clock: &C, spec: &JobSpec) ->
     Ok(job)
 }
 
-/// The proofs of a CredLink that a job takes, in a word.
+/// Names the tenants whose proofs a job imports from a CredLink, in one word.
 fn origin(keep_tenants: bool, from_tenant: Option<&Tenant>) -> &str {
     match from_tenant {
         _ if keep_tenants => "every tenant, for themselves",
@@ -104,10 +104,10 @@ fn origin(keep_tenants: bool, from_tenant: Option<&Tenant>) -> &str {
     }
 }
 
-/// The job, which has to have been begun.
+/// Returns the job, which must exist.
 ///
 /// # Errors
-/// It was not, or is being removed; or a failure.
+/// Fails if there is no such job or it is being removed, or if the ledger fails.
 pub async fn known<L: Ledger>(ledger: &L, name: &JobName) -> Result<Job, RunError> {
     let job = ledger.job().await?.ok_or_else(|| RunError::Unknown(name.clone()))?;
     if job.removing { Err(RunError::Removing(name.clone())) } else { Ok(job) }

@@ -1,4 +1,4 @@
-//! Jobs from afar: what `POST /v1/migrations` begins and `GET /v1/migrations/{job}` shows.
+//! Jobs over the API: started by `POST /v1/migrations` and shown by `GET /v1/migrations/{job}`.
 
 use credlink_core::bounds::MAX_ITEM_KEY_BYTES;
 use credlink_core::message::{Message, Work};
@@ -11,17 +11,17 @@ use credlink_ports::{Clock, Failure, Queue};
 use super::lease::LEASE_SECONDS;
 use super::removal::is_being_removed;
 
-/// Entries of one page of a ledger.
+/// Number of entries in a page of a ledger.
 const PAGE: usize = 1_000;
-/// Pages that one answer counts: what is read in a few seconds.
+/// Number of pages that one answer counts: as many as can be read in a few seconds.
 const PAGES: usize = 20;
 
-/// Begins a job whose destination is `to`: writes it to its ledger, and queues the listing of its source. What the job
-/// moves is compared before anything of it is claimed, and the claim is under an id of its own: a request for another job of
-/// this name changes nothing, and shares nothing with a run.
+/// Starts a job whose destination is `to`: writes it to its ledger, and queues the listing of its source. The job in
+/// the ledger is compared before anything is claimed, and the claim uses an ID of its own, so a request for another job
+/// of the same name changes nothing and never shares the claim of a run.
 ///
 /// # Errors
-/// Ledger or queue failed. The same request again does the rest.
+/// Fails if the ledger or the queue does. Repeating the request completes the rest.
 pub async fn begin<L: Ledger, Q: Queue, C: Clock>(
     ledger: &L,
     queue: &Q,
@@ -37,7 +37,7 @@ pub async fn begin<L: Ledger, Q: Queue, C: Clock>(
         return Ok(Begun::Held);
     }
     let kept = keep_alone(ledger, clock, request, to).await;
-    // The listing claims the job for itself. If this fails, the claim ends by itself.
+    // The listing claims the job itself. If the release fails, the claim expires.
     let _ = ledger.release(&holder).await;
     let job = match kept? {
         Begun::Queued(job) => job,
@@ -49,7 +49,7 @@ pub async fn begin<L: Ledger, Q: Queue, C: Clock>(
     Ok(Begun::Queued(job))
 }
 
-/// Writes a job down, which the caller has claimed.
+/// Writes a job to the ledger. The caller must hold its claim.
 async fn keep_alone<L: Ledger, C: Clock>(
     ledger: &L,
     clock: &C,
@@ -65,11 +65,11 @@ async fn keep_alone<L: Ledger, C: Clock>(
     Ok(Begun::Queued(job))
 }
 
-/// Makes sure that a job is in its ledger whose destination is `to`, and whose source nobody lists: its messages come from
-/// elsewhere. `Queued`: it is there.
+/// Makes sure that the ledger has a job whose destination is `to` and whose source is not listed, because its messages
+/// come from elsewhere. Returns `Queued` if the job is there.
 ///
 /// # Errors
-/// The ledger failed.
+/// Fails if the ledger does.
 pub async fn ensure<L: Ledger, C: Clock>(
     ledger: &L,
     clock: &C,
@@ -96,22 +96,22 @@ pub async fn ensure<L: Ledger, C: Clock>(
         Ok(Begun::Queued(job))
     };
     let ensured = ensured.await;
-    // If this fails, the claim ends by itself.
+    // If the release fails, the claim expires.
     let _ = ledger.release(&holder).await;
     ensured
 }
 
-/// A ledger's word on a job that is asked for.
+/// The ledger's answer about a requested job.
 enum Known {
-    /// There is none yet.
+    /// There is no such job yet.
     Nothing,
-    /// It is there.
+    /// The ledger has the job.
     Same(Job),
-    /// It cannot be begun.
+    /// The job cannot be started.
     Refused(Begun),
 }
 
-/// Looks a job up that is asked for.
+/// Looks up a requested job.
 async fn known<L: Ledger>(ledger: &L, request: &JobRequest, to: &str) -> Result<Known, Failure> {
     let job = ledger.job().await?;
     if is_being_removed(ledger, job.as_ref()).await? {
@@ -150,15 +150,15 @@ fn new_job<C: Clock>(clock: &C, request: &JobRequest, to: &str) -> Job {
     }
 }
 
-/// How far the job of `ledger` is, counted from behind the item `after`, for 20,000 items at most; `None` if it was never
-/// begun.
+/// Returns the progress of the ledger's job, counted after the item `after` and over 20,000 items at most, or `None` if
+/// there is no job.
 ///
 /// # Errors
-/// The ledger failed.
+/// Fails if the ledger does.
 pub async fn progress<L: Ledger>(ledger: &L, after: Option<&str>) -> Result<Option<Progress>, Failure> {
     let Some(job) = ledger.job().await? else { return Ok(None) };
     let mut items = Tally::default();
-    // What is no key is behind every key, or before every one.
+    // A text whose length no key can have is ignored, and counting starts at the beginning.
     let mut next = after.filter(|after| (1..=MAX_ITEM_KEY_BYTES).contains(&after.len())).map(str::to_owned);
     for _ in 0..PAGES {
         let page = ledger.list(Order::Forward, next.as_deref(), PAGE).await?;

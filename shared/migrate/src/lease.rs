@@ -1,4 +1,4 @@
-//! The lease of a job: one step of a job at a time.
+//! The lease of a job: only one step of a job runs at a time.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -9,13 +9,13 @@ use futures_util::future::{Either, select};
 
 use super::error::RunError;
 
-/// For how long a job is claimed at a time, in seconds. A run that is killed holds it for as long.
+/// Duration of a lease, in seconds. A run that is killed holds the job for as long.
 pub const LEASE_SECONDS: u64 = 60;
 
-/// Does `work` while `holder` has the job, and lets it go at the end.
+/// Runs `work` while `holder` has the lease of the job, and releases it at the end.
 ///
 /// # Errors
-/// Another one has it, or got it because this one could not say in time that it lives; or what `work` answers.
+/// Fails if another holder has the lease or got it because this one could not renew it in time, or if `work` fails.
 pub async fn hold<L: Ledger, T: Sleep, R>(
     ledger: &L,
     sleep: &T,
@@ -29,7 +29,7 @@ pub async fn hold<L: Ledger, T: Sleep, R>(
     let keep = async {
         loop {
             sleep.sleep(Duration::from_secs(LEASE_SECONDS / 4)).await;
-            // A ledger that is out of reach is asked again: whoever writes to it meanwhile loses against its versions.
+            // A ledger that is out of reach is asked again. A concurrent writer is detected by the entries' versions.
             if let Ok(false) = ledger.claim(holder, LEASE_SECONDS).await {
                 break;
             }
@@ -39,7 +39,7 @@ pub async fn hold<L: Ledger, T: Sleep, R>(
         Either::Left((outcome, _)) => outcome,
         Either::Right(((), _)) => return Err(RunError::Lost(name.clone())),
     };
-    // If this fails, the claim ends by itself.
+    // If the release fails, the lease expires.
     let _ = ledger.release(holder).await;
     outcome
 }

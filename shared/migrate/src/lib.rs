@@ -1,6 +1,6 @@
-//! Migration: everything that another store has is imported, once, and it is plain to see that nothing was lost.
+//! Migration: imports everything that another store has, exactly once, and shows that nothing was lost.
 //!
-//! A *job* moves the *items* of a source to a destination. Its ledger knows the state of every item, and each state is
+//! A *job* moves the *items* of a source to a destination. Its ledger has the state of every item, and each state is
 //! durable before the next step depends on it:
 //!
 //! ```text
@@ -9,36 +9,35 @@
 //!     └→ skipped, with its reason
 //! ```
 //!
-//! *Copying* is written before the destination is, and only where the destination has nothing yet: whatever stands there
-//! afterwards with exactly the record that the item makes was made by this job, also when the job was killed between the
-//! two. That is what rollback goes by.
+//! *Copying* is recorded before the import, and only if the destination has nothing of the item yet. A proof that is
+//! there afterwards with exactly the item's record was therefore created by this job, even if the job was killed in
+//! between. Rollback relies on this.
 //!
-//! **In scope:** the steps of a job, over the ports of [`credlink_ports::migration`].
-//! **Out of scope:** sources, destinations and ledgers (`credlink-migrate-io`, and the adapters), and serving beside a source
-//! (`credlink-hybrid`).
+//! **In scope:** the steps of a job, over the ports of [`credlink_ports::migration`]. **Out of scope:** sources,
+//! destinations and ledgers (`credlink-migrate-io`, and the adapters), and serving beside a source (`credlink-hybrid`).
 //!
 //! | to find | look in |
 //! |---|---|
 //! | a dry run | [`plan`](mod@plan) |
 //! | a whole run | [`run`](mod@run) |
 //! | copying given items, and what a kill leaves | [`copy`](mod@copy) |
-//! | whether everything is there | [`verify`](mod@verify) |
-//! | where a job stands | [`report`](mod@report) |
+//! | verification | [`verify`](mod@verify) |
+//! | the state of a job | [`report`](mod@report) |
 //! | removing from the source | [`cleanup`](mod@cleanup) |
-//! | undoing it | [`rollback`](mod@rollback) |
-//! | the job that is asked for, and one step of it at a time | [`job_spec`], [`lease`] |
-//! | why a step ended | [`error`] |
-//! | saying in the index where a legacy source has what is not copied yet | [`item_rows`] |
+//! | undoing a job | [`rollback`](mod@rollback) |
+//! | the requested job, and one step of it at a time | [`job_spec`], [`lease`] |
+//! | the reason why a step stopped early | [`error`] |
+//! | index rows that say which item of a legacy source has a proof that is not copied yet | [`item_rows`] |
 //! | from a source's content to what is imported | [`incoming`] |
-//! | a job that others run: sending its items, and copying what a message names | [`enqueue`], [`queued`] |
+//! | a job that workers run: sending its items, and copying those that a message names | [`enqueue`], [`queued`] |
 //! | the worker behind the queue | [`worker`] |
-//! | beginning and looking up such a job | [`jobs`] |
-//! | proofs that were asked for, by messages | [`requested`] |
+//! | starting and looking up such a job | [`jobs`] |
+//! | migrating requested proofs by messages | [`requested`] |
 //! | removing a job | [`removal`] |
 //! | outages | `patience`, `retrier`, `retrying_ports` |
-//! | what several workers know of one item | `records`, `target_locks` |
+//! | merging what several workers know of one item | `records`, `target_locks` |
 //! | a walk through the ledger | `replay` |
-//! | what whoever started it is told | [`progress`] |
+//! | progress reports to the caller | [`progress`] |
 
 pub mod cleanup;
 pub mod copy;

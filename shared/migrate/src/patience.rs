@@ -1,21 +1,21 @@
-//! How long a step has patience, and what it gives up.
+//! The limits of a step's retries, and the reasons for giving up.
 
 use std::time::Duration;
 
 use credlink_ports::Failure;
 
-/// When to go on, and when to give up.
+/// Limits for retrying and for giving up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Patience {
-    /// How often a call is made before it is asked whose fault it is.
+    /// Number of attempts at a call before the cause of its failure is examined.
     pub attempts: u32,
-    /// The wait before the second attempt; every later one is twice as long, and each is jittered.
+    /// The wait before the second attempt. Each later wait is twice as long, and all are jittered.
     pub first_wait: Duration,
     /// The longest wait.
     pub longest_wait: Duration,
-    /// How many items that fail at the same time, while none gets through, are an outage.
+    /// Number of items that must fail at the same time, while none gets through, to count as an outage.
     pub items: usize,
-    /// The longest outage that is waited for.
+    /// The longest outage that a step waits out.
     pub outage: Duration,
 }
 
@@ -31,13 +31,13 @@ impl Default for Patience {
     }
 }
 
-/// Why a call was given up.
+/// The reason why a call was given up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum GivenUp {
-    /// It is the item's fault.
+    /// The item is the cause.
     Item(Failure),
-    /// Nobody gets through, or an operator has to act: the step ends.
+    /// No call gets through, or an operator has to act: the step ends.
     Step(Failure),
-    /// Whoever watches wants it to end.
+    /// The caller has cancelled the step.
     Cancelled,
 }

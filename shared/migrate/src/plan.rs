@@ -1,6 +1,6 @@
-//! A dry run: everything is read and checked, and nothing is changed.
+//! A dry run: reads and checks everything, and changes nothing.
 //!
-//! What is kept of an item is 16 bytes: a short digest of its proof, and one of what the proof says.
+//! It takes 16 bytes of memory for each item: a short digest of its proof, and one of the proof's content.
 
 mod existing;
 mod planner;
@@ -22,49 +22,49 @@ use super::error::{RunError, was_cancelled};
 use super::progress::Watch;
 use super::report::ItemFailure;
 
-/// Most items that are listed with what is wrong with them; all are counted.
+/// Maximum number of problems that are listed; all are counted.
 pub const MAX_PROBLEMS: usize = 1_000;
 
-/// What a run would do, as far as it can be told: whether a legacy id or a manifest id is taken is found out by writing.
-/// Each item counts in exactly one of `would_copy`, `already`, `behind`, `duplicates`, `skipped` and `invalid`.
+/// The predicted result of a run. Whether a legacy ID or a manifest ID is taken only shows when it is written. Each
+/// item counts in exactly one of `would_copy`, `already`, `behind`, `duplicates`, `skipped` and `invalid`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Plan {
     /// Items of the source.
     pub items: u64,
-    /// Their bytes, as the source tells them.
+    /// Bytes of the items, as the source reports them.
     pub bytes: u64,
-    /// Items that would be copied: proofs that would be made, other names, manifests.
+    /// Items that would be copied: new proofs, aliases and manifests.
     pub would_copy: u64,
-    /// Their bytes.
+    /// Bytes of the items that would be copied.
     pub would_copy_bytes: u64,
-    /// Items whose proof the destination has, with the same manifest and signature; or does not show.
+    /// Items whose proof the destination has with the same manifest and signature, or does not show.
     pub already: u64,
-    /// Items of whose proof the destination has an earlier revision: the later ones would be added.
+    /// Items whose proof the destination has in an earlier revision. The later revisions would be added.
     pub behind: u64,
-    /// Items that say the same as an earlier item of the source.
+    /// Items with the same content as an earlier item of the source.
     pub duplicates: u64,
-    /// Items of which nothing is to be copied, by reason.
+    /// Items that need no copy, by reason.
     pub skipped: BTreeMap<Reason, u64>,
-    /// Items that cannot be copied, by reason. What differs from the proof that the destination has of this media file, or
-    /// from an earlier item of it, is [`Reason::Conflict`].
+    /// Items that cannot be copied, by reason. An item that differs from the destination's proof of its media file, or
+    /// from an earlier item of the same file, counts as [`Reason::Conflict`].
     pub invalid: BTreeMap<Reason, u64>,
-    /// The first of the last kind, at most [`MAX_PROBLEMS`].
+    /// The first of the invalid items, at most [`MAX_PROBLEMS`].
     pub problems: Vec<ItemFailure>,
     /// The calls that a run and a verification after it would be billed for.
     pub calls: BilledCalls,
-    /// Items a second that were read, checked and looked for at the destination.
+    /// Items that were read, checked and looked up at the destination per second.
     pub read_rate: f64,
-    /// How long that took, in seconds: a run takes as long at least. What it takes to write is not measured.
+    /// Duration of this dry run, in seconds. A run takes at least as long; the time for writing is not measured.
     pub estimated_seconds: u64,
-    /// Whether it was cancelled before its end: the figures are of what was read by then.
+    /// `true` if the dry run was cancelled before its end. The figures then cover what was read until then.
     pub interrupted: bool,
-    /// What the source has that cannot be read from there, in words.
+    /// A description of what cannot be read from the source.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub left_behind: Option<&'static str>,
 }
 
 impl Plan {
-    /// Whether every item can be copied or needs no copy.
+    /// Returns `true` if every item can be copied or needs no copy.
     #[must_use]
     pub fn is_well(&self) -> bool {
         !self.interrupted && self.invalid.is_empty()
@@ -74,24 +74,24 @@ impl Plan {
 /// Calls by the kinds that providers bill. A folder bills none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct BilledCalls {
-    /// LIST of the source, 1,000 items each.
+    /// LIST calls to the source, of 1,000 items each.
     pub source_lists: u64,
-    /// GET of the source, once an item.
+    /// GET calls to the source, one for each item.
     pub source_gets: u64,
-    /// PUT of the destination: records, their earlier revisions, C2PA manifests.
+    /// PUT calls to the destination: records, their earlier revisions, and C2PA manifests.
     pub puts: u64,
-    /// HEAD of the destination, when it is verified: once an object.
+    /// HEAD calls to the destination during a verification, one for each object.
     pub heads: u64,
-    /// Reads of the index's rows.
+    /// Reads of index rows.
     pub index_reads: u64,
-    /// Writes of the index's rows.
+    /// Writes of index rows.
     pub index_writes: u64,
 }
 
-/// Plans a job: what a run with these options would do.
+/// Plans a job: predicts what a run with these options would do.
 ///
 /// # Errors
-/// [`RunError::Ended`]: somebody is out of reach.
+/// Fails with [`RunError::Ended`] if a port is out of reach.
 pub async fn plan<M: MigrationPorts, W: Watch>(
     ports: &M,
     options: &CopyOptions,
@@ -114,7 +114,7 @@ pub async fn plan<M: MigrationPorts, W: Watch>(
     Ok(plan)
 }
 
-/// A short name of a key or a target.
+/// Returns a short digest of a key or a target.
 pub(super) fn short(bytes: &[u8]) -> u64 {
     let [a, b, c, d, e, f, g, h, ..] = *Digest::of(bytes).as_bytes();
     u64::from_be_bytes([a, b, c, d, e, f, g, h])

@@ -1,5 +1,5 @@
-//! Copying the items that a message names. A queue hands messages out more than once, and to several workers at a time:
-//! what is done already is seen in the ledger.
+//! Copies the items that a message names. A queue may deliver a message more than once, and to several workers at a
+//! time; the ledger tells what is done already.
 
 use credlink_ports::migration::ledger::{Entry, ItemState, Reason};
 use credlink_ports::migration::{Item, Ledger, MigrationPorts, Source as _};
@@ -8,28 +8,31 @@ use credlink_ports::{Clock, Failure};
 use super::copy::{CopyOptions, Ended, copy_items, is_done};
 use super::progress::{Counts, Watch};
 
-/// Most items that are held in memory at once.
+/// Maximum number of items that are held in memory at once.
 const MAX_ITEMS: usize = 25;
-/// Most bytes of items that are held in memory at once, as the source tells them; one item may have more.
+/// Maximum number of bytes of items that are held in memory at once, as the source reports them. A single item may have
+/// more.
 const MAX_BYTES: u64 = 16_000_000;
 
-/// What became of a message.
+/// The result of a message.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Queued {
-    /// What became of its items.
+    /// The outcomes of the message's items.
     pub counts: Counts,
-    /// Those of its keys that are not dealt with: whoever watched ended it before, or they may work later.
+    /// The message's keys whose items are not completed, because copying was cancelled or because they may succeed
+    /// later.
     pub open: Vec<String>,
-    /// Why the first of those is, in words.
+    /// The reason why the first of the open items is not completed, as text.
     pub why: String,
-    /// Whether whoever watched ended it.
+    /// `true` if copying was cancelled.
     pub interrupted: bool,
 }
 
-/// Copies the items under `keys`. What can never be copied is in the ledger with its reason, and dealt with.
+/// Copies the items under `keys`. An item that can never be copied is recorded in the ledger with its reason, and
+/// counts as completed.
 ///
 /// # Errors
-/// Somebody is out of reach, or an operator has to act; no item fails of that.
+/// Fails if a port is out of reach, or if an operator has to act. Neither marks an item as failed.
 pub async fn copy_queued<M: MigrationPorts, W: Watch>(
     ports: &M,
     keys: &[String],
@@ -68,11 +71,11 @@ pub async fn copy_queued<M: MigrationPorts, W: Watch>(
     Ok(queued)
 }
 
-/// Says in the ledger that the items under `keys` were given up because of `failure`, for now: those that nothing became of.
-/// A later run tries them again.
+/// Records in the ledger that the items under `keys` were given up for now because of `failure`, except for items that
+/// have an outcome. A later run tries them again.
 ///
 /// # Errors
-/// The ledger failed.
+/// Fails if the ledger does.
 pub async fn give_up<L: Ledger, C: Clock>(
     ledger: &L,
     clock: &C,
@@ -86,12 +89,12 @@ pub async fn give_up<L: Ledger, C: Clock>(
         let state = ItemState::Failed { reason: Reason::Unavailable, detail: failure.to_string() };
         Entry { version: entry.version + 1, updated: clock.now(), state, ..entry }
     });
-    // Who wrote one meanwhile knows more of it.
+    // A concurrent writer knows more about the item, so its entry wins.
     ledger.write(&given_up.collect::<Vec<_>>()).await?;
     Ok(())
 }
 
-/// The items under `keys`, as the ledger or else the source has them now.
+/// Returns the items under `keys` as the ledger has them, or else as the source has them now.
 async fn items<M: MigrationPorts>(
     ports: &M,
     keys: &[String],
@@ -100,7 +103,7 @@ async fn items<M: MigrationPorts>(
     let entries = ports.ledger().entries(keys).await?;
     let mut items = Vec::with_capacity(keys.len());
     for (key, entry) in keys.iter().zip(entries) {
-        // Nothing became of it since it was listed.
+        // The item has not been processed since it was listed.
         if let Some(Entry { state: ItemState::Planned, key, item, size, .. }) = entry {
             items.push(Item { key, size, version: item });
             continue;
@@ -108,7 +111,7 @@ async fn items<M: MigrationPorts>(
         match (ports.source().look(key).await?, entry) {
             (Some(item), Some(entry)) if is_done(&entry, &item) => counts.done += 1,
             (Some(item), _) => items.push(item),
-            // What is not there any more was dealt with, or is found to have vanished.
+            // An item that is no longer at the source was completed, or will be found to have vanished.
             (None, Some(entry)) if is_open(Some(&entry)).is_none() && !is_failed(&entry) => counts.done += 1,
             (None, entry) => {
                 let (version, size) = entry.map(|entry| (entry.item, entry.size)).unwrap_or_default();
@@ -119,7 +122,7 @@ async fn items<M: MigrationPorts>(
     Ok(items)
 }
 
-/// The items in lots that are held in memory at once.
+/// Splits the items into lots that fit into memory.
 fn lots(items: &[Item]) -> Vec<&[Item]> {
     let (mut lots, mut rest) = (Vec::new(), items);
     while !rest.is_empty() {
@@ -139,7 +142,7 @@ const fn is_failed(entry: &Entry) -> bool {
     matches!(entry.state, ItemState::Failed { .. })
 }
 
-/// Why an item is not dealt with, in words; `None`: it is.
+/// Returns the reason why an item is not completed, as text, or `None` if it is.
 fn is_open(entry: Option<&Entry>) -> Option<String> {
     match entry.map(|entry| &entry.state) {
         None => Some("it has no entry in the ledger".to_owned()),

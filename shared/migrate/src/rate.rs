@@ -1,4 +1,4 @@
-//! So many items a second, and no more.
+//! A limit on the number of items per second.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -9,9 +9,9 @@ use credlink_ports::migration::Sleep;
 /// Spreads items evenly over time.
 #[derive(Debug)]
 pub(super) struct Pace {
-    /// Microseconds from one item to the next; 0: as they come.
+    /// Microseconds between two items; 0 means no limit.
     gap: u64,
-    /// When the next item may begin, by the clock's microseconds.
+    /// The clock's microseconds at which the next item may begin.
     next: Mutex<u64>,
 }
 
@@ -23,7 +23,7 @@ impl Pace {
         Self { gap, next: Mutex::new(0) }
     }
 
-    /// Waits for the turn of one more item.
+    /// Waits until one more item may begin.
     pub(super) async fn wait(&self, clock: &(impl Clock + Sleep)) {
         if self.gap == 0 {
             return;

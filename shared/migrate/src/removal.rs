@@ -1,10 +1,11 @@
-//! Removing a job: what its ledger says, and then its name is free again. Proofs stay as they are.
+//! Removes a job: deletes its ledger, after which its name can be used again. Proofs are not touched.
 //!
-//! The job is marked first. What a ledger no longer says would be taken for what was never done: so a job that was removed in part
-//! is not run, rolled back or reported as if it were whole.
+//! The job is first recorded as being removed. Entries that a ledger no longer has would be mistaken for work that was
+//! never done, so a partly removed job is never run, rolled back or reported as if it were whole.
 //!
-//! A worker that has a message of the job at that moment may write an entry after the removal. A job does not begin over such
-//! entries. It cannot tell those that come once it has begun: whoever uses the name again waits until the workers have ended.
+//! A worker that has a message of the job at that moment may write an entry after the removal. A new job does not start
+//! while there are such entries. It cannot recognise entries that are written after it has started, so the name must
+//! not be used again until the workers have ended.
 
 use credlink_ports::migration::Ledger;
 use credlink_ports::migration::jobs::{Removed, Unfinished};
@@ -13,15 +14,15 @@ use credlink_ports::{Clock, Failure};
 
 use super::lease::LEASE_SECONDS;
 
-/// Entries of one page of a ledger.
+/// Number of entries in a page of a ledger.
 const PAGE: usize = 1_000;
 
-/// Removes the job of `ledger`, as long as `go_on` says so: entries first, so that what was cut off is found again by the
-/// job's name. A job that a run has is not removed. Nor is one that is not over, unless it is to be abandoned: its source is
-/// not listed to the end, or items wait to be copied.
+/// Removes the job of `ledger`, for as long as `go_on` returns `true`. Entries are removed first, so that an
+/// interrupted removal can be found by the job's name. A job that a run holds is not removed. A job that is unfinished,
+/// because its source is not listed to the end or items wait to be copied, is removed only if it is to be abandoned.
 ///
 /// # Errors
-/// The ledger failed. The same again does the rest.
+/// Fails if the ledger does. Repeating the call completes the rest.
 pub async fn remove<L: Ledger, C: Clock>(
     ledger: &L,
     clock: &C,
@@ -37,7 +38,7 @@ pub async fn remove<L: Ledger, C: Clock>(
     }
     let removed = remove_held(ledger, &holder, abandon, &mut go_on).await;
     if !matches!(removed, Ok(Removed::Done)) {
-        // If this fails, the claim ends by itself.
+        // If the release fails, the claim expires.
         let _ = ledger.release(&holder).await;
     }
     removed
@@ -77,8 +78,8 @@ async fn remove_held<L: Ledger>(
     Ok(Removed::Held)
 }
 
-/// Returns `true` if the job of `ledger` is being removed; where there is none, if one that was removed left entries, because
-/// something still ran for it. A job that begins with those would take them for its own.
+/// Returns `true` if the job of `ledger` is being removed. If there is no job, returns `true` if a removed one left
+/// entries because a worker was still running for it: a new job would mistake those for its own.
 pub(super) async fn is_being_removed<L: Ledger>(ledger: &L, job: Option<&Job>) -> Result<bool, Failure> {
     match job {
         Some(job) => Ok(job.removing),
@@ -86,7 +87,7 @@ pub(super) async fn is_being_removed<L: Ledger>(ledger: &L, job: Option<&Job>) -
     }
 }
 
-/// Returns why a job is not over; `None` if it is.
+/// Returns the reason why a job is unfinished, or `None` if it is finished.
 async fn unfinished<L: Ledger>(
     ledger: &L,
     holder: &str,

@@ -1,4 +1,4 @@
-//! A walk through the ledger, entry by entry: what cleanup and rollback are.
+//! A walk through the ledger, entry by entry, as cleanup and rollback make it.
 
 #[cfg(test)]
 mod tests;
@@ -12,8 +12,8 @@ use super::patience::GivenUp;
 use super::progress::{Counts, Watch};
 use super::retrying_ports::RetryingPorts;
 
-/// Does `each` to every entry of the ledger, `concurrency` of them at the same time, and hands what became of it to `note`,
-/// which says how many items were deleted by then. An entry that gives up ends the walk behind its page.
+/// Runs `each` on every entry of the ledger, `concurrency` of them at a time, and passes the results to `note`, which
+/// returns the number of items deleted so far. An entry that is given up ends the walk after its page.
 pub(super) async fn replay<M, W, F, R>(
     ports: &RetryingPorts<'_, M, W>,
     order: Order,

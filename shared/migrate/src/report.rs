@@ -1,4 +1,4 @@
-//! Where a job stands, and the report of it: both by the ledger alone.
+//! The status and the report of a job, both from the ledger alone.
 
 mod markdown;
 #[cfg(test)]
@@ -13,18 +13,18 @@ use credlink_ports::Failure;
 use credlink_ports::migration::Ledger;
 use credlink_ports::migration::ledger::{Entry, ItemState, Job, Order, Reason};
 
-/// Most failures that a report lists; all are counted.
+/// Maximum number of failures that a report lists; all are counted.
 pub const MAX_FAILURES: usize = 10_000;
 
-/// Entries of one page.
+/// Number of entries in a page.
 const PAGE: usize = 1_000;
 
-/// How many items are in which state.
+/// The number of items in each state.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct States {
     /// Sent to a queue.
     pub planned: u64,
-    /// Begun, and not done.
+    /// Started, and not done.
     pub copying: u64,
     /// Copied, and not verified.
     pub copied: u64,
@@ -32,34 +32,34 @@ pub struct States {
     pub verified: u64,
     /// Copied, verified, and removed from the source.
     pub deleted: u64,
-    /// Copied, and deleted at the destination again.
+    /// Copied, and deleted again at the destination.
     pub rolled_back: u64,
-    /// Not copied, for a reason that somebody has to look at.
+    /// Not copied, for a reason that needs attention.
     pub failed: u64,
     /// Not copied, because there was nothing to copy.
     pub skipped: u64,
 }
 
-/// Where a job stands.
+/// The status of a job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Status {
     /// The job.
     pub job: Job,
-    /// Items that the ledger knows.
+    /// Items in the ledger.
     pub items: u64,
-    /// Their bytes, as the source told them.
+    /// Bytes of the items, as the source reported them.
     pub bytes: u64,
-    /// Items by their states.
+    /// Items by state.
     pub states: States,
-    /// What this job made and has not deleted again: proofs, other names, manifests.
+    /// Proofs, aliases and manifests that this job created and has not deleted again.
     pub created: u64,
-    /// Items whose proof, name or manifest was there already, of elsewhere or of another item.
+    /// Items whose proof, alias or manifest was there already, from elsewhere or from another item.
     pub duplicates: u64,
-    /// Why items failed.
+    /// Failed items, by reason.
     pub failed: BTreeMap<Reason, u64>,
-    /// Why items were skipped.
+    /// Skipped items, by reason.
     pub skipped: BTreeMap<Reason, u64>,
-    /// When the ledger was written to last.
+    /// The instant of the latest write to the ledger.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub updated: Option<Timestamp>,
 }
@@ -67,63 +67,63 @@ pub struct Status {
 /// An item that was not copied.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ItemFailure {
-    /// Its key.
+    /// The key of the item.
     pub item: String,
-    /// Why.
+    /// The reason.
     pub reason: Reason,
-    /// In words.
+    /// The reason in detail, as text.
     pub detail: String,
 }
 
-/// The report of a job. The members are named as in the reports of the old service.
+/// The report of a job. Its members are named as in the reports of the old service.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
-    /// The job's name.
+    /// The name of the job.
     pub job: String,
     /// The source.
     pub from: String,
     /// The destination.
     pub to: String,
-    /// Items that the ledger knows.
+    /// Items in the ledger.
     pub total: u64,
-    /// Items whose proof, other name or manifest this job made.
+    /// Items whose proof, alias or manifest this job created.
     pub migrated: u64,
     /// Items that could not be copied.
     pub failed: u64,
-    /// Items that needed no copy: their proof was there already, or they expired, or were deleted there before.
+    /// Items that needed no copy: their proof was there already or had been deleted there, or they had expired.
     pub skipped: u64,
     /// Items that are not done yet, or were rolled back.
     pub open: u64,
-    /// 100 × migrated / (total − skipped), in percent; 100 where there was nothing to migrate.
+    /// 100 × migrated / (total − skipped), in percent; 100 if there was nothing to migrate.
     pub success_rate: f64,
-    /// How long all runs took together, in milliseconds.
+    /// Total duration of all runs, in milliseconds.
     pub duration: u64,
-    /// Duration / migrated, in milliseconds; 0 where nothing was.
+    /// Duration / migrated, in milliseconds; 0 if nothing was migrated.
     pub time_per_proof: f64,
-    /// The first failures by their keys, at most [`MAX_FAILURES`].
+    /// The first failures in order of their keys, at most [`MAX_FAILURES`].
     pub failures: Vec<ItemFailure>,
-    /// How many of each reason there are.
+    /// Number of failures for each reason.
     pub failures_by_reason: BTreeMap<Reason, u64>,
-    /// How many of each reason were skipped; duplicates are counted here too.
+    /// Number of skipped items for each reason, including duplicates.
     pub skipped_by_reason: BTreeMap<Reason, u64>,
-    /// What the source has that could not be read from there, in words.
+    /// A description of what could not be read from the source.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub left_behind: Option<String>,
 }
 
-/// Where a job stands; `None`: it was never begun.
+/// Returns the status of a job, or `None` if it was never started.
 ///
 /// # Errors
-/// The ledger failed.
+/// Fails if the ledger does.
 pub async fn status<L: Ledger>(ledger: &L) -> Result<Option<Status>, Failure> {
     Ok(read(ledger).await?.map(|(status, _)| status))
 }
 
-/// The report of a job; `None`: it was never begun.
+/// Returns the report of a job, or `None` if it was never started.
 ///
 /// # Errors
-/// The ledger failed.
+/// Fails if the ledger does.
 pub async fn report<L: Ledger>(ledger: &L) -> Result<Option<Report>, Failure> {
     Ok(read(ledger).await?.map(|(status, failures)| Report::of(&status, failures)))
 }
@@ -224,7 +224,7 @@ impl Report {
     }
 }
 
-/// A ratio to two decimals, rounded down: what is not all is never 100 %.
+/// Returns a percentage to two decimals, rounded down: an incomplete job never shows 100 %.
 fn hundredths(part: u64, whole: u64) -> f64 {
     let hundredths = u128::from(part) * 100 / u128::from(whole.max(1));
     #[expect(clippy::cast_precision_loss, reason = "a percentage, or milliseconds")]

@@ -1,5 +1,5 @@
-//! Having proofs migrated that were asked for, by messages: in a process that does not live long enough to take them over
-//! itself. A message names the item of one proof, under a job in a ledger that every process shares.
+//! Has requested proofs migrated by messages, in a process that does not live long enough to import them itself. A
+//! message names the item of one proof, under a job in a ledger that all processes share.
 
 #[cfg(test)]
 mod tests;
@@ -18,21 +18,22 @@ use credlink_ports::migration::{Ledger, Sleep};
 use credlink_ports::request::{current_request_id, within_request};
 use credlink_ports::{Clock, Failure, Queue};
 
-/// For how long a process sends no other message for a proof, in milliseconds.
+/// Time for which a process sends no second message for a proof, in milliseconds.
 const AGAIN_MILLISECONDS: i64 = 300_000;
-/// For how long a process takes its job to be there, in seconds.
+/// Time for which a process assumes that its job exists, in seconds.
 const JOB_SECONDS: u64 = 60;
-/// Most proofs that a process remembers. What does not fit waits until it is asked for again.
+/// Maximum number of proofs that a process remembers. A proof that does not fit waits until it is requested again.
 const MAX_BEGUN: usize = 10_000;
-/// How often a message is tried. A function stands still between events, and a call that it stood still in fails.
+/// Number of attempts at a message. A serverless function is frozen between events, and a call that was in progress
+/// then fails.
 const ATTEMPTS: usize = 3;
-/// How long it waits in between.
+/// The wait between two attempts.
 const WAIT: Duration = Duration::from_millis(500);
 
 /// The messages of one process.
 #[derive(Debug)]
 pub struct Messages {
-    /// The job, as it has to be in the ledger.
+    /// The job, as the ledger must have it.
     request: JobRequest,
     to: String,
     state: Mutex<State>,
@@ -40,7 +41,7 @@ pub struct Messages {
 
 #[derive(Debug, Default)]
 struct State {
-    /// When each proof was begun.
+    /// The instant at which each proof was begun.
     begun: BTreeMap<ProofId, Timestamp>,
     waiting: VecDeque<Waiting>,
     is_sending: bool,
@@ -54,25 +55,26 @@ struct Waiting {
     request_id: String,
 }
 
-/// What is known of the job.
+/// This process's knowledge of the job.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum KnownJob {
     #[default]
     Nothing,
-    /// It was in the ledger at this time. An operator may remove it, and a message of a job that is gone does nothing.
+    /// The job was in the ledger at this instant. An operator may remove it, and a message of a removed job does
+    /// nothing.
     There(Timestamp),
-    /// It moves something else.
+    /// The job of this name has another specification.
     Differs,
 }
 
 impl Messages {
-    /// Messages under the job that `request` asks for, whose destination is `to`.
+    /// Creates messages under the job that `request` describes, whose destination is `to`.
     pub fn new(request: JobRequest, to: String) -> Self {
         Self { request, to, state: Mutex::default() }
     }
 
-    /// Has a proof migrated by the next [`Self::send`], unless it was begun a short while ago. Whether the caller has to see
-    /// to it that `send` runs: nobody does so yet.
+    /// Has a proof migrated by the next [`Self::send`], unless it was begun recently. Returns `true` if no `send` is
+    /// running and the caller must start one.
     #[must_use]
     pub fn begin<C: Clock>(&self, proof: ProofId, item: &str, clock: &C) -> bool {
         let now = clock.now();
@@ -94,7 +96,8 @@ impl Messages {
         !std::mem::replace(&mut state.is_sending, true)
     }
 
-    /// Sends what waits: how many messages. What could not be sent is in the log, and is begun again by whoever asks next.
+    /// Sends the waiting messages, and returns their number. A message that could not be sent is logged, and begun
+    /// again by the next request.
     pub async fn send<L: Ledger, Q: Queue, C: Clock + Sleep>(&self, ledger: &L, queue: &Q, clock: &C) -> u64 {
         let mut sent = 0;
         while let Some(waiting) = self.next() {
@@ -106,7 +109,7 @@ impl Messages {
         sent
     }
 
-    /// What waits longest. With nothing left, nobody sends any more.
+    /// Returns the proof that has waited longest. If there is none, the current `send` ends.
     fn next(&self) -> Option<Waiting> {
         let mut state = self.state();
         let next = state.waiting.pop_front();
@@ -162,7 +165,7 @@ impl Messages {
         false
     }
 
-    /// Tries to send a message: `None`, or why the job does not take it.
+    /// Tries to send a message. Returns `None`, or the reason why the job does not accept it.
     async fn attempt<L: Ledger, Q: Queue, C: Clock>(
         &self,
         waiting: &Waiting,

@@ -1,10 +1,10 @@
-//! Telling an outage from an item that cannot be had.
+//! Retries calls, and distinguishes an outage from a single unavailable item.
 //!
-//! A call that fails in a way that passes is made again, later and later. When it fails time and again, the question is
-//! whose fault that is. If other items get through meanwhile, it is the item's. If others fail in the same way and no item
-//! is known to get through, or the port does not even answer a simple question, it is an outage: everybody waits, one call
-//! tries again, and when it gets through everybody goes on. No item fails of an outage; a long one ends the step, which can
-//! be resumed.
+//! A call that fails in a transient way is retried with growing waits. If it keeps failing, the retrier looks for the
+//! cause. If other items get through meanwhile, the item is the cause. If others fail in the same way and no item is
+//! known to get through, or the port does not even answer a simple probe, it is an outage: all calls wait while one
+//! retries, and when that gets through, all continue. An outage marks no item as failed; a long one ends the step,
+//! which can be resumed.
 
 mod outage;
 #[cfg(test)]
@@ -23,19 +23,19 @@ use super::patience::{GivenUp, Patience};
 use super::progress::Watch;
 use outage::{Pause, State};
 
-/// So many items that fail one after the other are an outage, whatever else gets through.
+/// This many consecutive failed items count as an outage, whatever else gets through.
 const MAX_GIVEN_UP: usize = 100;
 
-/// What a port is asked to find out whose fault a failure is.
+/// A probe of a port, to find the cause of a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Probe {
-    /// Whether it answers at all.
+    /// Tests that the port answers at all.
     Liveness,
-    /// Whether it does the same for an item that it may do without harm.
+    /// Tests that the port completes the same operation for another item, if that is possible without side effects.
     SameOperation,
 }
 
-/// Makes the calls of one step.
+/// Makes the calls of one step, with retries.
 pub(super) struct Retrier<'a, C, W> {
     clock: &'a C,
     watch: &'a W,
@@ -52,8 +52,8 @@ impl<'a, C: Clock + Sleep, W: Watch> Retrier<'a, C, W> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes a call for an item until it gets through, or until it is clear that it does not. `probe` asks the same port:
-    /// `Ok(true)` if it answers, `Ok(false)` where it cannot be asked this.
+    /// Makes a call for an item until it gets through, or until it is clear that it will not. `probe` tests the same
+    /// port: it returns `Ok(true)` if the port answers, and `Ok(false)` if this probe is not possible.
     pub(super) async fn for_item<R, F, P>(
         &self,
         operation: &'static str,
@@ -67,7 +67,7 @@ impl<'a, C: Clock + Sleep, W: Watch> Retrier<'a, C, W> {
         self.retry(operation, call, Some(&probe)).await
     }
 
-    /// Makes a call without which nothing goes on: when it fails time and again, that is an outage.
+    /// Makes a call that the whole step depends on: if it keeps failing, that is an outage.
     pub(super) async fn for_step<R, F>(
         &self,
         operation: &'static str,
@@ -126,7 +126,7 @@ impl<'a, C: Clock + Sleep, W: Watch> Retrier<'a, C, W> {
                 {
                     return Err(GivenUp::Step(failure));
                 }
-                // Those that try may all be of items that never come.
+                // The calls that take turns may all belong to items that are unavailable for good.
                 if let Some(probe) = probe
                     && self.others_get_through(operation, failure.kind, probe).await
                 {
@@ -153,7 +153,8 @@ impl<'a, C: Clock + Sleep, W: Watch> Retrier<'a, C, W> {
         }
     }
 
-    /// Whoever asks to slow down answers: that is nobody's fault for a long time.
+    /// Returns the number of attempts. A throttling port does answer, so neither it nor the item is blamed for a long
+    /// time.
     const fn limit(&self, kind: FailureKind) -> u32 {
         match kind {
             FailureKind::Throttled => self.patience.attempts.saturating_mul(4),
@@ -183,8 +184,8 @@ impl<'a, C: Clock + Sleep, W: Watch> Retrier<'a, C, W> {
         }
     }
 
-    /// Whether those that fail may be items that never come, because another one gets through. Many of them, or who is asked to
-    /// slow down, are an outage of a part.
+    /// Returns `true` if the failing items may be unavailable by themselves, because another item gets through. Many
+    /// such items, or a port that throttles, count as a partial outage.
     async fn others_get_through<P: Future<Output = Result<bool, Failure>>>(
         &self,
         operation: &'static str,
@@ -197,7 +198,7 @@ impl<'a, C: Clock + Sleep, W: Watch> Retrier<'a, C, W> {
             && matches!(probe(Probe::SameOperation).await, Ok(true))
     }
 
-    /// Waits while another call tries whether the outage is over. Whether there was one.
+    /// Waits while another call tests if the outage is over. Returns `true` if there was an outage.
     async fn wait_for_others(&self, operation: &'static str, number: u64) -> Result<bool, GivenUp> {
         let mut waited = false;
         while self.state().pause.is_some_and(|pause| pause.who != number) {
@@ -240,7 +241,8 @@ impl<'a, C: Clock + Sleep, W: Watch> Retrier<'a, C, W> {
         }
     }
 
-    /// Twice as long with each attempt, at most the longest wait, and between half of that and all of it.
+    /// Returns the wait before the next attempt: doubled with each attempt up to the longest wait, and jittered between
+    /// half of that and all of it.
     fn wait(&self, attempts: u32) -> Duration {
         let doubled = self.patience.first_wait.saturating_mul(1_u32 << attempts.saturating_sub(1).min(16));
         let wait = doubled.min(self.patience.longest_wait);
@@ -249,7 +251,7 @@ impl<'a, C: Clock + Sleep, W: Watch> Retrier<'a, C, W> {
     }
 }
 
-/// A call that ended, in whichever way, fails no longer, and lets nobody wait for it.
+/// Deregisters a call when it ends, however it ends: it no longer counts as failing, and no other call waits for it.
 struct Leave<'b, 'a, C, W> {
     retrier: &'b Retrier<'a, C, W>,
     operation: &'static str,

@@ -1,4 +1,4 @@
-//! The ports of a step, whose every call is made until it gets through or is given up.
+//! The ports of a step. Every call is retried until it gets through or is given up.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -22,19 +22,19 @@ use super::rate::Pace;
 use super::records::{Change, merged};
 use super::retrier::{Probe, Retrier};
 
-/// Items, entries or proofs of one page.
+/// Number of items, entries or proofs in a page.
 const PAGE: usize = 1_000;
 
-/// The first items of a source, of which one is read to find out whether any can be.
+/// Number of a source's first items that a probe tries to read.
 const SAMPLE: usize = 8;
 
-/// How often a write to the ledger is tried again because others wrote.
+/// Maximum number of attempts at a write to the ledger while others write.
 const MAX_ATTEMPTS: usize = 32;
 
 /// The result of a write to the ledger.
 #[derive(Debug)]
 pub(super) enum Recorded {
-    /// It was written.
+    /// The entry was written.
     Written(Entry),
     /// The ledger says as much already, or more.
     Unchanged(Entry),
@@ -48,7 +48,7 @@ impl Recorded {
     }
 }
 
-/// The ports of one step, with what is known of their outages.
+/// The ports of one step, with the state of their outages.
 pub(super) struct RetryingPorts<'a, M: MigrationPorts, W> {
     ports: &'a M,
     pub(super) watch: &'a W,
@@ -62,22 +62,22 @@ impl<'a, M: MigrationPorts, W: Watch> RetryingPorts<'a, M, W> {
         Self { ports, watch, retrier, pace: Pace::new(rate) }
     }
 
-    /// The source, for what needs no call.
+    /// Returns the source, for methods that make no call.
     pub(super) fn source(&self) -> &'a M::Source {
         self.ports.source()
     }
 
-    /// The destination, for calls that one step alone makes.
+    /// Returns the destination, for calls that only one step makes.
     pub(super) fn destination(&self) -> &'a M::Destination {
         self.ports.destination()
     }
 
-    /// The ledger, for calls that one step alone makes.
+    /// Returns the ledger, for calls that only one step makes.
     pub(super) fn ledger(&self) -> &'a M::Ledger {
         self.ports.ledger()
     }
 
-    /// The time.
+    /// Returns the clock.
     pub(super) fn clock(&self) -> &'a M::Clock {
         self.ports.clock()
     }
@@ -89,7 +89,7 @@ impl<'a, M: MigrationPorts, W: Watch> RetryingPorts<'a, M, W> {
         }
     }
 
-    /// The same of readings: whether any of the first items can be read.
+    /// Probes reads from the source: tests that any of the first items can be read.
     async fn ask_source_to_read(&self, question: Probe) -> Result<bool, Failure> {
         if question == Probe::Liveness {
             return self.ask_source(question).await;
@@ -102,7 +102,7 @@ impl<'a, M: MigrationPorts, W: Watch> RetryingPorts<'a, M, W> {
         Ok(false)
     }
 
-    /// Nothing is written to find out whether that can be done.
+    /// Probes the destination. A probe never writes.
     pub(super) async fn ask_destination(&self, question: Probe) -> Result<bool, Failure> {
         let nobody = ProofId::derive(&Tenant::default(), &credlink_core::hash::MediaHash::of(b""));
         match question {
@@ -111,7 +111,7 @@ impl<'a, M: MigrationPorts, W: Watch> RetryingPorts<'a, M, W> {
         }
     }
 
-    /// A page of the source.
+    /// Returns a page of the source.
     pub(super) async fn page(&self, after: Option<&str>) -> Result<Page<Item>, GivenUp> {
         self.retrier.for_step("source list", || self.source().list(after, PAGE)).await
     }
@@ -120,7 +120,7 @@ impl<'a, M: MigrationPorts, W: Watch> RetryingPorts<'a, M, W> {
         self.pace.wait(self.clock()).await;
         let probe = |question| self.ask_source_to_read(question);
         match self.retrier.for_item("source read", || self.source().read(key), probe).await {
-            // One item that nobody may read is no reason to end everything, as long as the source can be listed.
+            // If access to a single item is denied, the step continues, as long as the source can be listed.
             Err(GivenUp::Step(failure))
                 if failure.kind == FailureKind::AccessDenied
                     && self.ask_source(Probe::Liveness).await.is_ok() =>
@@ -163,7 +163,8 @@ impl<'a, M: MigrationPorts, W: Watch> RetryingPorts<'a, M, W> {
             .await
     }
 
-    /// Imports a payload; where proofs keep their tenants, with what the source says of the plain addresses of its manifests.
+    /// Imports a payload. If proofs keep their tenants, the fronts of its manifests at the source are passed on as
+    /// well.
     pub(super) async fn import(&self, payload: &Payload, keeps_tenants: bool) -> Result<Imported, GivenUp> {
         let (source, destination) = (self.source(), self.destination());
         let mut fronts = Vec::new();
@@ -198,12 +199,12 @@ impl<'a, M: MigrationPorts, W: Watch> RetryingPorts<'a, M, W> {
         self.retrier.for_step("ledger entries", || self.ledger().entries(keys)).await
     }
 
-    /// A page of the ledger.
+    /// Returns a page of the ledger.
     pub(super) async fn listed(&self, order: Order, after: Option<&str>) -> Result<Page<Entry>, GivenUp> {
         self.retrier.for_step("ledger list", || self.ledger().list(order, after, PAGE)).await
     }
 
-    /// A page of the destination's proofs.
+    /// Returns a page of the destination's proofs.
     pub(super) async fn proofs(&self, after: Option<&str>) -> Result<Page<ProofId>, GivenUp> {
         self.retrier.for_step("destination list", || self.destination().list(after, PAGE)).await
     }
@@ -218,8 +219,8 @@ impl<'a, M: MigrationPorts, W: Watch> RetryingPorts<'a, M, W> {
             .await
     }
 
-    /// Brings changes into the ledger, from what was known of the items: in one write, if nobody else writes. `None`: there
-    /// was and is no entry.
+    /// Merges changes into the ledger, starting from the known entries, in a single write if nobody else writes. Fails
+    /// if others keep writing the same entries.
     pub(super) async fn record(
         &self,
         changes: Vec<(Change, Option<Entry>)>,
@@ -249,7 +250,7 @@ impl<'a, M: MigrationPorts, W: Watch> RetryingPorts<'a, M, W> {
                 break;
             }
             if attempt > 0 {
-                // Others write the same entries: whoever waits a little meets them less.
+                // Others are writing the same entries; a short wait makes another collision less likely.
                 self.clock().sleep(Duration::from_millis(10)).await;
             }
             let held = self.retrier.for_step("ledger write", || self.ledger().write(&entries)).await?;
@@ -267,7 +268,7 @@ impl<'a, M: MigrationPorts, W: Watch> RetryingPorts<'a, M, W> {
             let current = if keys.is_empty() { Vec::new() } else { self.entries(&keys).await? };
             open = Vec::with_capacity(lost.len());
             for ((at, change, entry), current) in lost.into_iter().zip(current) {
-                // A write that failed may have been done all the same.
+                // A write that failed may have taken effect all the same.
                 match (current == Some(entry), current) {
                     (true, Some(current)) => {
                         if let Some(place) = wrote.get_mut(at) {

@@ -1,11 +1,11 @@
-//! Rolling back: what this job made, and nobody has touched since, is deleted at the destination again. The ledger is
-//! replayed backwards.
+//! Rollback: deletes at the destination what this job created and nobody has touched since. The ledger is replayed
+//! backwards.
 //!
-//! A proof whose item was removed from the source stays: it is the only copy. What was begun and never finished is not
-//! known well enough to be deleted; another run finishes it.
+//! A proof whose item was removed from the source is kept, because it is the only copy. An item that was started and
+//! never finished is not known well enough to delete its proof; another run finishes it.
 //!
-//! The instant of a deletion is written down before it is asked for, and then the deletion has exactly that: whoever goes on
-//! after a kill knows it as the job's.
+//! The instant of a deletion is recorded before the deletion is requested, and the deletion then has exactly that
+//! instant. A rollback that resumes after a kill recognises the deletion by it.
 
 #[cfg(test)]
 mod tests;
@@ -27,12 +27,12 @@ use super::replay::replay;
 use super::retrying_ports::{Recorded, RetryingPorts};
 use super::verify::MAX_FINDINGS;
 
-/// How to roll back.
+/// Options of a rollback.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RollbackOptions {
-    /// Proofs that are deleted at the same time.
+    /// Number of proofs that are deleted concurrently.
     pub concurrency: usize,
-    /// When to go on, and when to give up.
+    /// Retries, and the point at which to give up.
     pub patience: Patience,
 }
 
@@ -42,41 +42,41 @@ impl Default for RollbackOptions {
     }
 }
 
-/// What a rollback came to. Each entry of the ledger counts once.
+/// The result of a rollback. Each entry of the ledger counts exactly once.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Rollback {
     /// Proofs that were deleted.
     pub withdrawn: u64,
     /// Proofs that an earlier rollback deleted.
     pub rolled_back: u64,
-    /// Proofs that somebody replaced or deleted since: they are left alone.
+    /// Proofs that were replaced or deleted by somebody else since. They are left alone.
     pub touched: u64,
-    /// Proofs that are not there, and never were as far as the destination knows.
+    /// Proofs that are absent, and never existed as far as the destination knows.
     pub absent: u64,
-    /// Proofs that were there before this job, or that it made of another item.
+    /// Proofs that were there before this job, or that it created from another item.
     pub not_ours: u64,
-    /// Proofs whose item was removed from the source: they stay, because they are the only copy.
+    /// Proofs whose item was removed from the source. They are kept, because they are the only copy.
     pub only_copy: u64,
-    /// Items that were begun and not done, and may have left a proof: run the job once more, then roll back.
+    /// Items that were started and not done, and may have left a proof. Run the job once more, then roll back.
     pub unfinished: u64,
-    /// Items of which nothing was made.
+    /// Items that were not copied.
     pub not_copied: u64,
     /// Proofs that could not be deleted.
     pub failed: u64,
-    /// What stays that this job made or may have made, at most [`MAX_FINDINGS`].
+    /// Proofs that this job created or may have created and that are kept, at most [`MAX_FINDINGS`].
     pub kept: Vec<KeptProof>,
-    /// Whether it was cancelled before its end.
+    /// `true` if the rollback was cancelled before its end.
     pub interrupted: bool,
 }
 
-/// A proof that stays.
+/// A proof that was not deleted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct KeptProof {
-    /// The item that it was made of.
+    /// The item that the proof was created from.
     pub item: String,
-    /// The proof; or what else it is, as a [`Target`] is written.
+    /// The ID of the proof; for an alias or a manifest, its [`Target`] as text.
     pub proof: String,
-    /// Why, in words.
+    /// The reason, as text.
     pub detail: String,
 }
 
@@ -93,10 +93,10 @@ enum EntryOutcome {
     Failed(String, String),
 }
 
-/// Rolls a job back. `holder` names this rollback, unique for ever.
+/// Rolls a job back. `holder` identifies this rollback and must never be reused.
 ///
 /// # Errors
-/// See [`RunError`].
+/// Fails as described at [`RunError`].
 pub async fn rollback<M: MigrationPorts, W: Watch>(
     ports: &M,
     name: &JobName,
@@ -198,7 +198,8 @@ async fn roll_back_entry<M: MigrationPorts, W: Watch>(
         }
     };
     let target = copy.target.clone();
-    // An id that leads nowhere at the source any more, because its proof was removed from there, is kept by nobody else.
+    // The alias leads nowhere at the source, because its proof was removed from there: the destination has the only
+    // copy.
     if matches!(target, Target::Alias { .. }) && ports.look(&entry.key).await?.is_none() {
         return Ok(EntryOutcome::OnlyCopy(target.to_string()));
     }
@@ -206,7 +207,7 @@ async fn roll_back_entry<M: MigrationPorts, W: Watch>(
     let intent = Change { withdrawing: Some(at), ..Change::to(entry.item(), entry.state.clone()) };
     let wrote = ports.record(vec![(intent, Some(entry))]).await?;
     let Some(entry) = wrote.first().map(Recorded::entry).filter(|entry| entry.withdrawing == Some(at)) else {
-        // Another worker wrote of it meanwhile.
+        // Another worker has changed the entry meanwhile.
         return Ok(EntryOutcome::Unfinished(target.to_string()));
     };
     match ports.withdraw(&copy, at).await? {

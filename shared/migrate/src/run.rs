@@ -1,4 +1,4 @@
-//! A run: everything that the source lists is copied, beginning where the last run ended.
+//! A run: copies everything that the source lists, and resumes where the last run ended.
 
 #[cfg(test)]
 mod tests;
@@ -17,24 +17,24 @@ use super::patience::GivenUp;
 use super::progress::{Counts, Watch};
 use walk::Walk;
 
-/// What a run came to.
+/// The result of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Run {
-    /// What became of the items.
+    /// The outcomes of the items.
     pub counts: Counts,
-    /// Whether it was cancelled before its end. The next run goes on from there.
+    /// `true` if the run was cancelled before its end. The next run resumes from there.
     pub interrupted: bool,
-    /// How long it took, in milliseconds.
+    /// The duration of the run, in milliseconds.
     pub elapsed_ms: u64,
-    /// What the source has that could not be read from there, in words.
+    /// A description of what could not be read from the source.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub left_behind: Option<&'static str>,
 }
 
-/// Runs a job: begins it, or goes on with it. `holder` names this run, unique for ever.
+/// Runs a job: starts it, or resumes it. `holder` identifies this run and must never be reused.
 ///
 /// # Errors
-/// See [`RunError`]. Every one of them leaves a ledger that the next run goes on from.
+/// Fails as described at [`RunError`]. After any error, the next run resumes from the ledger.
 pub async fn run<M: MigrationPorts, W: Watch>(
     ports: &M,
     spec: &JobSpec,
@@ -60,14 +60,14 @@ pub async fn run<M: MigrationPorts, W: Watch>(
             Ok(()) => job.listed = Some(ports.clock().now()),
             Err(GivenUp::Cancelled) => run.interrupted = true,
             Err(GivenUp::Step(failure) | GivenUp::Item(failure)) => {
-                // Who failed may be the ledger. The time that the run took is not worth another error.
+                // The ledger itself may be what failed. Recording the duration of the run is not worth another error.
                 if let Ok(true) = ports.ledger().claim(holder, LEASE_SECONDS).await {
                     let _ = ports.ledger().keep_job(&job).await;
                 }
                 return Err(RunError::Ended { failure, counts: Box::new(run.counts) });
             }
         }
-        // Whoever took the job over may have removed it since.
+        // If another run has claimed the job, it may have removed it since.
         match copier
             .ports
             .retrier
@@ -91,7 +91,7 @@ pub async fn run<M: MigrationPorts, W: Watch>(
     .await
 }
 
-/// The clock's milliseconds, for how long a step took.
+/// Returns the clock's milliseconds, for measuring durations.
 pub(super) fn milliseconds(clock: &impl Clock) -> u64 {
     clock.monotonic_microseconds() / 1_000
 }

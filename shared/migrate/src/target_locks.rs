@@ -1,4 +1,4 @@
-//! One target at a time: items that become the same proof take turns, so that each sees what the one before it made.
+//! Locks on targets: items that become the same proof take turns, so that each sees what the one before it created.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,15 +11,15 @@ use credlink_ports::migration::target::Target;
 #[derive(Debug, Default)]
 pub(super) struct TargetLocks(Mutex<HashMap<Target, Arc<TargetLock<()>>>>);
 
-/// The locks of some targets, until it is dropped.
+/// The locks of some targets, held until this is dropped.
 pub(super) struct LockedTargets<'a> {
     locks: &'a TargetLocks,
     held: Vec<(Target, OwnedMutexGuard<()>)>,
 }
 
 impl TargetLocks {
-    /// Waits until nobody works on any of these targets. They are locked in their order, so that two who want the same ones
-    /// never wait for each other.
+    /// Waits until no other task works on any of these targets. They are locked in order, so that two tasks that need
+    /// the same targets cannot deadlock.
     pub(super) async fn lock(&self, targets: &BTreeSet<Target>) -> LockedTargets<'_> {
         let mut locked = LockedTargets { locks: self, held: Vec::with_capacity(targets.len()) };
         for target in targets {
@@ -38,7 +38,7 @@ impl Drop for LockedTargets<'_> {
         let mut locks = self.locks.0.lock().unwrap_or_else(PoisonError::into_inner);
         for (target, guard) in self.held.drain(..) {
             drop(guard);
-            // Those who wait hold it too.
+            // Waiting tasks hold a reference too.
             if locks.get(&target).is_some_and(|lock| Arc::strong_count(lock) == 1) {
                 locks.remove(&target);
             }

@@ -1,4 +1,4 @@
-//! Other names of proofs and manifests that were stored for themselves, through every step of a migration.
+//! Aliases, and manifests that were stored for themselves, through every step of a migration.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -24,7 +24,7 @@ fn proof(file: u64) -> ProofId {
     ProofId::derive(&Tenant::default(), &MediaHash::of(&file.to_be_bytes()))
 }
 
-/// Eleven proofs, three more names of two of them, and two manifests. The names are before everything in the order of keys.
+/// Eleven proofs, three aliases of two of them, and two manifests. The aliases sort before everything else.
 fn filled() -> World {
     let world = World::new();
     for file in 0..11 {
@@ -60,7 +60,7 @@ async fn everything_travels_and_a_name_behind_its_proof() {
     let world = filled();
     let planned = plan(&world, &options(), &()).await.unwrap();
     assert_eq!((planned.items, planned.would_copy, planned.is_well()), (16, 16, true), "{planned:?}");
-    // Batches are small, and several are in flight: names wait for all of them.
+    // Batches are small, and several are in flight. Aliases wait for all of them.
     let done = world.run().await.unwrap();
     assert_eq!((done.counts.copied, done.counts.failures()), (16, 0), "{:?}", done.counts);
     assert_eq!(names(&world), all_names());
@@ -69,7 +69,7 @@ async fn everything_travels_and_a_name_behind_its_proof() {
     assert_eq!((again.copied, again.done), (0, 16));
     let found = verified(&world).await;
     assert_eq!((found.verified, found.extra, found.is_well()), (16, 0, true), "{found:?}");
-    // What is lost is found.
+    // A lost alias is found.
     world.destination.name("twin-2", None);
     let found = verified(&world).await;
     assert_eq!((found.missing, found.findings[0].item.as_str()), (1, "/aliases/twin-2"), "{found:?}");
@@ -92,18 +92,19 @@ async fn a_name_whose_proof_is_not_there_fails_until_it_is() {
 #[tokio::test(start_paused = true)]
 async fn no_name_leads_to_what_it_was_not_given_for() {
     let world = filled();
-    // One names another proof there already, one a proof that is another one there; one is there as it should be.
+    // One alias leads to another proof at the destination, one to a proof with another content there, and one is
+    // correct.
     world.destination.name("twin-1", Some(proof(0)));
     world.destination.name("twin-2", Some(proof(10)));
     world.source.put("/aliases/twin-3", record(&legacy("p", 4, r#"{"a":1}"#)));
-    // And one leads nowhere at the source.
+    // One alias leads nowhere at the source.
     world.source.put("/aliases/twin-4", String::new());
     let counts = world.run().await.unwrap().counts;
     assert_eq!(counts.failed, BTreeMap::from([(Reason::AliasConflict, 1), (Reason::Conflict, 1)]));
     assert_eq!((counts.duplicates, &counts.skipped), (1, &BTreeMap::from([(Reason::Gone, 1)])));
     let expected = [("twin-1", proof(0)), ("twin-2", proof(10))].map(|(id, proof)| (id.to_owned(), proof));
     assert_eq!(names(&world), expected.clone().into());
-    // A rollback leaves what was there before the job.
+    // A rollback keeps what was there before the job.
     let undone = rolled_back(&world).await;
     assert_eq!((undone.withdrawn, undone.not_ours), (13, 1), "{undone:?}");
     assert_eq!(names(&world), expected.into());
@@ -133,7 +134,7 @@ async fn a_cleanup_leaves_names_and_a_rollback_after_it_too() {
     let cleaned = cleanup(&world, &spec().name, &now, "c", &()).await.unwrap();
     assert_eq!((cleaned.removed, cleaned.names), (13, 3), "{cleaned:?}");
     assert_eq!(world.source.keys(), ["/aliases/twin-1", "/aliases/twin-2", "/aliases/twin-3"]);
-    // With its proof deleted, a name leads nowhere at the source: what is here is the only one.
+    // With its proof deleted, an alias leads nowhere at the source: the destination has the only copy.
     for key in world.source.keys() {
         world.source.take(&key);
     }
@@ -158,7 +159,7 @@ async fn a_kill_at_any_call_is_resumed() {
             tokio::time::sleep(Duration::from_secs(LEASE_SECONDS)).await;
             world.run().await.unwrap();
             assert_eq!(names(&world), all_names(), "{call} {fault:?}");
-            // Whatever was cut off, the job knows what it made.
+            // Whatever was interrupted, the job knows what it created.
             let undone = rolled_back(&world).await;
             assert_eq!(undone.withdrawn, 16, "{call} {fault:?}: {undone:?}");
             assert!(names(&world).is_empty());

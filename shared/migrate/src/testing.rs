@@ -1,4 +1,4 @@
-//! A world in memory: a source, a destination and a ledger that police their contracts, and that fail or are killed at
+//! A world in memory: a source, a destination and a ledger that enforce their contracts, and that fail or are killed at
 //! any of their calls.
 
 mod destination;
@@ -35,7 +35,7 @@ pub(super) use source::MemorySource;
 /// 2026-01-01.
 const START: i64 = 1_767_225_600_000;
 
-/// The runtime's time, which passes when everybody waits.
+/// The runtime's time, which advances while all tasks wait.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Time(Instant);
 
@@ -65,7 +65,7 @@ impl Sleep for Time {
     }
 }
 
-/// Everything that a migration needs.
+/// All the ports that a migration needs.
 pub(crate) struct World {
     pub(super) source: MemorySource,
     pub(super) destination: MemoryDestination,
@@ -113,7 +113,7 @@ impl World {
         run(self, &spec(), &options(), "holder", &()).await
     }
 
-    /// A source with good items, two items of one proof, two that conflict, a broken one and an expired one.
+    /// A world whose source has good items, two items of one proof, two that conflict, a broken one and an expired one.
     pub(super) fn mixed() -> Self {
         let world = Self::new();
         for number in 0..5 {
@@ -151,7 +151,7 @@ pub(super) fn record(legacy: &str) -> String {
     String::from_utf8(draft.record(1, Timestamp::from_milliseconds(0)).to_bytes().to_vec()).unwrap()
 }
 
-/// A legacy record of the file of this number.
+/// A legacy record of the file with this number.
 pub(crate) fn legacy(id: &str, file: u64, manifest: &str) -> String {
     let hash = MediaHash::of(&file.to_be_bytes());
     format!(

@@ -1,8 +1,8 @@
-//! Verifying: everything that the source has stands at the destination, and is what was copied.
+//! Verification: checks that everything in the source is at the destination as it was copied.
 //!
-//! First the source is walked, and each item's entry is asked for; then the ledger, for what is not in the source any
-//! more; then the destination, for what no entry names. Nothing is changed but the ledger, where what was found is
-//! written.
+//! First the source is walked, and each item's entry is looked up. Then the ledger is walked for items that are no
+//! longer in the source, and then the destination for proofs that no entry names. Nothing is changed except the ledger,
+//! where the findings are recorded.
 
 #[cfg(test)]
 mod tests;
@@ -22,25 +22,25 @@ use super::progress::Watch;
 use super::retrying_ports::RetryingPorts;
 use super::run::milliseconds;
 
-/// Most findings that are listed; all are counted.
+/// Maximum number of findings that are listed; all are counted.
 pub const MAX_FINDINGS: usize = 10_000;
 
-/// How to verify.
+/// Options of a verification.
 #[derive(Clone, Debug, PartialEq)]
 pub struct VerifyOptions {
-    /// Whether content is always compared, at the source too. Otherwise the checksums that the destination holds are, where
-    /// it holds them.
+    /// `true` if content is always compared, at the source too. Otherwise the checksums that the destination holds are
+    /// compared, where it holds them.
     pub deep: bool,
-    /// Which share of the copies is compared, from 0 to 1: always the same ones, by their keys. That an item was copied at
-    /// all is checked of each.
+    /// The fraction of the copies that is compared, from 0 to 1. The sample is chosen by key and is always the same.
+    /// Every item is checked for having been copied at all.
     pub sample: f64,
-    /// Whether the destination is walked for proofs that the job does not know.
+    /// `true` if the destination is searched for proofs that the job does not know.
     pub extra: bool,
-    /// Copies that are compared at the same time.
+    /// Number of copies that are compared concurrently.
     pub concurrency: usize,
-    /// The most items that are read from the source, a second.
+    /// Maximum number of items that are read from the source per second.
     pub rate: Option<f64>,
-    /// When to go on, and when to give up.
+    /// Retries, and the point at which to give up.
     pub patience: Patience,
 }
 
@@ -57,32 +57,32 @@ impl Default for VerifyOptions {
     }
 }
 
-/// What was found of an item, or of a proof.
+/// The class of a finding about an item or a proof.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Class {
-    /// It stands there as it was copied.
+    /// The copy is present, as it was copied.
     Verified,
-    /// It does not stand there: it was not copied, or is gone.
+    /// There is no copy: the item was not copied, or its copy is gone.
     Missing,
-    /// Other bytes stand there.
+    /// The copy has other bytes.
     Corrupted,
-    /// The bytes are right, and their content coding is said to be another one.
+    /// The bytes are right, but the stated content coding is another one.
     EncodingDiffers,
-    /// The source has another content than the one that was copied.
+    /// The source's content differs from the one that was copied.
     Outdated,
-    /// It could not be found out.
+    /// The state could not be determined.
     Unknown,
-    /// It was replaced or deleted at the destination since, by somebody who may.
+    /// The proof was replaced or deleted at the destination since, by somebody who was allowed to.
     Changed,
-    /// There was nothing to copy: it expired, or was deleted at the destination before.
+    /// There was nothing to copy: the item had expired, or its proof had been deleted at the destination.
     Skipped,
     /// The destination has a proof that no item of the job became.
     Extra,
 }
 
 impl Class {
-    /// Whether somebody has to do something.
+    /// Returns `true` if nobody has to act on a finding of this class.
     #[must_use]
     pub const fn is_well(self) -> bool {
         match self {
@@ -92,54 +92,54 @@ impl Class {
     }
 }
 
-/// One finding that is not [`Class::Verified`].
+/// A finding that is not [`Class::Verified`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// The item's key; of an extra proof, its id.
+    /// The key of the item; for an extra proof, its ID.
     pub item: String,
-    /// What it is.
+    /// The class of the finding.
     pub class: Class,
-    /// In words.
+    /// The finding in detail, as text.
     pub detail: String,
 }
 
-/// What a verification found.
+/// The result of a verification.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Verification {
-    /// Items of the source, and entries of items that are not there any more.
+    /// Items of the source, and entries of items that are no longer there.
     pub items: u64,
     /// Copies that were compared.
     pub compared: u64,
-    /// [`Class::Verified`].
+    /// Findings of [`Class::Verified`].
     pub verified: u64,
-    /// [`Class::Missing`].
+    /// Findings of [`Class::Missing`].
     pub missing: u64,
-    /// [`Class::Corrupted`].
+    /// Findings of [`Class::Corrupted`].
     pub corrupted: u64,
-    /// [`Class::EncodingDiffers`].
+    /// Findings of [`Class::EncodingDiffers`].
     pub encoding_differs: u64,
-    /// [`Class::Outdated`].
+    /// Findings of [`Class::Outdated`].
     pub outdated: u64,
-    /// [`Class::Unknown`].
+    /// Findings of [`Class::Unknown`].
     pub unknown: u64,
-    /// [`Class::Changed`].
+    /// Findings of [`Class::Changed`].
     pub changed: u64,
-    /// [`Class::Skipped`].
+    /// Findings of [`Class::Skipped`].
     pub skipped: u64,
-    /// [`Class::Extra`].
+    /// Findings of [`Class::Extra`].
     pub extra: u64,
-    /// How many of the verified ones were compared by checksum alone.
+    /// The number of verified copies that were compared by checksum alone.
     pub by_checksum: u64,
-    /// The first findings, at most [`MAX_FINDINGS`]: those that somebody has to do something about before the others.
+    /// The first findings, at most [`MAX_FINDINGS`]. Those that need action come before the others.
     pub findings: Vec<Finding>,
-    /// Whether it was cancelled before its end.
+    /// `true` if the verification was cancelled before its end.
     pub interrupted: bool,
-    /// How long it took, in milliseconds.
+    /// The duration of the verification, in milliseconds.
     pub elapsed_ms: u64,
 }
 
 impl Verification {
-    /// Whether all that was looked at is well, and everything was looked at.
+    /// Returns `true` if everything was examined and no finding needs action.
     #[must_use]
     pub const fn is_well(&self) -> bool {
         !self.interrupted
@@ -173,10 +173,10 @@ impl Verification {
     }
 }
 
-/// Verifies a job. `holder` names this verification, unique for ever.
+/// Verifies a job. `holder` identifies this verification and must never be reused.
 ///
 /// # Errors
-/// See [`RunError`].
+/// Fails as described at [`RunError`].
 pub async fn verify<M: MigrationPorts, W: Watch>(
     ports: &M,
     name: &JobName,

@@ -1,7 +1,7 @@
-//! The worker behind a queue: what it does with a message of a job, and in the time that it has.
+//! The worker behind a queue: processes a message of a job within the time that it has.
 //!
-//! A message is done with after `Ok`. After an error the queue hands it out again, and its last delivery goes to the dead-letter
-//! queue.
+//! After `Ok`, a message is settled. After an error the queue delivers it again, and after the last delivery it goes to
+//! the dead-letter queue.
 
 #[cfg(test)]
 mod tests;
@@ -23,49 +23,50 @@ use super::patience::Patience;
 use super::progress::Watch;
 use super::queued::{copy_queued, give_up};
 
-/// The part of a worker's time that is kept: the items that it is at when it stops have to be done by then, and their entries
-/// written.
+/// The part of a worker's time that is reserved: the items in flight when it stops must be finished by then, and their
+/// entries written.
 const LAST_ITEMS: Duration = Duration::from_secs(20);
-/// Items that one worker reads or imports at the same time, for each of its messages.
+/// Number of items that one worker reads or imports concurrently for each of its messages.
 const CONCURRENCY: usize = 8;
-/// For how long a listing that goes on in another message keeps its job, in seconds: longer than a message waits.
+/// Duration of the claim of a listing that continues in another message, in seconds: longer than a message waits.
 const LISTING_SECONDS: u64 = 900;
 
-/// Why a message has to be handed out again.
+/// The reason why a message has to be delivered again.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WorkerError {
     /// A port failed.
     #[error(transparent)]
     Failure(#[from] Failure),
-    /// Another run has the job.
+    /// Another run holds the job.
     #[error("another run has the job `{0}`")]
     Held(JobName),
-    /// The job copies to another destination than the worker's.
+    /// The job copies to another destination than this worker.
     #[error("the job `{job}` copies to {to}, and this is {here}")]
     OtherDestination {
         /// The job.
         job: JobName,
-        /// Its destination.
+        /// The destination of the job.
         to: String,
-        /// The worker's.
+        /// The destination of the worker.
         here: String,
     },
-    /// Items are not dealt with.
+    /// Some items are not completed.
     #[error("{open} of {all} items have to be tried again: {why}")]
     Open {
         /// The number of these items.
         open: usize,
         /// The number of items that the message names.
         all: usize,
-        /// The first of these items, and its reason in words.
+        /// The reason for the first of these items, as text.
         why: String,
     },
 }
 
-/// Looks up a job that copies to `here`. `None`: it was removed, as each one is written down before its messages are sent.
+/// Looks up a job that copies to `here`. Returns `None` if it was removed: every job is recorded before its messages
+/// are sent.
 ///
 /// # Errors
-/// The ledger failed, or the job copies elsewhere.
+/// Fails if the ledger does, or if the job copies elsewhere.
 pub async fn find_job<L: Ledger>(ledger: &L, name: &JobName, here: &str) -> Result<Option<Job>, WorkerError> {
     match ledger.job().await? {
         None => {
@@ -83,20 +84,21 @@ pub async fn find_job<L: Ledger>(ledger: &L, name: &JobName, here: &str) -> Resu
     }
 }
 
-/// A decision on a message that names items.
+/// The decision on a message that names items.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// All of its items are dealt with.
+    /// All items are completed.
     Done,
-    /// The time was over. The items under these keys are left, which is no failure: they go on as a message of their own.
+    /// The time ran out. The items under these keys continue in a message of their own, which is not a failure.
     Continue(Vec<String>),
-    /// Somebody is out of reach, or an operator has to act.
+    /// A port is out of reach, or an operator has to act.
     GiveUp(Failure),
-    /// Items have to be tried again.
+    /// Some items have to be tried again.
     Retry(WorkerError),
 }
 
-/// Copies the items of `job` under `keys`, as far as they fit the time that `remaining` tells; `None`: there is no end to it.
+/// Copies the items of `job` under `keys`, as far as the time allows that `remaining` returns. `None` means that there
+/// is no limit.
 pub async fn copy_batch<M: MigrationPorts>(
     ports: &M,
     job: &Job,
@@ -133,11 +135,11 @@ pub struct Batch<'a> {
     pub keys: &'a [String],
 }
 
-/// Does what was decided on a message. `is_last_delivery` is asked for if it failed: after the last delivery, the ledger says
-/// that the items were given up.
+/// Carries out the decision on a message. `is_last_delivery` is called if the message failed: after the last delivery,
+/// the ledger records that the items were given up.
 ///
 /// # Errors
-/// The message has to be handed out again.
+/// Fails if the message has to be delivered again.
 pub async fn conclude<L: Ledger, Q: Queue, C: Clock>(
     ledger: &L,
     queue: &Q,
@@ -166,24 +168,24 @@ pub async fn conclude<L: Ledger, Q: Queue, C: Clock>(
     }
 }
 
-/// A message that has the source of a job listed.
+/// A message that requests the listing of a job's source.
 #[derive(Clone, Copy, Debug)]
 pub struct Listing<'a> {
     /// The job.
     pub job: &'a JobName,
-    /// Who has the job meanwhile.
+    /// The holder of the job during the listing.
     pub run: &'a str,
-    /// Where the listing goes on; `None`: at the beginning.
+    /// The cursor from which to continue, or `None` for the beginning.
     pub after: Option<&'a str>,
-    /// Items of one message.
+    /// Number of items in one message.
     pub batch_size: u32,
 }
 
-/// Lists the source of a job, and queues its items under `request_id`. What does not fit the time that `remaining` tells goes
-/// on in another message.
+/// Lists the source of a job, and queues its items under `request_id`. What does not fit into the time that `remaining`
+/// returns continues in another message.
 ///
 /// # Errors
-/// The message has to be handed out again.
+/// Fails if the message has to be delivered again.
 pub async fn enumerate<S: Source, L: Ledger, Q: Queue, C: Clock>(
     source: &S,
     ledger: &L,
@@ -197,7 +199,7 @@ pub async fn enumerate<S: Source, L: Ledger, Q: Queue, C: Clock>(
     if !ledger.claim(run, LISTING_SECONDS).await? {
         return Err(WorkerError::Held(job.clone()));
     }
-    // It may have been removed while its source was opened. Nobody removes it while this has it.
+    // The job may have been removed while its source was being opened. It cannot be removed while this claim is held.
     if ledger.job().await?.is_none_or(|job| job.removing) {
         tracing::warn!(%job, "the job was removed: its message is passed over");
         return Ok(ledger.release(run).await?);
@@ -213,7 +215,7 @@ pub async fn enumerate<S: Source, L: Ledger, Q: Queue, C: Clock>(
         let work = Work::Enumerate { job, run, after, batch_size };
         return Ok(queue.send(&Message { request_id: request_id.to_owned(), work }, 0).await?);
     }
-    // Whoever got the claim since has the job, and may remove it.
+    // If the claim was lost, the new holder has the job and may remove it.
     if !ledger.claim(run, LEASE_SECONDS).await? {
         tracing::warn!(%job, "another one took the job while its source was listed");
         return Ok(());
@@ -226,8 +228,8 @@ fn is_nearly_over(remaining: impl Fn() -> Option<Duration>) -> bool {
     remaining().is_some_and(|left| left < LAST_ITEMS)
 }
 
-/// Ends copying in time, and when somebody is out of reach: the queue brings the message back later. Tells the log what
-/// failed.
+/// Ends copying in time, or as soon as a port is out of reach, since the queue delivers the message again later. Logs
+/// the items that failed.
 struct InTime<R> {
     remaining: R,
     outage: OnceLock<Failure>,

@@ -1,5 +1,5 @@
-//! The file under redb: a write that meets a full disk is tried again with the reserve's room, and what fails all the same
-//! is noted, because redb refuses everything from then on.
+//! The file under redb. A write that meets a full disk is retried with the room of the reserve. Any failure that
+//! remains is recorded, because redb refuses every further operation after it.
 
 use std::io;
 use std::ops::Bound;
@@ -47,8 +47,8 @@ impl<B: StorageBackend> StorageBackend for Backend<B> {
     fn sync_data(&self) -> io::Result<()> {
         let synced = self.file.sync_data();
         if synced.as_ref().is_err_and(is_full) {
-            // Not tried again: what a failed sync has dropped, another one does not bring to the disk. With this room
-            // the file can be opened anew.
+            // The sync is not retried: a second sync does not write what a failed one has dropped. The room is needed
+            // to reopen the file.
             self.reserve.give_up();
         }
         self.noted(synced)

@@ -1,4 +1,4 @@
-//! A disk in memory that is full when a test says so.
+//! A disk in memory, for tests, that can be filled.
 
 use std::io;
 use std::path::PathBuf;
@@ -8,18 +8,18 @@ use std::sync::{Arc, OnceLock};
 use redb::StorageBackend;
 use redb::backends::InMemoryBackend;
 
-/// A disk of which a test says when it is full. It is the same one however often it is opened.
+/// A disk that is full when a test says so. It keeps its bytes however often it is opened.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Disk(Arc<Platters>);
 
 #[derive(Debug, Default)]
 struct Platters {
     bytes: InMemoryBackend,
-    /// No byte can be written that is not in the file already, nor synced.
+    /// The disk is full: writes and syncs fail.
     is_full: AtomicBool,
-    /// Writing takes the bytes in, and the sync finds no room for them.
+    /// A full disk accepts writes and fails at the sync only.
     is_late: AtomicBool,
-    /// A file that takes all the room there is, as long as it stands.
+    /// A file that takes up all free space for as long as it exists.
     hog: OnceLock<PathBuf>,
 }
 

@@ -1,4 +1,4 @@
-//! The one opener of files of redb: for who writes, alone, and for who only looks.
+//! Opens redb files: exclusively for a writer, or shared between readers.
 
 use std::fmt;
 use std::io;
@@ -12,25 +12,25 @@ use redb::{
 
 use crate::failure::from_redb;
 
-/// A file that could not be opened, and why.
+/// The reason why a file could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// Another process holds it.
+    /// Another process holds the file.
     #[error("the {name} {} is used by another process; is a `credlink serve` running on it?", path.display())]
     InUse {
-        /// The name that operators know it by.
+        /// The name that operators know the database by.
         name: &'static str,
         /// The file.
         path: PathBuf,
     },
-    /// It was written by another version.
+    /// The file was written by another version of the program.
     #[error("the {name} {} has tables of version {found}; this program reads version {expected}", path.display())]
     Version {
-        /// The name that operators know it by.
+        /// The name that operators know the database by.
         name: &'static str,
         /// The file.
         path: PathBuf,
-        /// The version that its tables say.
+        /// The version that the file's tables state.
         found: String,
         /// The version that this program reads.
         expected: u64,
@@ -38,23 +38,23 @@ pub enum OpenError {
     /// The file system refused, or the file is damaged.
     #[error("the {name} {} cannot be opened: {source}", path.display())]
     Failed {
-        /// The name that operators know it by.
+        /// The name that operators know the database by.
         name: &'static str,
         /// The file.
         path: PathBuf,
-        /// What went wrong.
+        /// The failure.
         source: Failure,
     },
 }
 
-/// A file of redb, and how it is opened.
+/// A redb file and the parameters for opening it.
 #[derive(Clone, Debug)]
 pub(crate) struct Opening {
-    /// The name that operators know it by.
+    /// The name that operators know the database by.
     pub(crate) name: &'static str,
-    /// Its path.
+    /// The path of the file.
     pub(crate) path: PathBuf,
-    /// Memory for its pages, in bytes.
+    /// Memory for pages of the file, in bytes.
     pub(crate) cache_bytes: usize,
     /// The version of the tables that this program reads.
     pub(crate) version: u64,
@@ -65,16 +65,17 @@ impl Opening {
         builder(self.cache_bytes)
     }
 
-    /// Opens the file to write, alone, and makes it if it is empty. After a crash this checks the whole file.
+    /// Opens the file exclusively, for writing, and creates the database if the file is empty. After a crash this
+    /// checks the whole file.
     pub(crate) fn alone(&self, file: impl StorageBackend) -> Result<Database, OpenError> {
         alone(self.cache_bytes, file).map_err(|error| self.refused(error))
     }
 
-    /// Opens the file to read, beside others that do. After a kill it is put in order first, for which nobody else may have it.
-    /// `None`: there is no file.
+    /// Opens the file for reading, shared with other readers. If the process that wrote it was killed, the file is
+    /// repaired first, which requires exclusive access. Returns `None` if there is no file.
     pub(crate) fn look(&self) -> Result<Option<File>, OpenError> {
         let file = match self.builder().open_read_only(&self.path) {
-            // Its process was killed: only who may write can put it in order.
+            // The writing process was killed: only a writer can repair the file.
             Err(DatabaseError::RepairAborted) => self.builder().open(&self.path).map(File::Whole),
             opened => opened.map(File::ReadOnly),
         };
@@ -100,12 +101,12 @@ impl Opening {
         }
     }
 
-    /// The error that a failure is which was met on the way.
+    /// Wraps a failure that occurred while the file was being opened.
     pub(crate) fn failed(&self, source: Failure) -> OpenError {
         OpenError::Failed { name: self.name, path: self.path.clone(), source }
     }
 
-    /// The error that an error of redb is on opening.
+    /// Turns redb's error on opening into an [`OpenError`].
     pub(crate) fn refused(&self, error: DatabaseError) -> OpenError {
         match error {
             DatabaseError::DatabaseAlreadyOpen => {
@@ -115,7 +116,7 @@ impl Opening {
         }
     }
 
-    /// The same file under another name.
+    /// Returns the same parameters for the file at `path`.
     pub(crate) fn at(&self, path: &Path) -> Self {
         Self { path: path.to_owned(), ..self.clone() }
     }
@@ -127,16 +128,16 @@ fn builder(cache_bytes: usize) -> Builder {
     builder
 }
 
-/// Opens what is in `file` to write, alone, with so many bytes of memory for its pages.
+/// Opens the database in `file` exclusively, for writing, with `cache_bytes` of memory for its pages.
 pub(super) fn alone(cache_bytes: usize, file: impl StorageBackend) -> Result<Database, DatabaseError> {
     builder(cache_bytes).create_with_backend(file)
 }
 
 /// An open file.
 pub(crate) enum File {
-    /// One that can be written.
+    /// A file that can be written.
     Whole(Database),
-    /// One that can be read only.
+    /// A file that can only be read.
     ReadOnly(ReadOnlyDatabase),
 }
 
@@ -150,7 +151,7 @@ impl fmt::Debug for File {
 }
 
 impl File {
-    /// The state of the last commit.
+    /// Returns a snapshot of the last commit.
     pub(crate) fn snapshot(&self, name: &'static str) -> Result<ReadTransaction, Failure> {
         match self {
             Self::Whole(database) => database.begin_read(),
@@ -159,7 +160,7 @@ impl File {
         .map_err(|error| from_redb(name, error))
     }
 
-    /// The database to write to.
+    /// Returns the database for writing, or a failure if the file is read-only.
     pub(crate) fn writable(&self, name: &'static str) -> Result<&Database, Failure> {
         match self {
             Self::Whole(database) => Ok(database),

@@ -1,11 +1,11 @@
-//! The one writer: commits that wait are made durable together.
+//! The single writer, which makes waiting commits durable together (group commit).
 //!
-//! While one group is synced to the disk, the next one gathers. No commit waits for company: a single one is written
-//! at once. Commits of one group are checked and applied in the order in which they came, each on top of those before
-//! it, so their answers are those of a serial execution; nobody is answered before the sync.
+//! While one group is synced to the disk, the next one gathers. A commit never waits for others to join: a single one
+//! is written at once. The commits of a group are checked and applied in the order in which they arrived, each on top
+//! of its predecessors, so the answers are those of a serial execution. No answer is sent before the sync.
 //!
-//! While the disk's reserve is spent, a group is what makes room alone; the rest is refused. A store whose objects were
-//! written before may still commit.
+//! While the disk's reserve is in use, a group holds only jobs that free space, and all others are refused. A store
+//! whose objects were written earlier may still commit.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -23,14 +23,15 @@ use super::tables::{Prepared, Tables};
 use super::{NAME, failure};
 use crate::database::Database;
 
-/// Most jobs of one group. With 50,000 requests waiting, a group of this size still answers in tens of milliseconds.
+/// Maximum number of jobs in a group. With 50,000 requests waiting, a group of this size still answers in tens of
+/// milliseconds.
 const MAX_GROUP: usize = 1_000;
 
-/// Number of groups in a row that are not synced if they hold nothing but read counts. redb cannot reuse freed pages
-/// before a synced commit, so the file would grow without one.
+/// Maximum number of consecutive groups that are not synced because they hold nothing but read counts. redb cannot
+/// reuse freed pages before a synced commit, so the file would grow without one.
 const MAX_RELAXED: u32 = 100;
 
-/// Work that waits for the writer.
+/// A job that waits for the writer.
 enum Job {
     Commit(Vec<Prepared>, oneshot::Sender<Result<Commit, Failure>>),
     Reads(Vec<(ProofId, Reads)>, oneshot::Sender<Result<(), Failure>>),
@@ -38,7 +39,7 @@ enum Job {
 }
 
 impl Job {
-    /// Returns `true` if the job makes room, or keeps a record of what did, so that it may use the disk's reserve.
+    /// Returns `true` if the job frees space, or records a deletion that did, so that it may use the disk's reserve.
     fn makes_room(&self) -> bool {
         match self {
             Self::Commit(writes, _) => writes.iter().any(|write| is_removal(&write.row)),
@@ -46,7 +47,7 @@ impl Job {
         }
     }
 
-    /// Answers with a failure. A caller that went away does not get it.
+    /// Answers with a failure. The answer is dropped if the caller has gone away.
     fn refuse(self, failure: &Failure) {
         match self {
             Self::Commit(_, answer) => drop(answer.send(Err(failure.clone()))),
@@ -57,8 +58,7 @@ impl Job {
     }
 }
 
-/// Returns `true` if a row belongs to a deletion: its first step, its last one, or the note that a provider missed
-/// it.
+/// Returns `true` if a row belongs to a deletion: to its first step, to its last step, or to a replica that missed it.
 const fn is_removal(row: &Row) -> bool {
     matches!(
         row,
@@ -69,7 +69,7 @@ const fn is_removal(row: &Row) -> bool {
     )
 }
 
-/// The writer's thread, joined when this is dropped.
+/// A handle to the writer's thread, which is joined when the handle is dropped.
 #[derive(Debug)]
 pub(super) struct Writer {
     jobs: Option<Sender<Job>>,
@@ -114,7 +114,7 @@ impl Writer {
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        // Without a sender the thread finishes what waits, and ends.
+        // Without a sender the thread finishes the waiting jobs and ends.
         drop(self.jobs.take());
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
@@ -138,7 +138,7 @@ fn work(database: &Database, waiting: &Receiver<Job>) {
         match database.write(|open| commit(open, &group, &mut relaxed)) {
             Ok(answers) => {
                 let mut answers = answers.into_iter();
-                // A caller that went away does not want its answer.
+                // Sending fails only if the caller has gone away, and then nobody needs the answer.
                 for job in group {
                     match job {
                         Job::Commit(_, answer) => {
@@ -160,7 +160,7 @@ fn work(database: &Database, waiting: &Receiver<Job>) {
     }
 }
 
-/// Applies a group in one transaction. Gives the answers of its commits, in order.
+/// Applies a group in one transaction. Returns the answers to its commits, in order.
 fn commit(database: &redb::Database, group: &[Job], relaxed: &mut u32) -> Result<Vec<Commit>, Failure> {
     let mut transaction = database.begin_write().map_err(failure)?;
     let mut answers = Vec::with_capacity(group.len());
@@ -180,7 +180,7 @@ fn commit(database: &redb::Database, group: &[Job], relaxed: &mut u32) -> Result
         }
     }
     tables.close()?;
-    // What a lost commit was told is synced already, or is about to be with this group.
+    // The row that a lost commit is answered with is synced already, or will be with this group.
     let durable = kept || answers.contains(&Commit::Done) || *relaxed >= MAX_RELAXED;
     if durable {
         *relaxed = 0;

@@ -1,4 +1,4 @@
-//! Pages of listings, out of one snapshot.
+//! Reads pages of listings from one snapshot.
 
 use std::ops::Bound;
 
@@ -14,14 +14,14 @@ use redb::ReadTransaction;
 use super::tables::{self, BY_TENANT, DUE, READS, ROWS};
 use super::{NAME, failure};
 
-/// A page of a listing, and where the next one begins.
+/// Returns a page of a listing, and the cursor of the next one.
 pub(super) fn page(
     snapshot: &ReadTransaction,
     listing: &Listing,
     after: Option<&Cursor>,
     limit: usize,
 ) -> Result<Page<Row>, Failure> {
-    // One more than the page holds tells whether there is another page.
+    // One row more than the page holds tells whether there is a next page.
     let wanted = limit + 1;
     let mut places = match listing {
         Listing::Tenant(tenant) => {
@@ -72,8 +72,8 @@ pub(super) fn page(
     Ok(Page { items, next })
 }
 
-/// Legacy ids, or manifests that were stored for themselves. No table lists them: their rows stand side by side, and those of
-/// other tenants among them are passed over.
+/// Lists legacy IDs, or manifests that were stored for themselves. They have no listing table: their rows are adjacent,
+/// and rows of other tenants among them are skipped.
 fn alone(
     snapshot: &ReadTransaction,
     listing: &Listing,
@@ -116,7 +116,7 @@ fn due(
 ) -> Result<Vec<(String, Cursor)>, Failure> {
     let end = milliseconds(by) + 1;
     let start = match after {
-        // A cursor of a listing that looked further ahead.
+        // The cursor comes from a listing up to a later instant.
         Some(Cursor::Due(due, _)) if *due >= end => return Ok(Vec::new()),
         Some(Cursor::Due(due, key)) => Bound::Excluded((*due, key.as_str())),
         _ => Bound::Unbounded,

@@ -1,4 +1,4 @@
-//! The tables of the embedded index, and what one commit does to them.
+//! The tables of the embedded index, and the changes that a commit makes to them.
 
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::{ProofRow, Reads, Row, RowKey, State, Totals};
@@ -10,17 +10,17 @@ use credlink_ports::limits::{milliseconds, place};
 
 use super::{NAME, failure};
 
-/// Row key → place in the tenant's listing, and the row as JSON without its reads.
+/// Row key → position in the tenant's listing, and the row as JSON without its read counts.
 pub(super) const ROWS: TableDefinition<'_, &str, (u64, &[u8])> = TableDefinition::new("rows");
-/// Tenant, since when it is live in milliseconds, proof id → nothing. Live proofs only.
+/// Tenant, instant since which the proof is live (milliseconds), proof ID → nothing. Holds live proofs only.
 pub(super) const BY_TENANT: TableDefinition<'_, (&str, u64, &str), ()> = TableDefinition::new("by_tenant");
-/// The time in milliseconds at which a row is due, and the row's key → nothing.
+/// Instant at which a row is due (milliseconds), row key → nothing.
 pub(super) const DUE: TableDefinition<'_, (u64, &str), ()> = TableDefinition::new("due");
-/// Proof id → how often it was read, and when last in milliseconds (0: never). Apart from the rows, so that neither
-/// a commit nor a count can undo the other.
+/// Proof ID → number of reads, and instant of the last one in milliseconds (0: never). Read counts are separate from
+/// the rows, so that neither a commit nor a count can undo the other.
 pub(super) const READS: TableDefinition<'_, &[u8; 20], (u64, u64)> = TableDefinition::new("reads");
-/// Name → JSON. `totals`: the sums over all rows. `version`: of these tables. `bookmark` and a name: the place where
-/// that work goes on, as text.
+/// Name → JSON. `totals` holds the sums over all rows, `version` the version of the tables. `bookmark` and a name holds
+/// the position of a task, as text.
 pub(super) const ABOUT: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("about");
 /// Prefix of the name of a bookmark in [`ABOUT`].
 const BOOKMARK: &str = "bookmark ";
@@ -29,7 +29,7 @@ pub(super) const TOTALS: &str = "totals";
 /// The entry of [`ABOUT`] that holds the version of the tables.
 pub(super) const VERSION: &str = "version";
 
-/// A write, made ready by the task that asks for it, so that the one writer has less to do.
+/// A write, prepared by the task that requests it, so that the single writer has less to do.
 #[derive(Debug)]
 pub(super) struct Prepared {
     pub(super) key: String,
@@ -62,13 +62,13 @@ impl<'t> Tables<'t> {
         })
     }
 
-    /// Writes the sums. The transaction can be committed after this.
+    /// Writes the sums. After this the transaction can be committed.
     pub(super) fn close(mut self) -> Result<(), Failure> {
         let json = serde_json::to_vec(&self.totals).map_err(|error| damaged(TOTALS, &error))?;
         self.about.insert(TOTALS, json.as_slice()).map(drop).map_err(failure)
     }
 
-    /// Checks every expectation, and then writes every row.
+    /// Checks every expectation, and only then writes every row.
     pub(super) fn apply(&mut self, writes: &[Prepared]) -> Result<Commit, Failure> {
         let mut befores = Vec::with_capacity(writes.len());
         for (number, write) in writes.iter().enumerate() {
@@ -118,7 +118,7 @@ impl<'t> Tables<'t> {
         Ok(())
     }
 
-    /// Keeps where work goes on; `None`: it is done.
+    /// Stores a bookmark. `None` removes it.
     pub(super) fn keep(&mut self, name: &str, text: Option<&str>) -> Result<(), redb::StorageError> {
         let name = format!("{BOOKMARK}{name}");
         match text {
@@ -140,7 +140,7 @@ impl<'t> Tables<'t> {
     }
 }
 
-/// The text of a bookmark.
+/// Returns the text of a bookmark.
 pub(super) fn bookmark(
     about: &impl ReadableTable<&'static str, &'static [u8]>,
     name: &str,
@@ -149,7 +149,7 @@ pub(super) fn bookmark(
     Ok(text.map(|text| String::from_utf8_lossy(text.value()).into_owned()))
 }
 
-/// A row and its place, without its reads.
+/// Returns a row and its position in the listing, without its read counts.
 pub(super) fn stored(
     rows: &impl ReadableTable<&'static str, (u64, &'static [u8])>,
     key: &str,
@@ -159,12 +159,12 @@ pub(super) fn stored(
     parse(key, json).map(|row| Some((place, row)))
 }
 
-/// Reads a row's JSON.
+/// Parses the JSON of a row.
 pub(super) fn parse(key: &str, json: &[u8]) -> Result<Row, Failure> {
     serde_json::from_slice(json).map_err(|error| damaged(key, &error))
 }
 
-/// The row with its reads.
+/// Returns the row with its read counts.
 pub(super) fn joined(
     mut row: Row,
     reads: &impl ReadableTable<&'static [u8; 20], (u64, u64)>,
@@ -175,7 +175,7 @@ pub(super) fn joined(
     Ok(row)
 }
 
-/// The sums over all rows.
+/// Returns the sums over all rows.
 pub(super) fn totals(about: &impl ReadableTable<&'static str, &'static [u8]>) -> Result<Totals, Failure> {
     match about.get(TOTALS).map_err(failure)? {
         None => Ok(Totals::default()),
@@ -194,7 +194,7 @@ fn read_count(
     }))
 }
 
-/// The tenant and the id under which a row is in its tenant's listing.
+/// Returns the tenant and the ID under which a row stands in its tenant's listing.
 fn listed(row: &Row) -> Option<(String, String)> {
     match row {
         Row::Proof(ProofRow { state: State::Live, tenant, id, .. }) => {

@@ -10,7 +10,7 @@ use credlink_disk::reserve::RESERVE_BYTES;
 use super::*;
 use crate::database::disk::Disk;
 
-/// An index over `disk`, with the reserve of `folder`, where so many bytes are free.
+/// Opens an index over `disk`, with the reserve of `folder`, on which `free` bytes are free.
 fn over(disk: &Disk, folder: &Path, free: &Arc<AtomicU64>) -> (Arc<EmbeddedIndex>, Reserve) {
     let (disk, free) = (disk.clone(), Arc::clone(free));
     let reserve = Reserve::with(folder, Box::new(move |_| Ok(free.load(Ordering::SeqCst))));
@@ -20,7 +20,7 @@ fn over(disk: &Disk, folder: &Path, free: &Arc<AtomicU64>) -> (Arc<EmbeddedIndex
     (Arc::new(EmbeddedIndex::over(database).unwrap()), reserve)
 }
 
-/// An index on a disk of which nothing is kept back.
+/// Opens an index on a disk that has no reserve.
 fn without_reserve(disk: &Disk) -> Arc<EmbeddedIndex> {
     over(disk, Path::new("/nowhere"), &Arc::new(AtomicU64::new(u64::MAX))).0
 }
@@ -41,7 +41,7 @@ async fn has(index: &EmbeddedIndex, id: &str) -> bool {
     index.get(&RowKey::Manifest(id.parse().unwrap())).await.unwrap().is_some()
 }
 
-/// Commits until it succeeds: at most so long as it takes until the file is opened again.
+/// Retries a commit until it succeeds, which may take until the file is reopened.
 async fn commit_in_the_end(index: &EmbeddedIndex, id: &str) {
     let begun = Instant::now();
     while let Err(failure) = index.commit(&[write(id, "live")]).await {
@@ -50,7 +50,7 @@ async fn commit_in_the_end(index: &EmbeddedIndex, id: &str) {
     }
 }
 
-/// Asks what health asks until nothing is wrong.
+/// Repeats the health check until it reports no failure.
 async fn well_in_the_end(index: &EmbeddedIndex) {
     let begun = Instant::now();
     while let Some(kind) = index.write_failure().await {
@@ -82,7 +82,7 @@ async fn a_failed_sync_is_told_to_everybody_in_the_group_and_mended() {
         disk.fill(false);
         commit_in_the_end(&index, &format!("urn:after:{is_late}")).await;
         well_in_the_end(&index).await;
-        // What was acknowledged is there; what was not may or may not be.
+        // Acknowledged rows are present. Rows that were refused may or may not be.
         assert!(has(&index, "urn:before").await);
         assert!(has(&index, &format!("urn:after:{is_late}")).await);
     }
@@ -110,7 +110,7 @@ async fn a_commit_that_meets_a_full_disk_is_done_with_the_reserve() {
     disk.fill_by(folder.path().join("reserve"));
     assert_eq!(index.commit(&[write("urn:removed", "deleting")]).await.unwrap(), Commit::Done);
     assert_eq!(index.write_failure().await, Some(FailureKind::OutOfSpace));
-    // A store that was under way may end, within a second.
+    // A store that is under way may still finish, for up to a second.
     let begun = Instant::now();
     let refused = loop {
         let number = begun.elapsed().as_micros();
@@ -128,7 +128,7 @@ async fn a_commit_that_meets_a_full_disk_is_done_with_the_reserve() {
     well_in_the_end(&index).await;
 }
 
-/// A process that was killed while it made the file left it under another name.
+/// A process that was killed while it created the file leaves it under the temporary name.
 #[tokio::test]
 async fn a_file_that_was_made_by_half_stands_in_nobodys_way() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! Opening a ledger: to work on its job, alone, or to look at it.
+//! Opens a ledger: exclusively to work on its job, or shared to read it.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use redb::{Database, ReadTransaction, ReadableTable as _};
 use super::{ABOUT, ENTRIES, FileLedger, NAME, failure};
 use crate::database::opening::{File, OpenError, Opening};
 
-/// Memory for pages of the file, in bytes. Items come in the order of their keys, or nearly: few pages are warm at a time.
+/// Memory for pages of the file, in bytes. Items arrive in key order, or nearly so, and few pages are warm at a time.
 const CACHE_BYTES: usize = 2 * 1_024 * 1_024;
 
 /// The entry of [`ABOUT`] that holds the version.
@@ -22,10 +22,10 @@ const VERSION: &str = "version";
 /// The version of the tables.
 const TABLES_VERSION: u64 = 1;
 
-/// Why a ledger could not be opened.
+/// The reason why a ledger could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
-    /// Another process holds it.
+    /// Another process holds the file.
     #[error("another process runs the job `{job}` ({} is locked); wait for it, or stop it", path.display())]
     InUse {
         /// The job.
@@ -33,20 +33,20 @@ pub enum LedgerError {
         /// The file.
         path: PathBuf,
     },
-    /// It was never begun here.
+    /// The job was never started on this machine.
     #[error("there is no job `{job}` in {}", folder.display())]
     NoSuchJob {
         /// The job.
         job: JobName,
-        /// Where jobs are kept.
+        /// The folder of the ledgers.
         folder: PathBuf,
     },
-    /// It is of another version, it is damaged, or the file system refused.
+    /// The file is damaged or of another version, or the file system refused.
     #[error(transparent)]
     File(#[from] OpenError),
 }
 
-/// The file of a job.
+/// Returns the path of a job's ledger.
 #[must_use]
 pub fn ledger_path(folder: &Path, job: &JobName) -> PathBuf {
     folder.join(format!("{job}.redb"))
@@ -58,19 +58,21 @@ fn opening(folder: &Path, job: &JobName) -> Opening {
 }
 
 impl<K: Clock> FileLedger<K> {
-    /// Opens the ledger of `job` in `folder`, and makes both if there are none. After a crash this checks the whole file.
+    /// Opens the ledger of `job` in `folder`, and creates both if they do not exist. After a crash this checks the
+    /// whole file.
     ///
     /// # Errors
-    /// Another process has it open, it is of another version, it is damaged, or the file system refuses.
+    /// Fails if another process has the file open, if the file is damaged or of another version, or if the file system
+    /// refuses.
     pub fn open(folder: &Path, job: &JobName, clock: K) -> Result<Self, LedgerError> {
         let opening = opening(folder, job);
         let from_io = |error: io::Error| opening.failed(from_io(NAME, "making its file", &error));
-        // It names what is private.
+        // The ledger names private objects.
         private::make_folder(folder).map_err(from_io)?;
         let file = private::open(&opening.path).map_err(from_io)?;
         let file = FileBackend::new(file).map_err(|error| opening.refused(error));
         let database = file.and_then(|file| opening.alone(file)).map_err(|error| of_job(error, job))?;
-        // That there is a file has to be as durable as what is in it.
+        // The directory entry must be as durable as the contents of the file.
         sync_directory(folder).map_err(from_io)?;
         let found = prepare(&database).map_err(|failure| opening.failed(failure))?;
         Self::over(File::Whole(database), &found, &opening, clock)
@@ -79,7 +81,7 @@ impl<K: Clock> FileLedger<K> {
     /// Opens the ledger of `job` in `folder` for reading only.
     ///
     /// # Errors
-    /// As [`FileLedger::open`]; there is no such job.
+    /// Fails for the reasons of [`FileLedger::open`], or if there is no such job.
     pub fn look(folder: &Path, job: &JobName, clock: K) -> Result<Self, LedgerError> {
         let opening = opening(folder, job);
         let file = opening.look().map_err(|error| of_job(error, job))?;
@@ -96,7 +98,7 @@ impl<K: Clock> FileLedger<K> {
     }
 }
 
-/// The same error, in the words of a job where another process has its file.
+/// Names the job in the error where another process holds its file.
 fn of_job(error: OpenError, job: &JobName) -> LedgerError {
     match error {
         OpenError::InUse { path, .. } => LedgerError::InUse { job: job.clone(), path },
@@ -104,7 +106,7 @@ fn of_job(error: OpenError, job: &JobName) -> LedgerError {
     }
 }
 
-/// Makes the tables of a new file. Gives the version of the tables.
+/// Creates the tables in a new file. Returns the version of the tables.
 fn prepare(database: &Database) -> Result<Vec<u8>, Failure> {
     let transaction = database.begin_write().map_err(failure)?;
     let found = {

@@ -23,7 +23,7 @@ async fn a_queue_is_opened_anew_after_a_full_disk_and_keeps_what_it_took() {
         assert!(begun.elapsed() < Duration::from_secs(30), "{failure}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    // Whether the one that failed is there is not known; the others are.
+    // The message whose send failed may or may not be in the queue; the other two are.
     let depth = queue.depth().await.unwrap();
     assert!((2..=3).contains(&depth), "{depth}");
     for _ in 0..depth {

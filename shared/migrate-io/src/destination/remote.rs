@@ -1,14 +1,16 @@
-//! Another CredLink as a destination, by its API. The credential needs the scope `admin`.
+//! Another CredLink as a destination, over its API. The credential needs the scope `admin`.
 //!
-//! * **Taking over** is `POST /v1/proofs` with the first draft's `origin`, and a `PUT` with `If-Match` for each further one.
-//!   What stands there is known by its `ETag`, the SHA-256 of the record: whoever was cut off goes on where it stands.
-//! * **Tenants.** The API stores for its credential's tenant. Each request names the tenant that is meant, so that a credential of
-//!   another one stores nothing.
-//! * **Who may read a manifest** is in the `Cache-Control` of the answer. One that is private at the source is withdrawn there.
-//! * **Verifying** goes by the `ETag` of a `HEAD`, which the service says of content that it has checked, or by the content
-//!   itself. A content coding that is said wrongly is damage to the service, and is told as such.
-//! * **Withdrawing** is a deletion with `If-Match` and the instant that it shall have. One whose answer got lost is known again
-//!   by that.
+//! * **Importing** is a `POST /v1/proofs` with the first draft's `origin`, and a `PUT` with `If-Match` for each further
+//!   draft. The destination's state is known by its `ETag`, the SHA-256 of the record, so an interrupted import resumes
+//!   where it ended.
+//! * **Tenants.** The API stores under its credential's tenant. Each request names the intended tenant, so a credential
+//!   of another tenant stores nothing.
+//! * **Visibility of a manifest** is read from the `Cache-Control` of the answer. A manifest that is private at the
+//!   source is made private at the destination.
+//! * **Verification** compares the `ETag` of a `HEAD`, which the service computes from checked content, or else the
+//!   content itself. The service treats a wrong content coding as damage and reports it as such.
+//! * **Withdrawal** is a deletion with `If-Match` and the instant that it is to record. If the answer is lost, that
+//!   instant identifies the deletion afterwards.
 
 mod aliases;
 mod import;
@@ -38,31 +40,31 @@ use crate::api::{Answer, Api, NAME, Question, TokenError, Unexpected as _, failu
 use crate::side::Side;
 use crate::source::remote::{page, side};
 
-/// How often a proof is looked at again that others change.
+/// Maximum number of attempts at a proof that others keep changing.
 const MAX_ATTEMPTS: usize = 8;
 
-/// Another CredLink.
+/// Another CredLink as a destination.
 #[derive(Debug)]
 pub struct Remote {
     api: Api,
 }
 
 impl Remote {
-    /// The CredLink at `url`.
+    /// Creates a destination for the CredLink at `url`.
     ///
     /// # Errors
-    /// A token that is none.
+    /// Fails if the token is not a valid header value.
     pub fn new(url: &str, token: Option<&str>) -> Result<Self, TokenError> {
         Ok(Self { api: Api::new(url, token)? })
     }
 
-    /// The store, and the tenant of the credential.
+    /// Returns the store, and the tenant of the credential.
     pub async fn side(&self) -> Result<Side, Failure> {
         side(&self.api).await
     }
 }
 
-/// What the answer to a conditional deletion at `target` means.
+/// Interprets the answer to a conditional deletion at `target`.
 fn withdrawal(answer: &Answer, target: &str) -> Result<Withdrawal, Failure> {
     let at = answer.headers.get(DELETED).and_then(|value| value.to_str().ok()?.parse().ok());
     match (answer.status, at) {
@@ -94,7 +96,7 @@ impl Destination for Remote {
                     .ok()
                     .map(|record| ProofContent::new(record.manifest.sha256, record.signature.as_deref())),
             ),
-            // What has expired is a live proof until it is cleaned up.
+            // An expired proof is live until it is cleaned up.
             ObjectState::Expired(_) | ObjectState::Damaged(_) | ObjectState::Private => Standing::Live(None),
             ObjectState::Absent => Standing::Absent,
             ObjectState::Deleted(at) => Standing::Deleted(at),
@@ -112,7 +114,7 @@ impl Destination for Remote {
                 (Kind::InvalidRequest.slug().to_owned(), "a proof has at least one record".to_owned());
             return Ok(Imported::Refused { kind, detail });
         };
-        // Each manifest that has to be withdrawn takes one.
+        // Making a manifest private takes one more attempt for each draft.
         for _ in 0..MAX_ATTEMPTS + steps.count() {
             if let Some(outcome) = self.advance(&steps).await? {
                 return Ok(outcome);
@@ -156,7 +158,7 @@ impl Destination for Remote {
             ObjectState::Deleted(deleted) if deleted == at => return Ok(Withdrawal::Deleted(at)),
             ObjectState::Content(digest, _) if digest != ours => return Ok(Withdrawal::Touched),
             ObjectState::Deleted(_) | ObjectState::Private => return Ok(Withdrawal::Touched),
-            // The condition of the deletion decides.
+            // The precondition of the deletion decides.
             ObjectState::Content(..) | ObjectState::Expired(_) | ObjectState::Damaged(_) => {}
         }
         let target = format!("/v1{}", exact_path(&key));

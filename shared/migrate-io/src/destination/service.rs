@@ -1,4 +1,4 @@
-//! A CredLink at hand as a destination: its use cases, without HTTP.
+//! A CredLink in this process as a destination: its use cases, without HTTP.
 
 mod aliases;
 mod compare;
@@ -43,14 +43,14 @@ use history::History;
 #[derive(Debug)]
 pub struct ServiceDestination<P> {
     service: Arc<Service<P>>,
-    /// The tenant whose proofs [`Destination::list`] names; everybody's without it.
+    /// The tenant whose proofs [`Destination::list`] returns; all tenants' proofs if there is none.
     tenant: Option<Tenant>,
 }
 
-/// Refuses what becomes another tenant's where there is one tenant: nobody would find it.
+/// Refuses a payload of another tenant at a destination with a single tenant, where nobody would find it.
 ///
 /// # Errors
-/// The destination, `name`, has one tenant, and the payload is another one's.
+/// Fails if the destination `name` has a single tenant and the payload belongs to another one.
 pub fn check_one_tenant(payload: &Payload, has_tenants: bool, name: &'static str) -> Result<(), Failure> {
     match payload.tenant() {
         Some(tenant) if !has_tenants && !tenant.is_default() => Err(Failure {
@@ -66,22 +66,22 @@ pub fn check_one_tenant(payload: &Payload, has_tenants: bool, name: &'static str
 }
 
 impl<P: Ports> ServiceDestination<P> {
-    /// A destination. Its listing names the proofs of `tenant`, or everybody's.
+    /// Creates a destination. Its listing names the proofs of `tenant`, or of all tenants.
     pub fn new(service: Arc<Service<P>>, tenant: Option<Tenant>) -> Self {
         Self { service, tenant }
     }
 
-    /// Returns `true` if it has several tenants.
+    /// Returns `true` if the service has several tenants.
     pub fn has_tenants(&self) -> bool {
         self.service.settings().has_tenants
     }
 
-    /// The service.
+    /// Returns the service.
     pub const fn service(&self) -> &Arc<Service<P>> {
         &self.service
     }
 
-    /// Turns a refusal of the guard into a failure that an operator has to act on.
+    /// Turns a refusal of the authorization check into a failure that an operator has to act on.
     fn allowed(&self, asked: Result<(), Error>) -> Result<(), Failure> {
         asked.map_err(|error| match error {
             Error::Failure(failure) => failure,
@@ -101,14 +101,15 @@ impl<P: Ports> ServiceDestination<P> {
         }
     }
 
-    /// Returns the time at which a proof was deleted. A deletion that took back what was never there does not count.
+    /// Returns the instant at which a proof was deleted. The rollback of a store that was never completed does not
+    /// count.
     async fn deleted(&self, id: &ProofId) -> Result<Option<Timestamp>, Failure> {
         if let Some(ProofRow { state: State::Deleting(at) | State::Deleted(at), void: false, .. }) =
             self.service.proof_row(id).await?
         {
             return Ok(Some(at));
         }
-        // A marker without its row, of a deletion that a restored index does not know.
+        // A tombstone without a row, left by a deletion that a restored index does not know.
         let key = ObjectKey::Record(*id);
         let Some(current) = self.service.current(&key).await? else { return Ok(None) };
         let marker =
@@ -117,7 +118,7 @@ impl<P: Ports> ServiceDestination<P> {
         Ok(marker.map(|marker| marker.deleted))
     }
 
-    /// Returns what an error of a use case means; `None` if the caller has to look at the world again.
+    /// Returns the outcome of a use case's error, or `None` if the import must start over from the current state.
     async fn refused(&self, id: &ProofId, error: Error) -> Result<Option<Imported>, Failure> {
         let problem = match error {
             Error::Failure(failure) => return Err(failure),
@@ -130,11 +131,11 @@ impl<P: Ports> ServiceDestination<P> {
         }
     }
 
-    /// One step from what is there towards the drafts' history. `None`: look at the world again.
+    /// Makes one step from the current state towards the drafts' history. Returns `None` if there are further steps.
     async fn advance(&self, drafts: &[Draft], stored: &Stored) -> Result<Option<Imported>, Error> {
         let (Some(last), row) = (drafts.last(), &stored.row) else { return Ok(None) };
         if let (Some(body), [draft]) = (&stored.body, drafts) {
-            // What was just stored is the whole history, and its legacy id leads to it.
+            // The record that was just stored is the whole history, and its legacy ID leads to it.
             return Ok(Some(Imported::Stored(history::stored_just_now(draft, row, body))));
         }
         let history = History::new(drafts, row.first_revision);
@@ -168,7 +169,7 @@ impl<P: Ports> ServiceDestination<P> {
         }
     }
 
-    /// Lets the history's legacy id lead to the proof that is there.
+    /// Makes the history's legacy ID lead to the existing proof.
     async fn bind(&self, drafts: &[Draft], proof: &ProofRow) -> Result<(), Error> {
         let Some((legacy, _)) = history::legacy(drafts) else { return Ok(()) };
         match self.service.alias(legacy).await? {
@@ -177,7 +178,7 @@ impl<P: Ports> ServiceDestination<P> {
         }
     }
 
-    /// Withdraws the manifests of a proof that is here as its source has it, where they are private there and public here.
+    /// Makes the manifests of an imported proof private if they are private at the source and public here.
     async fn hide(&self, drafts: &[Draft]) -> Result<(), Error> {
         for draft in drafts.iter().filter(|draft| draft.has_private_manifest()) {
             if let Some(manifest) = draft.manifest_key() {
@@ -187,8 +188,9 @@ impl<P: Ports> ServiceDestination<P> {
         Ok(())
     }
 
-    /// Withdraws the manifest of a private draft that was refused because the same manifest is public here. `None`: it can be
-    /// stored then. Nothing else is in its way: a proof that was deleted here stays deleted, and its manifest as it is.
+    /// Makes a manifest private if a private draft was refused because the same manifest is public here. Returns `None`
+    /// if the draft can then be stored. Nothing is changed if the draft is refused anyway: a deleted proof stays
+    /// deleted, and its manifest stays as it is.
     async fn make_way<T>(&self, draft: &Draft, stored: Result<T, Error>) -> Result<Option<T>, Error> {
         let problem = match stored {
             Err(Error::Problem(problem)) if problem.kind == Kind::VisibilityConflict => problem,
@@ -209,16 +211,16 @@ impl<P: Ports> ServiceDestination<P> {
         Err(problem.into())
     }
 
-    /// Takes over a proof: its drafts by their revisions, the current one last.
+    /// Imports a proof from its drafts, which are in order of revision, the current one last.
     async fn import_proof(&self, drafts: &[Draft]) -> Result<Imported, Failure> {
         let Some(first) = drafts.first() else {
             let problem = Problem::new(Kind::InvalidRequest, "a proof has at least one record");
             return Ok(Imported::Refused { kind: problem.kind.slug().to_owned(), detail: problem.detail });
         };
         let id = first.id();
-        // Every draft is a step of its own, may have to wait for its manifest to be withdrawn, and may be disturbed.
+        // Each draft is a step, may first need its manifest made private, and may be disturbed by other writers.
         for _ in 0..MAX_ATTEMPTS + 2 * drafts.len() {
-            // What is there already is not changed by this: it is told.
+            // If the proof exists already, this changes nothing and returns it.
             let stored = import(&self.service, first).await;
             let stored = match self.make_way(first, stored).await {
                 Ok(Some(stored)) => stored,
@@ -259,7 +261,7 @@ impl<P: Ports> ServiceDestination<P> {
                 if copy.objects.first().is_none_or(|record| record.content != row.record_sha256) {
                     return Ok(Some(Withdrawal::Touched));
                 }
-                // Of this very row: whoever replaces it meanwhile comes first.
+                // Deletes this very row: a replacement that is made meanwhile wins.
                 let Some(row) = bury(&self.service, &row, at).await? else { return Ok(None) };
                 finish_proof(&self.service, &row).await?;
                 self.service.ports().events().record(Event::Deleted);

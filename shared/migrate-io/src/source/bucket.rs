@@ -1,15 +1,15 @@
-//! Legacy records as objects of a bucket of S3 or R2, and a bucket that is a CredLink's.
+//! Legacy records as objects of an S3 or R2 bucket, or the bucket of a CredLink.
 //!
-//! * **Items** are the objects whose keys begin with the prefix. Keys that end with `/` and hold nothing are the folders of
-//!   consoles, and passed over. Their version is the `ETag`.
-//! * **gzip** is known by its first bytes: R2 stores what was sent with `Content-Encoding: gzip` as it is, S3 likewise, and
-//!   files named `.gz` say nothing at all.
-//! * **A CredLink's own objects** (`proofs/…`, `manifests/…`) are read as proofs where the prefix is empty ([`Layout`]): an
-//!   item for each current record, with its earlier records and its manifests, and one for each manifest that no record
-//!   refers to. Behind a prefix they are items with a reason.
-//! * **Removal** is decided by the `ETag`: on S3 by the condition of the deletion itself, on R2, which has none, by a look
-//!   right before it. In a bucket with versions the earlier version stays. A CredLink's objects are not removed here: its
-//!   index would go on naming them.
+//! * **Items** are the objects whose keys begin with the prefix. Empty objects whose keys end with `/` are the folders
+//!   of web consoles, and are skipped. The version of an item is its `ETag`.
+//! * **gzip** is recognised by its first bytes: R2 stores an upload with `Content-Encoding: gzip` unchanged, as does
+//!   S3, and files named `.gz` may carry no such header at all.
+//! * **A CredLink's own objects** (`proofs/…`, `manifests/…`) are read as proofs if the prefix is empty ([`Layout`]):
+//!   there is an item for each current record, with its earlier records and its manifests, and one for each manifest
+//!   that no record refers to. Behind a prefix they are items that fail with a reason.
+//! * **Removal** depends on the `ETag`: S3 checks it as the precondition of the deletion, and R2, which has none, is
+//!   read right before the deletion. In a versioned bucket the earlier version remains. A CredLink's objects are not
+//!   removed here, because its index would continue to name them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -28,58 +28,58 @@ use super::layout::Layout;
 use super::text::{self, MAX_STORED_BYTES};
 use crate::side::Side;
 
-/// A marker of a deletion is shorter than this, in bytes, and a record is longer: three members against nine.
+/// A tombstone is at most this long, in bytes, and a record is longer: three members against nine.
 const MAX_MARKER_BYTES: u64 = MAX_TOMBSTONE_BYTES as u64;
 
-/// Objects of a bucket.
+/// The objects of a bucket as a source.
 #[derive(Debug, Clone)]
 pub struct Bucket<B> {
     objects: B,
     prefix: String,
     layout: Layout<B>,
-    /// Whether objects of a CredLink were listed.
+    /// `true` once objects of a CredLink were listed.
     has_own: Arc<AtomicBool>,
 }
 
 impl<B: port::Bucket> Bucket<B> {
-    /// The store whose objects these are. Below a prefix there are none.
+    /// Returns the store that these objects belong to. Behind a prefix there is none.
     pub async fn side(&self) -> Result<Side, Failure> {
         if self.prefix.is_empty() { self.layout.side().await } else { Ok(Side::default()) }
     }
 
-    /// The objects whose keys begin with `prefix`.
+    /// Creates a source of the objects whose keys begin with `prefix`.
     #[must_use]
     pub fn new(objects: B, prefix: impl Into<String>) -> Self {
         let layout = Layout::new(objects.clone());
         Self { objects, prefix: prefix.into(), layout, has_own: Arc::default() }
     }
 
-    /// The bucket.
+    /// Returns the bucket.
     pub const fn objects(&self) -> &B {
         &self.objects
     }
 
-    /// The record that an object of CredLink is, and that is read with all that belongs to it.
+    /// Parses the key of a CredLink object, which is read together with everything that belongs to it.
     fn own(&self, key: &str) -> Option<ObjectKey> {
         key.parse().ok().filter(|_| self.prefix.is_empty())
     }
 
-    /// The item of an object; `None` where it is none.
+    /// Returns the item of an object, or `None` if the object is not an item.
     async fn item(&self, object: Listed, tag: &StoredTag) -> Result<Option<Item>, Failure> {
         let is_item = match self.own(&object.key) {
             Some(ObjectKey::Record(id)) if object.size <= MAX_MARKER_BYTES => self.layout.has(&id).await?,
             Some(ObjectKey::Record(_)) => true,
-            // It belongs to a record.
+            // An earlier record is part of its proof.
             Some(ObjectKey::Revision(..)) => false,
             Some(ObjectKey::Manifest(id)) if object.size <= MAX_MARKER_BYTES => {
                 match self.layout.read_manifest(&id).await {
-                    // Reading it tells how.
+                    // The details of the damage come up when the item is read.
                     Err(failure) if failure.kind == FailureKind::Damaged => true,
                     content => content?.is_some(),
                 }
             }
             Some(ObjectKey::Manifest(_)) => true,
-            // They say how the other store keeps its proofs.
+            // These objects describe how the other store manages its proofs.
             Some(
                 ObjectKey::Front(_)
                 | ObjectKey::Alias(_)
@@ -139,11 +139,11 @@ impl<B: port::Bucket> Source for Bucket<B> {
         Ok(Page { items, next: page.next })
     }
 
-    /// Which manifests stand by themselves is not found out for it: every record would be read.
+    /// Does not determine which manifests stand by themselves, since that would read every record.
     async fn sample(&self, limit: usize) -> Result<Vec<String>, Failure> {
         let page = Box::pin(self.objects.tagged_page(&self.prefix, None, limit)).await?;
         let keys = page.items.into_iter().map(|(object, _)| object.key);
-        // Reading an earlier record by itself asks nobody.
+        // An earlier record is never read on its own.
         let is_item = |key: &String| {
             matches!(self.own(key), None | Some(ObjectKey::Record(_) | ObjectKey::Manifest(_)))
         };
@@ -192,7 +192,7 @@ impl<B: port::Bucket> Source for Bucket<B> {
     }
 }
 
-/// Whether a key is that of an object of CredLink, behind this prefix or with it.
+/// Returns `true` if a key is that of a CredLink object, with the prefix or without it.
 fn is_own_behind(prefix: &str, key: &str) -> bool {
     let behind = key.strip_prefix(prefix).map(|rest| rest.trim_start_matches('/'));
     [Some(key), behind].into_iter().flatten().any(|key| key.parse::<ObjectKey>().is_ok())

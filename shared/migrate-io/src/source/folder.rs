@@ -1,15 +1,15 @@
-//! Legacy records as files of a folder, at any depth.
+//! Legacy records as files in a folder, at any depth.
 //!
-//! * **What is an item.** Every file. Names that begin with a `.` are passed over, and so is what lies in such a folder:
-//!   they are the file system's and its tools'. Whatever else cannot be read is an item too, with its reason: what is no
-//!   regular file, a folder that may not be opened, a path that is no UTF-8 or longer than a key. Nothing is dropped in
-//!   silence.
-//! * **Symbolic links** are not followed. One that leads to what lies in this folder is passed over, since that is an
-//!   item of its own; any other is an item with its reason.
-//! * **Order** is that of the paths' bytes. A listing keeps what is left of one folder a level, and of large ones a part
-//!   (`walk`): memory does not grow with the number of files.
-//! * **Removal** compares size, time and inode right before it: a writer who replaces the file in the microseconds between
-//!   loses. Folders are never removed.
+//! * **Items** are all files. Names that begin with a `.` are skipped, and so are the contents of such folders: they
+//!   belong to the file system and its tools. Anything else that cannot be read is an item too, with its reason: a file
+//!   that is not regular, a folder that cannot be opened, a path that is not UTF-8 or longer than a key. Nothing is
+//!   dropped silently.
+//! * **Symbolic links** are not followed. A link to something in this folder is skipped, since its target is an item
+//!   itself. Any other link is an item with its reason.
+//! * **Order** is the byte order of the paths. A listing keeps the remaining names of one folder per level, and for
+//!   large folders only a part of them (`walk`), so memory does not grow with the number of files.
+//! * **Removal** compares size, time and inode right before it. A writer who replaces the file within the microseconds
+//!   in between loses the new file. Folders are never removed.
 
 mod key;
 #[cfg(test)]
@@ -40,17 +40,17 @@ pub struct LegacyFolder(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    /// The folder, with no symbolic link in its path.
+    /// The path of the folder, without symbolic links.
     root: PathBuf,
-    /// Where the latest page ended, so that the next one goes on there.
+    /// The end of the latest page, so that the next one continues from there.
     walk: Mutex<Option<(String, Walk)>>,
 }
 
 impl LegacyFolder {
-    /// The folder at `path`.
+    /// Opens the folder at `path`.
     ///
     /// # Errors
-    /// It is not there, or no folder.
+    /// Fails if there is no folder at `path`.
     pub fn open(path: &Path) -> io::Result<Self> {
         let root = path.canonicalize()?;
         if !fs::metadata(&root)?.is_dir() {
@@ -59,11 +59,11 @@ impl LegacyFolder {
         Ok(Self(Arc::new(Inner { root, walk: Mutex::default() })))
     }
 
-    /// Writes a file under a name that nothing has: whether it did. After `Ok` it survives a crash; a file that a crash
-    /// leaves half written is passed over by its name.
+    /// Writes a file under an unused name. Returns `false` if the name is in use. After `Ok` the file survives a crash;
+    /// a file that a crash leaves incomplete has a name that is skipped.
     ///
     /// # Errors
-    /// What the file system said.
+    /// Fails if the file system does.
     pub async fn create(&self, key: &str, content: Bytes) -> Result<bool, Failure> {
         let key = key.to_owned();
         off_the_executor_with(NAME, &self.0, move |folder| folder.create(&key, &content)).await
@@ -128,12 +128,12 @@ impl Inner {
         Ok(Page { items, next: Some(next) })
     }
 
-    /// The item that was found; `None` for what is listed elsewhere, or is gone.
+    /// Returns the item of an entry, or `None` if the entry is gone or is listed elsewhere.
     fn item(&self, found: &WalkEntry) -> io::Result<Option<Item>> {
         let metadata = match fs::symlink_metadata(self.root.join(&found.path)) {
             Ok(metadata) => metadata,
             Err(error) if is_absence(&error) => return Ok(None),
-            // Reading it tells why.
+            // The reason comes up when the item is read.
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
                 return Ok(Some(Item { key: key_of(found), size: 0, version: String::new() }));
             }
@@ -145,7 +145,7 @@ impl Inner {
         Ok(Some(Item { key: key_of(found), size: metadata.len(), version: version(&metadata) }))
     }
 
-    /// Whether a symbolic link leads to what is listed under its own path.
+    /// Returns `true` if the target of a symbolic link is listed under its own path.
     fn leads_inside(&self, link: &Path) -> bool {
         let Ok(target) = self.root.join(link).canonicalize() else { return false };
         let inside = target.strip_prefix(&self.root);
@@ -158,7 +158,7 @@ impl Inner {
         let path = self.root.join(path);
         let read = || {
             let metadata = fs::symlink_metadata(&path)?;
-            // Opening anything else may wait for ever.
+            // Opening anything but a regular file may block for ever.
             if let Some(why) = no_file(&metadata) {
                 return Ok(Content::Unreadable(why.to_owned()));
             }
@@ -171,7 +171,7 @@ impl Inner {
         };
         match read() {
             Err(error) if is_absence(&error) => self.nothing().map(|()| None).map_err(failed),
-            // One file of many, and nothing that waiting mends.
+            // This concerns a single file, and waiting does not help.
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
                 Ok(Some(Content::Unreadable(format!("the file may not be opened: {error}"))))
             }
@@ -180,7 +180,7 @@ impl Inner {
         }
     }
 
-    /// That the whole folder is gone, as after an unmount, is a failure and not absence.
+    /// Fails if the whole folder is gone, as after an unmount: then a missing file is a failure and not an absence.
     fn nothing(&self) -> io::Result<()> {
         fs::metadata(&self.root).map(drop)
     }
@@ -196,7 +196,7 @@ impl Inner {
         Ok(Some(Content::Unreadable(why)))
     }
 
-    /// What is listed under a key that is no path. There are few of them, if any.
+    /// Finds the entry of a key that is not a path, by a walk. There are few such keys, if any.
     fn find(&self, key: &str) -> io::Result<Option<WalkEntry>> {
         let mut walk = Walk::begin(&self.root)?;
         while let Some(found) = walk.next(&self.root)? {
@@ -231,7 +231,7 @@ impl Inner {
             let mut file = File::create_new(&temporary)?;
             file.write_all(content)?;
             file.sync_all()?;
-            // A link takes no place that is taken, as a rename would.
+            // Unlike a rename, a hard link never replaces an existing file.
             let linked = match fs::hard_link(&temporary, &path) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => false,
                 linked => linked.map(|()| true)?,
@@ -242,7 +242,7 @@ impl Inner {
             Ok(linked)
         };
         let done = written();
-        // Left over, it is passed over.
+        // If this fails, the file that is left over has a name that is skipped.
         let _ = fs::remove_file(&temporary);
         done.map_err(failed)
     }
@@ -269,12 +269,12 @@ impl Inner {
     }
 }
 
-/// That there is nothing under a path, also because what was a folder is none any more.
+/// Returns `true` if there is nothing under a path, also because a parent is no longer a folder.
 fn is_absence(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
-/// Why this is no file that is read.
+/// Returns the reason why a file is not read, if there is one.
 fn no_file(metadata: &Metadata) -> Option<&'static str> {
     if metadata.is_symlink() {
         Some(
@@ -287,7 +287,7 @@ fn no_file(metadata: &Metadata) -> Option<&'static str> {
     }
 }
 
-/// Differs whenever the file's content does, as far as the file system can tell.
+/// Returns a version that changes whenever the file's content does, as far as the file system can tell.
 fn version(metadata: &Metadata) -> String {
     let modified = metadata.modified().ok().and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
     let modified = modified.unwrap_or_default().as_nanos();

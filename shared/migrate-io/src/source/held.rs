@@ -1,6 +1,7 @@
-//! Which manifests the proofs of a CredLink refer to, by its objects alone: the others were stored for themselves.
+//! The manifests that a CredLink's proofs refer to, found by its objects alone. All other manifests were stored for
+//! themselves.
 //!
-//! Every record is read for it, once. What is kept of a manifest is 8 bytes.
+//! This reads every record once. It takes 8 bytes of memory for each manifest.
 
 use std::collections::HashSet;
 
@@ -11,17 +12,17 @@ use credlink_core::record::Record;
 use credlink_ports::{Failure, FailureKind, Objects};
 use futures_util::stream::{StreamExt as _, TryStreamExt as _, iter};
 
-/// Records that are read at once.
+/// Number of records that are read concurrently.
 const AT_ONCE: usize = 64;
-/// Objects of one page.
+/// Number of objects in a page.
 const PAGE: usize = 1_000;
 
 /// The manifests that records refer to.
 #[derive(Debug, Default)]
 pub(super) struct Held(HashSet<u64>);
 
-/// 8 bytes of a digest. Of 1,000,000 manifests, one that was stored for itself is taken for another one once in 18 million
-/// migrations.
+/// Returns 8 bytes of a digest. With 1,000,000 manifests, a manifest that was stored for itself is mistaken for another
+/// one once in 18 million migrations.
 fn short(manifest: &ManifestKey) -> u64 {
     let [a, b, c, d, e, f, g, h, ..] = *Digest::of(manifest.to_string().as_bytes()).as_bytes();
     u64::from_be_bytes([a, b, c, d, e, f, g, h])
@@ -50,7 +51,8 @@ impl Held {
     }
 }
 
-/// The manifest that a record refers to. One that is damaged refers to nothing: its manifest is taken along all the same.
+/// Returns the manifest that a record refers to. A damaged record refers to none, so its manifest is migrated as if it
+/// stood by itself.
 async fn manifest(provider: &impl Objects, key: &ObjectKey) -> Result<Option<ManifestKey>, Failure> {
     let object = match provider.get(key).await {
         Err(failure) if failure.kind == FailureKind::Damaged => return Ok(None),

@@ -1,8 +1,9 @@
-//! Proofs by the objects of a CredLink, without its index: every current record, its earlier ones and their manifests; and the
-//! manifests that no record refers to. Legacy ids that no record names are in the index alone, and stay behind.
+//! Proofs read from the objects of a CredLink, without its index: every current record with its earlier records and
+//! their manifests, and the manifests that no record refers to. Legacy IDs that no record names are in the index alone,
+//! and are left behind.
 //!
-//! What stands there is what readers of the objects see, an edge for one. A record whose row was never written is among
-//! them: a store was cut off, and whoever stores the same file again takes it up.
+//! The result is what a reader of the objects sees, such as an edge. It includes records whose row was never written
+//! because a store was interrupted; storing the same file again completes them.
 
 use std::sync::Arc;
 
@@ -24,7 +25,7 @@ use super::held::Held;
 use super::names::Named;
 use crate::side::Side;
 
-/// A provider that holds the objects of a CredLink.
+/// The objects of a CredLink at a provider.
 #[derive(Debug, Clone)]
 pub struct Layout<O> {
     provider: O,
@@ -32,21 +33,21 @@ pub struct Layout<O> {
 }
 
 impl<O: Objects> Layout<O> {
-    /// The objects of `provider`.
+    /// Creates a source of the objects of `provider`.
     #[must_use]
     pub fn new(provider: O) -> Self {
         Self { provider, held: Arc::default() }
     }
 
-    /// Whether there is a record, and no marker.
+    /// Returns `true` if there is a record, and not a tombstone.
     pub async fn has(&self, id: &ProofId) -> Result<bool, Failure> {
         let key = ObjectKey::Record(*id);
         let Some(head) = self.provider.head(&key).await? else { return Ok(false) };
-        // What is damaged is told when it is read.
+        // Damage comes up when the record is read.
         Ok(!Facts::read(&head.attributes).is_ok_and(|facts| facts.tombstone))
     }
 
-    /// A proof with its earlier records; `None` where there is none, or a marker.
+    /// Reads a proof with its earlier records. Returns `None` if there is no record, or a tombstone.
     pub async fn read(&self, id: &ProofId) -> Result<Option<Content>, Failure> {
         let key = ObjectKey::Record(*id);
         let Some(verified) = self.verified(&key).await? else { return Ok(None) };
@@ -56,7 +57,7 @@ impl<O: Objects> Layout<O> {
         let bytes = verified.content();
         let record = self.record(&key, &bytes)?;
         let mut revisions = Vec::new();
-        // More than there can be are damage of the record.
+        // A record that claims more revisions than the maximum is damaged.
         let first = record.first_revision.max(record.revision.saturating_sub(MAX_REVISIONS));
         for revision in first..record.revision {
             let key = ObjectKey::Revision(*id, revision);
@@ -71,7 +72,7 @@ impl<O: Objects> Layout<O> {
         Ok(Some(Content::Proof(revisions)))
     }
 
-    /// What says whose manifest the plain address of `id` serves.
+    /// Reads the front of `id`, which says which tenant's manifest the plain address serves.
     pub async fn read_front(&self, id: &ManifestId) -> Result<Option<Front>, Failure> {
         let key = ObjectKey::Front(id.clone());
         let Some(verified) = self.verified(&key).await? else { return Ok(None) };
@@ -79,7 +80,7 @@ impl<O: Objects> Layout<O> {
         Ok(Some(front).filter(|front| front.manifest_id == *id))
     }
 
-    /// A manifest by itself; `None` where there is none, or a marker.
+    /// Reads a manifest by itself. Returns `None` if there is none, or a tombstone.
     pub async fn read_manifest(&self, manifest: &ManifestKey) -> Result<Option<Content>, Failure> {
         let found = self.verified(&ObjectKey::Manifest(manifest.clone())).await?;
         let found = found.filter(|found| !found.facts().tombstone);
@@ -90,7 +91,7 @@ impl<O: Objects> Layout<O> {
         }))
     }
 
-    /// Whether a record refers to a manifest.
+    /// Returns `true` if a record refers to a manifest.
     pub async fn is_held(&self, manifest: &ManifestKey) -> Result<bool, Failure> {
         Ok(self.held.get_or_try_init(|| Held::of(&self.provider)).await?.has(manifest))
     }
@@ -116,7 +117,8 @@ impl<O: Objects> Layout<O> {
         }
     }
 
-    /// The store whose objects these are. Who may not read its mark reads legacy records alone.
+    /// Returns the store that these objects belong to. If access to its identity is denied, only legacy records can be
+    /// read.
     pub async fn side(&self) -> Result<Side, Failure> {
         match Side::of(&self.provider).await {
             Err(failure) if failure.kind == FailureKind::AccessDenied => Ok(Side::default()),
@@ -141,7 +143,7 @@ impl<O: Objects> Layout<O> {
         }
     }
 
-    /// The item of an object; `None` where there is none, or a marker.
+    /// Returns the item of an object, or `None` if there is no object, or a tombstone.
     async fn item(&self, key: ObjectKey) -> Result<Option<Item>, Failure> {
         let name = match &key {
             ObjectKey::Record(id) => Named::Proof(*id),
@@ -160,7 +162,7 @@ impl<O: Objects> Layout<O> {
         Ok(Some(Item { key: name.to_string(), size: head.size, version: head.tag.0 }))
     }
 
-    /// A page of the manifests that no record refers to.
+    /// Returns a page of the manifests that no record refers to.
     async fn manifests(&self, after: Option<&str>, limit: usize) -> Result<Page<Item>, Failure> {
         let page = self.provider.list(ObjectKey::MANIFESTS, after, limit).await?;
         let mut items = Vec::new();
@@ -171,7 +173,7 @@ impl<O: Objects> Layout<O> {
             {
                 let name = Named::Manifest(id.clone());
                 match self.item(key).await {
-                    // Reading it tells how.
+                    // The details of the damage come up when the item is read.
                     Err(failure) if failure.kind == FailureKind::Damaged => {
                         let (key, version) = (name.to_string(), String::new());
                         items.push(Item { key, size: listed.size, version });
@@ -184,7 +186,7 @@ impl<O: Objects> Layout<O> {
     }
 }
 
-/// A folder that holds the objects and not the index, which stands elsewhere. Items are named by their ids.
+/// A folder that holds the objects of a CredLink without its index. Items are named by their IDs.
 impl<O: Objects> Source for Layout<O> {
     fn name(&self) -> &'static str {
         self.provider.name()
@@ -207,7 +209,7 @@ impl<O: Objects> Source for Layout<O> {
         for listed in page.items {
             if let Ok(ObjectKey::Record(id)) = listed.key.parse() {
                 match self.item(ObjectKey::Record(id)).await {
-                    // Reading it tells how.
+                    // The details of the damage come up when the item is read.
                     Err(failure) if failure.kind == FailureKind::Damaged => {
                         let (key, version) = (id.to_string(), String::new());
                         items.push(Item { key, size: listed.size, version });

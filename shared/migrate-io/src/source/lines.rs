@@ -1,14 +1,14 @@
-//! Legacy records as lines of a dump, gzipped or not (known by its first bytes).
+//! Legacy records as lines of a dump. gzip is recognised by its first bytes.
 //!
-//! * **A line** is a record, or what `JSON.stringify` makes of an entry of a Map: an array of a text and the record. The
-//!   record is handed on as the text that it is. Blank lines are passed over and counted. A line may end with `\r\n`, and the
-//!   last one with nothing; a byte order mark before the first is passed over.
-//! * **Every line is an item** that says what is wrong with it. Where gzip data break off, the last item says so, since
-//!   nobody knows what was behind.
-//! * **Memory.** A page ends early when its lines have 8 MB together. What was listed is kept until it is read, so that it
-//!   is read without another look at the file, but no more than 96 MB of it. Any other line is found from the page
-//!   that it stood on, or, in gzip data, from their beginning. A line that is longer than any record is never held.
-//! * **Versions** are SHA-256 of the line. Lines are never removed.
+//! * **A line** is a record, or an entry of a Map as `JSON.stringify` writes it: an array of a string and the record.
+//!   The record is passed on as the original text. Blank lines are counted and skipped. A line may end with `\r\n`, and
+//!   the last one may have no line end; a byte order mark before the first is skipped.
+//! * **Every line is an item**, and a malformed line is an item that says what is wrong with it. If gzip data break
+//!   off, the last item says so, since nobody knows what followed.
+//! * **Memory.** A page ends early once its lines have 8 MB together. Listed lines are kept until they are read, up to
+//!   96 MB, so that they are read without another access to the file. Any other line is searched for from the start of
+//!   its page or, in gzip data, by unpacking from the beginning. A line longer than any record is never held in memory.
+//! * **Versions** are the SHA-256 of the line. Lines are never removed.
 
 mod reader;
 
@@ -32,16 +32,16 @@ use super::text;
 /// The name that operators know this source by.
 const NAME: &str = "jsonl";
 
-/// Lines of a page have so many bytes together, and one line more.
+/// Size of a page in bytes; the line that exceeds it is the last one.
 const PAGE_BYTES: usize = 8_000_000;
 
-/// Lines that were listed and are still to be read have at most so many bytes together: more than a run has in flight.
+/// Maximum size of the listed lines that are still to be read, in bytes: more than a run has in flight.
 const KEPT_BYTES: usize = 96_000_000;
 
-/// Most lines that are kept, whatever their length.
+/// Maximum number of lines that are kept, whatever their length.
 const KEPT_LINES: usize = 32_768;
 
-/// A dump.
+/// A dump as a source.
 #[derive(Debug, Clone)]
 pub struct Lines(Arc<Inner>);
 
@@ -53,21 +53,21 @@ struct Inner {
 
 #[derive(Debug, Default)]
 struct State {
-    /// Where the latest page ended.
+    /// The reader at the end of the latest page.
     reader: Option<Reader>,
-    /// The latest lines that were listed and not read, by their numbers.
+    /// The latest lines that were listed and not yet read, by their numbers.
     lines: BTreeMap<u64, Line>,
-    /// Their bytes.
+    /// The total size of `lines` in bytes.
     held: usize,
-    /// Where pages began, in order: a line is looked for from the last one before it.
+    /// The starts of pages, in order. A line is searched for from the last start before it.
     starts: Vec<Place>,
 }
 
 impl Lines {
-    /// The dump at `path`.
+    /// Opens the dump at `path`.
     ///
     /// # Errors
-    /// It cannot be opened.
+    /// Fails if the file cannot be opened.
     pub fn open(path: &Path) -> io::Result<Self> {
         let reader = Reader::open(path)?;
         let state = State { starts: vec![reader.place()], reader: Some(reader), ..State::default() };
@@ -162,7 +162,7 @@ impl Inner {
         Ok(Page { items, next })
     }
 
-    /// The line of a key, if there is one.
+    /// Returns the line of a key, if there is one.
     fn line(&self, key: &str) -> Result<Option<Line>, Failure> {
         let failed =
             |error: io::Error| from_io(NAME, &format!("reading {key} of {}", self.path.display()), &error);
@@ -196,7 +196,7 @@ fn item(line: &Line) -> Item {
     Item { key: format!("line {}", line.number), size, version }
 }
 
-/// The record that a line holds.
+/// Returns the record in a line.
 fn content(line: &Line) -> Content {
     let bytes = match &line.text {
         Text::Whole(bytes) => bytes,

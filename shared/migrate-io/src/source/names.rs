@@ -1,6 +1,6 @@
-//! The keys of what a CredLink has: of a proof its id; `/aliases/{legacy id}`, and `/manifests/{manifest id}` (with
-//! `/{tenant}` behind it for another tenant than `default`), of what it has beside proofs. Those are before every proof id, so that a rollback, which goes backwards, deletes proofs before it deletes the
-//! manifests that they hold.
+//! The keys of a CredLink's items. A proof's key is its ID. Other items have `/aliases/{legacy id}`, or
+//! `/manifests/{manifest id}` followed by `/{tenant}` for a tenant other than `default`. Those sort before every proof
+//! ID, so that a rollback, which goes backwards, deletes proofs before the manifests that they refer to.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,12 +14,12 @@ use credlink_core::proof_id::ProofId;
 const ALIASES: &str = "/aliases/";
 const MANIFESTS: &str = "/manifests/";
 
-/// What a key names.
+/// The item that a key names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Named {
     /// A proof.
     Proof(ProofId),
-    /// A legacy id that leads to a proof.
+    /// A legacy ID that leads to a proof.
     Alias(LegacyId),
     /// A C2PA manifest that was stored for itself.
     Manifest(ManifestKey),
@@ -50,7 +50,7 @@ impl FromStr for Named {
     }
 }
 
-/// The version of a manifest that was stored for itself. Its content never changes, and its readers do.
+/// Returns the version of a manifest that was stored for itself. Its content never changes, but its visibility may.
 pub fn manifest_version(sha256: &Digest, visibility: Visibility) -> String {
     match visibility {
         Visibility::Public => sha256.to_string(),
@@ -58,24 +58,24 @@ pub fn manifest_version(sha256: &Digest, visibility: Visibility) -> String {
     }
 }
 
-/// Whether a key is another name of a proof, which has to be there first.
+/// Returns `true` if a key is an alias of a proof. The proof must be imported first.
 pub fn is_alias(key: &str) -> bool {
     key.starts_with(ALIASES)
 }
 
-/// Which of the three a listing is at. They come one after the other: aliases last, behind the proofs that they name.
+/// The part that a listing is in. Parts come one after the other, with aliases last, after the proofs that they name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
     /// Proofs.
     Proofs,
     /// Manifests.
     Manifests,
-    /// Legacy ids.
+    /// Legacy IDs.
     Aliases,
 }
 
 impl Part {
-    /// The part that a cursor is in, and where in it; `None` where it is no cursor.
+    /// Returns the part that a cursor is in and the cursor within it, or `None` if the text is not a cursor.
     pub fn read(after: Option<&str>) -> Option<(Self, Option<&str>)> {
         let Some(after) = after else { return Some((Self::Proofs, None)) };
         let (part, rest) = after.split_once('.')?;
@@ -88,7 +88,7 @@ impl Part {
         Some((part, Some(rest).filter(|rest| !rest.is_empty())))
     }
 
-    /// The cursor behind a page of this part, whose own is `next`.
+    /// Returns the cursor after a page of this part, whose own next cursor is `next`.
     pub fn cursor(self, next: Option<&str>) -> Option<String> {
         let (part, rest) = match (self, next) {
             (Self::Proofs, Some(next)) => ("p", next),
@@ -126,7 +126,7 @@ mod tests {
         while parts.len() < 10 {
             let (part, place) = Part::read(after.as_deref()).unwrap();
             parts.push((part, place.map(str::to_owned)));
-            // Two pages of each.
+            // Two pages of each part.
             after = part.cursor(if place.is_none() { Some("x.y") } else { None });
             if after.is_none() {
                 break;

@@ -1,11 +1,13 @@
-//! The proofs of another CredLink, by its API.
+//! The proofs of another CredLink, over its API.
 //!
-//! * **Items** are the live proofs of the credential's tenant, by their ids. Their version is the revision, which no two
-//!   records of a proof share, however often it is deleted and stored again. Behind them come the manifests that were stored
-//!   for themselves, and the legacy ids: every id that leads to a proof, also those that records name.
-//! * **Reading** gives the current record, the earlier ones and their manifests. Each is compared with the digest that the
-//!   API or the record names. Who may read a manifest is in the answer's `Cache-Control`.
-//! * **Removal** is a deletion with `If-Match`: what was replaced since stays. A legacy id is not removed by itself.
+//! * **Items** are the live proofs of the credential's tenant, by their IDs. Their version is the revision, which no
+//!   two records of a proof share, however often the proof is deleted and stored again. After them come the manifests
+//!   that were stored for themselves, and the legacy IDs: every ID that leads to a proof, including those that records
+//!   name.
+//! * **Reading** returns the current record, the earlier records and their manifests. Each is compared with the digest
+//!   that the API or the record states. The visibility of a manifest is read from the answer's `Cache-Control`.
+//! * **Removal** is a deletion with `If-Match`, so a record that was replaced since remains. A legacy ID is not removed
+//!   by itself.
 
 mod object;
 mod pages;
@@ -30,22 +32,22 @@ use pages::{Aliases, AloneManifest, Listed, ListedAlias, Manifests, part};
 
 pub(crate) use pages::{leads_to, page, side};
 
-/// Another CredLink.
+/// Another CredLink as a source.
 #[derive(Debug, Clone)]
 pub struct Remote {
     api: Api,
 }
 
 impl Remote {
-    /// The CredLink at `url`.
+    /// Creates a source for the CredLink at `url`.
     ///
     /// # Errors
-    /// A token that is none.
+    /// Fails if the token is not a valid header value.
     pub fn new(url: &str, token: Option<&str>) -> Result<Self, TokenError> {
         Ok(Self { api: Api::new(url, token)? })
     }
 
-    /// The store, and the tenant of the credential.
+    /// Returns the store, and the tenant of the credential.
     pub async fn side(&self) -> Result<Side, Failure> {
         side(&self.api).await
     }
@@ -54,7 +56,8 @@ impl Remote {
         let Some(current) = self.record(&ObjectKey::Record(*id)).await? else { return Ok(None) };
         let mut revisions = Vec::new();
         for revision in current.record.first_revision..current.record.revision {
-            // Absence of a part is that of the whole: it was deleted while it was read. If not, the next read tells.
+            // If a part is absent, the proof was probably deleted while it was being read. Reading the current record
+            // again tells.
             let Some(read) = self.record(&ObjectKey::Revision(*id, revision)).await? else {
                 return self.gone(id, &current).await;
             };
@@ -69,7 +72,7 @@ impl Remote {
         Ok(Some(revisions))
     }
 
-    /// Where a legacy id leads; `None`: nowhere.
+    /// Returns the proof that a legacy ID leads to, if any.
     async fn named(&self, id: &LegacyId) -> Result<Option<ProofId>, Failure> {
         let target = format!("/v1/proofs/{id}");
         leads_to(&self.api.ask(Question::new(Method::GET, target.clone())).await?, &target)
@@ -104,7 +107,7 @@ impl Remote {
         let answer = self.api.ask(Question::new(Method::DELETE, target.clone())).await?;
         match answer.status {
             StatusCode::NO_CONTENT => Ok(Removal::Removed),
-            // Proofs hold it: it goes with the last of them.
+            // Proofs refer to the manifest, and it is deleted with the last of them.
             StatusCode::CONFLICT => Ok(Removal::Changed),
             StatusCode::FORBIDDEN => {
                 Err(failure(FailureKind::AccessDenied, format!("{target}: {}", answer.problem().detail)))
@@ -117,7 +120,8 @@ impl Remote {
         self.gone_at(id, Digest::of(&current.bytes)).await
     }
 
-    /// Nothing, if the record with this digest is no longer there; a failure if it is, and a part of it is missing.
+    /// Returns `None` if the record with this digest is no longer there. Fails if it is there and a part of it is
+    /// missing.
     async fn gone_at(&self, id: &ProofId, tag: Digest) -> Result<Option<Vec<Revision>>, Failure> {
         let key = ObjectKey::Record(*id);
         match self.object(&key).await? {

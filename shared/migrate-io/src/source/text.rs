@@ -1,4 +1,4 @@
-//! The bytes of a legacy record, unpacked within the bound.
+//! The bytes of a legacy record, unpacked within a size limit.
 
 use std::borrow::Cow;
 
@@ -8,14 +8,14 @@ use credlink_core::encoding::Coding;
 use credlink_core::encoding::{DecodeError, decode};
 use credlink_ports::migration::Content;
 
-/// What gzip data begin with (RFC 1952, section 2.3.1). No JSON does.
+/// The first bytes of gzip data (RFC 1952, section 2.3.1). No JSON begins with them.
 pub(super) const GZIP: [u8; 2] = [0x1f, 0x8b];
 
-/// Longest stored form that is read, in bytes: gzip never takes more than 5 bytes for each 16 KB beside the content
-/// (RFC 1951, section 3.2.4), and a header with a name in it.
+/// Length of the longest stored form that is read, in bytes: gzip adds at most 5 bytes for each 16 KB of content (RFC
+/// 1951, section 3.2.4), and a header that may contain a name.
 pub(super) const MAX_STORED_BYTES: usize = MAX_LEGACY_RECORD_BYTES + MAX_LEGACY_RECORD_BYTES / 1_024 + 65_536;
 
-/// The record in these bytes, gzipped or not, whatever is said of them elsewhere.
+/// Reads a record from these bytes, gzipped or not, whatever the object's headers say.
 pub(super) fn legacy(bytes: Bytes) -> Content {
     if let Some(why) = other_encoding(&bytes) {
         return Content::Unreadable(why);
@@ -36,7 +36,7 @@ pub(super) fn legacy(bytes: Bytes) -> Content {
     }
 }
 
-/// What is said of a text that an editor has saved in another encoding: JSON is UTF-8 without a byte order mark (RFC 8259,
+/// Describes a text that an editor has saved in another encoding. JSON is UTF-8 without a byte order mark (RFC 8259,
 /// section 8.1).
 fn other_encoding(bytes: &[u8]) -> Option<String> {
     let found = match bytes {
@@ -47,7 +47,7 @@ fn other_encoding(bytes: &[u8]) -> Option<String> {
     Some(format!("it begins with {found}; a legacy record is UTF-8 without one"))
 }
 
-/// What is said of more bytes than any record has.
+/// Describes content that is longer than any record.
 pub(super) fn too_long(length: u64) -> Content {
     Content::Unreadable(format!(
         "a legacy record has at most {MAX_LEGACY_RECORD_BYTES} bytes; this has {length}"

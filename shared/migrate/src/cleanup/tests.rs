@@ -1,4 +1,4 @@
-//! Cleaning up: only what is known to be safe goes, after any kill.
+//! Cleanup removes only items that are known to be safe, after any kill.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::lease::LEASE_SECONDS;
 use crate::testing::{Fault, World, legacy, spec};
 use crate::verify::{VerifyOptions, verify};
 
-/// A world that was run and verified, 31 days ago.
+/// A world whose job was run and verified 31 days ago.
 async fn world() -> World {
     let world = World::mixed();
     world.run().await.unwrap();
@@ -52,7 +52,7 @@ async fn what_changed_stays_on_either_side() {
     world.source.put("good-1", legacy("g1", 1, r#"{"new":1}"#));
     let proof = world.ledger.one("good-2").state.copy().unwrap().target.proof().copied().unwrap();
     world.destination.remove(&proof);
-    // What is not there any more cannot stay, whatever became of its copy.
+    // An item that is gone cannot be kept, whatever happened to its copy.
     world.source.take("good-3");
     let proof = world.ledger.one("good-3").state.copy().unwrap().target.proof().copied().unwrap();
     world.destination.remove(&proof);
@@ -65,7 +65,8 @@ async fn what_changed_stays_on_either_side() {
     assert!(world.source.keys().contains(&"good-2".to_owned()));
 }
 
-/// A rollback that was killed may have deleted the copy: its item stays until a run or another rollback knows.
+/// A rollback that was killed may have deleted the copy, so its item is kept until a run or another rollback has found
+/// out.
 #[tokio::test(start_paused = true)]
 async fn what_a_rollback_was_about_to_delete_stays() {
     let world = world().await;

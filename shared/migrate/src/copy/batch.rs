@@ -1,4 +1,4 @@
-//! One batch of items, from the source to the ledger.
+//! Copies one batch of items, from the source to the ledger.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +17,8 @@ use crate::records::Change;
 use crate::retrying_ports::Recorded;
 
 impl<M: MigrationPorts, W: Watch> Copier<'_, M, W> {
-    /// Copies a batch of different items, `concurrency` at a time. Also where it is given up, it is told what was done.
+    /// Copies a batch of distinct items, `concurrency` at a time. The counts are returned even if the batch is given
+    /// up.
     pub(crate) async fn copy(&self, items: Vec<Item>, concurrency: usize) -> (Counts, Result<(), GivenUp>) {
         let mut counts = Counts::default();
         let end = self.copy_batch(items, concurrency.max(1), &mut counts).await;
@@ -60,7 +61,8 @@ impl<M: MigrationPorts, W: Watch> Copier<'_, M, W> {
         ready.sort_by(|one, other| one.item.key.cmp(&other.item.key));
         let targets: BTreeSet<Target> = ready.iter().map(|item| item.target.clone()).collect();
         let _taken = self.locks.lock(&targets).await;
-        // Items of one proof go one after the other, until the proof is there: then they cannot make it any more.
+        // Items of one proof are imported one after the other until the proof exists; after that none of them can
+        // create it.
         let mut live = BTreeSet::new();
         while !ready.is_empty() {
             let mut now = BTreeSet::new();
@@ -73,8 +75,8 @@ impl<M: MigrationPorts, W: Watch> Copier<'_, M, W> {
         Ok(())
     }
 
-    /// What the ledger knows of an item. A rollback that was about to delete its copy, and wrote no more, did so if the
-    /// destination has exactly that deletion.
+    /// Returns the ledger's entry of an item. If a rollback was about to delete the copy and recorded nothing further,
+    /// it did delete it if the destination has exactly that deletion.
     async fn recall(&self, known: Option<Entry>) -> Result<Option<Entry>, (Option<Entry>, GivenUp)> {
         let Some((at, target)) =
             known.as_ref().and_then(|entry| Some((entry.withdrawing?, entry.state.made()?.target.clone())))
@@ -88,7 +90,7 @@ impl<M: MigrationPorts, W: Watch> Copier<'_, M, W> {
         let Some(entry) = known else { return Ok(known) };
         let state = match standing {
             Standing::Deleted(deleted) if deleted == at => ItemState::RolledBack { target, at },
-            // Of these nothing tells when they were withdrawn.
+            // Aliases and manifests do not tell when they were withdrawn.
             Standing::Absent if !matches!(target, Target::Proof(_)) => ItemState::RolledBack { target, at },
             Standing::Live(_) => entry.state.clone(),
             Standing::Absent | Standing::Deleted(_) => return Ok(Some(entry)),
@@ -100,7 +102,7 @@ impl<M: MigrationPorts, W: Watch> Copier<'_, M, W> {
         }
     }
 
-    /// Imports items of which no two make the same proof.
+    /// Imports items of which no two create the same proof.
     async fn round(
         &self,
         items: Vec<Ready>,
@@ -131,12 +133,12 @@ impl<M: MigrationPorts, W: Watch> Copier<'_, M, W> {
             }
         }
         live.extend(decided.iter().filter_map(|item| item.state.copy()).map(|copy| copy.target.clone()));
-        // What was imported is written down, also where another item ended the step.
+        // Imported items are recorded even if another item ended the step.
         self.settle(decided, counts).await?;
         end
     }
 
-    /// What the destination has of an item.
+    /// Looks up what the destination has of an item.
     async fn stand(&self, item: Ready) -> Result<Step, GivenUp> {
         if item.begun().is_some() {
             return Ok(Step::Go(item));
@@ -160,7 +162,7 @@ impl<M: MigrationPorts, W: Watch> Copier<'_, M, W> {
         }
     }
 
-    /// Writes down which items are begun. Those that another worker has dealt with meanwhile are left out.
+    /// Records the start of items. Items that another worker has completed meanwhile are left out.
     async fn begin(&self, items: Vec<(Ready, Begun)>, counts: &mut Counts) -> Result<Vec<Ready>, GivenUp> {
         if items.is_empty() {
             return Ok(Vec::new());
@@ -182,7 +184,7 @@ impl<M: MigrationPorts, W: Watch> Copier<'_, M, W> {
         Ok(ready)
     }
 
-    /// Writes down what became of items, and counts them.
+    /// Records and counts the outcomes of items.
     async fn settle(&self, decided: Vec<Decided>, counts: &mut Counts) -> Result<(), GivenUp> {
         if decided.is_empty() {
             return Ok(());
@@ -210,7 +212,7 @@ impl<M: MigrationPorts, W: Watch> Copier<'_, M, W> {
                     self.ports.watch.failed(&wrote.entry().key, Reason::Lost, &detail);
                 }
                 (_, ItemState::Skipped { reason, .. }) => *counts.skipped.entry(reason).or_default() += 1,
-                // No item is decided to be anything else here.
+                // No other state is decided here.
                 (_, _) => {}
             }
         }

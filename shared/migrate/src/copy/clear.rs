@@ -1,4 +1,4 @@
-//! Removing items from the source, as soon as they were copied and found to be there by their content.
+//! Removes items from the source as soon as they were copied and their copies verified by content.
 
 use credlink_ports::Clock;
 use credlink_ports::migration::ledger::{Entry, ItemState};
@@ -12,7 +12,7 @@ use crate::records::Change;
 use crate::retrying_ports::Recorded;
 
 impl<M: MigrationPorts, W: Watch> Copier<'_, M, W> {
-    /// Verifies and removes what was copied exactly. What cannot be removed stays, verified.
+    /// Verifies and removes the items that were copied exactly. An item that cannot be removed is kept as verified.
     pub(super) async fn clear(&self, wrote: Vec<Recorded>, counts: &mut Counts) -> Result<(), GivenUp> {
         for entry in wrote {
             let Recorded::Written(entry) = entry else { continue };

@@ -1,4 +1,4 @@
-//! Reading an item, and importing it.
+//! Reads and imports one item.
 
 use credlink_ports::migration::ledger::{CopiedItem, Entry, ItemState, Reason};
 use credlink_ports::migration::target::Target;
@@ -73,10 +73,11 @@ impl<M: MigrationPorts, W: Watch> Copier<'_, M, W> {
         Ok(item.decided(state))
     }
 
-    /// The state of an item that a verification has found lost, where a run came to `state`: it stays lost until it is there.
+    /// Returns the state of an item that a verification had found lost, where this run came to `state`. The item
+    /// remains lost until its copy is present.
     async fn copied_again(&self, lost: CopiedItem, state: ItemState) -> Result<ItemState, GivenUp> {
         let detail = match &state {
-            // The destination says that it has it, and a verification said otherwise.
+            // The destination says that it has the proof, but a verification found otherwise.
             ItemState::Copied(copy) => match self.difference(copy).await? {
                 Some((what, detail)) => format!("it was copied again, and {what} all the same: {detail}"),
                 None => return Ok(state),
@@ -87,7 +88,7 @@ impl<M: MigrationPorts, W: Watch> Copier<'_, M, W> {
         Ok(ItemState::Lost { copy: lost, detail })
     }
 
-    /// The failure of a proof that was there already, if anything is wrong with it.
+    /// Compares a proof that was already at the destination. Returns a failed state if anything is wrong with it.
     async fn compared(&self, copy: &CopiedItem) -> Result<Option<ItemState>, GivenUp> {
         Ok(self.difference(copy).await?.map(|(what, detail)| {
             let detail = format!("the proof that is there already {what}: {detail}");
@@ -95,7 +96,7 @@ impl<M: MigrationPorts, W: Watch> Copier<'_, M, W> {
         }))
     }
 
-    /// The fault that a look at the content of a copy finds, as a predicate and in detail.
+    /// Compares a copy by content. Returns the fault that it finds, as a predicate and in detail.
     async fn difference(&self, copy: &CopiedItem) -> Result<Option<(&'static str, String)>, GivenUp> {
         Ok(Some(match self.ports.verify(copy, Depth::Content).await {
             Ok(Verdict::Verified { .. }) => return Ok(None),
@@ -109,7 +110,7 @@ impl<M: MigrationPorts, W: Watch> Copier<'_, M, W> {
     }
 }
 
-/// The reason behind a problem's slug.
+/// Returns the reason that a problem's slug stands for.
 fn reason(kind: &str) -> Reason {
     match kind {
         "manifest-conflict" => Reason::ManifestConflict,

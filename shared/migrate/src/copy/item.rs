@@ -1,4 +1,4 @@
-//! One item on its way: what is known of it after each step.
+//! The stages of one item while it is being copied.
 
 use credlink_ports::migration::Item;
 use credlink_ports::migration::ledger::{Begun, Entry, ItemState};
@@ -6,7 +6,7 @@ use credlink_ports::migration::target::Target;
 
 use crate::incoming::{Incoming, NotCopied};
 
-/// An item that was read, and can be stored.
+/// An item that was read and can be stored.
 pub(super) struct Ready {
     pub(super) item: Item,
     pub(super) known: Option<Entry>,
@@ -14,7 +14,7 @@ pub(super) struct Ready {
     pub(super) target: Target,
 }
 
-/// An item of which it is decided what to write.
+/// An item whose outcome is decided and has to be recorded.
 pub(super) struct Decided {
     pub(super) item: Item,
     pub(super) known: Option<Entry>,
@@ -22,24 +22,24 @@ pub(super) struct Decided {
     pub(super) begun: Option<Begun>,
 }
 
-/// An item that was looked at.
+/// An item that was read and checked.
 pub(super) enum Prepared {
     Ready(Ready),
     Decided(Decided),
 }
 
-/// Where a ready item stands.
+/// The next step of a ready item.
 pub(super) enum Step {
-    /// The destination has nothing of it: write that down first.
+    /// The destination has nothing of the item: record the start first.
     Begin(Ready, Begun),
-    /// Take it over.
+    /// Import the item.
     Go(Ready),
-    /// Nothing is to be done.
+    /// Nothing is left to do.
     Decided(Decided),
 }
 
 impl Ready {
-    /// What was begun of it, durably.
+    /// Returns the start that was recorded for the item.
     pub(super) fn begun(&self) -> Option<Begun> {
         let begun = self.known.as_ref().and_then(|entry| entry.begun.as_ref());
         begun.filter(|begun| begun.target == self.target).cloned()
@@ -58,7 +58,7 @@ impl NotCopied {
     }
 }
 
-/// Whether an earlier run dealt with this very version of the item, and no rollback since.
+/// Returns `true` if an earlier run completed this very version of the item, and no rollback has undone it since.
 pub(crate) fn is_done(entry: &Entry, item: &Item) -> bool {
     entry.withdrawing.is_none() && is_dealt_with(entry, item)
 }

@@ -1,4 +1,4 @@
-//! Copying given items over fakes: delivered twice, to two workers at a time, in many interleavings.
+//! Copies given items over fakes: delivered twice, to two workers at a time, in many interleavings.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ async fn copied(world: &World, items: &[Item]) -> Counts {
     copy_items(world, items, &options(), &()).await.unwrap().counts
 }
 
-/// What has to hold whoever copied what: each proof was made once, by the one item that says so.
+/// Asserts that each proof was created once, by the one item whose entry says so, whichever worker copied it.
 fn assert_exact(world: &World, what: &str) {
     assert!(
         world.destination.made().values().all(|made| *made == 1),
@@ -84,7 +84,7 @@ async fn two_workers_share_the_items_of_one_proof() {
     }
 }
 
-/// One of two workers is killed at each of its calls, or a call of it fails; a third one gets the batch again.
+/// One of two workers is killed or fails at each of its calls, and a third worker gets the batch again.
 #[tokio::test(start_paused = true)]
 async fn a_worker_that_dies_beside_another_loses_nothing() {
     let clean = World::mixed();
@@ -98,7 +98,7 @@ async fn a_worker_that_dies_beside_another_loses_nothing() {
             world.faults.shuffle(u64::try_from(call).unwrap());
             world.faults.at(call, fault);
             tokio::select! {
-                // The machine of both goes.
+                // Both workers are on the machine that dies.
                 () = world.faults.killed.notified() => {}
                 _ = async { tokio::join!(
                     copy_items(&world, &items, &options, &()),
@@ -129,12 +129,12 @@ async fn a_changed_item_is_copied_again_and_keeps_what_was() {
     world.source.put("a", legacy("p", 1, "{}"));
     copied(&world, &world.source.items()).await;
     let before = world.ledger.one("a");
-    // Another manifest of the same file: the destination keeps its own.
+    // Another manifest of the same file: the destination keeps the one that it has.
     world.source.put("a", legacy("p", 1, r#"{"new":1}"#));
     let counts = copied(&world, &world.source.items()).await;
     assert_eq!(counts.failures(), 1);
     assert_eq!(world.ledger.one("a"), before);
-    // The same as before, with something that does not count.
+    // The same record as before, with insignificant whitespace.
     world.source.put("a", format!(" {}", legacy("p", 1, "{}")));
     let counts = copied(&world, &world.source.items()).await;
     assert_eq!((counts.copied, counts.failures()), (1, 0));
@@ -168,7 +168,8 @@ async fn a_rate_is_kept() {
     assert!((4.5..5.0).contains(&elapsed), "{elapsed}");
 }
 
-/// Every call fails once while items are removed right after they were copied: none goes that is not there.
+/// Every call fails once while items are removed right after they were copied. No item is removed whose copy is
+/// missing.
 #[tokio::test(start_paused = true)]
 async fn deleting_after_copying_loses_nothing() {
     let clean = World::mixed();

@@ -1,4 +1,4 @@
-//! The reasons why an item goes no further.
+//! The reasons why an item is not copied.
 
 use credlink_ports::migration::ledger::Reason;
 use credlink_ports::{Failure, FailureKind};
@@ -6,12 +6,12 @@ use serde::Serialize;
 
 use crate::patience::GivenUp;
 
-/// Why an item is not copied.
+/// The reason why an item is not copied, with details.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct NotCopied {
     /// The reason.
     pub reason: Reason,
-    /// In words.
+    /// The reason in detail, as text.
     pub detail: String,
 }
 
@@ -20,7 +20,7 @@ impl NotCopied {
         Self { reason, detail: cut(&detail.to_string()) }
     }
 
-    /// Of an item that was listed, and could not be read.
+    /// Creates the reason for an item that was listed and could not be read.
     pub(crate) fn unread(failure: &Failure) -> Self {
         let reason = match failure.kind {
             FailureKind::Damaged => Reason::Damaged,
@@ -29,12 +29,12 @@ impl NotCopied {
         Self::new(reason, failure)
     }
 
-    /// Of an item that was listed, and is not there any more.
+    /// Creates the reason for an item that was listed and is no longer there.
     pub(crate) fn vanished() -> Self {
         Self::new(Reason::Vanished, "it was listed, and is not there any more")
     }
 
-    /// Whether there is nothing to copy, so that the item did not fail.
+    /// Returns `true` if there is nothing to copy, so that the item did not fail.
     #[must_use]
     pub const fn is_skip(&self) -> bool {
         matches!(
@@ -44,20 +44,20 @@ impl NotCopied {
     }
 }
 
-/// Why an item goes no further.
+/// The reason why an item's processing ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ItemError {
-    /// It was read, and is not copied.
+    /// The item was read and is not copied.
     NotCopied(NotCopied),
-    /// A call for it was given up.
+    /// A call for the item was given up.
     GivenUp(GivenUp),
 }
 
 impl ItemError {
-    /// The reason why the item is not copied. One item that cannot be had is no reason to end the step.
+    /// Returns the reason why the item is not copied. A single item that is unavailable does not end the step.
     ///
     /// # Errors
-    /// The step ends.
+    /// Fails if the step has to end.
     pub(crate) fn not_copied(self) -> Result<NotCopied, GivenUp> {
         match self {
             Self::NotCopied(not_copied) => Ok(not_copied),
@@ -79,7 +79,7 @@ impl From<GivenUp> for ItemError {
     }
 }
 
-/// Longest text of a reason, in characters: a ledger keeps one for each item.
+/// Maximum length of a reason's text, in characters: a ledger keeps one for each item.
 pub(super) const MAX_DETAIL_CHARS: usize = 500;
 
 fn cut(text: &str) -> String {

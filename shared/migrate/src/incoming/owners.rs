@@ -1,24 +1,24 @@
-//! The tenants whose proofs items become.
+//! The tenants that own the imported proofs.
 
 use credlink_core::tenant::Tenant;
 use credlink_ports::migration::ledger::Reason;
 
 use super::NotCopied;
 
-/// Whose proofs a source's items become.
+/// The tenants that own the proofs that a source's items become.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Owners {
-    /// The tenant of what has none: of legacy records.
+    /// The tenant of items that have none, such as legacy records.
     pub tenant: Tenant,
-    /// `true` if the proofs of a CredLink keep their tenants, and with them their ids. Otherwise those of one tenant become
-    /// `tenant`'s.
+    /// `true` if the proofs of a CredLink keep their tenants, and with them their IDs. Otherwise the proofs of one
+    /// tenant become those of `tenant`.
     pub keep: bool,
-    /// The tenant whose proofs these are at the source; `None`: `tenant`, as there.
+    /// The tenant of the proofs at the source, or `None` if it is `tenant` there as well.
     pub from: Option<Tenant>,
 }
 
 impl Owners {
-    /// The tenant of what is `own`'s at the source.
+    /// Returns the tenant that imports an item of the source's tenant `own`.
     pub(super) fn of(&self, own: &Tenant) -> Result<Tenant, NotCopied> {
         if self.keep {
             return Ok(own.clone());

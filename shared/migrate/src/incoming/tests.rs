@@ -26,7 +26,7 @@ fn legacy(change: impl Fn(String) -> String) -> Result<Incoming, NotCopied> {
     incoming(&Content::Legacy(change(text).into()), &owners(true), NOW())
 }
 
-/// A record of tenant `press`, with its C2PA manifest.
+/// A record of the tenant `press`, with its C2PA manifest.
 fn revision(number: u32, expires: Timestamp) -> Revision {
     let manifest =
         Bytes::from(manifest_store(&format!("urn:c2pa:{number}"), MediaHash::of(b"file").digest()));
@@ -86,7 +86,7 @@ fn a_proof_keeps_everything_that_is_its_own() {
     assert_ne!(Some(read.source), digest(&content));
 }
 
-/// Of a proof that others may read than its manifest, and of a manifest by itself.
+/// The manifest of a proof with another visibility than its own, and a manifest by itself.
 #[test]
 fn a_manifest_keeps_its_readers() {
     let mut withdrawn = revision(3, later());
@@ -204,7 +204,7 @@ fn every_fault_has_its_reason() {
     }
     // An earlier revision may have expired.
     assert!(proof(vec![revision(1, NOW()), revision(2, later())]).is_ok());
-    // A record that names the file itself.
+    // The manifest names the hash of the file itself.
     assert!(legacy(|text| text.replace(r#"{"a":1}"#, &format!(r#"{{"imageHash":"{hash}"}}"#))).is_ok());
 }
 
@@ -214,7 +214,8 @@ fn a_long_reason_is_cut() {
     assert_eq!(long.detail.chars().count(), MAX_DETAIL_CHARS + 1);
 }
 
-/// Of a CredLink, a job that keeps no tenants takes what is one tenant's, and nothing becomes another one's that nobody has named.
+/// A job that keeps no tenants imports the items of one tenant of a CredLink, and moves nothing to a tenant that nobody
+/// named.
 #[test]
 fn what_is_another_tenants_does_not_become_the_jobs() {
     let record = revision(1, later());

@@ -11,7 +11,8 @@ fn names(rows: &[&str]) -> BTreeMap<String, u64> {
 
 const MIXED: [&str; 7] = ["a-twice", "expired", "good-0", "good-1", "good-2", "good-3", "good-4"];
 
-/// One row a proof, of the item that a migration copies first; what has expired has one too: its reader is told so.
+/// Each proof has one row, for the item that a migration copies first. An expired record has one too, so that its
+/// reader learns of the expiry.
 #[tokio::test(start_paused = true)]
 async fn every_valid_record_that_is_not_there_has_a_row() {
     let world = World::mixed();
@@ -23,14 +24,14 @@ async fn every_valid_record_that_is_not_there_has_a_row() {
     assert_eq!(world.destination.items(), names(&MIXED));
     assert!(world.ledger.all().is_empty() && world.destination.proofs().is_empty());
 
-    // Once more changes nothing, and finds what is new.
+    // A second walk changes nothing, and finds the new item.
     world.source.put("new", legacy("n", 300, "{}"));
     let again = catalogued(&world).await;
     assert_eq!((again.items, again.written, again.already, again.duplicates), (11, 1, 7, 2));
     assert_eq!(world.destination.items(), names(&[MIXED.as_slice(), &["new"]].concat()));
 }
 
-/// What the store has, and what it deleted, needs none.
+/// Proofs that the store has or has deleted need no row.
 #[tokio::test(start_paused = true)]
 async fn what_the_store_has_or_had_has_no_row() {
     let world = World::mixed();
@@ -43,7 +44,7 @@ async fn what_the_store_has_or_had_has_no_row() {
     assert_eq!(world.destination.items(), names(&["expired"]));
 }
 
-/// A row that names another item stays as long as that one has the proof.
+/// A row that names another item remains for as long as that item has the proof.
 #[tokio::test(start_paused = true)]
 async fn a_row_gives_way_when_its_item_is_gone_or_another_proof() {
     let world = World::new();
@@ -62,7 +63,7 @@ async fn a_row_gives_way_when_its_item_is_gone_or_another_proof() {
     assert_eq!(world.destination.items(), rows.map(|(item, version)| (item.to_owned(), version)).into());
 }
 
-/// Whatever call fails, and whether it was done or not.
+/// Fails each call, with and without its effect.
 #[tokio::test(start_paused = true)]
 async fn a_call_that_fails_for_a_while_changes_nothing() {
     let world = World::mixed();

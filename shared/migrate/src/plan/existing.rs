@@ -1,26 +1,26 @@
-//! Whether the destination has what an item makes.
+//! Compares an item with what the destination has of it.
 
 use credlink_core::rules::store::Draft;
 
 use credlink_ports::migration::Standing;
 use credlink_ports::migration::proof_content::{ProofContent, difference};
 
-/// The part of a proof that can be copied which the destination has already.
+/// The part of an item's proof that the destination already has.
 pub(super) enum Existing {
     Nothing,
-    /// The same, as far as it is shown.
+    /// The same proof, as far as the destination shows it.
     Same,
-    /// An earlier revision, and so much is to be written.
+    /// An earlier revision. The fields count what remains to be written.
     Earlier {
         revisions: u64,
         manifests: u64,
     },
-    /// Another one: in words.
+    /// A different proof, with a description.
     Other(String),
 }
 
 impl Existing {
-    /// What it has of a proof with these drafts, of which another name and a manifest have none.
+    /// Compares what the destination has with a proof of these drafts. Aliases and manifests have no drafts.
     pub(super) fn of(standing: Standing, drafts: &[Draft]) -> Self {
         let (content, last) = match (standing, drafts.last()) {
             (Standing::Absent | Standing::Deleted(_), _) => return Self::Nothing,

@@ -1,4 +1,4 @@
-//! The walk of a dry run: each item is read, checked, and compared with what is there.
+//! The walk of a dry run: reads and checks each item, and compares it with the destination.
 
 use std::collections::{HashMap, HashSet};
 
@@ -20,7 +20,7 @@ use crate::progress::{Counts, Watch};
 use crate::report::ItemFailure;
 use crate::retrying_ports::RetryingPorts;
 
-/// Items that are read before they are compared.
+/// Number of items that are read before they are compared.
 const CHUNK: usize = 100;
 
 /// An item that was read.
@@ -29,12 +29,12 @@ struct Read {
     outcome: Result<Checked, NotCopied>,
 }
 
-/// What is known of an item that can be copied.
+/// The result of checking an item that can be copied.
 struct Checked {
     target: Target,
-    /// Of another name: its proof, where the destination does not have it yet.
+    /// The proof of an alias, if the destination does not have it yet.
     needs: Option<ProofId>,
-    /// Of manifest and signature of the current revision.
+    /// A short digest of the current revision's manifest and signature.
     says: u64,
     revisions: u64,
     manifests: u64,
@@ -50,9 +50,9 @@ pub(super) struct Planner<'a, M: MigrationPorts, W> {
     ports: RetryingPorts<'a, M, W>,
     options: &'a CopyOptions,
     pub(super) plan: Plan,
-    /// The keys that were seen, 8 bytes each.
+    /// The keys seen so far, 8 bytes each.
     keys: HashSet<u64>,
-    /// The targets that were seen, and what they say: 8 bytes each.
+    /// The targets seen so far, with digests of their contents, 8 bytes each.
     proofs: HashMap<u64, u64>,
 }
 
@@ -154,7 +154,7 @@ impl<'a, M: MigrationPorts, W: Watch> Planner<'a, M, W> {
             }
             Err(not_copied) => return self.refuse(item.key, not_copied),
         };
-        // The index is asked for what there is, and what the proof's legacy id names.
+        // The index is read for the existing proof, and for the legacy ID.
         plan.calls.index_reads += 2;
         let name = |target: &dyn std::fmt::Display| short(target.to_string().as_bytes());
         if let Some(proof) = checked.needs {
@@ -208,11 +208,11 @@ impl<'a, M: MigrationPorts, W: Watch> Planner<'a, M, W> {
         }
         plan.would_copy += 1;
         plan.would_copy_bytes = plan.would_copy_bytes.saturating_add(item.size);
-        // Each replacement writes a copy of the record before it.
+        // Each replacement also writes a copy of the record that it replaces.
         let objects = (2 * checked.revisions).saturating_sub(1) + checked.manifests;
         calls.puts += objects;
         calls.heads += checked.revisions + checked.manifests;
-        // A store asks once, and so does each replacement; a verification, for the row and the legacy id.
+        // A store and each replacement read the index once; a verification reads the row and the legacy ID.
         calls.index_reads += checked.revisions + 2;
         calls.index_writes += checked.revisions + checked.manifests + u64::from(checked.has_alias);
     }

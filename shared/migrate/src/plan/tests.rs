@@ -27,7 +27,8 @@ async fn a_plan_says_what_a_run_then_does() {
     assert!(world.ledger.all().is_empty() && world.destination.proofs().is_empty());
     let run = world.run().await.unwrap().counts;
     assert_eq!((run.copied, run.duplicates, &run.failed), (plan.would_copy, plan.duplicates, &plan.invalid));
-    // What is there is there, and the others differ from it as they differ from each other.
+    // Items that were copied already count as such, and the conflicting ones differ from them as they did from each
+    // other.
     let plan = planned(&world).await;
     assert_eq!((plan.would_copy, plan.already, plan.duplicates), (0, 6, 1));
     assert_eq!(plan.invalid, run.failed);
@@ -41,7 +42,7 @@ async fn a_plan_tells_the_same_from_another_as_the_run_does() {
     for (proof, there) in earlier.destination.proofs() {
         world.destination.put(proof, there);
     }
-    // One that says something else, and one that only has another date.
+    // One item with another content, and one that differs only in its date.
     world.source.put("good-1", legacy("g1", 1, r#"{"n":2}"#));
     world.source.put("good-2", legacy("g2", 2, "{}").replace("1700000000000", "1600000000000"));
     let plan = planned(&world).await;
@@ -55,7 +56,7 @@ async fn a_plan_tells_the_same_from_another_as_the_run_does() {
     assert_eq!((run.copied, run.duplicates, run.failed), (0, 6, plan.invalid));
 }
 
-/// The history of a proof at another CredLink, of which the destination has the first revisions.
+/// The history of a proof at another CredLink whose first revisions the destination has.
 #[test]
 fn what_is_behind_is_told_from_what_is_another() {
     let owners = options().owners;

@@ -26,7 +26,7 @@ async fn copied(world: &World, keys: &[String]) -> Queued {
     copy_queued(world, keys, &options(), &()).await.unwrap()
 }
 
-/// The whole of it: what was listed is sent, and what is sent is copied, however often.
+/// From end to end: listed items are sent, and sent items are copied once, however often they are sent.
 #[tokio::test(start_paused = true)]
 async fn what_was_sent_twice_is_copied_once() {
     let world = World::mixed();
@@ -43,7 +43,8 @@ async fn what_was_sent_twice_is_copied_once() {
         assert_eq!((queued.open.as_slice(), queued.interrupted), ([].as_slice(), false));
         sums.add(&queued.counts);
     }
-    // Five good ones, and the first of each pair. What failed may have come twice: a page begins with the last one's end.
+    // Five good items, and the first of each pair. A failed item may have come twice, because a page begins with the
+    // last item of the page before it.
     assert_eq!((sums.copied, sums.duplicates, sums.skips()), (6, 1, 1));
     let before = world.ledger.all();
     let is_failed = |entry: &&Entry| matches!(entry.state, ItemState::Failed { .. });
@@ -56,7 +57,7 @@ async fn what_was_sent_twice_is_copied_once() {
     let kept = |entries: Vec<Entry>| entries.into_iter().filter(done).collect::<Vec<_>>();
     assert_eq!(kept(world.ledger.all()), kept(before), "what was done is not written again");
 
-    // Another run sends what failed, and nothing that is done.
+    // Another run sends the failed items, and none that are done.
     let queue = Sent::default();
     let enqueued = sent(&world, &queue, None).await.unwrap();
     let keys: BTreeSet<String> = queue.lots().concat().into_iter().collect();
@@ -86,7 +87,8 @@ async fn a_listing_goes_on_where_it_was_left() {
     assert_eq!(keys(&queue), keys(&whole));
 }
 
-/// Whatever fails while a page is sent: what a message names is in the ledger, and another listing sends the rest.
+/// A fault at any call while a page is sent: the items that a message names are in the ledger, and another listing
+/// sends the rest.
 #[tokio::test(start_paused = true)]
 async fn what_is_sent_is_in_the_ledger() {
     for refuses in 0..3 {
@@ -116,7 +118,8 @@ async fn an_item_that_changed_or_went_is_dealt_with_as_it_is() {
     }
     sent(&world, &Sent::default(), None).await.unwrap();
     assert_eq!(copied(&world, &keys[..2]).await.counts.copied, 2);
-    // Of what was copied, one goes; of what was not, one goes and one is read as it is now. One was never listed.
+    // One copied item disappears. Of the items that were not copied, one disappears and one is read as it is now. One
+    // item was never listed.
     world.source.take("a");
     world.source.take("c");
     world.source.put("d", legacy("i3", 30, "{}"));
@@ -128,7 +131,7 @@ async fn an_item_that_changed_or_went_is_dealt_with_as_it_is() {
     assert!(matches!(world.ledger.one("c").state, ItemState::Failed { reason: Reason::Vanished, .. }));
 }
 
-/// A rollback was killed behind one deletion and before another: both are sent again, and one is copied.
+/// A rollback was killed after one deletion and before another. Both items are sent again, and one is copied.
 #[tokio::test(start_paused = true)]
 async fn what_a_rollback_was_about_to_delete_is_sent_again() {
     let world = World::mixed();
@@ -177,7 +180,7 @@ async fn what_may_work_later_stays_open_and_what_never_works_does_not() {
     assert_eq!(whole.ledger.one("good-0"), given_up, "once is enough");
 }
 
-/// Ends copying after so many looks.
+/// Cancels copying after this many checks.
 struct After(AtomicUsize);
 
 impl Watch for After {
@@ -257,7 +260,7 @@ async fn a_job_is_begun_once_and_run_again() {
     ] {
         assert!(matches!(begin(&other).await, Begun::Differs(_)));
         assert!(world.ledger.claim("a run", 60).await.unwrap(), "nothing was claimed");
-        // Nor is it, while it runs.
+        // The answer is the same while a run holds the job.
         assert!(matches!(begin(&other).await, Begun::Differs(_)));
         world.ledger.release("a run").await.unwrap();
     }
@@ -266,7 +269,7 @@ async fn a_job_is_begun_once_and_run_again() {
     assert_eq!(queue.messages.lock().unwrap().len(), 2);
 }
 
-/// Killed at any of its calls, a request is done by the same request again.
+/// A request that is killed at any of its calls is completed by repeating it.
 #[tokio::test(start_paused = true)]
 async fn a_request_that_was_cut_off_can_be_made_again() {
     for call in 0..4 {
@@ -324,7 +327,7 @@ async fn a_job_that_is_over_is_removed_and_its_name_is_free() {
     assert_eq!(remove(true).await, Removed::Done, "it is abandoned");
 }
 
-/// What the ledger no longer says would be taken for what was never done.
+/// Entries that a ledger no longer has would be mistaken for work that was never done.
 #[tokio::test(start_paused = true)]
 async fn a_job_that_was_removed_in_part_does_nothing_but_go() {
     let world = World::mixed();
@@ -347,13 +350,13 @@ async fn a_job_that_was_removed_in_part_does_nothing_but_go() {
     let refused = rollback(parts, &spec.name, &options, "a rollback", &()).await.unwrap_err();
     assert!(matches!(refused, RunError::Removing(_)), "{refused}");
     assert!(progress(&world.ledger, None).await.unwrap().unwrap().removing);
-    // It was removed as one to be abandoned, and goes on as that.
+    // The removal began as that of a job to be abandoned, and resumes as such.
     assert_eq!(remove(&world.ledger, &world.time, false, || true).await.unwrap(), Removed::Done);
     assert!(matches!(begin().await, Begun::Queued(_)));
 }
 
-/// A worker that has a message of a job when that is removed writes down what it did. The next job of that name must not take it
-/// for its own: it may come from elsewhere.
+/// A worker that has a message of a job when the job is removed still records what it did. The next job of that name
+/// must not adopt this entry, since it may come from elsewhere.
 #[tokio::test(start_paused = true)]
 async fn what_was_written_behind_a_removal_is_no_part_of_the_next_job() {
     let world = World::mixed();
@@ -370,7 +373,7 @@ async fn what_was_written_behind_a_removal_is_no_part_of_the_next_job() {
     assert!(matches!(begin().await, Begun::Queued(_)));
 }
 
-/// A removal that runs out of time, or is cut off at any of its calls, is ended by the same request again.
+/// A removal that runs out of time or is killed at any of its calls is completed by repeating it.
 #[tokio::test(start_paused = true)]
 async fn a_removal_goes_on_where_it_was_cut_off() {
     for is_short in [false, true] {
@@ -384,7 +387,8 @@ async fn a_removal_goes_on_where_it_was_cut_off() {
     }
 }
 
-/// A removal, in one go or after one that had time for a page, in which a call fails; and the same again. Returns its calls.
+/// Makes a removal in which a call fails, in one go or after one that had time for a single page, and repeats it.
+/// Returns the number of calls.
 async fn removal_that_fails(is_short: bool, fault: Option<(usize, Fault)>) -> usize {
     let world = World::mixed();
     let queue = Sent::default();
@@ -426,7 +430,7 @@ async fn removal_that_fails(is_short: bool, fault: Option<(usize, Fault)>) -> us
     calls
 }
 
-/// Somebody else gets the job while its removal takes its time: the removal says so, and removes nothing more.
+/// Another holder gets the job while it is being removed: the removal reports that, and removes nothing more.
 #[tokio::test(start_paused = true)]
 async fn a_removal_that_loses_its_claim_ends() {
     let world = World::mixed();
@@ -446,7 +450,7 @@ async fn a_removal_that_loses_its_claim_ends() {
     assert!(world.ledger.job().await.unwrap().is_some());
 }
 
-/// A listing that has lost its claim does not bring a job back that was removed meanwhile.
+/// A listing that has lost its claim does not recreate a job that was removed meanwhile.
 #[tokio::test(start_paused = true)]
 async fn a_listing_does_not_bring_a_removed_job_back() {
     let world = World::mixed();

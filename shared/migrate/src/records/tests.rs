@@ -71,7 +71,7 @@ fn what_was_begun_says_who_made_it() {
     assert_eq!(created(merged(None, &copied, NOW())), Some(false));
     let equal = change("1", ItemState::Copied(CopiedItem { exact: false, ..copy(false) }));
     assert_eq!(created(merged(Some(&entry(copying(), begun.clone())), &equal, NOW())), Some(false));
-    // It stays, whatever becomes of the item.
+    // The start remains recorded, whatever happens to the item.
     let after = merged(Some(&entry(copying(), begun.clone())), &change("1", failed()), NOW()).unwrap();
     assert_eq!((after.begun, after.version), (begun, 5));
 }
@@ -90,7 +90,7 @@ fn nothing_that_was_done_is_taken_back() {
         }
         assert_eq!(merged(Some(&before), &change("1", ItemState::Copied(copy(false))), at), None);
     }
-    // A later version that cannot be copied leaves what was copied.
+    // A later version that cannot be copied leaves the copy recorded.
     assert_eq!(merged(Some(&copied()), &change("2", failed()), at), None);
     let again = merged(Some(&verified()), &change("2", ItemState::Copied(copy(false))), at).unwrap();
     assert!(matches!(again.state, ItemState::Verified { .. }) && created(Some(again)) == Some(true));
@@ -120,10 +120,10 @@ fn a_withdrawal_is_undone_by_a_new_run_alone() {
     let mut late = change("1", ItemState::Copied(copy(false)));
     late.begun = begun;
     assert_eq!(merged(Some(&after), &late, NOW()), None);
-    // One that restores it.
+    // A worker that restores the proof.
     late.begun = Some(Begun { target: Target::Proof(proof(b"a")), restores: Some(at) });
     assert_eq!(created(merged(Some(&after), &late, NOW())), Some(true));
-    // What fails meanwhile does not forget the instant.
+    // A failure in between does not erase the instant.
     let failed = merged(Some(&after), &change("1", failed()), NOW()).unwrap();
     assert_eq!(failed.begun, late.begun);
 }
@@ -137,7 +137,7 @@ fn a_withdrawal_that_is_about_to_be_is_of_what_stands_there() {
     let before = entry(state.clone(), begun.clone());
     let after = merged(Some(&before), &intent(&state, at), NOW()).unwrap();
     assert_eq!((&after.state, after.withdrawing, &after.begun, after.version), (&state, at, &begun, 5));
-    // It is written once, and of this copy only.
+    // The intent is written once, and for this copy only.
     assert_eq!(merged(Some(&after), &intent(&state, at), NOW()), None);
     let verified = ItemState::Verified { copy: copy(true), at: NOW() };
     let later = entry(verified.clone(), None);
@@ -146,7 +146,7 @@ fn a_withdrawal_that_is_about_to_be_is_of_what_stands_there() {
     let other = ItemState::Copied(CopiedItem { source: Digest::of(b"other"), ..copy(true) });
     assert_eq!(merged(Some(&entry(other, None)), &intent(&state, at), NOW()), None);
     assert_eq!(merged(Some(&entry(failed(), None)), &intent(&state, at), NOW()), None);
-    // Whoever finds it there all the same says so, and whoever withdrew it.
+    // The intent is cleared both if the copy is still there and if it was withdrawn.
     let stays = merged(Some(&after), &change("1", state), NOW()).unwrap();
     assert_eq!((stays.withdrawing, stays.version), (None, 6));
     let target = Target::Proof(proof(b"a"));

@@ -1,4 +1,4 @@
-//! A walk has its order, tells how far it is, and ends where it is told to; so do the steps that end as it does.
+//! A walk keeps its order, reports its progress, and ends when it is told to; so do the steps that are built on it.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,7 +12,7 @@ use crate::rollback::{RollbackOptions, rollback};
 use crate::testing::{World, legacy, options, spec};
 use crate::verify::{VerifyOptions, verify};
 
-/// Notes how far it is. With `stops`, it wants an end from the first time on.
+/// Records progress. With `stops`, it cancels after the first report.
 #[derive(Default)]
 struct Seen {
     counts: Mutex<Vec<(u64, u64)>>,
@@ -46,7 +46,7 @@ async fn walked(world: &World, order: Order, seen: &Seen) -> (Vec<String>, Resul
     (keys, end)
 }
 
-/// The ledger's pages are of two.
+/// The ledger's pages have two entries.
 #[tokio::test(start_paused = true)]
 async fn a_walk_goes_through_every_page_in_its_order() {
     let world = World::mixed();

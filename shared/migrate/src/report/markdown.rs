@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::Report;
 
 impl Report {
-    /// The report as a Markdown document.
+    /// Returns the report as a Markdown document.
     #[must_use]
     pub fn to_markdown(&self) -> String {
         let mut text = String::new();
@@ -62,7 +62,7 @@ impl Report {
     }
 }
 
-/// Text of a source within a table: on one line, with nothing that Markdown or HTML would read.
+/// Escapes a source's text for a table cell: on one line, with nothing that Markdown or HTML would interpret.
 fn cell(text: &str) -> String {
     let mut cell = String::with_capacity(text.len());
     for character in text.chars() {

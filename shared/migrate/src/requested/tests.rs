@@ -1,4 +1,4 @@
-//! Whose migration is begun when, by the runtime's time.
+//! Shows which migrations are begun and when, in the runtime's time.
 
 use bytes::Bytes;
 use credlink_core::hash::MediaHash;
@@ -36,7 +36,7 @@ impl Process {
         Self { world, queue, messages: Messages::new(request(), spec().to), record }
     }
 
-    /// The proof of the legacy record of this number.
+    /// The proof of the legacy record with this number.
     fn proof(&self, number: u64) -> ProofId {
         let media_hash = MediaHash::of(&number.to_be_bytes());
         Draft { media_hash, ..self.record.clone() }.id()
@@ -50,7 +50,7 @@ impl Process {
         self.messages.send(&self.world.ledger, &self.queue, &self.world.time).await
     }
 
-    /// The items that messages were sent of since the last time.
+    /// The items in the messages that were sent since the last call.
     fn sent(&self) -> Vec<String> {
         let lots = self.queue.lots().concat();
         self.queue.messages.lock().unwrap().clear();
@@ -88,7 +88,7 @@ async fn a_proof_is_begun_once_in_five_minutes() {
     wait(1).await;
     assert!(process.begin(1) && !process.begin(2));
     assert_eq!((process.send().await, process.sent()), (1, vec!["1".to_owned()]));
-    // Since it was begun again, and not since the first time.
+    // The interval counts from the second time that the proof was begun, and not from the first.
     wait(299_999).await;
     assert!(!process.begin(1) && process.begin(2));
 }
@@ -98,7 +98,7 @@ async fn one_caller_sends_for_all() {
     let process = Process::new();
     assert!(process.begin(1) && !process.begin(2) && !process.begin(3));
     assert_eq!((process.send().await, process.sent()), (3, ["1", "2", "3"].map(str::to_owned).to_vec()));
-    // Nobody sends any more: the next one is told to.
+    // No `send` is running, so the next caller has to start one.
     assert!(process.begin(4));
 }
 
@@ -117,7 +117,7 @@ async fn ten_thousand_proofs_are_remembered_and_no_more() {
     wait(199_999).await;
     assert!(!process.begin(MOST), "it does not fit yet");
     wait(1).await;
-    // Most of them are forgotten, and what was begun later is not.
+    // Most proofs are forgotten, but not the one that was begun later.
     assert!(process.begin(MOST));
     assert!(!process.begin(MOST - 1) && !process.begin(0));
     process.send().await;
@@ -170,7 +170,7 @@ async fn what_could_not_be_sent_is_begun_by_the_next_read() {
         process.begin(2);
         let began = Instant::now();
         assert_eq!(process.send().await, 0);
-        // Three attempts for the first, and none for what waited behind it.
+        // Three attempts at the first message, and none at those that waited after it.
         assert_eq!(began.elapsed(), 2 * WAIT, "{down}");
         process.world.faults.none();
         assert!(process.begin(2) && !process.begin(1), "{down}");

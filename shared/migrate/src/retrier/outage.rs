@@ -1,30 +1,30 @@
-//! What the calls of one step know of each other, and of an outage.
+//! The state that the calls of one step share: their failures, and an outage.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What is known of one operation.
+/// The state of one operation.
 #[derive(Debug, Default)]
 pub(super) struct Operation {
-    /// Calls that got through.
+    /// Number of calls that got through.
     pub(super) successes: u64,
-    /// Who fails at this moment.
+    /// The calls that are failing now.
     pub(super) failing: BTreeSet<u64>,
-    /// Who waits for the end of an outage.
+    /// The calls that wait for the end of an outage.
     pub(super) waiting: BTreeSet<u64>,
-    /// Items that were given up since a call got through.
+    /// Number of items that were given up since a call got through.
     pub(super) given_up: usize,
 }
 
 /// An outage.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pause {
-    /// Since when everybody waits, by the clock's microseconds.
+    /// The clock's microseconds at which the outage began.
     pub(super) began: u64,
     /// The operation that does not get through.
     pub(super) operation: &'static str,
-    /// The call whose turn it is to try.
+    /// The call whose turn it is to retry.
     pub(super) who: u64,
-    /// How often it was tried.
+    /// The number of attempts so far.
     pub(super) tries: u32,
 }
 
@@ -32,12 +32,13 @@ pub(super) struct Pause {
 pub(super) struct State {
     pub(super) operations: BTreeMap<&'static str, Operation>,
     pub(super) pause: Option<Pause>,
-    /// Names the calls.
+    /// The number of calls so far, from which each call gets its own.
     pub(super) calls: u64,
 }
 
 impl State {
-    /// Lets the next call of the operation try: the one that tried may be of an item that never comes.
+    /// Passes the turn to the next call of the operation, since the current one may belong to an item that is
+    /// unavailable for good.
     pub(super) fn hand_over(&mut self) {
         let Some(pause) = &mut self.pause else { return };
         pause.tries = pause.tries.saturating_add(1);

@@ -1,11 +1,11 @@
-//! Two calls in one outage, by the runtime's time.
+//! Two calls in one outage, in the runtime's time.
 
 use std::cell::Cell;
 
 use super::*;
 use crate::testing::Time;
 
-/// Notes when everybody waits, and when they go on.
+/// Records when all calls wait, and when they continue.
 #[derive(Default)]
 struct Seen(Mutex<Vec<&'static str>>);
 
@@ -31,14 +31,14 @@ async fn an_answer(question: Probe) -> Result<bool, Failure> {
     Ok(question == Probe::Liveness)
 }
 
-/// Two that fail are an outage.
+/// With these limits, two failing items are an outage.
 fn patience() -> Patience {
     Patience { items: 2, ..Patience::default() }
 }
 
 const LONG: u64 = 600;
 
-/// The call that tries may be of an item that never comes.
+/// The call that retries may belong to an item that is unavailable for good.
 #[tokio::test(start_paused = true)]
 async fn everybody_has_a_turn_to_find_out_that_an_outage_is_over() {
     let (time, seen) = (Time::new(), Seen::default());
@@ -52,7 +52,7 @@ async fn everybody_has_a_turn_to_find_out_that_an_outage_is_over() {
     assert_eq!(*seen.0.lock().unwrap(), ["paused", "resumed"]);
 }
 
-/// The outage goes on without the call that tried.
+/// The outage continues without the call that retried.
 #[tokio::test(start_paused = true)]
 async fn who_gives_up_leaves_the_turn_to_another() {
     let (time, seen) = (Time::new(), Seen::default());
@@ -69,7 +69,7 @@ async fn who_gives_up_leaves_the_turn_to_another() {
     assert_eq!(*seen.0.lock().unwrap(), ["paused", "resumed"]);
 }
 
-/// What failed during an outage is not held against an item afterwards.
+/// Failures during an outage do not count against an item afterwards.
 #[tokio::test(start_paused = true)]
 async fn after_an_outage_each_call_has_all_its_attempts_again() {
     let time = Time::new();
@@ -92,7 +92,7 @@ async fn after_an_outage_each_call_has_all_its_attempts_again() {
     assert!(good.is_ok() && slow.is_ok(), "{good:?} {slow:?}");
 }
 
-/// A call that comes while everybody waits may be the one that gets through.
+/// A call that starts while all others wait may be the one that gets through.
 #[tokio::test(start_paused = true)]
 async fn who_comes_during_an_outage_has_a_turn_as_well() {
     let (time, seen) = (Time::new(), Seen::default());
@@ -127,7 +127,7 @@ async fn nobody_waits_for_a_call_that_is_over() {
     assert_eq!(tokio::time::timeout(Duration::from_secs(60), next).await, Ok(Ok(())));
 }
 
-/// Nobody else is there to get through: the port is asked to do the same for another item.
+/// There is no other call to get through, so the port is probed with the same operation for another item.
 #[tokio::test(start_paused = true)]
 async fn who_never_comes_is_no_outage_where_another_item_gets_through() {
     let (time, seen) = (Time::new(), Seen::default());
@@ -140,7 +140,8 @@ async fn who_never_comes_is_no_outage_where_another_item_gets_through() {
     assert!(seen.0.lock().unwrap().is_empty() && time.now() < began.plus_seconds(120));
 }
 
-/// An outage ends when another item gets through, also where none of those that wait ever does. Each has its attempts once more.
+/// An outage ends when another item gets through, even if none of the waiting calls ever does. Each then has all its
+/// attempts again.
 #[tokio::test(start_paused = true)]
 async fn an_outage_ends_without_those_that_never_come() {
     for count in [1, 2] {
@@ -162,7 +163,7 @@ async fn an_outage_ends_without_those_that_never_come() {
     }
 }
 
-/// Items that fail now and then, with others between them, are no outage.
+/// Items that fail now and then, with successes in between, are not an outage.
 #[tokio::test(start_paused = true)]
 async fn who_gets_through_ends_the_row_of_those_that_did_not() {
     let (time, seen) = (Time::new(), Seen::default());
@@ -176,7 +177,7 @@ async fn who_gets_through_ends_the_row_of_those_that_did_not() {
     assert!(seen.0.lock().unwrap().is_empty());
 }
 
-/// Who waits for the end of an outage asks more and more seldom.
+/// The calls that wait for the end of an outage retry at growing intervals.
 #[tokio::test(start_paused = true)]
 async fn the_waits_of_an_outage_grow() {
     let time = Time::new();
@@ -190,7 +191,7 @@ async fn the_waits_of_an_outage_grow() {
     assert!(tries.get() < 60, "{tries:?}");
 }
 
-/// A part of a port that is out of reach does not fail everything in it, though another part answers.
+/// If a part of a port is out of reach, its items do not all fail, although another part answers.
 #[tokio::test(start_paused = true)]
 async fn many_that_fail_are_an_outage_of_a_part() {
     let (time, seen) = (Time::new(), Seen::default());
@@ -203,7 +204,7 @@ async fn many_that_fail_are_an_outage_of_a_part() {
     assert!(seen.0.lock().unwrap().is_empty());
     assert!(matches!(retrier.for_item("read", bad, answers).await, Err(GivenUp::Step(_))));
     assert_eq!(*seen.0.lock().unwrap(), ["paused"]);
-    // Whoever is asked to slow down waits, and fails no item of it.
+    // Under throttling, calls wait and no item fails.
     let (retrier, busy) =
         (Retrier::new(&time, &(), patience()), || async { fails::<()>(FailureKind::Throttled) });
     let calls = (0..2).map(|_| retrier.for_item("read", busy, answers));

@@ -1,4 +1,5 @@
-//! Rolling back: what the job made goes, what anybody else made or touched stays, and a later run makes it again.
+//! Rollback deletes what the job created and keeps what anybody else created or touched, and a later run creates it
+//! again.
 
 use std::time::Duration;
 
@@ -25,7 +26,7 @@ async fn rolled_back(world: &World) -> Rollback {
     rollback(world, &spec().name, &RollbackOptions::default(), "r", &()).await.unwrap()
 }
 
-/// A rollback with a fault at one of its calls, until another one may follow.
+/// Runs a rollback with a fault at one of its calls, and waits until another one may follow.
 async fn cut_off(world: &World, call: usize, fault: Fault) {
     world.faults.at(call, fault);
     let (name, options) = (spec().name, RollbackOptions::default());
@@ -42,12 +43,12 @@ async fn only_what_the_job_made_and_nobody_touched_goes() {
     let world = World::mixed();
     let other = Digest::of(b"other");
     let foreign = StoredProof::Live { record: other, manifest: Digest::of(b"{}") };
-    // One was there before, one is nobody's item.
+    // One proof was there before, and one belongs to no item.
     world.destination.put(proof(0), foreign.clone());
     world.destination.put(proof(77), foreign.clone());
     let run = world.run().await.unwrap();
     assert_eq!((run.counts.copied, run.counts.duplicates), (5, 2));
-    // One is replaced, one is deleted since.
+    // One proof is replaced since, and one is deleted.
     world.destination.put(proof(1), foreign.clone());
     let deleted = StoredProof::Deleted(credlink_core::time::Timestamp::from_milliseconds(5));
     world.destination.put(proof(2), deleted.clone());
@@ -60,7 +61,7 @@ async fn only_what_the_job_made_and_nobody_touched_goes() {
     assert_eq!(world.destination.proofs()[&proof(2)], deleted);
     let again = rolled_back(&world).await;
     assert_eq!((again.withdrawn, again.rolled_back), (0, 3));
-    // A later run makes again what was rolled back, and nothing else.
+    // A later run creates the proofs that were rolled back, and no others.
     let run = world.run().await.unwrap();
     assert_eq!((run.counts.copied, run.counts.done), (3, 5), "{:?}", run.counts);
     assert_eq!(world.destination.proofs()[&proof(2)], deleted);
@@ -91,8 +92,8 @@ async fn the_only_copy_stays() {
     assert_eq!(live(&world).len(), 6);
 }
 
-/// Kills a rollback at each of its calls; another one goes on and knows what was withdrawn, also where nobody was told. A run
-/// makes all of it again.
+/// Kills a rollback at each of its calls. Another one resumes and knows what was withdrawn, even if no answer arrived.
+/// A run creates all of it again.
 #[tokio::test(start_paused = true)]
 async fn a_fault_at_any_call_withdraws_nothing_else() {
     let clean = World::mixed();
@@ -124,7 +125,8 @@ async fn a_fault_at_any_call_withdraws_nothing_else() {
     }
 }
 
-/// Kills a rollback at each of its calls. A run makes again what was withdrawn, and nothing that anybody else deleted.
+/// Kills a rollback at each of its calls. A run creates again what was withdrawn, and nothing that anybody else
+/// deleted.
 #[tokio::test(start_paused = true)]
 async fn a_run_after_a_killed_rollback_makes_everything_again() {
     let clean = World::mixed();
@@ -136,7 +138,7 @@ async fn a_run_after_a_killed_rollback_makes_everything_again() {
             let world = World::mixed();
             world.run().await.unwrap();
             cut_off(&world, call, fault).await;
-            // Somebody else deletes one that is still there.
+            // Somebody else deletes a proof that is still there.
             let theirs = live(&world).first().copied();
             let at = credlink_core::time::Timestamp::from_milliseconds(5);
             theirs.inspect(|id| world.destination.put(*id, StoredProof::Deleted(at)));
@@ -149,7 +151,7 @@ async fn a_run_after_a_killed_rollback_makes_everything_again() {
     }
 }
 
-/// Kills the run after a rollback at each of its calls; another one still knows what it may restore.
+/// Kills the run after a rollback at each of its calls. Another run still knows what it may restore.
 #[tokio::test(start_paused = true)]
 async fn what_was_rolled_back_is_made_again_after_any_kill() {
     let rolled = async || {

@@ -10,7 +10,7 @@ use credlink_ports::{Failure, FailureKind};
 use super::*;
 use crate::testing::{Fault, World, legacy, options, spec};
 
-/// What an entry says, without its instants.
+/// Describes the state of an entry without its instants.
 fn gist(state: &ItemState) -> String {
     match state {
         ItemState::Copied(copy) => format!("copied created={} exact={}", copy.created, copy.exact),
@@ -40,14 +40,14 @@ async fn every_item_has_its_outcome() {
     assert_eq!(world.ledger.all().len(), 10);
     insta::assert_debug_snapshot!(gists(&world));
     made_once(&world);
-    // Once more: only what failed is tried again.
+    // A second run retries only the failed items.
     world.destination.asked();
     let again = world.run().await.unwrap().counts;
     assert_eq!((again.listed, again.copied, again.done, again.failures()), (10, 0, 8, 2));
     assert_eq!(world.destination.asked(), ["t3"]);
 }
 
-/// Kills a run at each of its calls, before and after it takes effect, and goes on from there.
+/// Kills a run at each of its calls, before and after the call takes effect, and resumes.
 #[tokio::test(start_paused = true)]
 async fn a_kill_at_any_call_is_resumed_exactly() {
     let clean = World::mixed();
@@ -78,7 +78,7 @@ async fn a_kill_at_any_call_is_resumed_exactly() {
     }
 }
 
-/// Fails each call of a run once, done or not: the run itself deals with it.
+/// Fails each call of a run once, with and without its effect: the run handles it by itself.
 #[tokio::test(start_paused = true)]
 async fn a_failure_at_any_call_is_survived() {
     let clean = World::mixed();
@@ -90,7 +90,7 @@ async fn a_failure_at_any_call_is_survived() {
             world.faults.at(call, fault);
             match world.run().await {
                 Ok(run) => assert_eq!((run.counts.copied, run.counts.done), (6, 0), "{call} {fault:?}"),
-                // The job itself could not be had: nothing was begun.
+                // The job itself could not be read, so nothing was started.
                 Err(_) => assert_eq!(world.run().await.unwrap().counts.copied, 6, "{call} {fault:?}"),
             }
             assert_eq!(gists(&world), expected, "{call} {fault:?}");
@@ -129,7 +129,7 @@ async fn a_job_keeps_what_it_moves() {
     world.run().await.unwrap();
 }
 
-/// Notes what it is told, and ends an outage at some point.
+/// Records what it is told, and ends an outage at some point.
 #[derive(Default)]
 struct Seen {
     events: Mutex<Vec<String>>,
@@ -161,7 +161,7 @@ impl Watch for Seen {
     }
 }
 
-/// A world of good items only.
+/// A world with good items only.
 fn good(count: u64) -> World {
     let world = World::new();
     for number in 0..count {
@@ -268,7 +268,7 @@ async fn what_vanishes_is_said_so() {
     assert!(run.counts.copied == 9, "{:?}", run.counts);
 }
 
-/// Whoever runs it on several threads needs it to be.
+/// A multi-threaded executor needs the future of a run to be `Send`.
 #[tokio::test(start_paused = true)]
 async fn a_run_can_go_to_another_thread() {
     let ran = tokio::spawn(async {
@@ -285,7 +285,7 @@ async fn one_item_that_nobody_may_read_fails_alone() {
     let counts = world.run().await.unwrap().counts;
     assert_eq!((counts.copied, counts.failures()), (39, 1));
     world.faults.none();
-    // All of them: that is the source.
+    // All items fail, so the source is the cause.
     let world = good(40);
     world.faults.at(4, Fault::Lost(FailureKind::Unavailable));
     world.faults.down("source", FailureKind::AccessDenied);
@@ -293,7 +293,8 @@ async fn one_item_that_nobody_may_read_fails_alone() {
     assert!(world.ledger.all().iter().all(|entry| !matches!(entry.state, ItemState::Failed { .. })));
 }
 
-/// With one item at a time, nobody else can tell that it is an outage: as many fail as make one.
+/// With one item at a time, no other call shows that it is an outage: items fail until there are enough to count as
+/// one.
 #[tokio::test(start_paused = true)]
 async fn an_outage_of_writes_is_seen_by_one_at_a_time() {
     let (world, seen) = (good(20), Seen::default());
@@ -310,7 +311,7 @@ async fn an_outage_of_writes_is_seen_by_one_at_a_time() {
     assert_eq!(world.run().await.unwrap().counts.copied, 2);
 }
 
-/// Items of one proof in different batches of one run: one of them made it.
+/// Items of one proof are in different batches of one run, and exactly one of them created it.
 #[tokio::test(start_paused = true)]
 async fn equal_items_take_turns() {
     for seed in 1..=100 {
@@ -325,7 +326,7 @@ async fn equal_items_take_turns() {
     }
 }
 
-/// Three items that never come, at the same time, look like an outage. The others find out that it is none.
+/// Three items that are unavailable at the same time look like an outage. The others show that it is not.
 #[tokio::test(start_paused = true)]
 async fn several_items_that_never_come_stop_nobody() {
     let (world, seen) = (good(60), Seen::default());
@@ -337,7 +338,7 @@ async fn several_items_that_never_come_stop_nobody() {
     assert!(began.elapsed() < Duration::from_secs(600), "{:?}", began.elapsed());
 }
 
-/// Also where they are all that is left.
+/// The unavailable items are all that is left.
 #[tokio::test(start_paused = true)]
 async fn items_that_never_come_at_the_end_fail_alone() {
     let world = good(40);

@@ -1,4 +1,4 @@
-//! The walk of a run through its source: pages are listed while batches of the last ones are copied.
+//! The walk of a run through its source: a page is listed while batches of the one before it are copied.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -12,23 +12,23 @@ use crate::copy::Copier;
 use crate::patience::GivenUp;
 use crate::progress::{Counts, Watch};
 
-/// Most batches in flight, so that some read or write while others wait for the ledger.
+/// Maximum number of batches in flight, so that some read or write while others wait for the ledger.
 const MAX_BATCHES: usize = 4;
 
-/// Most bytes of items in one batch, as the source tells them: a batch is held in memory.
+/// Maximum number of bytes of items in one batch, as the source reports them: a batch is held in memory.
 const MAX_BATCH_BYTES: u64 = 16_000_000;
 
 /// A walk through the source.
 pub(super) struct Walk<'b, 'a, M: MigrationPorts, W> {
     copier: &'b Copier<'a, M, W>,
     pub(super) counts: Counts,
-    /// Items that wait.
+    /// Listed items that wait to be copied.
     waiting: VecDeque<Item>,
-    /// Keys that wait or are in flight: a source may repeat them.
+    /// Keys of items that wait or are in flight, since a source may repeat them.
     under_way: BTreeSet<String>,
     after: Option<String>,
     listed: bool,
-    /// Batches in flight of items that others may follow.
+    /// Number of batches in flight whose items must precede others.
     leading: usize,
 }
 
@@ -65,7 +65,7 @@ impl<'b, 'a, M: MigrationPorts, W: Watch> Walk<'b, 'a, M, W> {
             if end.is_ok() && copier.ports.watch.is_cancelled() {
                 end = Err(GivenUp::Cancelled);
             }
-            // The next page comes while batches of the last one are copied.
+            // The next page is listed while batches of the last one are copied.
             if end.is_ok() && !listing && !self.listed && self.waiting.len() < size * batches {
                 listing = true;
                 let after = self.after.take();
@@ -106,15 +106,15 @@ impl<'b, 'a, M: MigrationPorts, W: Watch> Walk<'b, 'a, M, W> {
             };
             match outcome {
                 Ok(()) => {}
-                // What is in flight is finished first.
+                // Batches in flight are finished first.
                 Err(GivenUp::Cancelled) => end = end.and(Err(GivenUp::Cancelled)),
-                // It cannot be.
+                // Batches in flight cannot be finished.
                 Err(given_up) => return Err(given_up),
             }
         }
     }
 
-    /// Takes a page's items in.
+    /// Adds a page's items to the waiting ones.
     fn take(&mut self, page: Page<Item>) {
         self.listed = page.next.is_none();
         self.after = page.next;
@@ -130,8 +130,8 @@ impl<'b, 'a, M: MigrationPorts, W: Watch> Walk<'b, 'a, M, W> {
         self.copier.ports.source().follows(item)
     }
 
-    /// The next items, none where none waits, or where those in flight come before them. Items that follow others make
-    /// batches of their own.
+    /// Returns the next items. There are none if no item waits, or if items in flight must come first. Items that must
+    /// follow others are in batches of their own.
     fn next_batch(&mut self, size: usize) -> Vec<Item> {
         let follow = self.waiting.front().is_some_and(|item| self.follows(item));
         if follow && self.leading > 0 {
@@ -154,17 +154,17 @@ impl<'b, 'a, M: MigrationPorts, W: Watch> Walk<'b, 'a, M, W> {
     }
 }
 
-/// What happens in a walk.
+/// An event in a walk.
 enum Event {
-    /// A page came.
+    /// A page was listed.
     Listed(Result<Page<Item>, GivenUp>),
-    /// A batch is done.
+    /// A batch was copied.
     Copied {
         keys: Vec<String>,
-        /// What became of it.
+        /// The outcomes of its items.
         counts: Counts,
         end: Result<(), GivenUp>,
-        /// Whether others may follow its items.
+        /// `true` if its items must precede others.
         leads: bool,
     },
 }

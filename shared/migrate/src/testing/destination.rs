@@ -17,10 +17,10 @@ use credlink_ports::{Failure, Page};
 
 use super::Faults;
 
-/// What a proof is there.
+/// The state of a proof at the destination.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum StoredProof {
-    /// A record, and what tells another manifest from this one.
+    /// A record, and its manifest, by which proofs differ.
     Live {
         record: Digest,
         manifest: Digest,
@@ -28,20 +28,20 @@ pub(crate) enum StoredProof {
     Deleted(Timestamp),
 }
 
-/// Proofs in memory, of one revision each; other names of them, and manifests.
+/// Proofs of one revision each, aliases and manifests in memory.
 pub(crate) struct MemoryDestination {
     proofs: Mutex<BTreeMap<ProofId, StoredProof>>,
     aliases: Mutex<BTreeMap<LegacyId, ProofId>>,
-    /// Names that were taken back, since when.
+    /// Aliases that were withdrawn, with the instants.
     withdrawn: Mutex<BTreeMap<LegacyId, Timestamp>>,
-    /// By their ids; deleted ones with the instant.
+    /// Manifests by ID; deleted ones have the instant.
     manifests: Mutex<BTreeMap<ManifestKey, Option<Timestamp>>>,
-    /// How often each proof was made.
+    /// The number of times that each proof was created.
     made: Mutex<BTreeMap<ProofId, u32>>,
-    /// The legacy ids of what was asked to be imported.
+    /// The legacy IDs of the requested imports.
     asked: Mutex<Vec<String>>,
     verdict: Mutex<Option<Verdict>>,
-    /// Where the source has proofs.
+    /// The item rows.
     pub(super) items: Mutex<BTreeMap<ProofId, LegacyItemRow>>,
     pub(super) faults: Arc<Faults>,
 }
@@ -121,7 +121,7 @@ impl MemoryDestination {
         self.manifests.lock().unwrap().clone()
     }
 
-    /// What is there of other things than proofs, as a copy that this job did not make.
+    /// The copy of an alias or a manifest that this job did not create.
     fn beside(target: Target) -> CopiedItem {
         let source = Digest::of(b"");
         CopiedItem { target, legacy: None, source, created: false, exact: true, objects: Vec::new() }
@@ -160,7 +160,7 @@ impl MemoryDestination {
         Imported::Stored(Self::beside(Target::Manifest(id.clone())))
     }
 
-    /// What every verification finds.
+    /// Sets the verdict of every verification.
     pub(crate) fn say(&self, verdict: Option<Verdict>) {
         *self.verdict.lock().unwrap() = verdict;
     }
@@ -200,7 +200,7 @@ impl Destination for MemoryDestination {
             .call("destination find", "", || match target {
                 Target::Proof(id) => match self.proofs.lock().unwrap().get(id) {
                     None => Standing::Absent,
-                    // Every record of these worlds has one signature.
+                    // All records of these worlds have the same signature.
                     Some(StoredProof::Live { manifest, .. }) => {
                         Standing::Live(Some(ProofContent::new(*manifest, Some("c2ln"))))
                     }

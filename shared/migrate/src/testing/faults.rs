@@ -5,20 +5,20 @@ use tokio::sync::Notify;
 
 use credlink_ports::{Failure, FailureKind};
 
-/// What happens at a call.
+/// A fault at a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// It fails in this way, and nothing is done.
+    /// The call fails in this way, and has no effect.
     Lost(FailureKind),
-    /// It is done, and fails in this way.
+    /// The call takes effect, and fails in this way.
     Kept(FailureKind),
-    /// The process is killed before it is done.
+    /// The process is killed before the call takes effect.
     KilledBefore,
-    /// The process is killed after it was done.
+    /// The process is killed after the call took effect.
     KilledAfter,
 }
 
-/// Which calls fail.
+/// The calls that fail.
 #[derive(Debug, Default)]
 pub(crate) struct Faults {
     plan: Mutex<Plan>,
@@ -41,17 +41,17 @@ impl Faults {
         plan.at = Some((call, fault));
     }
 
-    /// From now on, every call whose name begins so fails in this way.
+    /// Makes every call fail in this way from now on whose name begins with `name`.
     pub(crate) fn down(&self, name: &'static str, kind: FailureKind) {
         self.plan.lock().unwrap().down = Some((name, kind));
     }
 
-    /// From now on, every call of this key fails in this way.
+    /// Makes every call for this key fail in this way from now on.
     pub(crate) fn key(&self, key: &str, kind: FailureKind) {
         self.plan.lock().unwrap().key = Some((key.to_owned(), kind));
     }
 
-    /// From now on, each call gives way one to four times, as `seed` has it.
+    /// Makes each call yield one to four times from now on, at random from `seed`.
     pub(crate) fn shuffle(&self, seed: u64) {
         self.plan.lock().unwrap().dice = seed;
     }
@@ -73,7 +73,7 @@ impl Faults {
         self.plan.lock().unwrap().calls
     }
 
-    /// Makes a call that does `effect`.
+    /// Makes a call with the effect `effect`.
     pub(super) async fn call<R>(
         &self,
         name: &'static str,

@@ -9,7 +9,7 @@ use credlink_ports::migration::ItemRows;
 use super::MemoryDestination;
 
 impl MemoryDestination {
-    /// Which item has which proof, and the version of the row that says so.
+    /// Returns the item rows: the item that has each proof, with the version of the row.
     pub(crate) fn items(&self) -> BTreeMap<String, u64> {
         let items = self.items.lock().unwrap();
         items.values().map(|row| (row.item.clone(), row.version)).collect()

@@ -11,7 +11,7 @@ use credlink_ports::{Clock as _, Failure, Page};
 use super::{Faults, Time};
 use crate::lease::LEASE_SECONDS;
 
-/// A ledger in memory. It panics where something that was done is forgotten.
+/// A ledger in memory. It panics if a write forgets something that was done.
 pub(crate) struct MemoryLedger {
     state: Mutex<State>,
     faults: Arc<Faults>,
@@ -42,7 +42,7 @@ impl MemoryLedger {
         self.state.lock().unwrap().entries.insert(entry.key.clone(), entry);
     }
 
-    /// The claim of whoever has the job is over, and `holder` has it.
+    /// Ends the current claim of the job, and gives the job to `holder`.
     pub(crate) fn give_to(&self, holder: &str) {
         let until = self.time.now().plus_seconds(LEASE_SECONDS);
         self.state.lock().unwrap().holder = Some((holder.to_owned(), until));

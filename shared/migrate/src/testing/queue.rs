@@ -6,7 +6,7 @@ use credlink_ports::{Delivery, Failure, FailureKind, Queue};
 
 use super::Faults;
 
-/// A queue that keeps what was sent, and refuses from the `refuses`th message on.
+/// A queue that keeps the sent messages, and refuses them from the `refuses`th on.
 #[derive(Default)]
 pub(crate) struct Sent {
     pub(crate) messages: Mutex<Vec<Message>>,

@@ -14,9 +14,9 @@ use super::Faults;
 const ALIASES: &str = "/aliases/";
 const MANIFESTS: &str = "/manifests/";
 
-/// Legacy records in memory, three on a page; each page ends with the item that the next begins with. Under `/aliases/{id}`
-/// stands the record of a proof that has one more name, under `/manifests/{id}` a manifest that was stored for itself. An empty
-/// text belongs to something that is gone.
+/// Legacy records in memory, three to a page; each page ends with the item that the next one begins with.
+/// `/aliases/{id}` holds the record of a proof that has one more alias, and `/manifests/{id}` a manifest that was
+/// stored for itself. An empty text stands for an item that is gone.
 pub(crate) struct MemorySource {
     items: Mutex<BTreeMap<String, String>>,
     faults: Arc<Faults>,
@@ -72,7 +72,7 @@ impl Source for MemorySource {
             .call("source list", "", || {
                 let mut items = self.items();
                 items.sort_by_key(|item| (self.follows(item), item.key.clone()));
-                // The item that a page begins with may have gone since.
+                // The item that a page begins with may have been removed since.
                 let place = |key: &str| (key.starts_with(ALIASES), key.to_owned());
                 let from = after.map(place);
                 let items = items.into_iter().filter(|item| Some(place(&item.key)) >= from);

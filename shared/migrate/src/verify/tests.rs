@@ -1,4 +1,4 @@
-//! A verification over fakes: each fault has its class, and nothing else has.
+//! A verification over fakes: each fault is reported in its class, and nothing else is.
 
 use credlink_core::hash::{Digest, MediaHash};
 use credlink_core::proof_id::ProofId;
@@ -26,7 +26,7 @@ fn proof(file: u64) -> ProofId {
     ProofId::derive(&Tenant::default(), &MediaHash::of(&file.to_be_bytes()))
 }
 
-/// A world of five good items, run.
+/// A world of five good items whose job was run.
 async fn world() -> World {
     let world = World::new();
     for number in 0..5 {
@@ -44,7 +44,7 @@ async fn what_is_well_is_verified_and_written_down() {
     assert_eq!((found.items, found.compared, found.verified, found.by_checksum), (5, 5, 5, 5));
     let entries = world.ledger.all();
     assert!(entries.iter().all(|entry| matches!(entry.state, ItemState::Verified { .. })));
-    // Since when it is known to be there does not move.
+    // The instant of the first verification is kept.
     tokio::time::sleep(std::time::Duration::from_secs(1_000)).await;
     let deep = verified(&world, VerifyOptions { deep: true, ..VerifyOptions::default() }).await;
     assert_eq!((deep.verified, deep.by_checksum), (5, 0));
@@ -75,7 +75,7 @@ async fn every_fault_has_its_class() {
         ]
     );
     assert!(!found.is_well());
-    // 3, and 4, which is not in the source any more.
+    // Item 3, and item 4, which is no longer in the source.
     assert_eq!((found.items, found.verified, found.outdated, found.missing), (7, 2, 1, 3));
 }
 
@@ -112,8 +112,8 @@ async fn what_the_destination_says_is_told() {
     }
 }
 
-/// What a verification finds to be gone is copied again by the next run. Of what is not at the source any more, the ledger goes on
-/// saying what there was.
+/// The next run copies again what a verification has found missing. For an item that is no longer at the source, the
+/// ledger keeps the record of its copy.
 #[tokio::test(start_paused = true)]
 async fn what_is_lost_is_copied_again() {
     let world = world().await;
@@ -133,7 +133,7 @@ async fn what_is_lost_is_copied_again() {
     let found = verified(&world, VerifyOptions::default()).await;
     assert_eq!(gist(&found), ["4 Missing"]);
     assert!(matches!(&world.ledger.one("2").state, ItemState::Verified { copy, .. } if copy.created));
-    // What somebody else has brought back needs no run.
+    // A copy that somebody else has restored needs no run.
     world.destination.say(Some(Verdict::Missing("x".to_owned())));
     verified(&world, VerifyOptions::default()).await;
     assert!(matches!(world.ledger.one("1").state, ItemState::Lost { .. }));

@@ -17,14 +17,14 @@ use crate::progress::{Counts, Watch};
 use crate::records::Change;
 use crate::retrying_ports::RetryingPorts;
 
-/// A short name of a key or a proof: 8 bytes of its digest. Of 1,000,000, two have the same one once in 37 million
-/// verifications, and one of them would not be looked at again.
+/// Returns 8 bytes of the digest of a key or a proof. With 1,000,000 of them, two have the same value once in 37
+/// million verifications, and one of them would then not be examined again.
 fn short(text: &str) -> u64 {
     let [a, b, c, d, e, f, g, h, ..] = *Digest::of(text.as_bytes()).as_bytes();
     u64::from_be_bytes([a, b, c, d, e, f, g, h])
 }
 
-/// The copy of an item, also where it was found to be lost.
+/// Returns the copy of an item, even if it was found to be lost.
 const fn compared(entry: &Entry) -> Option<&CopiedItem> {
     match &entry.state {
         ItemState::Lost { copy, .. } => Some(copy),
@@ -32,17 +32,17 @@ const fn compared(entry: &Entry) -> Option<&CopiedItem> {
     }
 }
 
-/// The version that the ledger keeps of an item whose content changed under one version: none that a source gives, so that the
-/// next run copies it again.
+/// The version that the ledger records for an item whose content changed without a new version. No source returns this
+/// version, so the next run copies the item again.
 const OUTDATED: &str = "outdated";
 
 /// The finding of one item.
 struct ItemFinding {
     item: Item,
-    /// The entry to be written anew: that of the copy that was compared, or that of an outdated one. An outdated item that has
-    /// another version than its entry is copied again without that, and has none here.
+    /// The entry that is to be written again: of a copy that was compared, or of an outdated item. An outdated item
+    /// whose version differs from its entry is copied again anyway, and has no entry here.
     entry: Option<Entry>,
-    /// `true` if it can be copied again, because it is at the source.
+    /// `true` if the item is at the source, so that it can be copied again.
     is_at_source: bool,
     class: Class,
     detail: String,
@@ -92,7 +92,7 @@ impl<'b, 'a, M: MigrationPorts, W: Watch> Walk<'b, 'a, M, W> {
         }
     }
 
-    /// What is not in the source any more stands at the destination all the same; and who is whose.
+    /// Verifies the copies of items that are no longer in the source, and collects the proofs of the job.
     async fn walk_ledger(&mut self) -> Result<(), GivenUp> {
         let mut after = None;
         loop {
@@ -105,7 +105,7 @@ impl<'b, 'a, M: MigrationPorts, W: Watch> Walk<'b, 'a, M, W> {
                 if self.seen.contains(&short(&entry.key)) {
                     continue;
                 }
-                // What was not copied and is not there any more is nothing that can be lost.
+                // An item that was not copied and is gone has no copy that could be lost.
                 if compared(&entry).is_some() {
                     let item = Item { key: entry.key.clone(), size: entry.size, version: entry.item.clone() };
                     looks.push((item, entry));
@@ -148,13 +148,13 @@ impl<'b, 'a, M: MigrationPorts, W: Watch> Walk<'b, 'a, M, W> {
     }
 
     fn is_sampled(&self, key: &str) -> bool {
-        // 2^53 steps from 0 to 1, as many as an f64 tells apart.
+        // 2^53 steps from 0 to 1, as many as an f64 can distinguish.
         #[expect(clippy::cast_precision_loss, reason = "53 bits fit")]
         let place = (short(key) >> 11) as f64 / (1_u64 << 53) as f64;
         place < self.options.sample
     }
 
-    /// An item of the source.
+    /// Verifies an item of the source.
     async fn of(&self, item: Item, entry: Option<Entry>) -> Result<Option<ItemFinding>, GivenUp> {
         let not_there = |class, detail: String| {
             let item = item.clone();
@@ -191,19 +191,19 @@ impl<'b, 'a, M: MigrationPorts, W: Watch> Walk<'b, 'a, M, W> {
         if (self.options.deep || entry.item != item.version)
             && let Some((class, detail)) = self.source_differs(&item, copy).await?
         {
-            // Where the listing does not tell, the ledger has to, or no run would come to it.
+            // If the listing does not show the change, the ledger has to, or no run would copy the item again.
             let entry = Some(entry).filter(|entry| class == Class::Outdated && entry.item == item.version);
             return Ok(Some(ItemFinding { item, entry, is_at_source: true, class, detail, by: None }));
         }
         self.compare(item, entry, true).await
     }
 
-    /// An item that is not in the source any more.
+    /// Verifies an item that is no longer in the source.
     async fn gone(&self, item: Item, entry: Entry) -> Result<Option<ItemFinding>, GivenUp> {
         if self.is_sampled(&item.key) { self.compare(item, entry, false).await } else { Ok(None) }
     }
 
-    /// How the source's content differs from what was copied, if it does.
+    /// Returns the difference between the source's content and the copied one, if there is any.
     async fn source_differs(
         &self,
         item: &Item,
@@ -227,7 +227,7 @@ impl<'b, 'a, M: MigrationPorts, W: Watch> Walk<'b, 'a, M, W> {
                     None => "the source's item cannot be read any more".to_owned(),
                 },
             ))),
-            // It went since it was listed.
+            // The item was removed after it was listed.
             Ok(None) => Ok(None),
             Err(GivenUp::Item(failure)) => Ok(Some((Class::Unknown, failure.to_string()))),
             Err(end) => Err(end),
@@ -248,7 +248,7 @@ impl<'b, 'a, M: MigrationPorts, W: Watch> Walk<'b, 'a, M, W> {
             Ok(Verdict::Corrupted(detail)) => (Class::Corrupted, detail, None),
             Ok(Verdict::EncodingDiffers(detail)) => (Class::EncodingDiffers, detail, None),
             Ok(Verdict::Changed(detail)) => (Class::Changed, detail, None),
-            // A store that checks what it reads tells so by itself.
+            // A store that checks what it reads reports the damage itself.
             Err(GivenUp::Item(failure)) if failure.kind == FailureKind::Damaged => {
                 (Class::Corrupted, failure.to_string(), None)
             }
@@ -258,7 +258,7 @@ impl<'b, 'a, M: MigrationPorts, W: Watch> Walk<'b, 'a, M, W> {
         Ok(Some(ItemFinding { item, entry: Some(entry), is_at_source, class, detail, by }))
     }
 
-    /// Counts what was found, and writes down what is well, and what the next run has to copy again.
+    /// Counts the findings, and records which copies are verified and which the next run has to copy again.
     async fn note(&mut self, found: Vec<Result<Option<ItemFinding>, GivenUp>>) -> Result<(), GivenUp> {
         let mut end = Ok(());
         let mut changes = Vec::new();
@@ -282,7 +282,7 @@ impl<'b, 'a, M: MigrationPorts, W: Watch> Walk<'b, 'a, M, W> {
             self.found.compared += 1;
             self.found.by_checksum += u64::from(found.by == Some(Depth::Checksum));
             if matches!(found.class, Class::Missing | Class::Corrupted | Class::EncodingDiffers) {
-                // Of what is not at the source any more, the ledger alone knows what there was.
+                // For an item that is no longer at the source, only the ledger knows what its copy was.
                 if found.is_at_source {
                     let NotCopied { detail, .. } = NotCopied::new(Reason::Lost, found.detail);
                     let state = compared(&entry).cloned().map(|copy| ItemState::Lost { copy, detail });
@@ -290,7 +290,7 @@ impl<'b, 'a, M: MigrationPorts, W: Watch> Walk<'b, 'a, M, W> {
                 }
                 continue;
             }
-            // Since when it is known to be there is kept; a new version of the item with the same content is not news.
+            // The instant of the first verification is kept, even for a new version of the item with the same content.
             let at = match (found.class, &entry.state) {
                 (Class::Verified, ItemState::Copied(_) | ItemState::Lost { .. }) => self.ports.clock().now(),
                 (Class::Verified, ItemState::Verified { at, .. }) if entry.item != found.item.version => *at,

@@ -9,7 +9,7 @@ use crate::testing::{Sent, World, legacy, spec};
 
 const LONG: fn() -> Option<Duration> = || None;
 
-/// A job of 60 good items that its listing has sent, with the message of all of them.
+/// A job of 60 good items whose listing was sent, with the message that names all of them.
 async fn listed() -> (World, Job, Message, Vec<String>) {
     let world = World::new();
     let keys: Vec<String> = (0..60).map(|number| format!("{number:02}")).collect();

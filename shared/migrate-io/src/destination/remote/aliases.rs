@@ -1,4 +1,4 @@
-//! Other names of proofs, by the API.
+//! Aliases of proofs, over the API.
 
 use credlink_core::http::problem::Kind;
 use credlink_core::legacy::LegacyId;
@@ -17,7 +17,7 @@ use crate::destination::copied;
 use crate::source::remote::leads_to;
 
 impl Remote {
-    /// Where a legacy id leads; `None`: nowhere.
+    /// Returns the proof that a legacy ID leads to, if any.
     async fn named(&self, id: &LegacyId) -> Result<Option<ProofId>, Failure> {
         let target = format!("/v1/proofs/{id}");
         leads_to(&self.api.ask(Question::new(Method::GET, target.clone())).await?, &target)
@@ -67,7 +67,7 @@ impl Remote {
         })
     }
 
-    /// What is wrong with another name, if anything is.
+    /// Checks an alias. Returns a verdict if it is wrong.
     pub(super) async fn check_alias(
         &self,
         id: &LegacyId,

@@ -1,4 +1,4 @@
-//! Other names of proofs, and manifests that were stored for themselves, by the API.
+//! Aliases of proofs, and manifests that were stored for themselves, over the API.
 
 use bytes::Bytes;
 use credlink_core::access::Visibility;
@@ -28,7 +28,7 @@ fn copy(target: Target, objects: Vec<StoredObject>) -> Copy {
 }
 
 impl Remote {
-    /// Where a legacy id leads; `None`: nowhere.
+    /// Returns the proof that a legacy ID leads to, if any.
     async fn named(&self, id: &LegacyId) -> Result<Option<ProofId>, Failure> {
         let target = format!("/v1/proofs/{id}");
         leads_to(&self.api.ask(Question::new(Method::GET, target.clone())).await?, &target)
@@ -38,7 +38,8 @@ impl Remote {
         Ok(if self.named(id).await?.is_some() { Standing::Live(None) } else { Standing::Absent })
     }
 
-    /// Whether a manifest is there. The API does not tell whether it is for proofs alone: then it counts as not made here.
+    /// Looks up a manifest. The API does not tell whether only proofs hold it; if they do, it counts as not made by
+    /// this job.
     pub(super) async fn find_manifest(&self, manifest: &ManifestKey) -> Result<Standing, Failure> {
         Ok(match self.found(&ObjectKey::Manifest(manifest.clone()), Depth::Checksum).await? {
             Found::Content(..) | Found::Expired(_) | Found::Damaged(_) | Found::Private => {
@@ -88,8 +89,8 @@ impl Remote {
         })
     }
 
-    /// Withdraws a manifest whose source has it as private, where the same bytes are public there. The path names the tenant, so
-    /// that a credential of another one changes nothing of its own.
+    /// Makes a public manifest private that is private at the source and has the same content. The path names the
+    /// tenant, so a credential of another tenant changes none of its own manifests.
     pub(super) async fn hide(&self, manifest: &ManifestKey, sha256: &Digest) -> Result<(), Failure> {
         let key = ObjectKey::Manifest(manifest.clone());
         match self.found(&key, Depth::Checksum).await? {
@@ -100,7 +101,7 @@ impl Remote {
         }
     }
 
-    /// Has a manifest with this content be private there, whatever is said of its readers. Returns `false` where there is none.
+    /// Makes a manifest with this content private, whatever its current visibility. Returns `false` if there is none.
     pub(super) async fn make_private(
         &self,
         manifest: &ManifestKey,
@@ -122,7 +123,7 @@ impl Remote {
         let answer = self.api.ask(question).await?;
         match answer.status {
             StatusCode::NO_CONTENT => Ok(()),
-            // It was deleted meanwhile.
+            // The manifest was deleted meanwhile.
             _ if answer.is_not_found() || answer.is_gone() => Ok(()),
             StatusCode::FORBIDDEN => {
                 Err(failure(FailureKind::AccessDenied, format!("{target}: {}", answer.problem().detail)))
@@ -173,7 +174,7 @@ impl Remote {
         Ok(TakenOver::Stored(copy(Target::Manifest(manifest), vec![object])))
     }
 
-    /// What is wrong with another name, if anything is.
+    /// Checks an alias. Returns a verdict if it is wrong.
     pub(super) async fn check_alias(
         &self,
         id: &LegacyId,
@@ -194,7 +195,7 @@ impl Remote {
         withdrawal(&answer, &target)
     }
 
-    /// Deletes a manifest that no proof holds.
+    /// Deletes a manifest that no proof refers to.
     pub(super) async fn withdraw_manifest(
         &self,
         manifest: &ManifestKey,
@@ -214,7 +215,7 @@ impl Remote {
         question.deleted = Some(at);
         let answer = self.api.ask(question).await?;
         if answer.status == StatusCode::CONFLICT {
-            // Proofs hold it, or its tenant has stored it, too.
+            // Proofs refer to the manifest, or its tenant has stored it as well.
             return Ok(Withdrawal::Touched);
         }
         withdrawal(&answer, &target)

@@ -1,4 +1,4 @@
-//! Importing a proof: one step after the other, from wherever the last one ended.
+//! Imports a proof step by step, and resumes where an earlier import ended.
 
 use credlink_core::http::problem::Kind;
 use credlink_core::link::exact_path;
@@ -17,7 +17,7 @@ use super::steps::{Next, Steps};
 use crate::api::{Answer, Question, Unexpected as _, failure};
 
 impl Remote {
-    /// The outcome of a refusal; `None`: look at the world again.
+    /// Returns the outcome of a refusal, or `None` if the import must start over from the current state.
     fn refused(&self, answer: &Answer) -> Option<Imported> {
         let problem = answer.problem();
         let again = [Kind::NotFound, Kind::Expired, Kind::PreconditionFailed, Kind::Contended];
@@ -25,7 +25,7 @@ impl Remote {
             Some(at) => Some(Imported::Deleted(at)),
             None if again.iter().any(|kind| kind.slug() == problem.slug()) => None,
             None if problem.slug().is_empty() => {
-                // What stands before the service refuses without a problem document.
+                // A proxy in front of the service refuses without a problem document.
                 let detail = format!("it answers {}", answer.status);
                 Some(Imported::Refused { kind: String::new(), detail })
             }
@@ -33,7 +33,7 @@ impl Remote {
         }
     }
 
-    /// One step of taking over. `None`: look at the world again.
+    /// Makes one pass of an import. Returns `None` if the import must start over from the current state.
     pub(super) async fn advance(&self, steps: &Steps<'_>) -> Result<Option<Imported>, Failure> {
         let (question, mut asked) = steps.first();
         let mut answer = self.api.ask(question).await?;
@@ -77,8 +77,9 @@ impl Remote {
         }
     }
 
-    /// The outcome of a refusal to store a draft; `None`: look at the world again. A manifest that is private at the source and
-    /// public there is withdrawn, where nothing else is in the draft's way.
+    /// Handles a refusal to store a draft. Returns its outcome, or `None` if the import must start over from the
+    /// current state. A manifest that is private at the source and public at the destination is made private, if
+    /// nothing else prevents the import.
     async fn make_way(&self, draft: &Draft, answer: &Answer) -> Result<Option<Imported>, Failure> {
         let is_in_the_way = answer.problem().slug() == Kind::VisibilityConflict.slug();
         let manifest = draft.manifest_key().filter(|_| is_in_the_way && draft.has_private_manifest());
@@ -95,7 +96,7 @@ impl Remote {
         Ok(self.refused(answer))
     }
 
-    /// The outcome, where the proof is there as its source has it with its private manifests withdrawn.
+    /// Makes the private manifests of an imported proof private, and returns the outcome.
     async fn hidden(&self, steps: &Steps<'_>, outcome: Imported) -> Result<Imported, Failure> {
         if matches!(outcome, Imported::Stored(_) | Imported::Equal(_)) {
             for (manifest, sha256) in steps.private_manifests() {
@@ -106,7 +107,7 @@ impl Remote {
     }
 }
 
-/// The failure that a credential of another tenant than `tenant` is; `None` where the answer says nothing of tenants.
+/// Returns a failure if the answer says that the credential belongs to another tenant than `tenant`.
 pub(super) fn of_another_tenant(answer: &Answer, tenant: &Tenant) -> Option<Failure> {
     let problem = answer.problem();
     (problem.slug() == Kind::OtherTenant.slug()).then(|| {

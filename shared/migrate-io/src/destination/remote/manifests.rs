@@ -1,4 +1,4 @@
-//! Manifests that were stored for themselves, by the API.
+//! Manifests that were stored for themselves, over the API.
 
 use bytes::Bytes;
 use credlink_core::access::Visibility;
@@ -22,7 +22,8 @@ use crate::api::{Question, Unexpected as _, failure};
 use crate::destination::copied;
 
 impl Remote {
-    /// Whether a manifest is there. The API does not tell whether it is for proofs alone: then it counts as not made here.
+    /// Looks up a manifest. The API does not tell whether only proofs hold it; if they do, it counts as not made by
+    /// this job.
     pub(super) async fn find_manifest(&self, manifest: &ManifestKey) -> Result<Standing, Failure> {
         Ok(match self.found(&ObjectKey::Manifest(manifest.clone()), Depth::Checksum).await? {
             ObjectState::Content(..)
@@ -76,8 +77,8 @@ impl Remote {
         Ok(Imported::Stored(copied(Target::Manifest(manifest), vec![object])))
     }
 
-    /// Withdraws a manifest whose source has it as private, where the same bytes are public there. The path names the tenant, so
-    /// that a credential of another one changes nothing of its own.
+    /// Makes a public manifest private that is private at the source and has the same content. The path names the
+    /// tenant, so a credential of another tenant changes none of its own manifests.
     pub(super) async fn hide(&self, manifest: &ManifestKey, sha256: &Digest) -> Result<(), Failure> {
         let key = ObjectKey::Manifest(manifest.clone());
         match self.found(&key, Depth::Checksum).await? {
@@ -90,7 +91,7 @@ impl Remote {
         }
     }
 
-    /// Has a manifest with this content be private there, whatever is said of its readers. Returns `false` where there is none.
+    /// Makes a manifest with this content private, whatever its current visibility. Returns `false` if there is none.
     pub(super) async fn make_private(
         &self,
         manifest: &ManifestKey,
@@ -112,7 +113,7 @@ impl Remote {
         let answer = self.api.ask(question).await?;
         match answer.status {
             StatusCode::NO_CONTENT => Ok(()),
-            // It was deleted meanwhile.
+            // The manifest was deleted meanwhile.
             _ if answer.is_not_found() || answer.is_gone() => Ok(()),
             StatusCode::FORBIDDEN => {
                 Err(failure(FailureKind::AccessDenied, format!("{target}: {}", answer.problem().detail)))
@@ -121,7 +122,7 @@ impl Remote {
         }
     }
 
-    /// Deletes a manifest that no proof holds.
+    /// Deletes a manifest that no proof refers to.
     pub(super) async fn withdraw_manifest(
         &self,
         manifest: &ManifestKey,
@@ -141,7 +142,7 @@ impl Remote {
         question.deleted = Some(at);
         let answer = self.api.ask(question).await?;
         if answer.status == StatusCode::CONFLICT {
-            // Proofs hold it, or its tenant has stored it, too.
+            // Proofs refer to the manifest, or its tenant has stored it as well.
             return Ok(Withdrawal::Touched);
         }
         withdrawal(&answer, &target)

@@ -1,4 +1,4 @@
-//! The objects of another CredLink, as its API shows them.
+//! The objects of another CredLink, as its API serves them.
 
 use bytes::Bytes;
 use credlink_core::access::Visibility;
@@ -19,27 +19,27 @@ use crate::api::{Question, Unexpected as _, failure};
 
 /// The state of the object under a key.
 pub(super) enum ObjectState {
-    /// Content with this digest, and who may read it, where the answer tells.
+    /// Content with this digest, and its visibility if the answer states it.
     Content(Digest, Option<Visibility>),
-    /// Nothing, and it never did.
+    /// There is no object, and no sign that there was one.
     Absent,
-    /// It was deleted, at this instant.
+    /// The object was deleted at this instant.
     Deleted(Timestamp),
-    /// It has expired: in words.
+    /// The object has expired, with a description.
     Expired(String),
-    /// It is damaged: in words.
+    /// The object is damaged, with a description.
     Damaged(String),
-    /// It belongs to others, who do not show it.
+    /// The object is private and not shown to this credential.
     Private,
 }
 
 impl Remote {
-    /// What stands under `key`: as the service says, or by its content.
+    /// Returns the state of the object under `key`, as the service reports it or from its content.
     pub(super) async fn found(&self, key: &ObjectKey, depth: Depth) -> Result<ObjectState, Failure> {
         Ok(self.read(key, depth).await?.0)
     }
 
-    /// The same, with the content where it was asked for.
+    /// Returns the state of the object under `key`, and its content if `depth` asks for it.
     pub(super) async fn read(&self, key: &ObjectKey, depth: Depth) -> Result<(ObjectState, Bytes), Failure> {
         let target = format!("/v1{}", exact_path(key));
         let answer = match depth {
@@ -113,7 +113,8 @@ impl Remote {
         })
     }
 
-    /// What it means that another record stands there: a replacement leaves the earlier record under its revision.
+    /// Returns the verdict on a record that differs from the copied one. A replacement leaves the earlier record under
+    /// its revision.
     async fn replaced(&self, id: &ProofId, copied: &Digest, found: &Digest) -> Result<Verdict, Failure> {
         let target = format!("/v1{}", exact_path(&ObjectKey::Record(*id)));
         let answer = self.api.ask(Question::object(target.clone())).await?;

@@ -1,4 +1,4 @@
-//! What comes next in importing a history of drafts, by what the API answered.
+//! The next step in importing a history of drafts, given the API's answer.
 
 use bytes::Bytes;
 use credlink_core::access::Visibility;
@@ -23,31 +23,31 @@ use serde::Deserialize;
 use super::upload::body;
 use crate::api::{Answer, Question, failure};
 
-/// The drafts of one proof, by their revisions.
+/// The drafts of one proof, in order of revision.
 pub(super) struct Steps<'a> {
     drafts: &'a [Draft],
     first: &'a Draft,
     last: &'a Draft,
 }
 
-/// What to do next.
+/// The next step.
 pub(super) enum Next<'a> {
-    /// Nothing: this came out.
+    /// The import is finished with this outcome.
     Done(Imported),
-    /// Ask this, which stores the draft.
+    /// Send this request, which stores the draft.
     Ask(Question, &'a Draft),
-    /// None of the drafts stands there: compare the last one with the record.
+    /// The current record is not one of the drafts: compare it with the last draft.
     Compare(Reply),
 }
 
-/// What an answer says of the proof that is there.
+/// The API's answer about the proof at the destination.
 pub(super) struct Reply {
-    /// SHA-256 of its record.
+    /// SHA-256 of the current record.
     pub(super) tag: Digest,
     said: Said,
 }
 
-/// The answer to a store or a replacement, as far as it matters here.
+/// The answer to a store or a replacement; other members are ignored.
 #[derive(Debug, Deserialize)]
 struct Said {
     id: ProofId,
@@ -63,27 +63,27 @@ struct SaidManifest {
 }
 
 impl<'a> Steps<'a> {
-    /// The steps of these drafts; `None` where there are none.
+    /// Returns the steps that import these drafts, or `None` if there are no drafts.
     pub(super) fn of(drafts: &'a [Draft]) -> Option<Self> {
         Some(Self { drafts, first: drafts.first()?, last: drafts.last()? })
     }
 
-    /// The proof.
+    /// Returns the ID of the proof.
     pub(super) fn id(&self) -> ProofId {
         self.first.id()
     }
 
-    /// The first question, whatever stands there, and the draft that it stores.
+    /// Returns the first request, which does not depend on the destination's state, and the draft that it stores.
     pub(super) fn first(&self) -> (Question, &'a Draft) {
         (self.store(self.first), self.first)
     }
 
-    /// The number of drafts.
+    /// Returns the number of drafts.
     pub(super) const fn count(&self) -> usize {
         self.drafts.len()
     }
 
-    /// The question that lets the legacy id lead to a proof that has the last draft's manifest and signature.
+    /// Returns the request that makes the legacy ID lead to a proof with the last draft's manifest and signature.
     pub(super) fn last(&self) -> Question {
         self.store(self.last)
     }
@@ -94,22 +94,22 @@ impl<'a> Steps<'a> {
         question
     }
 
-    /// The earlier id of the proof. Its own id is no other name of it.
+    /// Returns the legacy ID of the proof. The proof's own ID does not count as one.
     fn legacy(&self) -> Option<&'a LegacyId> {
         let ids = self.drafts.iter().filter_map(|draft| Some(&draft.origin.as_ref()?.legacy.as_ref()?.id));
         ids.into_iter().find(|id| id.as_str().parse() != Ok(self.id()))
     }
 
-    /// The record that a draft makes, where the proof's life begins with the revision `first`.
+    /// Returns the record that a draft produces if the proof's first revision is `first`.
     fn record(&self, at: usize, first: u32) -> Option<(u32, Bytes)> {
         let revision = first.checked_add(u32::try_from(at).ok()?)?;
-        // The instant does not count: what is imported brings its own.
+        // This instant is not used: an imported draft has its own.
         let mut record = self.drafts.get(at)?.record(revision, Timestamp::from_milliseconds(0));
         record.first_revision = first;
         Some((revision, record.to_bytes()))
     }
 
-    /// Which draft stands there exactly, and the revision of the first.
+    /// Returns the index of the draft that is exactly the current record, and the first revision.
     fn position(&self, reply: &Reply) -> Option<(usize, u32)> {
         let candidates = (0..self.drafts.len()).filter_map(|at| {
             let first = reply.said.revision.checked_sub(u32::try_from(at).ok()?)?;
@@ -120,7 +120,7 @@ impl<'a> Steps<'a> {
         })
     }
 
-    /// What follows from an answer to a store or a replacement.
+    /// Decides on the next step from the answer to a store or a replacement.
     pub(super) fn next(&self, answer: &Answer) -> Result<Next<'a>, Failure> {
         let said = serde_json::from_slice::<Said>(&answer.body).ok();
         let Some((tag, said)) = answer.digest().zip(said) else {
@@ -134,7 +134,7 @@ impl<'a> Steps<'a> {
         let reply = Reply { tag, said };
         let Some((at, first)) = self.position(&reply) else {
             return Ok(match self.drafts {
-                // Where the proof is private, it matters who may read the one that is there.
+                // For a private proof, the visibility of the existing one matters as well.
                 [_] if reply.said.identical && self.last.visibility == Visibility::Private => {
                     Next::Compare(reply)
                 }
@@ -153,29 +153,29 @@ impl<'a> Steps<'a> {
         Ok(Next::Ask(question, draft))
     }
 
-    /// Whether a record has the last draft's manifest and signature.
+    /// Returns `true` if a record has the last draft's manifest and signature.
     pub(super) fn ends_as(&self, record: &Record) -> bool {
         record.manifest.sha256 == *self.last.manifest.sha256() && record.signature == self.last.signature
     }
 
-    /// Returns `true` if a record shows to everybody what the last draft shows to its tenant alone.
+    /// Returns `true` if a record is public and the last draft is private.
     pub(super) fn is_published_by(&self, record: &Record) -> bool {
         (self.last.visibility, record.visibility) == (Visibility::Private, Visibility::Public)
     }
 
-    /// The manifests that are private at the source, with their digests.
+    /// Returns the manifests that are private at the source, with their digests.
     pub(super) fn private_manifests(&self) -> impl Iterator<Item = (ManifestKey, &'a Digest)> {
         let private = self.drafts.iter().filter(|draft| draft.has_private_manifest());
         private.filter_map(|draft| Some((draft.manifest_key()?, draft.manifest.sha256())))
     }
 
-    /// How the proof that is there differs.
+    /// Returns the conflict with the existing proof.
     pub(super) fn conflict(&self, reply: &Reply) -> Imported {
         let detail = difference(&self.id(), &reply.said.manifest.sha256, self.last);
         Imported::Conflict { detail }
     }
 
-    /// The whole history as it stands there, the current record first.
+    /// Returns the whole history as the destination has it, with the current record first.
     fn copy(&self, first: u32, reply: &Reply) -> CopiedItem {
         let mut objects: Vec<StoredObject> = Vec::new();
         for (at, draft) in self.drafts.iter().enumerate().rev() {
@@ -189,7 +189,7 @@ impl<'a> Steps<'a> {
             if let Some(manifest) = draft.manifest_key() {
                 let manifest = object(&ObjectKey::Manifest(manifest), *draft.manifest.sha256());
                 let manifest = StoredObject { private: draft.has_private_manifest(), ..manifest };
-                // Two revisions may have one manifest.
+                // Two revisions may share a manifest.
                 if objects.iter().all(|object| object.key != manifest.key) {
                     objects.push(manifest);
                 }
@@ -198,7 +198,7 @@ impl<'a> Steps<'a> {
         CopiedItem { objects, exact: true, ..self.standing(reply) }
     }
 
-    /// What stands there. Whose doing it is, and of which content, the caller knows.
+    /// Returns the existing copy. The caller fills in who created it and the digest of the source's content.
     pub(super) fn standing(&self, reply: &Reply) -> CopiedItem {
         let manifest = reply.said.manifest.id.as_ref();
         let manifest = manifest.map(|id| ObjectKey::Manifest(ManifestKey::new(&self.first.tenant, id)));
@@ -217,7 +217,7 @@ impl<'a> Steps<'a> {
     }
 }
 
-/// An object by its content: in which form it is stored, only the destination knows.
+/// Returns an object known by its content only: the API does not tell in which form it is stored.
 fn object(key: &ObjectKey, content: Digest) -> StoredObject {
     StoredObject {
         key: key.to_string(),

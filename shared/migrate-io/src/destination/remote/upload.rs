@@ -1,4 +1,4 @@
-//! The body of a store that brings its origin along.
+//! The request body that stores a draft together with its origin.
 
 use std::collections::BTreeMap;
 
@@ -12,15 +12,15 @@ use credlink_core::time::Timestamp;
 use data_encoding::BASE64;
 use serde::Serialize;
 
-/// As `POST /v1/proofs` and `PUT /v1/proofs/{id}` read it.
+/// The body that `POST /v1/proofs` and `PUT /v1/proofs/{id}` accept.
 #[derive(Serialize)]
 struct Upload<'a> {
-    /// A credential of another tenant is refused by it.
+    /// The intended tenant. The service refuses a credential of another one.
     tenant: &'a Tenant,
     media_hash: MediaHash,
     #[serde(skip_serializing_if = "Option::is_none")]
     media_type: Option<&'a str>,
-    /// Base64 also for JSON: what stands around the object is a part of the bytes.
+    /// Base64 even for JSON, because whitespace around the object is a part of the bytes.
     manifest_base64: String,
     manifest_type: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -29,7 +29,7 @@ struct Upload<'a> {
     tags: &'a BTreeMap<String, String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     visibility: Option<&'static str>,
-    /// Without an origin, the lifetime.
+    /// The lifetime of a draft without an origin.
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_in: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -50,7 +50,7 @@ struct UploadOrigin<'a> {
     manifest_visibility: Option<Visibility>,
 }
 
-/// The body for a draft; `legacy` is the id that shall lead to its proof, where the draft itself has none.
+/// Returns the body for a draft. `legacy` is the ID that is to lead to its proof, if the draft itself has none.
 pub(super) fn body(draft: &Draft, legacy: Option<&LegacyId>) -> Bytes {
     let origin = draft.origin.as_ref().map(|origin| UploadOrigin {
         created: origin.created,
@@ -72,7 +72,7 @@ pub(super) fn body(draft: &Draft, legacy: Option<&LegacyId>) -> Bytes {
         expires_in: draft.origin.is_none().then_some(draft.lifetime),
         origin,
     };
-    // Only a map with keys that are no strings fails to serialise.
+    // Serialising fails only for maps whose keys are not strings.
     serde_json::to_vec(&upload).unwrap_or_default().into()
 }
 
@@ -112,7 +112,7 @@ mod tests {
         };
         for draft in [legacy, full] {
             let read = Draft::parse(&body(&draft, None), Tenant::default(), None).unwrap();
-            // With an origin it is not looked at.
+            // The lifetime is ignored if there is an origin.
             assert_eq!(Draft { lifetime: draft.lifetime, ..read }, draft);
         }
     }

@@ -1,4 +1,4 @@
-//! Other names of proofs, at hand.
+//! Aliases of proofs, in this process.
 
 use credlink_core::hash::Digest;
 use credlink_core::http::problem::Kind;
@@ -15,12 +15,12 @@ use credlink_service::service::Service;
 
 use crate::destination::copied;
 
-/// Another name leads to whatever proof, or nowhere.
+/// Looks up an alias, which may lead to any proof or to none.
 pub(super) async fn find_alias<P: Ports>(service: &Service<P>, id: &LegacyId) -> Result<Standing, Failure> {
     Ok(if service.alias(id).await?.is_some() { Standing::Live(None) } else { Standing::Absent })
 }
 
-/// Lets another name lead to its proof, if that is there as its source has it.
+/// Makes an alias lead to its proof, if the destination has that proof as the source does.
 pub(super) async fn import_alias<P: Ports>(
     service: &Service<P>,
     alias_draft: &AliasDraft,
@@ -50,7 +50,7 @@ pub(super) async fn import_alias<P: Ports>(
     }
 }
 
-/// What is wrong with another name, if anything is.
+/// Checks an alias. Returns a verdict if it is wrong.
 pub(super) async fn check_alias<P: Ports>(
     service: &Service<P>,
     id: &LegacyId,
@@ -68,7 +68,7 @@ pub(super) async fn check_alias<P: Ports>(
     })
 }
 
-/// Takes another name back, if it still leads to the proof. That it is done already is no news.
+/// Withdraws an alias if it still leads to the proof. If it is withdrawn already, this succeeds.
 pub(super) async fn withdraw_alias<P: Ports>(
     service: &Service<P>,
     id: &LegacyId,

@@ -1,4 +1,4 @@
-//! Whether what was copied stands there.
+//! Verifies that a copy is present and correct.
 
 use credlink_core::bounds::{MAX_C2PA_MANIFEST_BYTES, MAX_RECORD_BYTES};
 use credlink_core::encoding::Coding;
@@ -16,13 +16,13 @@ use credlink_service::service::Service;
 use super::aliases::check_alias;
 use super::manifests::check_manifest;
 
-/// What an object is found to be.
+/// The finding about one object.
 enum Finding {
     Right(Depth),
     Wrong(Verdict),
 }
 
-/// Verifies a copy: its row, its legacy id, and each of its objects. Another name is what the index says.
+/// Verifies a copy: its row, its legacy ID, and each of its objects. An alias is in the index alone.
 pub(super) async fn verify<P: Ports<Objects: Checksummed>>(
     service: &Service<P>,
     copy: &CopiedItem,
@@ -36,14 +36,14 @@ pub(super) async fn verify<P: Ports<Objects: Checksummed>>(
         match examine(service, object, depth).await? {
             Finding::Right(Depth::Checksum) => {}
             Finding::Right(Depth::Content) => by = Depth::Content,
-            // Whoever may replaced or deleted it a moment ago, and the row tells.
+            // The proof may have been replaced or deleted a moment ago, which its row tells.
             Finding::Wrong(verdict) => return Ok(rows(service, copy).await?.unwrap_or(verdict)),
         }
     }
     Ok(Verdict::Verified { by })
 }
 
-/// What is wrong with the rows, if anything is.
+/// Checks the rows of a copy. Returns a verdict if they are wrong.
 async fn rows<P: Ports>(service: &Service<P>, copy: &CopiedItem) -> Result<Option<Verdict>, Failure> {
     let id = match &copy.target {
         Target::Proof(id) => id,
@@ -82,7 +82,7 @@ async fn examine<P: Ports<Objects: Checksummed>>(
         return Ok(Finding::Wrong(Verdict::Missing(format!("{} is no key of an object", expected.key))));
     };
     let objects = service.ports().objects();
-    // A checksum that is equal says that all is well. One that is not says nothing of the content: a manifest that was
+    // An equal checksum proves the object correct. An unequal one says nothing about the content: a manifest that was
     // deleted and stored again is stored in another form.
     if depth == Depth::Checksum
         && (expected.stored.is_some() || expected.crc64nvme.is_some())
@@ -140,7 +140,7 @@ fn judge(key: &ObjectKey, object: Object, expected: &StoredObject) -> Finding {
         |coding| decode(&body, coding, limit).is_ok_and(|content| Digest::of(&content) == expected.content);
     let said = coding.as_deref();
     Finding::Wrong(match said {
-        // Right as it is said to be: something else is damaged that is said of it.
+        // The content is right under its stated coding, so another attribute of the object is damaged.
         None if is_right(None) => Verdict::Corrupted(format!("{key}: {damage}")),
         Some("gzip") if is_right(Some(Coding::Gzip)) => Verdict::Corrupted(format!("{key}: {damage}")),
         _ if is_right(None) => other_coding(key, said, None),

@@ -1,4 +1,4 @@
-//! What a proof's drafts make, and where in it a destination stands.
+//! The history that a proof's drafts produce, and how much of it a destination has.
 
 use bytes::Bytes;
 use crc_fast::CrcAlgorithm;
@@ -17,7 +17,7 @@ use credlink_ports::migration::target::Target;
 use credlink_service::aliases::is_another_name;
 use credlink_service::store::StoredBody;
 
-/// The records that drafts make, where their proof's life begins with the revision `first`.
+/// The records that drafts produce if their proof's first revision is `first`.
 pub(super) struct History<'a> {
     first: u32,
     records: Vec<(&'a Draft, u32, Bytes)>,
@@ -26,7 +26,7 @@ pub(super) struct History<'a> {
 impl<'a> History<'a> {
     pub(super) fn new(drafts: &'a [Draft], first: u32) -> Self {
         let records = drafts.iter().zip(first..).map(|(draft, revision)| {
-            // The instant does not count: what is imported brings its own.
+            // This instant is not used: an imported draft has its own.
             let mut record = draft.record(revision, Timestamp::from_milliseconds(0));
             record.first_revision = first;
             (draft, revision, record.to_bytes())
@@ -34,14 +34,14 @@ impl<'a> History<'a> {
         Self { first, records: records.collect() }
     }
 
-    /// Which of the drafts the row stands for, exactly.
+    /// Returns the index of the draft that is exactly the row's record.
     pub(super) fn position(&self, row: &ProofRow) -> Option<usize> {
         let position = usize::try_from(row.revision.checked_sub(self.first)?).ok()?;
         let (_, _, record) = self.records.get(position)?;
         (Digest::of(record) == row.record_sha256).then_some(position)
     }
 
-    /// The whole history as it is stored, with `row` for its end.
+    /// Returns the whole history as it is stored, with `row` as its latest revision.
     pub(super) fn copy(&self, row: &ProofRow) -> CopiedItem {
         let mut objects: Vec<StoredObject> = Vec::with_capacity(self.records.len() * 2);
         for (draft, revision, record) in self.records.iter().rev() {
@@ -52,7 +52,7 @@ impl<'a> History<'a> {
             };
             objects.push(first_stored(&key, record));
             if let Some(manifest) = stored_manifest(draft)
-                // Two revisions may have one manifest.
+                // Two revisions may share a manifest.
                 && objects.iter().all(|object| object.key != manifest.key)
             {
                 objects.push(manifest);
@@ -63,14 +63,15 @@ impl<'a> History<'a> {
     }
 }
 
-/// What stands there of a draft whose record, the row's, was just stored with these bytes.
+/// Returns the copy that was just stored for a draft, with its row and the stored bytes of its record.
 pub(super) fn stored_just_now(draft: &Draft, row: &ProofRow, body: &StoredBody) -> CopiedItem {
     let record = stored(&ObjectKey::Record(row.id), row.record_sha256, &body.bytes, body.coding);
     let objects = [record].into_iter().chain(stored_manifest(draft)).collect();
     CopiedItem { objects, exact: true, ..standing(row, [draft]) }
 }
 
-/// What stands there for `drafts`, as the row has it. Whose doing it is, and of which content, the caller knows.
+/// Returns the copy of `drafts` as the row has it. The caller fills in who created it and the digest of the source's
+/// content.
 pub(super) fn standing<'a>(
     row: &ProofRow,
     drafts: impl IntoIterator<Item = &'a Draft> + Clone,
@@ -98,7 +99,7 @@ pub(super) fn standing<'a>(
     }
 }
 
-/// The id that a history's proof had in a legacy store, and the draft that says so.
+/// Returns the ID that the proof had in a legacy store, and the draft that names it.
 pub(super) fn legacy<'a>(drafts: impl IntoIterator<Item = &'a Draft>) -> Option<(&'a LegacyId, &'a Draft)> {
     drafts.into_iter().find_map(|draft| {
         let legacy = draft.origin.as_ref()?.legacy.as_ref()?;
@@ -106,19 +107,19 @@ pub(super) fn legacy<'a>(drafts: impl IntoIterator<Item = &'a Draft>) -> Option<
     })
 }
 
-/// A draft's manifest, in the form in which it is stored for the first time. `None` where it stands in the record.
+/// Returns a draft's manifest in the form in which it is first stored, or `None` if it is part of the record.
 fn stored_manifest(draft: &Draft) -> Option<StoredObject> {
     let object = first_stored(&ObjectKey::Manifest(draft.manifest_key()?), draft.manifest.bytes());
     Some(StoredObject { private: draft.has_private_manifest(), ..object })
 }
 
-/// An object by its content, in the form in which it is stored for the first time.
+/// Returns an object by its content, in the form in which it is first stored.
 pub(super) fn first_stored(key: &ObjectKey, content: &[u8]) -> StoredObject {
     let form = at_rest(content);
     stored(key, Digest::of(content), &form.bytes, form.coding)
 }
 
-/// An object by the SHA-256 of its content and the form in which it is stored.
+/// Returns an object by the SHA-256 of its content and its stored form.
 fn stored(key: &ObjectKey, content: Digest, body: &[u8], coding: Option<Coding>) -> StoredObject {
     StoredObject {
         key: key.to_string(),

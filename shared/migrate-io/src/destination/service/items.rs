@@ -1,4 +1,4 @@
-//! The rows that say where a source has proofs, in the index of a CredLink at hand.
+//! Item rows in the index of a CredLink in this process: they say which item of a source has a proof.
 
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::{LegacyItemRow, Row, RowKey};

@@ -1,4 +1,4 @@
-//! Manifests that were stored for themselves, at hand.
+//! Manifests that were stored for themselves, in this process.
 
 use credlink_core::access::Visibility;
 use credlink_core::hash::Digest;
@@ -23,7 +23,7 @@ use credlink_service::visibility::change_visibility;
 use super::history::first_stored;
 use crate::destination::copied;
 
-/// A manifest is stored for itself, or not.
+/// Looks up a manifest that was stored for itself.
 pub(super) async fn find_manifest<P: Ports>(
     service: &Service<P>,
     manifest: &ManifestKey,
@@ -75,7 +75,7 @@ pub(super) async fn import_manifest<P: Ports>(
     }
 }
 
-/// Withdraws a manifest whose source has it as private, where it is public here.
+/// Makes a manifest private that is private at the source and public here.
 pub(super) async fn hide<P: Ports>(
     service: &Service<P>,
     manifest: &ManifestKey,
@@ -91,7 +91,8 @@ pub(super) async fn hide<P: Ports>(
     Ok(())
 }
 
-/// Has a manifest with this content be private here, also where a withdrawal was cut off. Returns `false` where there is none.
+/// Makes a manifest with this content private, also if an earlier change was interrupted. Returns `false` if there is
+/// none.
 pub(super) async fn make_private<P: Ports>(
     service: &Service<P>,
     manifest: &ManifestKey,
@@ -105,7 +106,7 @@ pub(super) async fn make_private<P: Ports>(
     Ok(is_here)
 }
 
-/// What is wrong with the row of a manifest that was stored for itself, if anything is.
+/// Checks the row of a manifest that was stored for itself. Returns a verdict if it is wrong.
 pub(super) async fn check_manifest<P: Ports>(
     service: &Service<P>,
     manifest: &ManifestKey,
@@ -123,7 +124,8 @@ pub(super) async fn check_manifest<P: Ports>(
     })
 }
 
-/// Has a manifest no longer stored for itself: it goes, or stays for the proofs that hold it. `None`: look again.
+/// Removes the hold of a manifest that was stored for itself. The manifest is deleted unless proofs refer to it.
+/// Returns `None` if another writer was faster and the caller must look again.
 pub(super) async fn withdraw_manifest<P: Ports>(
     service: &Service<P>,
     manifest: &ManifestKey,
@@ -133,7 +135,7 @@ pub(super) async fn withdraw_manifest<P: Ports>(
     let Some(row) = service.manifest_row(manifest).await? else { return Ok(Some(Withdrawal::Absent)) };
     let ours = copy.objects.first().is_some_and(|object| object.content == row.sha256);
     match row.state {
-        // Its tenant has stored it, too, and maybe while a withdrawal had dropped the hold already.
+        // The tenant has stored the manifest as well, perhaps after a withdrawal had already dropped the hold.
         State::Live if ours && row.standalone && !row.imported => {
             write_hold(service, manifest, row.generation).await?;
             return Ok(Some(Withdrawal::Touched));
@@ -141,7 +143,7 @@ pub(super) async fn withdraw_manifest<P: Ports>(
         State::Live if ours && row.standalone => {
             let state = if row.holders == 0 { State::Deleting(at) } else { State::Live };
             let next = ManifestRow { standalone: false, imported: false, ..row.in_state(state) };
-            // First: what says so in the store would make it stand by itself again.
+            // The hold goes first: left in the store, it would make the manifest stand by itself again.
             drop_hold(service, manifest, row.generation).await?;
             if !claim(service, Row::Manifest(next.clone()), Some(row.version)).await? {
                 return Ok(None);
@@ -149,7 +151,7 @@ pub(super) async fn withdraw_manifest<P: Ports>(
             finish_manifest(service, &next).await?;
             service.ports().events().record(Event::Deleted);
         }
-        // It is there for proofs alone, which is all that a withdrawal can do; whoever did it leaves no instant.
+        // Only proofs hold the manifest, and a withdrawal can achieve no more than that. It leaves no instant behind.
         State::Live if ours => {}
         State::Deleting(deleted) if deleted == at => finish_manifest(service, &row).await?,
         State::Deleted(deleted) if deleted == at => {}

@@ -10,13 +10,13 @@ use super::walk::WalkEntry;
 /// Longest key of an item, in bytes.
 pub(super) const MAX_KEY_BYTES: usize = 1_024;
 
-/// So much is shown of a path that is no key, in bytes.
+/// Number of bytes of a path that is not a key which its key shows.
 const SHOWN_BYTES: usize = 700;
 
-/// Ends the key of what has no key of its own: no path of a file ends like this.
+/// The last character of a key that is not a path: no path of a file ends with it.
 const NO_FILE: char = '/';
 
-/// The path that a key is; `None` where it is none of this folder's.
+/// Returns the path that a key stands for, or `None` if it is not a path in this folder.
 pub(super) fn path_of(key: &str) -> Option<PathBuf> {
     let is_ours = |path: &Path| path.components().all(|part| matches!(part, Component::Normal(_)));
     let path = Path::new(key);
@@ -24,8 +24,8 @@ pub(super) fn path_of(key: &str) -> Option<PathBuf> {
         .then(|| path.to_owned())
 }
 
-/// The key of what was found: its path with `/` between its parts. What has none is named by what can be shown of its
-/// path, and told apart by its digest.
+/// Returns the key of an entry: its path with `/` between its parts. If the path is not a valid key, the key is the
+/// printable start of the path, made unique by a digest.
 pub(super) fn key_of(found: &WalkEntry) -> String {
     let shown = String::from_utf8_lossy(&found.bytes);
     if found.bytes.len() <= MAX_KEY_BYTES && matches!(shown, Cow::Borrowed(_)) {
@@ -36,7 +36,7 @@ pub(super) fn key_of(found: &WalkEntry) -> String {
     format!("{start}#{}{NO_FILE}", Digest::of(&found.bytes))
 }
 
-/// Where a listing goes on: the path of the last thing found, in hexadecimal where it is no text.
+/// Returns the cursor of a listing: the path of the last entry, in hexadecimal if it is not UTF-8.
 pub(super) fn cursor_of(path: &[u8]) -> String {
     match std::str::from_utf8(path) {
         Ok(text) => format!("={text}"),

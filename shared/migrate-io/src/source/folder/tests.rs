@@ -118,7 +118,7 @@ async fn records_are_read_as_they_are_packed_or_not() {
     write(&folder, "x/packed.json.gz", &packed);
     write(&folder, "cut.json.gz", &packed[..packed.len() - 5]);
     write(&folder, "long.json", &vec![b' '; MAX_STORED_BYTES + 1]);
-    // A terabyte of nothing: room for it must not even be asked for.
+    // A sparse file of a terabyte: no buffer of that size may be allocated.
     File::create(folder.path().join("huge.json")).unwrap().set_len(1 << 40).unwrap();
     let source = source(&folder);
     let record = Some(Content::Legacy(Bytes::from_static(b"{\"a\":1}")));
@@ -170,7 +170,7 @@ async fn only_what_is_unchanged_is_removed() {
     write(&folder, "size", b"{ }");
     let later = std::time::SystemTime::now() + std::time::Duration::from_secs(5);
     File::options().write(true).open(folder.path().join("time")).unwrap().set_modified(later).unwrap();
-    // Another file with the same size and time, as a restored backup has it.
+    // Another file of the same size and time, as after a restored backup.
     let modified = fs::metadata(folder.path().join("other")).unwrap().modified().unwrap();
     write(&folder, "other.new", b"[]");
     File::options()

@@ -1,7 +1,8 @@
-//! A walk through a folder in the order of its paths' bytes.
+//! A walk through a folder in the byte order of its paths.
 //!
-//! Each level keeps the names that are still to come, at most [`KEPT`] of them: of a folder with more, the next ones in
-//! order are picked out by reading it again. A folder of a million files is read sixty times, and never held.
+//! Each level keeps at most [`KEPT`] of the names that are still to come. If a folder has more, the next ones in order
+//! are selected by reading the folder again. A folder of a million files is read sixty times, and is never in memory as
+//! a whole.
 
 use std::collections::{BinaryHeap, VecDeque};
 use std::ffi::{OsStr, OsString};
@@ -9,17 +10,17 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Most names that a level keeps.
+/// Maximum number of names that a level keeps.
 pub(super) const KEPT: usize = 16_384;
 
-/// An entry of a folder that a walk comes by.
+/// An entry that a walk has found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct WalkEntry {
-    /// Its path below the folder.
+    /// The path relative to the folder.
     pub(super) path: PathBuf,
     /// The bytes of that path, with `/` between its parts and, for a folder, at its end.
     pub(super) bytes: Vec<u8>,
-    /// What it is.
+    /// The kind of the entry.
     pub(super) kind: EntryKind,
 }
 
@@ -30,13 +31,13 @@ pub(super) enum EntryKind {
     File,
     /// A symbolic link.
     Link,
-    /// Neither these nor a folder.
+    /// Something other than a file, a link or a folder.
     Other,
-    /// A folder that may not be opened: why.
+    /// A folder that cannot be opened, with the reason.
     Unopened(String),
 }
 
-/// A name in a folder. Folders are ordered as if their names ended with the `/` that follows them in paths.
+/// A name in a folder. Folders sort as if their names ended with the `/` that follows them in paths.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Name {
     bytes: Vec<u8>,
@@ -52,32 +53,32 @@ enum NameKind {
     Folder,
 }
 
-/// A folder on the way.
+/// A folder on the path that the walk is at.
 #[derive(Debug)]
 struct Level {
     path: PathBuf,
     bytes: Vec<u8>,
     names: VecDeque<Name>,
-    /// Where to go on reading, if there are names behind those.
+    /// The name after which to continue reading, if there are more names.
     more: Option<Vec<u8>>,
 }
 
-/// A walk under way.
+/// A walk in progress.
 #[derive(Debug)]
 pub(super) struct Walk(Vec<Level>);
 
-/// Whether a name is passed over.
+/// Returns `true` if a name is skipped.
 pub(super) fn is_hidden(name: &OsStr) -> bool {
     name.as_encoded_bytes().starts_with(b".")
 }
 
 impl Walk {
-    /// A walk through all of `root`.
+    /// Begins a walk through all of `root`.
     pub(super) fn begin(root: &Path) -> io::Result<Self> {
         Ok(Self(vec![Level::read(root, PathBuf::new(), Vec::new(), &From::Start)?]))
     }
 
-    /// A walk through what comes behind a path that was found.
+    /// Begins a walk after a path that an earlier walk has found.
     pub(super) fn behind(root: &Path, path: &[u8]) -> io::Result<Self> {
         let mut levels = Vec::new();
         let (mut at, mut bytes) = (PathBuf::new(), Vec::new());
@@ -87,7 +88,7 @@ impl Walk {
             let from = if is_last { From::Behind(part) } else { From::At(part) };
             let read = Level::read(root, at.clone(), bytes.clone(), &from);
             let mut level = match read {
-                // The folder that the path led through is gone, and with it what came behind.
+                // A folder on the path is gone, and with it everything that came after the path in it.
                 Err(error) if !levels.is_empty() && is_gone(&error) => break,
                 read => read?,
             };
@@ -105,7 +106,7 @@ impl Walk {
         if levels.is_empty() { Self::begin(root) } else { Ok(Self(levels)) }
     }
 
-    /// What comes next.
+    /// Returns the next entry.
     pub(super) fn next(&mut self, root: &Path) -> io::Result<Option<WalkEntry>> {
         while let Some(level) = self.0.last_mut() {
             let Some(name) = level.names.pop_front() else {
@@ -147,7 +148,7 @@ impl Walk {
     }
 }
 
-/// Which names of a folder are wanted.
+/// The range of a folder's names to read.
 enum From<'a> {
     Start,
     At(&'a [u8]),
@@ -190,7 +191,7 @@ impl Level {
                 first.push(Name { bytes, name, kind });
             }
             if first.len() > KEPT {
-                // The greatest name goes: those that are kept are the first in order.
+                // Drops the greatest name, so that the kept ones are the first in order.
                 first.pop();
                 is_cut = true;
             }

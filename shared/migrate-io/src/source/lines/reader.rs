@@ -1,4 +1,4 @@
-//! The lines of a file, one after the other.
+//! Reads a file line by line.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read as _, Seek as _, SeekFrom};
@@ -10,46 +10,46 @@ use flate2::bufread::MultiGzDecoder;
 
 use crate::source::text::GZIP;
 
-/// Longest line that is held, in bytes: a record, and its id and brackets around it.
+/// Length of the longest line that is held, in bytes: a record, with its ID and brackets around it.
 const MAX_LINE_BYTES: usize = MAX_LEGACY_RECORD_BYTES + MAX_LEGACY_ID_BYTES * 6 + 1_024;
 
-/// Read at once.
+/// Number of bytes that are read at once.
 const BUFFER_BYTES: usize = 131_072;
 
 /// The byte order mark of UTF-8 (RFC 3629, section 6).
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// Where a line begins.
+/// The start of a line.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Place {
-    /// Lines before it.
+    /// The number of lines before it.
     pub(super) line: u64,
-    /// Bytes before it, unpacked.
+    /// The number of bytes before it, unpacked.
     pub(super) offset: u64,
 }
 
 /// A line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Line {
-    /// Counted from 1.
+    /// The number of the line, counted from 1.
     pub(super) number: u64,
-    /// What it says.
+    /// The text of the line.
     pub(super) text: Text,
 }
 
-/// What a line says.
+/// The text of a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Text {
-    /// Its bytes, without the end of the line.
+    /// The bytes of the line, without the line end.
     Whole(Bytes),
-    /// It is longer than any line with a record: how many bytes it has.
+    /// The length in bytes of a line that is longer than any line with a record.
     TooLong(u64),
-    /// The gzip data cannot be read any further: why.
+    /// The reason why the gzip data cannot be read any further.
     Broken(String),
 }
 
 impl Text {
-    /// Bytes in memory.
+    /// Returns the number of bytes in memory.
     pub(super) fn held(&self) -> usize {
         match self {
             Self::Whole(bytes) => bytes.len(),
@@ -64,11 +64,11 @@ pub(super) struct Reader {
     place: Place,
 }
 
-/// A file, unpacked where it is gzipped.
+/// A file, unpacked if it is gzipped.
 enum Input {
     Plain(BufReader<File>),
     Gzip(Box<BufReader<MultiGzDecoder<BufReader<File>>>>),
-    /// Nothing more can be read.
+    /// The input has ended.
     Ended,
 }
 
@@ -79,12 +79,12 @@ impl std::fmt::Debug for Reader {
 }
 
 impl Reader {
-    /// The file from its first line on.
+    /// Opens the file at its first line.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         Self::at(path, Place::default())
     }
 
-    /// The file from `place` on: gzip data are unpacked up to there.
+    /// Opens the file at `place`. gzip data are unpacked up to there.
     pub(super) fn at(path: &Path, place: Place) -> io::Result<Self> {
         let file = File::open(path)?;
         if !file.metadata()?.is_file() {
@@ -111,19 +111,19 @@ impl Reader {
         Ok(reader)
     }
 
-    /// Where the next line begins.
+    /// Returns the start of the next line.
     pub(super) const fn place(&self) -> Place {
         self.place
     }
 
-    /// The next line that is not blank.
+    /// Returns the next line that is not blank.
     pub(super) fn next(&mut self) -> io::Result<Option<Line>> {
         loop {
             let before = self.place;
             let text = match self.read_line() {
                 Ok(None) => return Ok(None),
                 Ok(Some(text)) => text,
-                // What is wrong with gzip data is a part of the file, and not of the disk.
+                // Damaged gzip data are a property of the file, and not a fault of the disk.
                 Err(error) if self.is_gzip() && is_damage(&error) => {
                     self.input = Input::Ended;
                     Text::Broken(error.to_string())
@@ -150,7 +150,7 @@ impl Reader {
         }
     }
 
-    /// The next line without its end; `None` at the end of the file.
+    /// Reads the next line without its end. Returns `None` at the end of the file.
     fn read_line(&mut self) -> io::Result<Option<Text>> {
         let (mut line, mut length, mut offset) = (Vec::new(), 0_u64, 0_u64);
         let Some(input) = self.input() else { return Ok(None) };
@@ -186,7 +186,7 @@ impl Reader {
         let Some(input) = self.input() else { return Ok(()) };
         let marked = match input.fill_buf() {
             Ok(bytes) => bytes.starts_with(BYTE_ORDER_MARK),
-            // The first line says so.
+            // The first line will report the damage.
             Err(error) if is_gzip && is_damage(&error) => false,
             Err(error) => return Err(error),
         };
@@ -198,7 +198,7 @@ impl Reader {
     }
 }
 
-/// Adds a part to a line that has `length` bytes with it. What is too long is let go.
+/// Adds a part to a line, which then has `length` bytes. The bytes of a line that is too long are dropped.
 fn hold(line: &mut Vec<u8>, part: &[u8], length: u64) {
     if length <= MAX_LINE_BYTES as u64 {
         line.extend_from_slice(part);
@@ -207,7 +207,7 @@ fn hold(line: &mut Vec<u8>, part: &[u8], length: u64) {
     }
 }
 
-/// Whether the data are wrong, and not what they are read from.
+/// Returns `true` if the gzip data are damaged, as opposed to a failure of the underlying file.
 fn is_damage(error: &io::Error) -> bool {
     matches!(
         error.kind(),

@@ -19,7 +19,7 @@ fn gzip(content: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// The dump as it is, and gzipped in one member and in two.
+/// Writes a dump three times: plain, gzipped in one member, and gzipped in two.
 fn forms(content: &[u8]) -> Vec<NamedTempFile> {
     let (first, second) = content.split_at(content.len() / 2);
     let two = [gzip(first), gzip(second)].concat();
@@ -101,7 +101,7 @@ async fn a_listing_goes_on_in_another_process() {
     for file in forms(dump.as_bytes()) {
         let (mut seen, mut after) = (Vec::new(), None);
         loop {
-            // Each page with a reader of its own.
+            // A new reader for each page.
             let page = Lines::open(file.path()).unwrap().list(after.as_deref(), 700).await.unwrap();
             seen.extend(page.items);
             after = page.next;

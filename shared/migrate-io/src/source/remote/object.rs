@@ -1,4 +1,4 @@
-//! The objects of another CredLink, each compared with the digest that the API or its record names.
+//! The objects of another CredLink, each compared with the digest that the API or its record states.
 
 use bytes::Bytes;
 use credlink_core::access::Visibility;
@@ -17,26 +17,26 @@ use super::Remote;
 use crate::api::{Question, Unexpected as _, failure};
 use crate::source::names::manifest_version;
 
-/// An object as it was read.
+/// An object that was read.
 pub(super) struct Object {
     pub(super) bytes: Bytes,
     /// The digest in its `ETag`.
     pub(super) tag: Option<Digest>,
-    /// Its readers, where the answer tells.
+    /// The visibility, if the answer states it.
     pub(super) visibility: Option<Visibility>,
 }
 
-/// A record as it was read.
+/// A record that was read.
 pub(super) struct Read {
     pub(super) bytes: Bytes,
     pub(super) record: Record,
 }
 
 impl Remote {
-    /// The object under `key`; `None` where it is not there (any more) or has expired.
+    /// Reads the object under `key`. Returns `None` if it is absent, deleted or expired.
     pub(super) async fn object(&self, key: &ObjectKey) -> Result<Option<Object>, Failure> {
         let target = format!("/v1{}", exact_path(key));
-        // What says whom an address serves is small, and is nowhere else.
+        // A front is small and is not served by redirect.
         let question = match key {
             ObjectKey::Front(_) => Question::new(Method::GET, target.clone()),
             _ => Question::object(target.clone()),
@@ -85,13 +85,14 @@ impl Remote {
 }
 
 impl Object {
-    /// The readers of a manifest. An answer that does not say so is none to go by: what is private would become public.
+    /// Returns the visibility of a manifest. An answer that does not state it is a failure, because a private manifest
+    /// would become public.
     pub(super) fn readers(&self, key: &ObjectKey) -> Result<Visibility, Failure> {
         let untold = || damaged(key, &"the answer has no Cache-Control that says who may read it");
         self.visibility.ok_or_else(untold)
     }
 
-    /// The version of a manifest that was stored for itself.
+    /// Returns the version of a manifest that was stored for itself.
     pub(super) fn manifest_version(&self, key: &ObjectKey) -> Result<String, Failure> {
         Ok(manifest_version(&Digest::of(&self.bytes), self.readers(key)?))
     }

@@ -26,7 +26,7 @@ pub(crate) struct Proofs {
     pub(super) store: Option<StoreId>,
 }
 
-/// What a page says of a proof, as far as it matters here.
+/// A proof in a page; other members are ignored.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Listed {
     pub(crate) id: ProofId,
@@ -68,18 +68,18 @@ pub(super) struct AloneManifest {
     pub(super) visibility: Visibility,
 }
 
-/// The store behind an API, and the tenant of the credential.
+/// Returns the store behind an API, and the tenant of the credential.
 pub(crate) async fn side(api: &Api) -> Result<Side, Failure> {
     let Proofs { tenant, store, .. } = page(api, None, 1).await?;
     Ok(Side { store, tenant })
 }
 
-/// A page of the proofs of the credential's tenant.
+/// Returns a page of the proofs of the credential's tenant.
 pub(crate) async fn page(api: &Api, after: Option<&str>, limit: usize) -> Result<Proofs, Failure> {
     part(api, "proofs", after, limit).await
 }
 
-/// Where an answer to a legacy id leads; `None`: nowhere.
+/// Returns the proof that the answer to a legacy ID leads to, if any.
 pub(crate) fn leads_to(answer: &Answer, target: &str) -> Result<Option<ProofId>, Failure> {
     let location = answer.headers.get(LOCATION).and_then(|value| value.to_str().ok());
     let proof = location.and_then(|location| location.rsplit('/').next()).and_then(|id| id.parse().ok());
@@ -90,7 +90,7 @@ pub(crate) fn leads_to(answer: &Answer, target: &str) -> Result<Option<ProofId>,
     }
 }
 
-/// A page of a listing.
+/// Returns a page of a listing.
 pub(super) async fn part<T: DeserializeOwned>(
     api: &Api,
     part: &str,
