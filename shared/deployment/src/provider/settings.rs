@@ -64,7 +64,7 @@ impl ProviderSettings {
         }
     }
 
-    /// Returns the provider's own folder, if it is a folder other than the data folder.
+    /// Returns the folder that is named for this provider, if there is one.
     #[must_use]
     pub fn own_folder(&self) -> Option<&Path> {
         match self {
