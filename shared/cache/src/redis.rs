@@ -48,8 +48,8 @@ const READ: &str = "local value = redis.call('GET', KEYS[1]) \
     if redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2]) then return {false, 1} end \
     return {false, 0}";
 
-/// The script of a fill, which writes under the lease. Its arguments include the value, its lifetime and the lease's
-/// whole duration, both in milliseconds. It returns 1 if the value was written.
+/// The script of a fill, which writes under the lease. Its arguments are the lease, the value, and the value's lifetime
+/// and the lease's whole duration, both in milliseconds. It returns 1 if the value was written.
 const FILL: &str = "if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end \
     local left = ARGV[3] - (ARGV[4] - redis.call('PTTL', KEYS[2])) \
     redis.call('DEL', KEYS[2]) \
