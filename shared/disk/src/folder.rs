@@ -95,7 +95,7 @@ pub struct Folder(Arc<Inner>);
 struct Inner {
     objects: PathBuf,
     temporary: PathBuf,
-    /// The number of the last temporary file.
+    /// The number of the next temporary file.
     written: AtomicU64,
     keys: Vec<Mutex<()>>,
     shards: Vec<RwLock<()>>,

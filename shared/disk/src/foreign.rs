@@ -55,7 +55,7 @@ impl Foreign {
     /// `own`: a file that the operator has put there for the store.
     ///
     /// # Errors
-    /// Returns an error if there are other files, or if the file system does not say so.
+    /// Returns an error if there are other files, or if the folder cannot be examined.
     pub fn check(folder: &Path, own: Option<&Path>) -> Result<(), Self> {
         // The same folder can be written in several ways.
         let own = own.and_then(|own| fs::canonicalize(own).ok());

@@ -1,4 +1,4 @@
-//! Threads for long computations, on which no request waits.
+//! Threads for long computations, which would hold up other requests on the threads of the executor.
 
 use std::future::Future;
 use std::num::NonZero;

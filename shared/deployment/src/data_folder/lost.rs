@@ -82,7 +82,7 @@ impl NewIndex {
     /// index.
     ///
     /// # Errors
-    /// Returns an error if there are such objects, or if the file system does not say so.
+    /// Returns an error if there are such objects, or if a folder cannot be examined.
     pub fn check<'a>(
         self,
         folder: &'a Path,

@@ -47,7 +47,7 @@ pub(super) enum ReadError {
     Damaged(String),
 }
 
-/// Returns the first two lines of an object's file, with a digest, or `None` if they are longer than
+/// Returns the first two lines of an object's file and the body's digest, or `None` if the lines are longer than
 /// [`MAX_HEADER_BYTES`].
 pub(super) fn header(key: &str, body: &[u8], attributes: &Attributes) -> Option<(Vec<u8>, Digest)> {
     let sha256 = Digest::of(body);
