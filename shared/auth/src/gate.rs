@@ -1,4 +1,4 @@
-//! Which credentials a service asks for.
+//! The credentials that a service asks for.
 
 use credlink_core::access::Caller;
 use credlink_ports::{Authenticator, Refused, Unread};
@@ -6,21 +6,21 @@ use credlink_ports::{Authenticator, Refused, Unread};
 use crate::jwt::{JwtAuthenticator, has_form_of_jwt};
 use crate::tokens::{StaticTokens, Trusted};
 
-/// What stands at the door.
+/// The authenticator that an operator has set up.
 #[derive(Debug)]
 pub enum Gate {
-    /// Nothing: every caller is the owner. For the loopback interface only.
+    /// No credentials: every caller is the owner. For the loopback interface only.
     Trusted(Trusted),
-    /// Tokens out of a file.
+    /// Tokens from a file.
     Tokens(StaticTokens),
     /// Tokens that an issuer signs.
     Jwt(JwtAuthenticator),
-    /// Both: what has the form of a JWT is checked as one, and everything else is looked up in the file.
+    /// Both: a token in the form of a JWT is checked as one, and any other is looked up in the file.
     TokensAndJwt(StaticTokens, JwtAuthenticator),
 }
 
 impl Gate {
-    /// The gate for what an operator has set up.
+    /// Returns the authenticator for the credentials that an operator has set up.
     #[must_use]
     pub fn of(tokens: Option<StaticTokens>, jwt: Option<JwtAuthenticator>) -> Self {
         match (tokens, jwt) {
@@ -31,7 +31,7 @@ impl Gate {
         }
     }
 
-    /// Whether it asks for credentials at all.
+    /// Returns `true` if credentials are required.
     #[must_use]
     pub const fn asks(&self) -> bool {
         !matches!(self, Self::Trusted(_))

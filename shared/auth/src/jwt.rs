@@ -1,17 +1,19 @@
-//! Who may, by bearer tokens that others issue: JSON Web Tokens (RFC 7519, RFC 9068), checked as RFC 8725 asks.
+//! Authentication by bearer tokens of another issuer: JSON Web Tokens (RFC 7519, RFC 9068), checked as RFC 8725
+//! requires.
 //!
 //! | to find | look in |
 //! |---|---|
-//! | what an operator decides | [`settings`] |
-//! | which keys are taken, and for which algorithms | [`keys`] |
-//! | where they come from, and when again | [`source`] |
+//! | the operator's settings | [`settings`] |
+//! | the keys that are accepted, and for which algorithms | [`keys`] |
+//! | where keys come from, and when they are read again | [`source`] |
 //! | what a token's claims allow | `claims` |
 //!
-//! * The algorithm is one of the key's own: asymmetric, and of its type (RFC 8725, sections 3.1 and 3.2).
-//! * Nothing of a token is used before its signature holds, but the name of the key. Keys and their addresses in a
-//!   token's header (`jwk`, `jku`, `x5u`) are never looked at (section 3.10).
-//! * Issuer and audience have to be there and to be ours (sections 3.8 and 3.9), and `exp`; `nbf` is kept.
-//! * Neither a token nor a part of it is in an error or in a log.
+//! * The algorithm must be one of the key's own: asymmetric, and of its type (RFC 8725, sections 3.1 and 3.2).
+//! * Before the signature is verified, nothing of a token is used except the name of the key. Keys and their addresses
+//!   in a token's header (`jwk`, `jku`, `x5u`) are never looked at (section 3.10).
+//! * Issuer and audience must be present and match the settings (sections 3.8 and 3.9), `exp` must be present, and
+//!   `nbf` is honored.
+//! * Errors and logs contain neither a token nor a part of one.
 
 mod claims;
 pub mod keys;
@@ -32,16 +34,16 @@ use keys::Key;
 use settings::JwtSettings;
 use source::{KeySource, KeysError};
 
-/// The name under which failures of it are logged.
+/// The name under which failures of this authenticator are logged.
 pub(crate) const NAME: &str = "jwks";
 
-/// Longest token, in bytes. An API Gateway takes 10,240 bytes of headers together.
+/// The maximum length of a token, in bytes. API Gateway accepts 10,240 bytes of headers in all.
 const MAX_TOKEN_BYTES: usize = 8_192;
 
-/// How far the clocks of the issuer and this machine may be apart, in seconds.
+/// The tolerated difference between the clocks of the issuer and this machine, in seconds.
 const LEEWAY_SECONDS: u64 = 60;
 
-/// The algorithms that are taken: asymmetric ones (RFC 7518, section 3.1, and RFC 8037).
+/// The algorithms that are accepted: asymmetric ones (RFC 7518, section 3.1, and RFC 8037).
 const ALGORITHMS: [Algorithm; 9] = [
     Algorithm::RS256,
     Algorithm::RS384,
@@ -61,7 +63,7 @@ pub struct JwtAuthenticator {
     keys: KeySource,
 }
 
-/// What is read of a token's header. What it says is believed when the signature holds.
+/// The fields of a token's header that are read. They are not trusted until the signature is verified.
 #[derive(Deserialize)]
 struct Header {
     alg: String,
@@ -71,10 +73,11 @@ struct Header {
 }
 
 impl JwtAuthenticator {
-    /// Checks tokens by these settings. A file of keys is read now; an address is asked with the first token.
+    /// Returns an authenticator with these settings. A file of keys is read now; an address is requested with the first
+    /// token.
     ///
     /// # Errors
-    /// The file of keys cannot be read, or has no key that is taken.
+    /// Returns an error if the file of keys cannot be read, or has no acceptable key.
     pub fn new(settings: JwtSettings) -> Result<Self, KeysError> {
         let keys = KeySource::open(&settings.jwks)?;
         Ok(Self { settings: Arc::new(settings), keys })
@@ -118,7 +121,8 @@ impl Authenticator for JwtAuthenticator {
     }
 }
 
-/// Whether `token` has the form of a JWT: three parts of base64url between dots, of which the last may be empty.
+/// Returns `true` if `token` has the form of a JWT: three parts of base64url separated by dots, of which the last may
+/// be empty.
 #[must_use]
 pub fn has_form_of_jwt(token: &str) -> bool {
     let is_base64url =
@@ -138,13 +142,13 @@ fn header(token: &str) -> Result<Header, Refused> {
     serde_json::from_slice(&json).map_err(|_| no_jwt())
 }
 
-/// The algorithm of the header, if a token with this header is taken at all.
+/// Returns the algorithm of the header, if a token with this header is acceptable at all.
 fn algorithm(header: &Header) -> Result<Algorithm, Refused> {
-    // Extensions that have to be understood, and are not (RFC 7515, section 4.1.11).
+    // The token has critical extensions, none of which is supported (RFC 7515, section 4.1.11).
     if header.crit.is_some() {
         return Err(invalid("the access token asks for extensions (`crit`) that are not known here"));
     }
-    // Tokens of other kinds by the same issuer are no access tokens (RFC 8725, section 3.11; RFC 9068, section 2.1).
+    // Tokens of other kinds from the same issuer are not access tokens (RFC 8725, section 3.11; RFC 9068, section 2.1).
     let typ = header.typ.as_deref().map(|typ| typ.to_ascii_lowercase());
     let typ = typ.as_deref().map(|typ| typ.strip_prefix("application/").unwrap_or(typ));
     if !matches!(typ, None | Some("jwt" | "at+jwt")) {
@@ -162,7 +166,7 @@ fn invalid(why: impl Into<String>) -> Refused {
     Refused::Invalid(why.into())
 }
 
-/// Why a token is not good, for its bearer. Nothing of the token is in it.
+/// Returns the reason why a token is not valid, for its bearer. The text contains nothing of the token.
 fn in_words(kind: &ErrorKind) -> String {
     match kind {
         ErrorKind::ExpiredSignature => "the access token has expired".to_owned(),

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | access tokens, by their digests | [`tokens`] |
 //! | JSON Web Tokens | [`jwt`] |
-//! | the one or the other | [`gate`] |
+//! | the choice between them | [`gate`] |
 //! | signers of C2PA manifests, listed for tenants | [`signers`] |
 
 pub mod gate;

@@ -6,8 +6,8 @@
 //!
 //! | to find | look in |
 //! |---|---|
-//! | whether a signature verifies with a key | `key` |
-//! | whether a certificate was issued under an anchor | `chain` |
+//! | the verification of a signature with a key | `key` |
+//! | the path from a certificate to an anchor | `chain` |
 
 mod chain;
 mod key;
@@ -30,19 +30,19 @@ use x509_cert::der::Decode as _;
 
 use credlink_disk::bounded_file;
 
-/// Longest list of signers, in bytes: about 500 anchors.
+/// The maximum length of the list, in bytes: about 500 anchors.
 const MAX_LIST_BYTES: usize = 1_000_000;
 
-/// The variable that has the list.
+/// The variable that holds the list.
 const NAME: &str = "CREDLINK_SIGNERS";
 
-/// Signers, by tenant. Clones share them.
+/// The signers of each tenant. Clones share them.
 #[derive(Clone, Debug)]
 pub struct ListedSigners {
     tenants: Arc<BTreeMap<Tenant, Listed>>,
 }
 
-/// Why the list could not be read.
+/// The reasons why the list could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SignersError {
     /// The file could not be read.
@@ -51,23 +51,23 @@ pub enum SignersError {
     Io {
         /// The file.
         path: PathBuf,
-        /// What the file system said.
+        /// The error of the file system.
         message: String,
     },
-    /// Its content is not as it has to be.
+    /// The content is not a valid list.
     #[error(
         "{NAME} is not valid at `{place}`: {message}. It is a JSON object {{\"tenants\": {{TENANT: {{\"certificates\": [`sha256:` and the 64 \
          hexadecimal digits of a signing certificate's SHA-256], \"anchors\": [certificates in PEM]}}}}}}"
     )]
     Content {
-        /// Where, such as `tenants.acme.certificates[0]`.
+        /// The position of the fault, such as `tenants.acme.certificates[0]`.
         place: String,
-        /// What is wrong there.
+        /// The fault.
         message: String,
     },
 }
 
-/// The whole list, as it is written.
+/// The whole list in its JSON form.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {
@@ -75,7 +75,7 @@ struct Written {
     tenants: BTreeMap<Tenant, Listed>,
 }
 
-/// A map in which no tenant stands twice: serde would drop the first one's signers in silence.
+/// Reads a map in which no tenant occurs twice: serde would silently drop the signers of the first occurrence.
 fn each_once<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<Tenant, Listed>, D::Error> {
     struct Each;
 
@@ -108,7 +108,7 @@ struct Listed {
     /// Signing certificates.
     #[serde(default)]
     certificates: BTreeSet<Fingerprint>,
-    /// Those under which signing certificates were issued.
+    /// The trust anchors under which signing certificates were issued.
     #[serde(default)]
     anchors: Vec<Anchors>,
 }
@@ -125,7 +125,7 @@ impl<'de> Deserialize<'de> for Fingerprint {
     }
 }
 
-/// The certificates of one text in PEM.
+/// The certificates of one PEM text.
 #[derive(Clone, Debug)]
 struct Anchors(Vec<TrustAnchor<'static>>);
 
@@ -137,12 +137,13 @@ impl<'de> Deserialize<'de> for Anchors {
 }
 
 impl ListedSigners {
-    /// Reads the list: the JSON itself, or the file of this path.
+    /// Reads the list: the JSON itself, or the file at this path.
     ///
     /// # Errors
-    /// The file cannot be read, or the list is not valid: where, and what is allowed there.
+    /// Returns an error if the file cannot be read, or if the list is not valid, with the position of the fault and
+    /// what is allowed there.
     pub fn read(text: &str) -> Result<Self, SignersError> {
-        // A function has its configuration and no files.
+        // A function is given configuration but no files, so the variable may hold the content itself.
         if text.starts_with('{') {
             return Self::parse(text);
         }
@@ -156,7 +157,7 @@ impl ListedSigners {
     /// Reads the JSON.
     ///
     /// # Errors
-    /// As [`ListedSigners::read`].
+    /// Fails as [`ListedSigners::read`] does.
     pub fn parse(json: &str) -> Result<Self, SignersError> {
         let invalid =
             |place: String, error: &dyn ToString| SignersError::Content { place, message: error.to_string() };
@@ -170,7 +171,7 @@ impl ListedSigners {
 
 impl Signers for ListedSigners {
     fn signed_by(&self, tenant: &Tenant, manifest: &[u8], at: Timestamp) -> bool {
-        // Whoever has no signers costs nothing.
+        // A tenant without signers costs nothing.
         self.tenants.get(tenant).and_then(|listed| listed.signed(manifest, at)).unwrap_or(false)
     }
 
@@ -180,7 +181,7 @@ impl Signers for ListedSigners {
 }
 
 impl Listed {
-    /// `None`: something about the manifest's signature is odd.
+    /// Returns `None` if something about the manifest's signature is irregular.
     fn signed(&self, manifest: &[u8], at: Timestamp) -> Option<bool> {
         let signature = Signature::read(manifest)?;
         let (signer, between) = signature.certificates.split_first()?;
@@ -188,7 +189,7 @@ impl Listed {
         let certificate = Certificate::from_der(signer).ok()?.tbs_certificate;
         let is_listed = if self.certificates.contains(&Fingerprint(Digest::of(signer))) {
             let validity = certificate.validity;
-            // To the second (RFC 5280, section 4.1.2.5): the last one belongs to it.
+            // Validity is given in seconds, and includes the last one (RFC 5280, section 4.1.2.5).
             let seconds = Duration::from_secs(at.as_secs());
             (validity.not_before.to_unix_duration()..=validity.not_after.to_unix_duration())
                 .contains(&seconds)

@@ -1,4 +1,4 @@
-//! Credentials: a file of token digests, and the trust of a loopback address.
+//! Static credentials: a file of token digests, and the trust of a loopback address.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -21,18 +21,18 @@ use credlink_metrics::catalogue::note_unread;
 /// The name of this source of credentials.
 const SOURCE: Credentials = Credentials::Tokens;
 
-/// Longest file of tokens, in bytes: about 5,000 entries.
+/// The maximum length of a file of tokens, in bytes: about 5,000 entries.
 const MAX_FILE_BYTES: usize = 1_000_000;
 
-/// Tokens that are kept in a file, as digests: whoever reads the file cannot use them.
+/// Tokens in a file, stored as digests, so that a reader of the file cannot use them.
 ///
 /// ```json
 /// [{"name": "signer", "sha256": "<64 hex>", "tenant": "default", "scopes": ["store:manifests"]}]
 /// ```
 ///
-/// A file is looked at again with the first token that is shown half a minute after the last look, which waits for
-/// it: a token that was taken out is good for as long at most. A file that cannot be used changes nothing, and the log says
-/// why. Clones are the same tokens.
+/// The first token that is presented more than half a minute after the last check of the file waits for another check,
+/// so a token that was removed is valid for that long at most. A file that cannot be used changes nothing, and the log
+/// says why. Clones share one set of tokens.
 #[derive(Debug, Clone)]
 pub struct StaticTokens(Arc<Source>);
 
@@ -40,7 +40,7 @@ pub struct StaticTokens(Arc<Source>);
 struct Source {
     file: Option<PathBuf>,
     state: RwLock<State>,
-    /// Held by the one who looks.
+    /// Held by the task that checks the file.
     looking: Mutex<()>,
     reading: Reading,
 }
@@ -51,16 +51,16 @@ struct State {
     /// The digest of the file that they were read from.
     file: Option<Digest>,
     looked: Instant,
-    /// When it was last read, or found to be unchanged.
+    /// The instant at which the file was last read, or found to be unchanged.
     read: Instant,
-    /// Why the file cannot be used, if it cannot.
+    /// The reason why the file cannot be used, if it cannot.
     failure: Option<String>,
 }
 
-/// How long a file is taken to be unchanged.
+/// The time for which a file is assumed to be unchanged.
 const FILE_AGE: Duration = Duration::from_secs(30);
 
-/// Why tokens could not be read.
+/// The reasons why tokens could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum TokensError {
     /// The file could not be read.
@@ -68,16 +68,16 @@ pub enum TokensError {
     Io {
         /// The file.
         path: PathBuf,
-        /// What the file system said.
+        /// The error of the file system.
         source: io::Error,
     },
-    /// The file is not read in time.
+    /// The file could not be read in time.
     #[error("the token file {} cannot be read: its file system does not answer within {} s", .0.display(), PATIENCE.as_secs())]
     Late(PathBuf),
-    /// The file is longer than any that is meant.
+    /// The file is longer than any reasonable list.
     #[error("a token file has at most {MAX_FILE_BYTES} bytes; this has more")]
     TooLong,
-    /// An entry that is not as it should be.
+    /// An entry is not valid.
     #[error(
         "the token file is not valid at `{place}`: {message}. It is a JSON array of {{\"name\": …, \"sha256\": the 64 \
          hexadecimal digits of the token's SHA-256, \"tenant\": …, \"scopes\": [store:manifests, delete:manifests, \
@@ -86,13 +86,13 @@ pub enum TokensError {
     Entry {
         /// The entry and the field, such as `[2].sha256`.
         place: String,
-        /// What is wrong there.
+        /// The fault.
         message: String,
     },
-    /// Two entries of one name.
+    /// Two entries have the same name.
     #[error("two tokens are named `{0}`; each needs a name of its own")]
     Name(String),
-    /// Two entries of one token.
+    /// Two entries are for the same token.
     #[error("the tokens `{0}` and `{1}` are the same; each entry needs a token of its own")]
     Same(String, String),
 }
@@ -110,7 +110,7 @@ impl StaticTokens {
     /// Reads the file at `path`.
     ///
     /// # Errors
-    /// The file cannot be read, or is not valid.
+    /// Returns an error if the file cannot be read, or is not valid.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, TokensError> {
         let path = path.as_ref();
         let json = read(path)?;
@@ -120,7 +120,7 @@ impl StaticTokens {
     /// Reads the content of such a file.
     ///
     /// # Errors
-    /// It is not valid: which entry, which field, and what is allowed there.
+    /// Returns an error if the content is not valid, with the entry, the field and what is allowed there.
     pub fn parse(json: &[u8]) -> Result<Self, TokensError> {
         Ok(Self::of(parse(json)?, None))
     }
@@ -137,13 +137,13 @@ impl StaticTokens {
         }))
     }
 
-    /// The tokens that are good, as the file has them if there is one.
+    /// Returns the valid tokens, after a check of the file if one is due.
     async fn current(&self) -> Arc<Vec<(Digest, Caller)>> {
         if let Some(path) = &self.0.file
             && self.0.is_old()
         {
             let _one = self.0.looking.lock().await;
-            // Somebody else may have looked meanwhile.
+            // Another task may have checked the file meanwhile.
             if self.0.is_old() {
                 self.look(path).await;
             }
@@ -157,20 +157,20 @@ impl StaticTokens {
         self.0.take(read.unwrap_or_else(|| Err(TokensError::Late(path.to_owned()))));
     }
 
-    /// How many tokens there are.
+    /// Returns the number of tokens.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.state.read().unwrap_or_else(PoisonError::into_inner).tokens.len()
     }
 
-    /// The tenants that there are tokens of.
+    /// Returns the tenants that have tokens.
     #[must_use]
     pub fn tenants(&self) -> BTreeSet<Tenant> {
         let state = self.0.state.read().unwrap_or_else(PoisonError::into_inner);
         state.tokens.iter().map(|(_, caller)| caller.tenant.clone()).collect()
     }
 
-    /// Whether there are none, so that nobody can write.
+    /// Returns `true` if there are no tokens, so that no caller can write.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -182,7 +182,7 @@ impl Source {
         self.state.read().unwrap_or_else(PoisonError::into_inner).looked.elapsed() >= FILE_AGE
     }
 
-    /// Takes what a look found.
+    /// Adopts the result of a check.
     fn take(&self, read: Result<Vec<u8>, TokensError>) {
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         state.looked = Instant::now();
@@ -243,8 +243,8 @@ fn parse(json: &[u8]) -> Result<Vec<(Digest, Caller)>, TokensError> {
 }
 
 impl Authenticator for StaticTokens {
-    // Digests are compared, and every one of them, in constant time: how long it takes tells nothing about a token
-    // that is nearly right, nor about which one it is.
+    // Digests are compared, and all of them, in constant time: the duration reveals neither how close a token is to a
+    // valid one nor which entry it matches.
     async fn authenticate(&self, bearer: Option<&str>) -> Result<Caller, Refused> {
         let Some(bearer) = bearer else { return Ok(Caller::anonymous()) };
         let presented = Digest::of(bearer.as_bytes());
@@ -273,7 +273,7 @@ impl Authenticator for StaticTokens {
     }
 }
 
-/// Trusts everybody: for a service that listens on a loopback address and has no tokens.
+/// An authenticator that trusts every caller: for a service that listens on a loopback address and has no tokens.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Trusted;
 
@@ -334,7 +334,7 @@ mod tests {
             tokens.authenticate(Some(token)).await.is_ok()
         };
         assert!(knows("one").await);
-        // The same length, and within the resolution of some file systems' times.
+        // The content has the same length, and is written within the resolution of some file systems' timestamps.
         write(format!("[{}]", entry("a", "two", "default", "admin")));
         assert!(!knows("one").await, "it was taken out");
         assert!(knows("two").await);
@@ -353,7 +353,7 @@ mod tests {
         assert_eq!(tokens.unread().await, []);
     }
 
-    /// Who asks for health shows no token, and finds out all the same.
+    /// A health check, which presents no token, finds a broken file all the same.
     #[tokio::test(start_paused = true)]
     async fn a_broken_file_is_found_without_a_token() {
         let folder = tempfile::tempdir().unwrap();

@@ -1,14 +1,15 @@
 //! L3: files of this machine, such as a function's own disk.
 //!
-//! One file an entry, named by the SHA-256 of its key, written beside its place and moved there by a rename, so that a
-//! reader sees all of it or nothing. Nothing is synced: what a crash leaves half-written is noticed on the way out, and
-//! removed. A folder that is full or may not be written to is a cache that has nothing; that is logged once.
+//! Each entry is one file, named by the SHA-256 of its key. It is written under another name and then renamed, so that
+//! a reader sees all of it or nothing. Nothing is synced: a file that a crash left half-written is detected when it is
+//! read, and removed. A folder that is full or not writable is an empty cache; that is logged once.
 //!
-//! This process remembers when it was told to forget a key, and uses no file whose load began before: it need not find
-//! the file for that, nor be able to remove it. Two processes may share a folder. What one of them was told to forget
-//! is removed for both; what the other one was just loading may come back for it, for the rest of its lifetime.
+//! This process remembers when it was told to forget a key, and uses no file whose load began before. To do so it need
+//! neither find the file nor be able to remove it. Two processes may share a folder. A key that one of them was told to
+//! forget is removed for both; if the other was just loading it, the old entry may come back for that process, for the
+//! rest of its lifetime.
 //!
-//! The folder holds private proofs as well: files and folder are the user's alone.
+//! The folder holds private proofs as well: the folder and its files are accessible to the user alone.
 
 mod space;
 
@@ -31,15 +32,16 @@ use super::stripes::Stripes;
 use super::tally::Tally;
 use super::{Held, frame};
 
-/// Ends the names of files that are being written.
+/// The suffix of files that are being written.
 const UNFINISHED: &str = ".part";
 
-/// Where the folder is, and how large it may become.
+/// The location of the folder, and its maximum size.
 #[derive(Debug, Clone)]
 pub struct FolderSettings {
-    /// The folder. It is made when it is first used.
+    /// The folder. It is made on first use.
     pub path: PathBuf,
-    /// Most bytes in it, in whole blocks of 4,096 a file. No single entry takes more than a quarter.
+    /// The maximum size of its content in bytes, counted in whole blocks of 4,096 for each file. No single entry takes
+    /// more than a quarter.
     pub bytes: u64,
 }
 
@@ -53,10 +55,10 @@ struct Inner {
     lifetimes: Lifetimes,
     clock: AgeClock,
     tally: Tally,
-    /// When a key of the stripe was forgotten last, in milliseconds since 1970.
+    /// For each stripe, the time at which one of its keys was last forgotten, in milliseconds since 1970.
     forgotten: Stripes,
     space: Mutex<Space>,
-    /// Whether the last operation failed.
+    /// `true` if the last operation failed.
     failing: AtomicBool,
     written: AtomicU64,
 }
@@ -76,7 +78,7 @@ impl FolderLayer {
         }))
     }
 
-    /// Reads what is there.
+    /// Reads the entry of `key`.
     pub(super) async fn read(&self, key: &ObjectKey) -> Option<Held> {
         let (inner, key) = (self.0.clone(), key.clone());
         let read = move || {
@@ -94,7 +96,7 @@ impl FolderLayer {
         tokio::task::spawn_blocking(read).await.ok().flatten()
     }
 
-    /// Keeps `object`, whose load began at `loaded`.
+    /// Stores `object`, whose load began at `loaded`.
     pub(super) async fn fill(&self, key: &ObjectKey, object: &Verified, loaded: Timestamp) {
         let Some(bytes) = frame::write(key, object, loaded) else { return };
         let (inner, key) = (self.0.clone(), key.clone());
@@ -102,12 +104,12 @@ impl FolderLayer {
             Ok(()) => inner.failing.store(false, Ordering::Relaxed),
             Err(error) => inner.failed("written", &error),
         };
-        // A panic would have been reported already, and costs a hit.
+        // A panic has been reported already, and costs no more than a hit.
         let _ = tokio::task::spawn_blocking(write).await;
     }
 
-    /// Forgets `key`: at once for this process, and for others when the future has removed the file. `now` is not
-    /// before the beginning of any load of what is forgotten.
+    /// Forgets `key`: at once for this process, and for others when the future has removed the file. `now` must not be
+    /// before the start of any load of the forgotten object.
     pub(super) fn forget(&self, key: &ObjectKey, now: Timestamp) -> impl Future<Output = ()> + use<> {
         self.0.forgotten.of(key).fetch_max(milliseconds(now) + 1, Ordering::SeqCst);
         let (inner, name) = (self.0.clone(), name(key));
@@ -119,7 +121,7 @@ impl FolderLayer {
         }
     }
 
-    /// What it has seen. What it holds is known once something was written.
+    /// Returns the statistics of the layer. The size of its content is known once something was written.
     pub(super) fn layer(&self) -> LayerStats {
         self.0.tally.stats(self.0.space().held())
     }
@@ -189,7 +191,7 @@ impl Inner {
         remove_file(&self.path(name))
     }
 
-    /// Whether a load that began then began before `key` was forgotten.
+    /// Returns `true` if a load that began at `loaded` began before `key` was forgotten.
     fn is_forgotten(&self, key: &ObjectKey, loaded: Timestamp) -> bool {
         milliseconds(loaded) < self.forgotten.of(key).load(Ordering::SeqCst)
     }
@@ -215,7 +217,8 @@ impl Inner {
     }
 }
 
-/// The name of the entry of `key`: keys are longer than some file systems' names, and differ in case.
+/// Returns the file name of the entry of `key`. Keys themselves are longer than some file systems allow, and may differ
+/// in case alone.
 fn name(key: &ObjectKey) -> String {
     Digest::of(key.to_string().as_bytes()).to_string()
 }

@@ -1,4 +1,4 @@
-//! An entry of L2 or L3 as bytes.
+//! The encoding of an entry of L2 or L3.
 //!
 //! ```text
 //! credlink-cache 1 <SHA-256 of the next line, 64 hexadecimal digits>
@@ -6,8 +6,9 @@
 //! <the object's bytes as stored>
 //! ```
 //!
-//! The header names the key, so that one object is never taken for another, and has a digest of its own: a flipped bit
-//! in it could make a private object public. The body's digest is among the attributes; [`Verified::check`] compares it.
+//! The header names the key, so that one object is never mistaken for another. It has a digest of its own, because a
+//! flipped bit in it could make a private object public. The body's digest is among the attributes; [`Verified::check`]
+//! compares it.
 
 use bytes::Bytes;
 use credlink_core::hash::Digest;
@@ -15,11 +16,11 @@ use credlink_core::object::{Attributes, Damage, Head, Object, ObjectKey, StoredT
 use credlink_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// Opens every entry, with the version of the format.
+/// The start of every entry, with the version of the format.
 const MAGIC: &[u8] = b"credlink-cache 1 ";
-/// The first line: the magic, 64 digits and a line feed.
+/// The length of the first line: the magic, 64 digits and a line feed.
 const FIRST_LINE: usize = MAGIC.len() + 64 + 1;
-/// More than any header takes, in bytes: CredLink's own metadata and a key stay under 5,000.
+/// The maximum length of a header, in bytes. CredLink's own metadata and a key stay under 5,000.
 pub(super) const MAX_HEADER_BYTES: usize = 16_384;
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -30,9 +31,10 @@ struct Header {
     attributes: Attributes,
 }
 
-/// The entry of `object`, whose load began at `loaded`; `None` where its header would be too long to be read back.
+/// Encodes the entry of `object`, whose load began at `loaded`. Returns `None` if its header would be too long to be
+/// read back.
 pub(super) fn write(key: &ObjectKey, object: &Verified, loaded: Timestamp) -> Option<Vec<u8>> {
-    // Tags are for providers, and in the record too: no answer needs them.
+    // Tags are for providers, and are in the record too; no answer needs them.
     let attributes = object.facts().attributes(key, std::collections::BTreeMap::new());
     let header = Header { key: key.to_string(), loaded: loaded.milliseconds(), attributes };
     let line = serde_json::to_vec(&header).ok()?;
@@ -49,33 +51,33 @@ pub(super) fn write(key: &ObjectKey, object: &Verified, loaded: Timestamp) -> Op
     Some(bytes)
 }
 
-/// The damage of an entry.
+/// The faults of a damaged entry.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum FrameError {
-    /// Its header has no end.
+    /// The header has no end.
     #[error("its header has no end")]
     NoEnd,
-    /// It is no entry, or one of another version.
+    /// The bytes are not an entry, or an entry of another version.
     #[error("it does not begin as an entry of this version")]
     Version,
-    /// Its header was changed.
+    /// The header was changed.
     #[error("its header does not have the digest that it names")]
     Digest,
-    /// Its header cannot be read.
+    /// The header cannot be read.
     #[error(transparent)]
     Header(#[from] serde_json::Error),
-    /// It would stay for ever.
+    /// The entry has no expiry.
     #[error("it has no end")]
     Endless,
-    /// It is the entry of another object.
+    /// The entry is that of another object.
     #[error("it is the entry of {0}")]
     OtherKey(String),
-    /// Its object is damaged.
+    /// The object is damaged.
     #[error(transparent)]
     Object(#[from] Damage),
 }
 
-/// Reads an entry back, and checks it; an error says what is wrong with it.
+/// Decodes an entry and checks it. The error says what is wrong with it.
 pub(super) fn read(key: &ObjectKey, mut bytes: Bytes) -> Result<(Verified, Timestamp), FrameError> {
     let end = bytes
         .get(FIRST_LINE..bytes.len().min(MAX_HEADER_BYTES))

@@ -1,12 +1,13 @@
-//! The layers together: memory, then Redis, then a folder, then the load; fills upwards; forgets everywhere.
+//! The layers together: a read asks memory, then Redis, then a folder, then loads, and fills the layers upwards; a
+//! deletion is forgotten everywhere.
 //!
-//! L1's single flight spans the whole chain: the lower layers are a part of its load. What is loaded from the provider
-//! is kept in every layer. What comes out of L2 or L3 is kept in L1 only: the folder's may be older than an
-//! invalidation that Redis has seen ([`super::redis`]).
+//! L1's single flight spans the whole chain: the lower layers are a part of its load. An object loaded from the
+//! provider is stored in every layer. An object found in L2 or L3 is stored in L1 only: the folder's copy may be older
+//! than an invalidation that Redis has seen ([`super::redis`]).
 //!
 //! **Forgetting.** L3 and L2 are marked before L1's generation rises, and all three before anything is waited for. A
-//! reader in the new generation therefore finds the marks, and what a reader found without them belongs to the old one.
-//! The edge ([`super::purge`]) is told at the end, by [`Cache::announce`].
+//! reader in the new generation therefore sees the marks, and a value that was read without them belongs to the old
+//! generation. The edge ([`super::purge`]) is told at the end, by [`Cache::announce`].
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -23,7 +24,7 @@ use super::memory::{MemoryBounds, MokaCache};
 use super::purge::{Edge, EdgeSettings};
 use super::redis::{Found, RedisLayer, RedisSettings};
 
-/// Which layers there are, and their bounds.
+/// The layers of a cache, with their bounds.
 #[derive(Debug, Clone, Default)]
 pub struct Layers {
     /// L1.
@@ -32,11 +33,11 @@ pub struct Layers {
     pub redis: Option<RedisSettings>,
     /// L3.
     pub folder: Option<FolderSettings>,
-    /// Who answers readers in place of this process, and has to know what changed.
+    /// The edge, which answers readers in place of this process and must be told of changes.
     pub edge: Option<EdgeSettings>,
-    /// How long an entry is kept, in whichever layer.
+    /// The lifetimes of entries, in all layers.
     pub lifetimes: Lifetimes,
-    /// What ages are measured by.
+    /// The clock that ages are measured by.
     pub clock: AgeClock,
 }
 
@@ -48,7 +49,7 @@ pub struct Layered {
     folder: Option<FolderLayer>,
     edge: Option<Edge>,
     clock: AgeClock,
-    /// When the newest load began, in milliseconds since 1970: where the clock was set back since, that is later than
+    /// The start of the newest load, in milliseconds since 1970. If the clock was set back since, that is later than
     /// now.
     newest_load: AtomicI64,
     loads: AtomicU64,
@@ -61,7 +62,8 @@ impl Default for Layered {
 }
 
 impl Layered {
-    /// A cache of these layers, empty but for what Redis and the folder hold. Nothing is connected to, nor opened.
+    /// Returns a cache of these layers, which is empty except for what Redis and the folder hold. Nothing is opened or
+    /// connected to yet.
     #[must_use]
     pub fn new(layers: Layers) -> Self {
         let Layers { memory, redis, folder, edge, lifetimes, clock } = layers;
@@ -76,8 +78,8 @@ impl Layered {
         }
     }
 
-    /// Takes note of a change that the edge alone has not seen: at a provider that it reads from, behind what the readers of
-    /// this process see. It is told with the next [`Cache::announce`].
+    /// Notes a change that only the edge can have missed: one at a provider that the edge reads from, and that this
+    /// process's readers do not see. The edge is told with the next [`Cache::announce`].
     pub fn note_for_edge(&self, key: &ObjectKey) {
         if let Some(edge) = &self.edge {
             edge.note(key);
@@ -120,7 +122,7 @@ impl Cache for Layered {
     where
         L: Future<Output = Result<Option<Verified>, Failure>>,
     {
-        // In a box, and made when it is needed: a hit in memory needs none of it.
+        // Boxed, and created only when needed: a hit in memory needs none of it.
         self.memory.get_or_fetch(key, async { Box::pin(self.fetch(key, load)).await }).await
     }
 

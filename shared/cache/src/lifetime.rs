@@ -1,4 +1,4 @@
-//! How long a layer keeps what: the bound within which a process notices what another one changed.
+//! The lifetimes of entries, which bound the time until a process notices a change by another one.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,25 +9,26 @@ use credlink_core::time::Timestamp;
 use credlink_ports::Clock;
 use credlink_runtime::clock::SystemClock;
 
-/// Current records can be replaced by another process: as long as `Cache-Control` lets anybody keep them.
+/// The lifetime of current records, which another process may replace: as long as `Cache-Control` lets anyone keep
+/// them.
 pub const RECORD: Duration = Duration::from_secs(60);
-/// A deleted object's marker can be replaced, where a manifest is stored again.
+/// The lifetime of a deleted object's tombstone, which is replaced if a manifest is stored again.
 pub const MARKER: Duration = Duration::from_secs(60);
-/// Manifests and earlier records never change: what has to be noticed is their deletion.
+/// The lifetime of manifests and earlier records, which never change but may be deleted.
 pub const IMMUTABLE: Duration = Duration::from_secs(300);
-/// Absence, as the port says.
+/// The lifetime of absence, as the port defines it.
 pub const ABSENT: Duration = Duration::from_secs(1);
 
-/// The lifetimes of entries by kind, counted from the moment at which their load from the provider began.
+/// The lifetimes of entries by kind, counted from the start of their load from the provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lifetimes {
-    /// Of current records: [`RECORD`].
+    /// The lifetime of current records: [`RECORD`].
     pub record: Duration,
-    /// Of markers of deleted objects: [`MARKER`].
+    /// The lifetime of tombstones: [`MARKER`].
     pub marker: Duration,
-    /// Of manifests and earlier records: [`IMMUTABLE`].
+    /// The lifetime of manifests and earlier records: [`IMMUTABLE`].
     pub immutable: Duration,
-    /// Of absence, which only L1 keeps: [`ABSENT`].
+    /// The lifetime of absence, which only L1 keeps: [`ABSENT`].
     pub absent: Duration,
 }
 
@@ -38,7 +39,7 @@ impl Default for Lifetimes {
 }
 
 impl Lifetimes {
-    /// How long what was found under `key` is kept.
+    /// Returns the lifetime of the object, or the absence, that was found under `key`.
     pub(super) fn of(&self, key: &ObjectKey, object: Option<&Verified>) -> Duration {
         match object {
             None => self.absent,
@@ -49,20 +50,20 @@ impl Lifetimes {
     }
 }
 
-/// What is left of `lifetime`, or `None` if nothing is. What was loaded in the future has no known age and is not kept:
-/// a clock was set back.
+/// Returns the rest of `lifetime`, or `None` if it has passed. An object that was loaded in the future, because a clock
+/// was set back, has no known age and is not kept.
 pub(super) fn left(lifetime: Duration, loaded: Timestamp, now: Timestamp) -> Option<Duration> {
     let age = u64::try_from(now.milliseconds().checked_sub(loaded.milliseconds())?).ok()?;
     lifetime.checked_sub(Duration::from_millis(age)).filter(|left| !left.is_zero())
 }
 
-/// The clock that ages are measured by: the time of day, because entries pass from process to process, and because a
-/// function that was frozen between two requests may find its other clocks where they stood.
+/// The clock that ages are measured by: the time of day, because entries pass between processes, and because the other
+/// clocks of a function that was frozen between two requests may have stood still.
 #[derive(Clone)]
 pub struct AgeClock(Arc<dyn Clock + Send + Sync>);
 
 impl AgeClock {
-    /// Measures ages by `clock`.
+    /// Returns a clock that measures ages by `clock`.
     #[must_use]
     pub fn by(clock: impl Clock + Send + Sync + 'static) -> Self {
         Self(Arc::new(clock))
@@ -74,7 +75,7 @@ impl AgeClock {
 }
 
 impl Default for AgeClock {
-    /// The system's clock.
+    /// Returns the system's clock.
     fn default() -> Self {
         Self::by(SystemClock)
     }

@@ -1,8 +1,9 @@
 //! L1: the cache in the process's memory.
 //!
-//! A forgotten key must not come back through a load that was under way when it was forgotten. Each key belongs to a
-//! stripe with a *generation*, which forgetting raises. An entry carries the generation that its load began in, and is
-//! used only while the stripe is still in it. So forgetting is one addition, and needs to find nothing.
+//! A forgotten key must not come back through a load that was under way when it was forgotten. So each key belongs to a
+//! stripe with a *generation*, which forgetting raises. An entry carries the generation in which its load began, and is
+//! used only while the stripe is still in that generation. Forgetting is thus one addition, and need not find the
+//! entry.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -18,30 +19,31 @@ use super::lifetime::{AgeClock, Lifetimes, left};
 use super::stripes::Stripes;
 use super::tally::Tally;
 
-/// Most objects.
+/// The default maximum number of objects.
 pub const MAX_ENTRIES: u64 = 1_000;
-/// Most bytes of objects.
+/// The default maximum size of all objects, in bytes.
 pub const MAX_BYTES: u64 = 50_000_000;
-/// An object that nobody asks for is dropped after this, if its lifetime lets it stay as long: one hour.
+/// The default idle time after which an object is dropped, if its lifetime has not ended before: one hour.
 pub const IDLE: Duration = Duration::from_secs(3_600);
 
-/// What an entry takes beside its body, in bytes: its key (twice), a dozen short texts of attributes, the nodes of the
-/// cache. An estimate on the high side.
+/// The memory that an entry takes in addition to its body, in bytes: its key (twice), a dozen short texts of
+/// attributes, the nodes of the cache. This is an estimate on the high side.
 const OVERHEAD_BYTES: u64 = 1_500;
 
-/// Shortest object that makes room as soon as it is kept, in bytes. moka does its housekeeping after 64 writes, or at the
-/// first use that comes 0.3 s after the last time; until then what is new is kept beside what it takes the place of. That
-/// is 8 MB at most for shorter objects, and would be 640 MB for the longest.
+/// The minimum length of an object that triggers housekeeping as soon as it is stored, in bytes. moka does its
+/// housekeeping after 64 writes, or on the first use at least 0.3 s after the last; until then, new entries take memory
+/// in addition to those that they displace. That is 8 MB at most for shorter objects, and would be 640 MB for the
+/// longest.
 const LONG_BYTES: usize = 131_072;
 
 /// The bounds of a cache in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MemoryBounds {
-    /// Most objects: [`MAX_ENTRIES`].
+    /// The maximum number of objects: [`MAX_ENTRIES`].
     pub entries: u64,
-    /// Most bytes of objects: [`MAX_BYTES`].
+    /// The maximum size of all objects, in bytes: [`MAX_BYTES`].
     pub bytes: u64,
-    /// How long an object that nobody asks for is kept: [`IDLE`].
+    /// The idle time after which an object is dropped: [`IDLE`].
     pub idle: Duration,
 }
 
@@ -51,7 +53,7 @@ impl Default for MemoryBounds {
     }
 }
 
-/// A cache over moka.
+/// A cache in memory, built on moka.
 #[derive(Debug)]
 pub struct MokaCache {
     entries: moka::future::Cache<ObjectKey, Entry>,
@@ -65,7 +67,7 @@ pub struct MokaCache {
 struct Entry {
     generation: u64,
     held: Held,
-    /// What was left of its lifetime when it came.
+    /// The rest of its lifetime when it was stored.
     keep: Duration,
 }
 
@@ -76,25 +78,25 @@ impl Default for MokaCache {
 }
 
 impl MokaCache {
-    /// An empty cache with the bounds of this module.
+    /// Returns an empty cache with the default bounds.
     #[must_use]
     pub fn new() -> Self {
         Self::with(MemoryBounds::default(), Lifetimes::default(), AgeClock::default())
     }
 
-    /// An empty cache of at most so many objects, and bytes.
+    /// Returns an empty cache of at most this many objects and bytes.
     #[must_use]
     pub fn bounded(entries: u64, bytes: u64) -> Self {
         let bounds = MemoryBounds { entries, bytes, ..MemoryBounds::default() };
         Self::with(bounds, Lifetimes::default(), AgeClock::default())
     }
 
-    /// An empty cache with bounds and lifetimes of one's own.
+    /// Returns an empty cache with the given bounds and lifetimes.
     #[must_use]
     pub fn with(bounds: MemoryBounds, lifetimes: Lifetimes, clock: AgeClock) -> Self {
         let MemoryBounds { entries, bytes, idle } = bounds;
-        // moka has one bound, on the sum of weights. An entry that weighs at least its share of the bytes counts
-        // against both: `entries` of the lightest ones reach the bound as well as `bytes` of heavy ones.
+        // moka has one bound, on the sum of weights. Here an entry weighs at least its share of the bytes, so that
+        // `entries` of the lightest entries reach the bound just as `bytes` of heavy ones do.
         let share = bytes / entries.max(1);
         let weigh = move |_: &ObjectKey, entry: &Entry| {
             let body = entry.held.object.as_ref().map_or(0, |object| object.size() as u64);
@@ -114,7 +116,7 @@ impl MokaCache {
         }
     }
 
-    /// The object under `key`, from memory or else from `fetch`, which says itself when its load began.
+    /// Returns the object under `key`, from memory or else from `fetch`, whose result says when its load began.
     pub(super) async fn get_or_fetch<L>(
         &self,
         key: &ObjectKey,
@@ -124,7 +126,7 @@ impl MokaCache {
         L: Future<Output = Result<Held, Failure>>,
     {
         let generation = self.generations.of(key);
-        // What began before this call and was not forgotten since is good enough for it.
+        // An entry that was loaded before this call and has not been forgotten since may answer it.
         let wanted = generation.load(Ordering::SeqCst);
         if let Some(entry) = self.entries.get(key).await {
             if entry.generation == wanted && self.left(key, &entry.held).is_some() {
@@ -153,25 +155,25 @@ impl MokaCache {
                     return Ok(entry.held.object);
                 }
                 Ok(entry) if entry.generation >= wanted => return Ok(self.hit(&entry)),
-                // Somebody's load that began before the key was forgotten. Ours did not begin yet.
+                // Another caller's load began before the key was forgotten, and this caller's has not begun yet.
                 Ok(_) => self.entries.invalidate(key).await,
                 Err(failure) => return Err(Failure::clone(&failure)),
             }
         }
     }
 
-    /// Forgets `key`, at once.
+    /// Forgets `key` at once.
     pub(super) fn forget(&self, key: &ObjectKey) {
         self.generations.of(key).fetch_add(1, Ordering::SeqCst);
     }
 
-    /// What it has seen. Entries and bytes are as of moka's last housekeeping, at most some hundred reads ago; an
-    /// entry that is lighter than its share of the bound counts as that share.
+    /// Returns the statistics of the layer. Entries and bytes are as of moka's last housekeeping, at most some hundred
+    /// reads ago; an entry that is lighter than its share of the bound counts as that share.
     pub(super) fn layer(&self) -> LayerStats {
         self.tally.stats(Some((self.entries.entry_count(), self.entries.weighted_size())))
     }
 
-    /// What is left of the lifetime of `held`.
+    /// Returns the rest of the lifetime of `held`.
     fn left(&self, key: &ObjectKey, held: &Held) -> Option<Duration> {
         left(self.lifetimes.of(key, held.object.as_deref()), held.loaded, self.clock.now())
     }
@@ -210,8 +212,8 @@ impl Cache for MokaCache {
     }
 }
 
-/// Drops what has no lifetime left, in use or not. A read checks it too, by the time of day: this clock may stand still
-/// while a function is frozen, and frees memory only.
+/// The expiry of entries whose lifetime has ended, used or not. It only frees memory: a read checks the lifetime as
+/// well, by the time of day, since moka's clock may stand still while a function is frozen.
 struct Lifetime;
 
 impl Expiry<ObjectKey, Entry> for Lifetime {
@@ -219,7 +221,7 @@ impl Expiry<ObjectKey, Entry> for Lifetime {
         Some(entry.keep)
     }
 
-    // An entry that takes another one's place: the default would leave it the other one's remaining time.
+    // The default would leave a replacement the remaining time of the entry that it replaces.
     fn expire_after_update(
         &self,
         _: &ObjectKey,

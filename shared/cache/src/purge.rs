@@ -1,15 +1,16 @@
-//! Purges of the edge: a Worker that answers readers in place of the service, and keeps what it answered with for a while.
+//! Purges of the edge: a Worker that answers readers in place of the service, and caches its answers for a while.
 //!
-//! It is no layer: nothing is read from it. It is told which proofs and manifests changed, so that it forgets them before
-//! their lifetimes are over.
+//! The edge is not a layer, and nothing is read from it. It is told which proofs and manifests changed, so that it
+//! forgets them before their lifetimes end.
 //!
-//! **Together.** A change is taken note of at once, and told at the end of the request, in as few calls as there can be:
-//! a deletion of a thousand proofs is ten calls, four at a time, and not a thousand one after the other.
+//! **Batches.** A change is noted at once, and announced at the end of the request, in as few calls as possible: a
+//! deletion of a thousand proofs takes ten calls, four at a time, instead of a thousand one after the other.
 //!
-//! **Outage.** A request waits for the edge, but not for long ([`EdgeSettings::wait`]), and never fails because of it. What
-//! did not get there is remembered, and told again with the next request that changes something, and every few seconds
-//! where a process runs by itself. After a wait that was in vain nobody waits until the edge has answered again; after three
-//! failures it is not called for a while. What is not told in the end the edge notices by its own lifetimes.
+//! **Outage.** A request waits for the edge, but not for long ([`EdgeSettings::wait`]), and never fails because of it.
+//! A purge that did not arrive is remembered, and repeated with the next request that changes something, and every few
+//! seconds where a process runs on its own. After a wait that timed out, no request waits until the edge has answered
+//! again; after three failures, it is not called for a while. If a purge never arrives, the edge notices the change by
+//! its own lifetimes.
 
 mod call;
 
@@ -34,36 +35,37 @@ use credlink_runtime::deadline::at_most;
 use super::unsettled::Unsettled;
 use crate::breaker;
 
-/// Fewest characters of a token: as many as the Worker asks for.
+/// The minimum number of characters in a token, as the Worker requires.
 pub const MIN_TOKEN_CHARACTERS: usize = 32;
 
-/// Most ids that the Worker takes in one call.
+/// The maximum number of IDs that the Worker accepts in one call.
 const MAX_IDS: usize = 100;
 
-/// Calls that are under way at once.
+/// The maximum number of concurrent calls.
 const CALLS: usize = 4;
 
-/// How the edge is told.
+/// The settings of the edge.
 #[derive(Clone)]
 pub struct EdgeSettings {
-    /// The Worker's address, without a slash at the end.
+    /// The Worker's address, without a trailing slash.
     pub url: String,
-    /// What the Worker knows the service by.
+    /// The token by which the Worker recognizes the service.
     pub token: String,
-    /// How long a request waits until the edge was told.
+    /// The time that a request waits for the edge to be told.
     pub wait: Duration,
-    /// How long a call may take: longer than the Worker gives Cloudflare's API, 5 s, or it could not say how that went.
+    /// The timeout of a call. It is longer than the 5 s that the Worker allows Cloudflare's API, so that the Worker can
+    /// report the result.
     pub call: Duration,
-    /// How long no calls are made after the third failure in a row; doubled with each further failure.
+    /// The time without calls after the third failure in a row; doubled with each further failure.
     pub rest: Duration,
-    /// Longest time without calls.
+    /// The maximum time without calls.
     pub longest_rest: Duration,
-    /// Most changes that are remembered until they are told: 10,000 of about 200 bytes.
+    /// The maximum number of changes that are remembered until the edge is told: 10,000 of about 200 bytes.
     pub remembered: usize,
 }
 
 impl EdgeSettings {
-    /// The usual ones: requests wait for 2 s, calls take at most 10 s, rests of 2 s to 60 s.
+    /// Returns the usual settings: requests wait for 2 s, calls take at most 10 s, pauses last 2 s to 60 s.
     #[must_use]
     pub const fn new(url: String, token: String) -> Self {
         Self {
@@ -87,7 +89,7 @@ impl fmt::Debug for EdgeSettings {
     }
 }
 
-/// The edge, as this process tells it.
+/// The edge, as this process calls it.
 #[derive(Debug)]
 pub(super) struct Edge(Arc<Teller>);
 
@@ -96,13 +98,13 @@ struct Teller {
     wait: Duration,
     changes: Unsettled,
     breaker: SharedBreaker,
-    /// Held by the one who tells.
+    /// Held by the task that tells the edge.
     telling: Mutex<()>,
-    /// Whether the last wait was in vain: nobody waits until the edge has answered again.
+    /// `true` if the last wait timed out: no request waits until the edge has answered again.
     is_late: AtomicBool,
-    /// Whether there were more changes than are remembered.
+    /// `true` if there were more changes than are remembered.
     is_full: AtomicBool,
-    /// What is wrong with the edge, as the log has it: said once, however many requests meet it.
+    /// The problem with the edge that was logged last: it is logged once, however many requests meet it.
     problem: Lock<Option<String>>,
     errors: Counter,
 }
@@ -114,7 +116,7 @@ impl fmt::Debug for Teller {
 }
 
 impl Edge {
-    /// The edge at this address, which is not called yet.
+    /// Returns the edge at this address, which is not called yet.
     pub(super) fn new(settings: &EdgeSettings) -> Self {
         Self(Arc::new(Teller {
             call: Call::new(settings),
@@ -129,10 +131,10 @@ impl Edge {
         }))
     }
 
-    /// Takes note of a change, to be told with the next [`Edge::tell`].
+    /// Notes a change, to be announced with the next [`Edge::tell`].
     pub(super) fn note(&self, key: &ObjectKey) {
         let key = match key {
-            // What the edge forgets of a proof, it forgets with its revisions.
+            // The edge forgets a proof together with its revisions.
             ObjectKey::Revision(id, _) => &ObjectKey::Record(*id),
             ObjectKey::Record(_) | ObjectKey::Manifest(_) | ObjectKey::Front(_) => key,
             // The edge serves none of these.
@@ -141,7 +143,7 @@ impl Edge {
             }
         };
         let Teller { changes, is_full, .. } = &*self.0;
-        // Owed from now on: nothing is under way before it is told.
+        // The purge is owed from now on, as no call is under way before the edge is told.
         drop(changes.begin(key, Timestamp::from_milliseconds(0)));
         if !changes.contains(key) && !is_full.swap(true, Ordering::SeqCst) {
             tracing::warn!(
@@ -150,8 +152,8 @@ impl Edge {
         }
     }
 
-    /// Tells what was noted. Returns when that is done, has failed or has taken too long; in the last case it goes on
-    /// for itself. To be called inside a tokio runtime.
+    /// Announces the changes that were noted. Returns when that is done, has failed or has taken too long; in the last
+    /// case it continues in the background. The caller must be inside a Tokio runtime.
     pub(super) async fn tell(&self) {
         let teller = &self.0;
         if teller.changes.owes_nothing() {
@@ -159,13 +161,13 @@ impl Edge {
         }
         let nobody_waits = teller.is_late.load(Ordering::SeqCst);
         let told = Arc::clone(teller).tell(nobody_waits, current_request_id());
-        // In a task of its own, so that neither the end of the wait nor that of the request ends it.
+        // A task of its own, so that neither the end of the wait nor the end of the request cancels it.
         let told = tokio::spawn(told.in_current_span());
         if nobody_waits {
             return;
         }
         let limit = at_most(teller.wait);
-        // A request that is short of time is not the edge's fault.
+        // If the request itself is short of time, the edge is not to blame.
         if timeout(limit, told).await.is_err() && limit == teller.wait {
             teller.is_late.store(true, Ordering::SeqCst);
             teller.say("it takes too long to answer");
@@ -174,16 +176,16 @@ impl Edge {
 }
 
 impl Teller {
-    /// Tells everything that is owed now, unless the edge is let alone.
+    /// Announces every change that is owed now, unless calls to the edge are paused.
     async fn tell(self: Arc<Self>, nobody_waits: bool, request_id: Option<Arc<str>>) {
         let _alone = if nobody_waits {
-            // Whoever is at it already is enough.
+            // One task at a time is enough.
             let Ok(alone) = self.telling.try_lock() else { return };
             alone
         } else {
             self.telling.lock().await
         };
-        // What others noted meanwhile is told by them, who wait for it.
+        // Changes that are noted meanwhile are announced by the requests that noted them and wait.
         let owed = self.changes.owed(usize::MAX);
         if owed.is_empty() || !self.breaker.admit() {
             return;
@@ -207,7 +209,7 @@ impl Teller {
         }
     }
 
-    /// Makes one call; what was wrong.
+    /// Makes one call, and returns the problem if there was one.
     async fn purge(&self, changes: Vec<(ObjectKey, u64)>, request_id: Option<&str>) -> Option<String> {
         let told = self.call.purge(changes.iter().map(|(key, _)| key), request_id).await;
         let Err(Untold { problem, is_for_good }) = told else {
@@ -221,7 +223,7 @@ impl Teller {
         Some(problem)
     }
 
-    /// Says what is wrong, unless that was said last.
+    /// Logs a problem, unless it was the last one logged.
     fn say(&self, problem: &str) {
         let mut said = self.problem();
         if said.as_deref() != Some(problem) {

@@ -1,21 +1,22 @@
 //! L2: Redis, which processes share.
 //!
-//! **Leases.** An old object must not be written over an invalidation, whoever is slow. A read that finds nothing leaves
-//! a *lease* beside the empty place, with a name of its own, before its load begins. The fill is a script that writes
-//! only where its own lease still stands. An invalidation removes value and lease. So a fill whose load began before an
-//! invalidation finds no lease, or another one's, and writes nothing. Of several processes that miss, one holds the
-//! lease, and only its load is written. A lease ends by itself after some seconds: a loader may have gone away.
+//! **Leases.** However slow a reader is, an old object must not overwrite an invalidation. A read that finds nothing
+//! leaves a *lease* with a name of its own beside the empty place, before its load begins. The fill is a script that
+//! writes only while its own lease is there. An invalidation removes both value and lease. So a fill whose load began
+//! before an invalidation finds no lease, or another reader's, and writes nothing. Of several processes that miss, one
+//! holds the lease, and only its load is written. A lease expires after some seconds, since its holder may have gone
+//! away.
 //!
-//! **Age.** The lease was left just before the load began, so its remaining time tells the script the age of what is
-//! filled in, and the value's remaining time tells a reader: by Redis's clock alone. What comes out of L3 has no such
-//! lease, may be older than an invalidation, and is therefore never filled in here.
+//! **Age.** The lease is left just before the load begins, so its remaining time tells the script the age of the object
+//! that is filled in, and the value's remaining time tells a reader, both by Redis's clock alone. An object from L3 has
+//! no such lease, may be older than an invalidation, and is therefore never filled in here.
 //!
 //! **Outage.** Calls are short ([`RedisSettings::call`]), and after three failures none are made for a while. A key
 //! whose invalidation has not arrived is not read from Redis. Such invalidations are remembered, and repeated before
 //! anything is read. If there are too many to remember, values that were loaded before that moment are not used.
 //!
-//! Of a Redis that loses acknowledged writes (a replica that lagged behind takes over), a value that was removed may
-//! come back: for the rest of its lifetime, which Redis ends by itself.
+//! If Redis loses acknowledged writes (a replica that lagged behind is promoted), a value that was removed may come
+//! back for the rest of its lifetime, which Redis enforces by itself.
 
 mod address;
 mod link;
@@ -40,13 +41,15 @@ use super::lifetime::{AgeClock, Lifetimes, left};
 use super::tally::Tally;
 use super::unsettled::Unsettled;
 
-/// `{value, its remaining milliseconds}`, or `{nil, 1}` with a lease and `{nil, 0}` where somebody else has it.
+/// The script of a read. It returns `{value, its remaining milliseconds}`, or `{nil, 1}` with a lease, or `{nil, 0}` if
+/// another reader holds the lease.
 const READ: &str = "local value = redis.call('GET', KEYS[1]) \
     if value then return {value, redis.call('PTTL', KEYS[1])} end \
     if redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2]) then return {false, 1} end \
     return {false, 0}";
 
-/// Writes under the lease: value, lifetime and the lease's whole time, both in milliseconds. 1 if it was written.
+/// The script of a fill, which writes under the lease. Its arguments are the lease, the value, and the value's lifetime
+/// and the lease's whole duration, both in milliseconds. It returns 1 if the value was written.
 const FILL: &str = "if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end \
     local left = ARGV[3] - (ARGV[4] - redis.call('PTTL', KEYS[2])) \
     redis.call('DEL', KEYS[2]) \
@@ -54,38 +57,39 @@ const FILL: &str = "if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end \
     redis.call('SET', KEYS[1], ARGV[2], 'PX', string.format('%d', left)) \
     return 1";
 
-/// Removes the value if it is the one that was read.
+/// The script that removes a value if it is still the one that was read.
 const REMOVE: &str =
     "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0";
 
-/// Most invalidations that are repeated in one call: 500 × 2 keys of about 100 bytes.
+/// The maximum number of invalidations that are repeated in one call: 500 × 2 keys of about 100 bytes.
 const BATCH: usize = 500;
 
-/// How Redis is used.
+/// The settings of Redis.
 #[derive(Debug, Clone)]
 pub struct RedisSettings {
-    /// Where it is.
+    /// The address of the server.
     pub address: RedisAddress,
-    /// What every key begins with: deployments that share a Redis have one each.
+    /// The prefix of every key: each of the deployments that share a Redis has its own.
     pub namespace: String,
-    /// How long connecting may take, with TLS and the server's greeting.
+    /// The timeout for connecting, including TLS and the server's greeting.
     pub connect: Duration,
-    /// How long a call may take.
+    /// The timeout of a call.
     pub call: Duration,
-    /// Largest entry in bytes.
+    /// The maximum size of an entry, in bytes.
     pub largest: usize,
-    /// How long a load may take whose result is kept.
+    /// The duration of a lease: the longest load whose result is stored.
     pub lease: Duration,
-    /// How long no calls are made after the third failure in a row; doubled with each further failure.
+    /// The time without calls after the third failure in a row; doubled with each further failure.
     pub rest: Duration,
-    /// Longest time without calls.
+    /// The maximum time without calls.
     pub longest_rest: Duration,
-    /// Most invalidations that are remembered until they can be repeated: 10,000 of about 200 bytes.
+    /// The maximum number of invalidations that are remembered until they can be repeated: 10,000 of about 200 bytes.
     pub remembered: usize,
 }
 
 impl RedisSettings {
-    /// The usual ones: 250 ms to connect, 50 ms a call, entries of at most 1 MB, leases of 10 s, rests of 2 s to 60 s.
+    /// Returns the usual settings: 250 ms to connect, 50 ms for a call, entries of at most 1 MB, leases of 10 s, pauses
+    /// of 2 s to 60 s.
     #[must_use]
     pub fn new(address: RedisAddress) -> Self {
         Self {
@@ -121,12 +125,12 @@ pub(super) struct RedisLayer {
 #[derive(Debug)]
 pub(super) struct Lease(String);
 
-/// What a read came to.
+/// The result of a read.
 #[derive(Debug)]
 pub(super) enum Found {
-    /// It is there.
+    /// The entry is there.
     Held(Held),
-    /// It is not; with the right to fill it, if this reader got it.
+    /// The entry is missing; with the lease to fill its place, if this reader got it.
     Missing(Option<Lease>),
 }
 
@@ -145,7 +149,7 @@ impl RedisLayer {
         }
     }
 
-    /// Reads what is there, or takes the lease of the place.
+    /// Reads the entry of `key`, or takes the lease of its place.
     pub(super) async fn read(&self, key: &ObjectKey) -> Found {
         let found = self.try_read(key).await;
         match found {
@@ -163,7 +167,7 @@ impl RedisLayer {
         let [value, place] = self.names(key);
         let mut command = redis::cmd("EVAL");
         command.arg(READ).arg(2).arg(&value).arg(place).arg(&lease).arg(milliseconds(self.lease));
-        // Before the call: what Redis says is the state of some moment since.
+        // The time is taken before the call, so that the answer describes a state that is no older.
         let now = self.clock.now();
         let Some((bytes, number)) = self.call::<(Option<Vec<u8>>, i64)>(&command).await else {
             return Found::Missing(None);
@@ -183,7 +187,7 @@ impl RedisLayer {
         }
     }
 
-    /// Reads a value that has `remaining` milliseconds left; `None` where it may not be used.
+    /// Reads a value that has `remaining` milliseconds left. Returns `None` if it may not be used.
     fn open(
         &self,
         key: &ObjectKey,
@@ -201,7 +205,7 @@ impl RedisLayer {
         Ok(usable.then(|| Held { object: Some(Arc::new(object)), loaded }))
     }
 
-    /// Keeps what was loaded under `lease`, if the lease still stands.
+    /// Stores the object that was loaded under `lease`, if the lease is still there.
     pub(super) async fn fill(&self, key: &ObjectKey, object: &Verified, loaded: Timestamp, lease: &Lease) {
         if object.stored().len() > self.largest {
             return;
@@ -217,9 +221,9 @@ impl RedisLayer {
         self.call::<i64>(&command).await;
     }
 
-    /// Removes `key`, for all processes; this one does not read it from Redis until that is done. The second half
-    /// begins when the future is polled, the first half is done when this returns. `now` is not before the beginning
-    /// of any load of what is forgotten.
+    /// Removes `key` for all processes; this process does not read it from Redis until that is done. The key is noted
+    /// before this returns, and removed when the future is polled. `now` must not be before the start of any load of
+    /// the forgotten object.
     pub(super) fn invalidate(&self, key: &ObjectKey, now: Timestamp) -> impl Future<Output = ()> {
         let notice = self.unsettled.begin(key, now);
         let names = self.names(key);
@@ -231,7 +235,7 @@ impl RedisLayer {
         }
     }
 
-    /// Repeats the invalidations that have not arrived; whether none is left.
+    /// Repeats the invalidations that have not arrived. Returns `true` if none is left.
     async fn repeat(&self) -> bool {
         if self.unsettled.owes_nothing() {
             return true;
@@ -253,7 +257,7 @@ impl RedisLayer {
         }
     }
 
-    /// What it has seen. How much it holds only Redis knows.
+    /// Returns the statistics of the layer. Only Redis knows the size of its content.
     pub(super) fn layer(&self) -> LayerStats {
         self.tally.stats(None)
     }
@@ -269,7 +273,7 @@ impl RedisLayer {
         }
     }
 
-    /// The names of the value and of the lease of `key`. What stands in braces places both on one node of a cluster.
+    /// Returns the names of the value and of the lease of `key`. The part in braces puts both on one node of a cluster.
     fn names(&self, key: &ObjectKey) -> [String; 2] {
         let namespace = &self.namespace;
         [format!("{namespace}:{{{key}}}:value"), format!("{namespace}:{{{key}}}:lease")]

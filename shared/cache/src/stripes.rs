@@ -1,14 +1,15 @@
-//! Numbers by key, in a fixed place: keys of one stripe share a number.
+//! Numbers by key, in a fixed amount of memory: keys of one stripe share a number.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::atomic::AtomicU64;
 
 use credlink_core::object::ObjectKey;
 
-/// Stripes of keys that are forgotten together. A deletion costs one of 1,024 unrelated entries a load.
+/// The number of stripes, whose keys are forgotten together. A deletion makes one in 1,024 unrelated entries load
+/// again.
 const STRIPES: usize = 1_024;
 
-/// One number a stripe, 0 at first.
+/// One number for each stripe, initially 0.
 #[derive(Debug)]
 pub(super) struct Stripes {
     numbers: Box<[AtomicU64]>,
@@ -22,7 +23,7 @@ impl Default for Stripes {
 }
 
 impl Stripes {
-    /// The number of the stripe of `key`.
+    /// Returns the number of the stripe of `key`.
     pub(super) fn of(&self, key: &ObjectKey) -> &AtomicU64 {
         let stripe = self.hasher.hash_one(key) % STRIPES as u64;
         &self.numbers[usize::try_from(stripe).unwrap_or(0)]

@@ -1,4 +1,4 @@
-//! What a layer counts, for `GET /v1/stats` and for whoever collects metrics.
+//! The counts of a layer, for `GET /v1/stats` and for metrics.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,8 +8,8 @@ use metrics::Counter;
 
 /// The counts of one layer.
 ///
-/// The handles of the metrics `credlink_cache_hits`, `_misses` and `_errors` (label `layer`) are taken once, when the
-/// layer is made: a `main` installs its recorder before.
+/// The handles of the metrics `credlink_cache_hits`, `_misses` and `_errors` (label `layer`) are obtained once, when
+/// the layer is made, so a `main` must install its recorder before.
 pub(super) struct Tally {
     name: &'static str,
     hits: AtomicU64,
@@ -21,7 +21,7 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    /// Nothing counted yet, for the layer of this name.
+    /// Returns counts of zero for the layer with this name.
     pub(super) fn of(name: &'static str) -> Self {
         Self {
             name,
@@ -49,7 +49,7 @@ impl Tally {
         self.exported_errors.increment(1);
     }
 
-    /// The counts, with what the layer knows of what it holds: entries and bytes.
+    /// Returns the counts, with the entries and bytes that the layer holds, if it knows them.
     pub(super) fn stats(&self, held: Option<(u64, u64)>) -> LayerStats {
         LayerStats {
             name: self.name,

@@ -1,4 +1,4 @@
-//! Invalidations that have not arrived where copies are shared: under way, or owed.
+//! Invalidations that have not arrived at a shared cache: under way, or owed.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -7,12 +7,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use credlink_core::object::ObjectKey;
 use credlink_core::time::Timestamp;
 
-/// The keys whose copies there may be out of date.
+/// The keys whose shared copies may be out of date.
 #[derive(Debug)]
 pub(super) struct Unsettled {
     most: usize,
     state: Mutex<State>,
-    /// Values that were loaded at this millisecond or before are not used: an invalidation could not be remembered.
+    /// The millisecond until which loaded values are not used, because an invalidation could not be remembered.
     trusted_after: AtomicI64,
 }
 
@@ -20,9 +20,9 @@ pub(super) struct Unsettled {
 struct State {
     /// The number of the newest invalidation.
     newest: u64,
-    /// Of each key the newest invalidation, which makes up for all before it, and whether it failed.
+    /// The newest invalidation of each key, which supersedes all before it, and whether it failed.
     keys: HashMap<ObjectKey, (u64, bool)>,
-    /// How many of them failed.
+    /// The number of invalidations in `keys` that failed.
     owed: usize,
 }
 
@@ -42,7 +42,7 @@ impl Unsettled {
         Self { most, state: Mutex::default(), trusted_after: AtomicI64::new(-1) }
     }
 
-    /// Takes note of an invalidation that is about to be sent, at `now`.
+    /// Notes an invalidation that is about to be sent, at `now`.
     pub(super) fn begin(&self, key: &ObjectKey, now: Timestamp) -> Notice<'_> {
         let mut state = self.lock();
         state.newest += 1;
@@ -57,29 +57,29 @@ impl Unsettled {
         Notice { unsettled: self, key: key.clone(), number }
     }
 
-    /// Whether an invalidation of `key` is under way or owed.
+    /// Returns `true` if an invalidation of `key` is under way or owed.
     pub(super) fn contains(&self, key: &ObjectKey) -> bool {
         self.lock().keys.contains_key(key)
     }
 
-    /// Whether a value that was loaded then may be used.
+    /// Returns `true` if a value that was loaded at `loaded` may be used.
     pub(super) fn trusts(&self, loaded: Timestamp) -> bool {
         loaded.milliseconds() > self.trusted_after.load(Ordering::SeqCst)
     }
 
-    /// Whether no invalidation has failed.
+    /// Returns `true` if no invalidation has failed.
     pub(super) fn owes_nothing(&self) -> bool {
         self.lock().owed == 0
     }
 
-    /// At most so many of those that failed.
+    /// Returns at most `most` of the invalidations that failed.
     pub(super) fn owed(&self, most: usize) -> Vec<(ObjectKey, u64)> {
         let state = self.lock();
         let owed = state.keys.iter().filter(|(_, (_, owed))| *owed);
         owed.take(most).map(|(key, (number, _))| (key.clone(), *number)).collect()
     }
 
-    /// These have arrived.
+    /// Records that these invalidations have arrived.
     pub(super) fn settle_all(&self, arrived: &[(ObjectKey, u64)]) {
         let mut state = self.lock();
         for (key, number) in arrived {
@@ -92,7 +92,8 @@ impl Unsettled {
     }
 }
 
-/// An invalidation under way. It is owed if this is dropped before it was settled: the call failed, or was cut short.
+/// An invalidation under way. If it is dropped before it is settled, because the call failed or was cut short, it is
+/// owed.
 #[derive(Debug)]
 pub(super) struct Notice<'a> {
     unsettled: &'a Unsettled,
@@ -101,7 +102,7 @@ pub(super) struct Notice<'a> {
 }
 
 impl Notice<'_> {
-    /// It has arrived.
+    /// Records that the invalidation has arrived.
     pub(super) fn settle(self) {
         self.unsettled.lock().remove(&self.key, self.number);
     }

@@ -1,10 +1,10 @@
 //! Whole answers of CredLink's API, and their meaning.
 //!
-//! An answer is about what was asked for, or about the service or the credential ([`Answer::failure`]). 429, and 503 with
-//! `Retry-After`, ask to slow down ([`FailureKind::Throttled`]).
+//! An answer is about the requested object, or about the service or the credential ([`Answer::failure`]). 429, and 503
+//! with `Retry-After`, ask to slow down ([`FailureKind::Throttled`]).
 //!
-//! That something is not there, is gone, stands in conflict or has changed, only a problem document of CredLink's own says: a
-//! gateway, a proxy or a wrong address has statuses of its own, and its 404 is no absence (guarantee 7).
+//! Only a problem document of CredLink's own can say that an object is absent, gone, in conflict or changed: a gateway,
+//! a proxy or a wrong address has statuses of its own, and its 404 does not mean absence (guarantee 7).
 
 use bytes::Bytes;
 use credlink_core::access::Visibility;
@@ -22,12 +22,13 @@ pub struct Answer {
     pub status: StatusCode,
     /// The headers.
     pub headers: HeaderMap,
-    /// The body, with no content coding.
+    /// The body, without a content coding.
     pub body: Bytes,
 }
 
-/// The readers of a content, by the `Cache-Control` of its answer: `private` or `public` (RFC 9111, sections 5.2.2.7 and
-/// 5.2.2.9). The object store behind a redirection says it as the service does. `None`: the answer does not tell.
+/// Returns the readers of a content, by the `Cache-Control` of its answer: `private` or `public` (RFC 9111, sections
+/// 5.2.2.7 and 5.2.2.9). The object store behind a redirection sets it as the service does. Returns `None` if the
+/// answer does not say.
 #[must_use]
 pub fn readers(headers: &HeaderMap) -> Option<Visibility> {
     let said = headers.get_all(CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok());
@@ -41,45 +42,45 @@ pub fn readers(headers: &HeaderMap) -> Option<Visibility> {
 }
 
 impl Answer {
-    /// The problem that it describes; an empty one where it describes none.
+    /// Returns the problem that the answer describes, or an empty one if it describes none.
     #[must_use]
     pub fn problem(&self) -> Received {
         Received::read(&self.body).unwrap_or_default()
     }
 
-    /// Returns `true` if CredLink says that nothing is there, and that nothing is known to have been.
+    /// Returns `true` if CredLink says that the object does not exist, and is not known to have existed.
     #[must_use]
     pub fn is_not_found(&self) -> bool {
         self.status == StatusCode::NOT_FOUND && self.problem().is(Kind::NotFound)
     }
 
-    /// Returns `true` if CredLink says that what was there was deleted or has expired.
+    /// Returns `true` if CredLink says that the object was deleted or has expired.
     #[must_use]
     pub fn is_gone(&self) -> bool {
         let problem = self.problem();
         self.status == StatusCode::GONE && [Kind::Deleted, Kind::Expired].iter().any(|kind| problem.is(*kind))
     }
 
-    /// The digest in its `ETag`.
+    /// Returns the digest in the `ETag`.
     #[must_use]
     pub fn digest(&self) -> Option<Digest> {
         self.headers.get(ETAG)?.to_str().ok()?.trim_matches('"').parse().ok()
     }
 
-    /// The readers of what was asked for, where it tells.
+    /// Returns the readers of the requested object, if the answer says so.
     #[must_use]
     pub fn visibility(&self) -> Option<Visibility> {
         readers(&self.headers)
     }
 
-    /// The failure of the service, or of the credential, that it is; `None`: it is about what was asked for.
+    /// Returns the failure of the service or of the credential, or `None` if the answer is about the requested object.
     #[must_use]
     pub fn failure(&self) -> Option<FailureKind> {
         match self.status {
             StatusCode::UNAUTHORIZED => Some(FailureKind::AccessDenied),
-            // What answers 204 to everything has done nothing.
+            // A server that answers 204 to everything has done nothing.
             StatusCode::NO_CONTENT if !self.headers.contains_key(MARK) => Some(FailureKind::AccessDenied),
-            // What stands before a service refuses without a problem document.
+            // A proxy in front of the service refuses without a problem document.
             StatusCode::FORBIDDEN => matches!(self.problem().slug(), "" | "insufficient-scope")
                 .then_some(FailureKind::AccessDenied),
             StatusCode::TOO_MANY_REQUESTS => Some(FailureKind::Throttled),
@@ -99,7 +100,7 @@ impl Answer {
                 let problem = self.problem();
                 let is_about_the_path =
                     [Kind::NoSuchRoute, Kind::MethodNotAllowed].iter().any(|kind| problem.is(*kind));
-                // A wrong address does not pass by itself: an operator has to act.
+                // A wrong address is not temporary: an operator must act.
                 (problem.slug().is_empty() || is_about_the_path).then_some(FailureKind::AccessDenied)
             }
             _ => None,

@@ -12,12 +12,12 @@ use crate::policy::Policy;
 #[derive(Clone, Debug)]
 pub struct Client(Agent);
 
-/// An answer whose body was not read yet.
+/// An answer whose body has not been read yet.
 #[derive(Debug)]
 pub struct Unread(Response<Body>);
 
 impl Client {
-    /// A client on these terms.
+    /// Returns a client with this policy.
     #[must_use]
     pub fn new(policy: &Policy) -> Self {
         Self(policy.config().new_agent())
@@ -27,20 +27,20 @@ impl Client {
         Self(agent)
     }
 
-    /// Sends a request, and returns the first answer: a redirection is one.
+    /// Sends a request, and returns the first answer, which may be a redirection.
     ///
     /// # Errors
-    /// There is no answer, whatever its status would be.
+    /// Returns an error if there is no answer. An answer of any status is not an error.
     pub fn send(&self, request: Request<Option<Bytes>>) -> Result<Unread, CallError> {
         self.follow(request, 0)
     }
 
-    /// Sends a request, and follows at most so many redirections, to wherever they lead and without the `Authorization`; one
-    /// more is an error. For servers that the user has named, and for requests that change nothing: a change becomes a `GET`
-    /// on its way.
+    /// Sends a request, and follows at most `redirections` redirections, wherever they lead and without the
+    /// `Authorization`; one more is an error. This is for servers that the user has named, and for requests that change
+    /// nothing, because a redirected change becomes a `GET`.
     ///
     /// # Errors
-    /// There is no answer, or too many redirections.
+    /// Returns an error if there is no answer, or if there are too many redirections.
     pub fn follow(&self, request: Request<Option<Bytes>>, redirections: u32) -> Result<Unread, CallError> {
         let (parts, body) = request.into_parts();
         let answer = match body {
@@ -58,30 +58,30 @@ impl Client {
 }
 
 impl Unread {
-    /// The status.
+    /// Returns the status.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         self.0.status()
     }
 
-    /// The headers.
+    /// Returns the headers.
     #[must_use]
     pub fn headers(&self) -> &HeaderMap {
         self.0.headers()
     }
 
-    /// Reads the body, which may have so many bytes.
+    /// Reads the body, which may have at most `limit` bytes.
     ///
     /// # Errors
-    /// It has more, or it does not come to its end.
+    /// Returns an error if the body is longer, or is cut off.
     pub fn read(self, limit: u64) -> Result<Answer, CallError> {
         let (parts, body) = self.0.into_parts();
         let body = body.into_with_config().limit(limit).read_to_vec()?;
         Ok(Answer { status: parts.status, headers: parts.headers, body: body.into() })
     }
 
-    /// Reads so many bytes of the body for nothing but its connection, which can be used again if that was all. What cannot be
-    /// read to its end costs the connection, and no more.
+    /// Reads and discards at most `limit` bytes of the body, so that the connection can be reused if that was all of
+    /// it. A body that cannot be read to its end costs the connection, and nothing more.
     pub fn discard(mut self, limit: u64) {
         let _ = self.0.body_mut().with_config().limit(limit).read_to_vec();
     }

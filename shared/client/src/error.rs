@@ -1,22 +1,22 @@
-//! Calls that have no answer.
+//! Calls that get no answer.
 
 use std::fmt;
 use std::io;
 
 use rustls::InvalidMessage;
 
-/// A call that has no answer. Its text says why.
+/// A call that got no answer. Its text says why.
 #[derive(Debug)]
 pub struct CallError(ureq::Error);
 
 /// The causes of a [`CallError`] that callers tell apart.
 #[derive(Debug)]
 pub enum CallErrorKind<'a> {
-    /// Nothing takes connections at the address.
+    /// Nothing accepts connections at the address.
     Unanswered,
     /// The connection broke, or the system did not allow it.
     Broken(&'a io::Error),
-    /// It took too long: in which part of the call.
+    /// The call timed out, in the part that is named.
     TimedOut(String),
     /// The body has more bytes than this.
     TooLong(u64),
@@ -27,7 +27,7 @@ pub enum CallErrorKind<'a> {
 }
 
 impl CallError {
-    /// The cause.
+    /// Returns the cause.
     #[must_use]
     pub fn kind(&self) -> CallErrorKind<'_> {
         if self.is_without_tls() {
@@ -46,13 +46,13 @@ impl CallError {
         }
     }
 
-    /// Returns `true` if it took too long.
+    /// Returns `true` if the call timed out.
     #[must_use]
     pub const fn is_timeout(&self) -> bool {
         matches!(self.0, ureq::Error::Timeout(_))
     }
 
-    /// Whether TLS finds an answer that is none of its own.
+    /// Returns `true` if the server answered TLS with something else.
     fn is_without_tls(&self) -> bool {
         let tls = match &self.0 {
             ureq::Error::Rustls(error) => Some(error),
@@ -63,11 +63,11 @@ impl CallError {
     }
 }
 
-/// Calls, and calls once more if the connection failed: one that was kept may have ended without a word. For calls that may be
-/// made twice.
+/// Makes a call, and makes it once more if the connection failed, since a connection that was kept open may have been
+/// closed silently. Only for calls that may be made twice.
 ///
 /// # Errors
-/// That of the last call.
+/// Returns the error of the last call.
 pub fn twice<T>(call: impl Fn() -> Result<T, CallError>) -> Result<T, CallError> {
     call().or_else(|error| match error.0 {
         ureq::Error::Io(_) => call(),

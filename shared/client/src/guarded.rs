@@ -1,8 +1,8 @@
-//! Redirections of a server that is somebody else's.
+//! Redirections of a server that is not trusted.
 //!
-//! Such a server's redirections are read with the rights of this process's network. So only what the caller names is read
-//! elsewhere, without the credential, never over HTTP from HTTPS, and from a server on the internet only on the internet: not
-//! on this machine, and not on a private network (OWASP, "Server-Side Request Forgery Prevention").
+//! This process follows such redirections with its own access to the network. So only the objects that the caller names
+//! are read elsewhere, without the credential, never over HTTP from HTTPS, and from a server on the internet only on
+//! the internet: not on this machine, and not on a private network (OWASP, "Server-Side Request Forgery Prevention").
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,16 +21,16 @@ use crate::policy::Policy;
 #[derive(Clone, Debug)]
 pub struct GuardedClient {
     server: Client,
-    /// For what a server on a private network redirects to.
+    /// The client for redirections of a server on a private network.
     within: Client,
-    /// For what a server on the internet redirects to; `None` where a proxy decides what can be reached.
+    /// The client for redirections of a server on the internet; `None` if a proxy decides what can be reached.
     elsewhere: Option<Client>,
     /// `true` once the server was found at a public address.
     is_public: Arc<AtomicBool>,
 }
 
 impl GuardedClient {
-    /// A client on these terms.
+    /// Returns a client with this policy.
     #[must_use]
     pub fn new(policy: &Policy) -> Self {
         let config = policy.config();
@@ -43,19 +43,19 @@ impl GuardedClient {
         Self { server, within, elsewhere, is_public }
     }
 
-    /// Sends a request to the server, and returns its answer: a redirection is one.
+    /// Sends a request to the server, and returns its answer, which may be a redirection.
     ///
     /// # Errors
-    /// There is no answer, whatever its status would be.
+    /// Returns an error if there is no answer. An answer of any status is not an error.
     pub fn send(&self, request: Request<Option<Bytes>>) -> Result<Unread, CallError> {
         self.server.send(request)
     }
 
-    /// Sends a request to the server, and reads where the answers lead to, without the credential from the first one on. A
-    /// redirection that may not be followed, or is one too many, is the answer.
+    /// Sends a request to the server, and follows redirections, the first of which drops the credential. A redirection
+    /// that may not be followed, or exceeds the limit, is the answer.
     ///
     /// # Errors
-    /// There is no answer, or a server on the internet leads to a private network.
+    /// Returns an error if there is no answer, or if a server on the internet leads to a private network.
     pub fn follow(&self, request: Request<Option<Bytes>>, redirections: usize) -> Result<Unread, CallError> {
         let mut from = request.uri().clone();
         let mut answer = self.server.send(request)?;
@@ -74,7 +74,7 @@ impl GuardedClient {
     }
 }
 
-/// The address that an answer at `from` leads to; `None` if it may not be followed.
+/// Returns the address that an answer at `from` leads to, or `None` if it may not be followed.
 fn next(from: &Uri, location: &str) -> Option<Uri> {
     let to: Uri = if location.starts_with('/') && !location.starts_with("//") {
         format!("{}://{}{location}", from.scheme()?, from.authority()?).parse().ok()?

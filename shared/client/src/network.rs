@@ -1,4 +1,4 @@
-//! Addresses of this machine and of the internet, and look-ups of names that keep to them.
+//! Addresses of this machine and of the internet, and name lookups that are restricted to them.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -11,26 +11,26 @@ use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver
 use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 use ureq::{Agent, Error};
 
-/// Returns `true` if the host of a URL is this machine, by its own loopback names alone.
+/// Returns `true` if the host of a URL is this machine, judging only by its loopback names.
 #[must_use]
 pub fn is_this_machine(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     host.eq_ignore_ascii_case("localhost") || bare.parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
-/// An agent that connects to public addresses alone.
+/// Returns an agent that connects only to public addresses.
 pub(crate) fn public_agent(config: Config) -> Agent {
     Agent::with_parts(config, DefaultConnector::default(), PublicResolver::default())
 }
 
-/// An agent that connects to every address, and remembers in `is_public` that one of them was public. The name is not looked up once
-/// more to find that out: whoever has the name decides what each look finds.
+/// Returns an agent that connects to every address, and records in `is_public` that one of them was public. The name is
+/// not looked up once more for that, because its owner decides what each lookup returns.
 pub(crate) fn watching_agent(config: Config, is_public: &Arc<AtomicBool>) -> Agent {
     let resolver = WatchingResolver { inner: DefaultResolver::default(), is_public: Arc::clone(is_public) };
     Agent::with_parts(config, DefaultConnector::default(), resolver)
 }
 
-/// Looks names up, and notes that a public address was among those found.
+/// Looks names up, and records whether a public address was among the results.
 #[derive(Debug)]
 struct WatchingResolver {
     inner: DefaultResolver,
@@ -52,7 +52,7 @@ impl Resolver for WatchingResolver {
     }
 }
 
-/// Looks names up, and finds nothing but public addresses.
+/// Looks names up, and returns only public addresses.
 #[derive(Debug, Default)]
 struct PublicResolver(DefaultResolver);
 
@@ -106,7 +106,8 @@ const fn is_public_v4(address: Ipv4Addr) -> bool {
 
 const fn is_public_v6(address: Ipv6Addr) -> bool {
     let [first, second, ..] = address.segments();
-    // Global unicast is 2000::/3; of that, 2002::/16 (6to4) and 64:ff9b::/96 reach IPv4 addresses, and 2001:db8::/32 is for documents.
+    // Global unicast is 2000::/3; of that, 2002::/16 (6to4) and 64:ff9b::/96 reach IPv4 addresses, and 2001:db8::/32 is
+    // for documentation.
     first & 0xe000 == 0x2000 && first != 0x2002 && !(first == 0x2001 && (second == 0xdb8 || second == 0))
 }
 

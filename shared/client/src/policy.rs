@@ -1,30 +1,31 @@
-//! The terms of a client's calls.
+//! The policy of a client's calls.
 
 use std::time::Duration;
 
 use ureq::config::Config;
 use ureq::{Agent, Proxy};
 
-/// The name and the version of this program, as it introduces itself to another CredLink.
+/// The name and the version of this program, as it identifies itself to another CredLink server.
 pub const USER_AGENT: &str = concat!("credlink/", env!("CARGO_PKG_VERSION"));
 
-/// The terms of a client's calls. By default there are no time-outs, and a proxy that the environment names is used.
+/// The policy of a client's calls. By default there are no timeouts, and a proxy that the environment names is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy {
-    /// The `User-Agent`; `None`: the HTTP library's own.
+    /// The `User-Agent`; `None` for the HTTP library's own.
     pub user_agent: Option<&'static str>,
     /// `true` if calls go through the proxy that `ALL_PROXY`, `HTTPS_PROXY` or `HTTP_PROXY` names, except to the hosts of
     /// `NO_PROXY`.
     pub uses_proxy: bool,
-    /// How long a call may take.
+    /// The timeouts of a call.
     pub timeouts: Timeouts,
-    /// Connections that are kept open for later calls, in all and to one server; `None`: the HTTP library's numbers.
+    /// The number of connections that are kept open for later calls, in all and to one server; `None` for the HTTP
+    /// library's numbers.
     pub connections: Option<usize>,
-    /// How long a connection is kept that nobody uses; `None`: as long as the HTTP library does.
+    /// The time for which an idle connection is kept; `None` for the HTTP library's default.
     pub idle: Option<Duration>,
 }
 
-/// How long the parts of a call may take; `None`: for ever.
+/// The timeouts of the parts of a call; `None` for no timeout.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Timeouts {
     /// The whole call.
@@ -33,15 +34,15 @@ pub struct Timeouts {
     pub connect: Option<Duration>,
     /// Sending the body.
     pub send: Option<Duration>,
-    /// Waiting for the first of the answer, once the request was sent.
+    /// Waiting for the first byte of the answer, once the request was sent.
     pub response: Option<Duration>,
     /// Receiving the body.
     pub receive: Option<Duration>,
 }
 
 impl Timeouts {
-    /// The time-outs of calls to a CredLink: 10 s for a connection, 60 s for a server to think about a request (a batch at a
-    /// provider that is slow), and 300 s for a body in either direction (13 MB over a line of 0.5 Mbit/s).
+    /// The timeouts of calls to a CredLink server: 10 s for a connection, 60 s for the server to process a request (a
+    /// batch at a provider that is slow), and 300 s for a body in either direction (13 MB over a line of 0.5 Mbit/s).
     pub const CREDLINK: Self = Self {
         whole: None,
         connect: Some(Duration::from_secs(10)),
@@ -64,7 +65,7 @@ impl Default for Policy {
 }
 
 impl Policy {
-    /// The configuration of an agent that keeps to this, and that follows no redirection by itself.
+    /// Returns the configuration of an agent that follows this policy, and no redirection by itself.
     pub(crate) fn config(&self) -> Config {
         let Timeouts { whole, connect, send, response, receive } = self.timeouts;
         let mut config = Agent::config_builder()

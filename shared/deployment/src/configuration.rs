@@ -1,7 +1,8 @@
-//! What an operator sets in the environment: one list of variables, read once.
+//! The settings that an operator makes in the environment: one list of variables, read once.
 //!
-//! [`VARIABLES`] is that list, with what each takes; `docs/configuration.md` is made from it, and a test keeps the two
-//! the same. An error names the variable, its value (unless it is a secret) and what is allowed.
+//! [`VARIABLES`] is that list, with the values that each variable accepts. `docs/configuration.md` is generated from
+//! it, and a test keeps the two in step. An error names the variable, its value (unless it is a secret) and what is
+//! allowed.
 
 #[cfg(test)]
 mod tests;
@@ -32,85 +33,85 @@ pub use variables::{VARIABLES, Variable, table};
 /// The service's configuration.
 #[derive(Clone, Debug)]
 pub struct Configuration {
-    /// Where bytes are.
+    /// The provider that holds the objects.
     pub primary: ProviderSettings,
-    /// Where they are as well.
+    /// A second provider, which holds them as well.
     pub fallback: Option<ProviderSettings>,
-    /// Where rows are.
+    /// The index that holds the rows.
     pub index: IndexChoice,
-    /// Where work waits.
+    /// The queue in which work waits.
     pub queue: QueueChoice,
-    /// The region of table and queue; `None`: as the SDK's chain says.
+    /// The region of the table and the queue; `None` leaves it to the SDK's chain.
     pub region: Option<String>,
-    /// How long calls may take.
+    /// Timeouts and retries of calls to providers.
     pub limits: Limits,
     /// The Redis of the second cache layer.
     pub redis: Option<RedisAddress>,
     /// The folder of the third cache layer, and its size in bytes.
     pub cache_folder: Option<(PathBuf, u64)>,
-    /// What stands before the paths in links, without a slash at the end.
+    /// The part of a link before its path, without a trailing slash.
     pub public_url: Option<String>,
-    /// The domain that objects are read from, without a slash at the end.
+    /// The domain that objects are read from, without a trailing slash.
     pub cdn_url: Option<String>,
     /// The keys of signed links.
     pub link_keys: Option<LinkKeys>,
-    /// Who answers readers in place of the service, and is told what changes.
+    /// The edge, which answers readers in place of the service and is told of changes.
     pub edge: Option<EdgeSettings>,
-    /// JWTs that are accepted.
+    /// The JWTs that are accepted.
     pub jwt: Option<JwtSettings>,
-    /// Static tokens that are accepted: the path of a file, or its content.
+    /// The static tokens that are accepted: the path of a file, or its content.
     pub tokens: Option<String>,
-    /// Whose signatures make a manifest a tenant's own.
+    /// The signers whose signatures make a manifest a tenant's own.
     pub signers: Option<ListedSigners>,
-    /// Whether a slow read is asked of the fallback as well.
+    /// `true` if a slow read is hedged with the fallback.
     pub hedge: bool,
     /// `true` if there are several tenants.
     pub has_tenants: bool,
-    /// A legacy source beside it.
+    /// A legacy source that is served beside the store.
     pub legacy: Option<LegacySettings>,
-    /// What queued migrations may read, and for whom.
+    /// The sources that queued migrations may read, each with the tenant it is imported for.
     pub migration_sources: MigrationSources,
-    /// The namespace of CloudWatch's metrics.
+    /// The namespace of the metrics in CloudWatch.
     pub metrics_namespace: String,
 }
 
-/// Where rows are.
+/// The place of the index.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum IndexChoice {
-    /// In a table of DynamoDB, of this name.
+    /// A DynamoDB table with this name.
     DynamoDb(String),
-    /// In a file of this machine, in the data folder.
+    /// A file on this machine, in the data folder.
     Embedded,
 }
 
-/// Where work waits.
+/// The place of the queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum QueueChoice {
-    /// In a queue of SQS, at this URL.
+    /// An SQS queue with this URL.
     Sqs(String),
-    /// In a file of this machine, in the data folder.
+    /// A file on this machine, in the data folder.
     Embedded,
 }
 
-/// How large the third cache layer is where nothing is said: half of the disk that a Lambda has for nothing.
+/// The default size of the third cache layer: half of the disk that a Lambda gets free of charge.
 const CACHE_FOLDER_BYTES: u64 = 256_000_000;
 
-/// Says whether there are several tenants; the Worker has a variable of the same name.
+/// The variable that decides whether there are several tenants; the Worker has one of the same name.
 pub const TENANTS: &str = "CREDLINK_TENANTS";
 
 impl Configuration {
     /// Reads the environment.
     ///
     /// # Errors
-    /// The first variable that cannot be used.
+    /// Returns an error for the first variable that cannot be used.
     pub fn from_environment() -> Result<Self, ConfigurationError> {
         Self::read(&Source::environment())
     }
 
-    /// Reads variables from anywhere.
+    /// Reads the variables from `source`.
     ///
     /// # Errors
-    /// The first variable that cannot be used.
+    /// Returns an error for the first variable that cannot be used.
     pub fn read(source: &Source<'_>) -> Result<Self, ConfigurationError> {
         let primary = ProviderSettings::said_by(source, "STORAGE_PROVIDER")?;
         let primary = primary.unwrap_or_else(|| ProviderSettings::folder(source));
@@ -157,13 +158,13 @@ fn has_tenants(source: &Source<'_>) -> Result<bool, ConfigurationError> {
     }
 }
 
-/// The domain of the primary, or else that of R2.
+/// Reads the CDN domain: the primary's, or else the one set for R2.
 fn cdn_url(source: &Source<'_>) -> Result<Option<String>, ConfigurationError> {
     let (own, r2) = (source.url("STORAGE_CDN_URL")?, source.url("R2_CDN_URL")?);
     Ok(own.or(r2))
 }
 
-/// The edge, by its address and the token that goes with it.
+/// Reads the edge: its address and the token that goes with it.
 fn edge(source: &Source<'_>) -> Result<Option<EdgeSettings>, ConfigurationError> {
     const NAME: &str = "CREDLINK_EDGE_TOKEN";
     let (url, token) = (source.url("CREDLINK_EDGE_URL")?, source.text(NAME));
@@ -185,26 +186,26 @@ fn edge(source: &Source<'_>) -> Result<Option<EdgeSettings>, ConfigurationError>
     }
 }
 
-/// Why credentials cannot be checked.
+/// A reason why credentials cannot be checked.
 #[derive(Debug, thiserror::Error)]
 pub enum GateError {
-    /// The static tokens.
+    /// The static tokens cannot be read.
     #[error(transparent)]
     Tokens(#[from] TokensError),
-    /// The keys of JWTs.
+    /// The keys of JWTs cannot be read.
     #[error(transparent)]
     Keys(#[from] KeysError),
 }
 
 impl Configuration {
-    /// Who stands at the door.
+    /// Returns the authenticator of callers.
     ///
     /// # Errors
-    /// Tokens or keys that cannot be read.
+    /// Returns an error if the tokens or keys cannot be read.
     pub fn gate(&self) -> Result<Gate, GateError> {
         let tokens = match self.tokens.as_deref() {
             None => None,
-            // A function has its configuration and no files.
+            // A function is given configuration but no files, so the variable may hold the content itself.
             Some(content) if content.starts_with('[') => Some(StaticTokens::parse(content.as_bytes())?),
             Some(path) => Some(StaticTokens::open(path)?),
         };
@@ -213,7 +214,8 @@ impl Configuration {
     }
 }
 
-/// `name:secret` of the key that signs, and after a comma that of the key before it, which only checks.
+/// Reads the keys of signed links: `name:secret` of the key that signs, optionally followed by a comma and the previous
+/// key, which is only accepted.
 fn link_keys(source: &Source<'_>) -> Result<Option<LinkKeys>, ConfigurationError> {
     const NAME: &str = "CREDLINK_LINK_KEYS";
     const ALLOWED: &str = "`NAME:SECRET`, or two of them with a comma between, the one that signs first; a name has 1 to \

@@ -1,14 +1,14 @@
 //! The data folder: everything that a deployment keeps on this machine.
 //!
-//! | in the folder | what |
+//! | in the folder | content |
 //! |---|---|
 //! | `objects/`, `temporary/`, `lock` | records and manifests ([`credlink_disk::folder`]) |
 //! | `index.redb` | the index |
-//! | `queue.redb` | the queue, where there are two providers and no queue of SQS |
+//! | `queue.redb` | the queue, where there are two providers and no SQS queue |
 //! | `deployment.json` | the deployment that the folder is a part of ([`note`]) |
 //! | `reserve` | room for deletions on a full disk ([`credlink_disk::reserve`]), where a server keeps one |
 //!
-//! Nothing here opens the index or the queue; it says where they are, and when a folder must not be opened.
+//! This module opens neither the index nor the queue. It says where they are, and when a folder must not be opened.
 
 mod lost;
 pub mod note;

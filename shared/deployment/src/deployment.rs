@@ -1,13 +1,13 @@
 //! A deployment: the service with all its adapters, as an operator has configured them.
 //!
-//! The Lambdas and `credlink serve` open the same deployment, over S3 and DynamoDB or over a folder. [`AnyObjects`], [`AnyIndex`]
-//! and [`AnyQueue`] are the choices that are made at run time.
+//! The Lambdas and `credlink serve` open the same deployment, over S3 and DynamoDB or over a folder. [`AnyObjects`],
+//! [`AnyIndex`] and [`AnyQueue`] are the choices that are made at run time.
 //!
 //! | to find | look in |
 //! |---|---|
-//! | what it is opened with, and why it cannot be opened | [`Opening`], [`OpenError`] |
+//! | the parameters of a deployment, and why it cannot be opened | [`Opening`], [`OpenError`] |
 //! | clients of AWS, and engines in their place | [`Surroundings`] |
-//! | whether everything on the network can be used | [`Deployment::check`] |
+//! | a check of everything on the network | [`Deployment::check`] |
 //! | work that waits in the queue | [`Deployment::work`], [`Deployment::drain`] |
 //! | queued migrations | [`QueuedJobs`] |
 //! | the cleanup | [`Deployment::clean_up`] |
@@ -50,7 +50,7 @@ pub use surroundings::Surroundings;
 /// The ports of a deployment.
 pub type Deployed = Parts<AnyObjects, AnyIndex, Layered, SystemClock, Metered, Gate, QueuedJobs>;
 
-/// Time that links work to objects that are too large for an answer, in seconds.
+/// The lifetime of links to objects that are too large for an answer, in seconds.
 const LINK_SECONDS: u64 = 300;
 
 /// The service with all its adapters.
@@ -60,19 +60,19 @@ pub struct Deployment {
     rows: AnyIndex,
     waiting: AnyQueue,
     cdn_url: Option<String>,
-    /// Serves beside a legacy store, where there is one.
+    /// The legacy store that is served beside the service, if there is one.
     hybrid: Option<Hybrid<LegacySource>>,
     last_source: LastSource,
 }
 
 impl Deployment {
-    /// The service.
+    /// Returns the service.
     #[must_use]
     pub const fn service(&self) -> &Service<Deployed> {
         &self.service
     }
 
-    /// The service alone, for whoever asks for nothing else.
+    /// Returns the service alone, for a caller that needs nothing else.
     #[must_use]
     pub fn into_service(self) -> Service<Deployed> {
         self.service
@@ -84,13 +84,13 @@ impl Deployment {
         &self.service.ports().objects
     }
 
-    /// Returns the rows of the index.
+    /// Returns the index.
     #[must_use]
     pub fn rows(&self) -> &AnyIndex {
         &self.rows
     }
 
-    /// The legacy source, where there is one.
+    /// Returns the legacy source, if there is one.
     #[must_use]
     pub fn legacy(&self) -> Option<&LegacySource> {
         self.hybrid.as_ref().map(Hybrid::legacy)
@@ -102,16 +102,16 @@ impl Deployment {
         &self.waiting
     }
 
-    /// Aborts uploads that were begun before `before` and never ended, at every provider; how many there were.
+    /// Aborts uploads at every provider that were begun before `before` and never completed. Returns their number.
     ///
     /// # Errors
-    /// A provider failed.
+    /// Returns an error if a provider fails.
     pub async fn abort_uploads(&self, before: Timestamp) -> Result<u64, Failure> {
         self.store().abort_uploads(before).await
     }
 
-    /// A link to an object that works for some minutes: on the CDN domain where anybody may read it, or else signed by
-    /// the provider.
+    /// Returns a link to an object that works for some minutes: on the CDN domain if anyone may read the object, or
+    /// else signed by the provider.
     pub async fn link(&self, key: &ObjectKey, is_private: bool) -> Option<String> {
         match &self.cdn_url {
             Some(url) if !is_private => Some(format!("{url}/{key}")),

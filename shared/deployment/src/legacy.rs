@@ -1,4 +1,4 @@
-//! The legacy source that a service is served beside: a folder, a dump or a bucket of legacy records.
+//! The legacy source that is served beside the service: a folder, a dump or a bucket of legacy records.
 
 mod queueing;
 pub mod settings;
@@ -32,10 +32,10 @@ use settings::SOURCE;
 pub use settings::Settings;
 
 impl Settings {
-    /// Opens the source; with a catalogue in a process that walks over it. What is on the network is not asked yet.
+    /// Opens the source, with a catalogue if this process walks over it. Nothing is sent over the network yet.
     ///
     /// # Errors
-    /// What is on this machine cannot be opened, or holds no legacy records.
+    /// Returns an error if something on this machine cannot be opened, or holds no legacy records.
     pub fn open(&self, aws: &SdkConfig, has_catalogue: bool) -> Result<LegacySource, OpenError> {
         let failed = |path: &Path| {
             let path = path.display().to_string();
@@ -71,10 +71,10 @@ impl Settings {
         Ok(LegacySource { inner: Arc::new(inner), queueing: None })
     }
 
-    /// The same, for a process that imports nothing itself: what is asked for is queued.
+    /// Opens the source for a process that imports nothing itself: each record that is requested is queued.
     ///
     /// # Errors
-    /// As [`Self::open`].
+    /// Fails as [`Self::open`] does.
     pub fn open_queued(&self, aws: &SdkConfig, jobs: QueuedJobs) -> Result<LegacySource, OpenError> {
         let source = self.open(aws, false)?;
         let queueing = Queueing::new(self, jobs);
@@ -82,29 +82,29 @@ impl Settings {
     }
 }
 
-/// Why a legacy source cannot be opened.
+/// A reason why a legacy source cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// A folder or a file that is not there, or may not be read.
+    /// A folder or a file is missing, or may not be read.
     #[error("{SOURCE}: {path} cannot be opened: {error}")]
     Io {
-        /// Which.
+        /// The path of the folder or file.
         path: String,
-        /// What the file system said.
+        /// The error of the file system.
         error: std::io::Error,
     },
-    /// What CredLink has already.
+    /// The source is a CredLink store, whose data is not legacy.
     #[error("{SOURCE} is {0}, which holds the data of a CredLink; it has to hold legacy records")]
     CredLink(String),
-    /// A dump, where nobody walks over it.
+    /// The source is a dump, in a process that does not walk over it.
     #[error("{SOURCE} is {0}: a function finds records by their names only, and those of a dump have none")]
     Dump(String),
-    /// A bucket.
+    /// The bucket cannot be opened.
     #[error(transparent)]
     Bucket(#[from] provider::OpenError),
 }
 
-/// A legacy source. Clones are one.
+/// A legacy source. Clones share one source.
 #[derive(Clone, Debug)]
 pub struct LegacySource {
     inner: Arc<Inner>,
@@ -118,15 +118,15 @@ struct Inner {
 }
 
 impl LegacySource {
-    /// Walks over the source: how many items there were.
+    /// Walks over the source. Returns the number of its items.
     ///
     /// # Errors
-    /// As [`LegacyRecords::walk`].
+    /// Fails as [`LegacyRecords::walk`] does.
     pub async fn walk(&self) -> Result<u64, Failure> {
         Box::pin(self.inner.records.walk()).await
     }
 
-    /// Imports what was asked for. Nothing is while the cloud storage is off, or nothing may be stored: it waits.
+    /// Imports the proofs that were requested. While the cloud storage is off, or nothing may be stored, they wait.
     pub async fn import_requested<P: Ports>(&self, service: &Service<P>) -> Report {
         if self.inner.is_cloud_storage_off || service.may_change().await.is_err() {
             Report::default()

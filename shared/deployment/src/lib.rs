@@ -1,18 +1,18 @@
-//! CredLink put together as an operator has configured it: what a `main` opens.
+//! CredLink put together as an operator has configured it: the deployment that each `main` opens.
 //!
 //! | to find | look in |
 //! |---|---|
 //! | environment variables | [`configuration`] |
 //! | one provider, chosen at run time | [`provider`] |
 //! | the service with all its adapters | [`deployment`] |
-//! | work that waits in a queue: what is done for each message | [`work`] |
+//! | the work of each kind of message that waits in a queue | [`work`] |
 //! | the folder of this machine: its files, its note, when it is not opened | [`data_folder`] |
 //! | the service over such a folder alone | [`local`] |
-//! | the legacy store that it is served beside | [`legacy`] |
-//! | what a migration reads and writes | [`migration`] |
+//! | the legacy store that is served beside it | [`legacy`] |
+//! | the sources, destinations and ledgers of migrations | [`migration`] |
 //!
-//! With the feature `embedded`, index, queue and ledgers may be files of this machine. Without it, as in a Lambda, nothing
-//! of that is built in: a configuration that asks for it is refused.
+//! With the feature `embedded`, the index, the queue and ledgers may be files of this machine. Without it, as in a
+//! Lambda, none of that is built in, and a configuration that asks for it is refused.
 
 pub mod configuration;
 pub mod data_folder;

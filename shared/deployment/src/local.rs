@@ -1,6 +1,6 @@
 //! The service on one machine: a folder that holds everything.
 //!
-//! The files of that folder stand in [`data_folder`](crate::data_folder).
+//! The files of that folder are described in [`data_folder`](crate::data_folder).
 
 #[cfg(test)]
 mod tests;
@@ -24,39 +24,41 @@ use crate::embedded::{EmbeddedError, EmbeddedIndex, SERVING_CACHE_BYTES};
 /// The ports of the service on one machine.
 pub type Local = Parts<Folder, EmbeddedIndex, MokaCache, SystemClock, Metered, Gate>;
 
-/// The reasons why a folder could not be opened.
+/// A reason why a folder cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The folder itself.
+    /// The folder itself cannot be opened.
     #[error(transparent)]
     Folder(#[from] FolderError),
-    /// The index in it.
+    /// The index in the folder cannot be opened.
     #[error(transparent)]
     Index(#[from] EmbeddedError),
-    /// The index is not there, and objects are.
+    /// The folder holds objects without their index.
     #[error(transparent)]
     Lost(#[from] IndexLost),
-    /// The objects are not there, and an index is.
+    /// The folder holds an index without its objects.
     #[error(transparent)]
     ObjectsLost(#[from] ObjectsLost),
-    /// The folder is a part of a deployment that has more.
+    /// The folder is a part of a larger deployment.
     #[error(transparent)]
     Part(#[from] NoteError),
 }
 
-/// Opens the service over `folder`, and makes the folder if there is none. It has several tenants where `settings` say so, or the
-/// last server over the folder had.
+/// Opens the service over `folder`, and makes the folder if there is none. The service has several tenants if
+/// `settings` say so, or if the last server over the folder had several.
 ///
 /// # Errors
-/// Another process uses the folder, it is a part of a deployment that has more, it has objects and no index, it is damaged, or the file system refuses.
+/// Returns an error if another process uses the folder, if it is a part of a larger deployment, if it has objects and
+/// no index, if it is damaged, or if the file system refuses.
 pub fn open(folder: &Path, gate: Gate, settings: Settings) -> Result<Service<Local>, OpenError> {
     open_within(folder, gate, settings, SERVING_CACHE_BYTES, NewIndex::OverNothing)
 }
 
-/// The same, with so many bytes of memory for pages of the index, and with a word on making one.
+/// Opens the service as [`open`] does, with this many bytes of memory for pages of the index, and with a condition for
+/// making an index.
 ///
 /// # Errors
-/// As [`open`].
+/// Fails as [`open`] does.
 pub fn open_within(
     folder: &Path,
     gate: Gate,
@@ -67,7 +69,7 @@ pub fn open_within(
     Note::check_alone(folder)?;
     let settings = Settings { has_tenants: settings.has_tenants || Note::has_tenants(folder)?, ..settings };
     ObjectsLost::check(folder, folder)?;
-    // The folder's lock comes first: who holds it may open the index.
+    // The folder is locked first, since only the holder of the lock may open the index.
     let objects = Folder::open(folder)?;
     new_index.check(folder, [])?;
     let reserve = objects.reserve().clone();

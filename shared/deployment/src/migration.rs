@@ -1,9 +1,9 @@
-//! What a migration reads, writes and keeps, as an operator names it.
+//! The sources, destinations and ledgers of migrations, as an operator names them.
 //!
 //! | to find | look in |
 //! |---|---|
-//! | what operators write behind `--from` and `--to` | [`place`] |
-//! | sources | [`source`] · what queued migrations may read: [`sources`] |
+//! | the arguments of `--from` and `--to` | [`place`] |
+//! | sources | [`source`] · those that queued migrations may read: [`sources`] |
 //! | destinations | [`destination`] |
 //! | ledgers | [`ledger`] |
 

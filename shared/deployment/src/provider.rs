@@ -1,6 +1,6 @@
-//! A provider that is chosen at run time: a bucket or a folder, with what operators do with either.
+//! A provider that is chosen at run time: a bucket or a folder, with the operations that operators perform on either.
 //!
-//! A bucket takes keys of any text. A folder holds CredLink's own objects only, so that no key can lead out of it.
+//! A bucket accepts any text as a key. A folder holds CredLink's own objects only, so that no key can lead out of it.
 
 mod settings;
 
@@ -18,7 +18,7 @@ use credlink_disk::folder::Folder;
 
 pub use settings::{OpenError, ProviderSettings, limits};
 
-/// Objects of one page of a folder.
+/// The number of objects in one page of a folder.
 const PAGE: usize = 1_000;
 
 /// A provider.
@@ -31,7 +31,7 @@ pub enum Provider {
 }
 
 impl Provider {
-    /// Everything whose key begins with `prefix`, as [`S3Objects::walk`].
+    /// Lists all objects whose keys begin with `prefix`, as [`S3Objects::walk`] does.
     #[must_use]
     pub fn walk(&self, prefix: &str, deep: bool) -> BoxStream<'static, Result<Entry, Error>> {
         match self {
@@ -40,10 +40,10 @@ impl Provider {
         }
     }
 
-    /// What is said of the object under `key`; `None` if there is none.
+    /// Returns the attributes of the object under `key`, or `None` if there is none.
     ///
     /// # Errors
-    /// What the provider said; with a folder, a key that is no object's.
+    /// Returns the provider's error. A folder also refuses a key that is not an object's.
     pub async fn describe(&self, key: &str) -> Result<Option<Head>, Error> {
         match self {
             Self::Bucket(bucket) => {
@@ -55,10 +55,10 @@ impl Provider {
         }
     }
 
-    /// The object under `key`, or a range of it; `None` if there is none. Tags are left out.
+    /// Returns the object under `key`, or a range of it; `None` if there is none. Tags are left out.
     ///
     /// # Errors
-    /// As [`Self::describe`]; a range that lies outside the object.
+    /// Fails as [`Self::describe`] does, and for a range that lies outside the object.
     pub async fn download(&self, key: &str, range: Option<Range>) -> Result<Option<Download>, Error> {
         match self {
             Self::Bucket(bucket) => bucket.download(key, range).await,
@@ -78,10 +78,10 @@ impl Provider {
         }
     }
 
-    /// Writes a stream under `key`, over whatever stands there. A folder takes it into memory first.
+    /// Writes a stream under `key`, and replaces an object that is there. A folder reads the stream into memory first.
     ///
     /// # Errors
-    /// What the provider said, or the stream; with a folder, a key that is no object's.
+    /// Returns the error of the provider or of the stream. A folder also refuses a key that is not an object's.
     pub async fn upload(
         &self,
         key: &str,
@@ -100,7 +100,7 @@ impl Provider {
                     let condition = there.map_or(Condition::Absent, |head| Condition::Matches(head.tag));
                     match folder.put(&key, bytes.clone(), attributes, condition).await? {
                         Put::Stored(_) => return Ok(Uploaded { size: bytes.len() as u64, parts: 1 }),
-                        // Somebody else was faster, and is written over.
+                        // Another writer was faster, and its object is replaced.
                         Put::Lost => {}
                     }
                 }
@@ -108,10 +108,11 @@ impl Provider {
         }
     }
 
-    /// Copies within the provider, over whatever stands at `to`: a bucket does so without the bytes coming here.
+    /// Copies within the provider, and replaces an object at `to`. A bucket copies without sending the bytes through
+    /// this process.
     ///
     /// # Errors
-    /// As [`S3Objects::copy`].
+    /// Fails as [`S3Objects::copy`] does.
     pub async fn copy(&self, from: &str, to: &str) -> Result<Option<Head>, Error> {
         match self {
             Self::Bucket(bucket) => bucket.copy(from, to).await,
@@ -123,10 +124,10 @@ impl Provider {
         }
     }
 
-    /// Moves within the provider: the original is deleted once the copy is there.
+    /// Moves within the provider. The original is deleted once the copy exists.
     ///
     /// # Errors
-    /// As [`S3Objects::rename`].
+    /// Fails as [`S3Objects::rename`] does.
     pub async fn rename(&self, from: &str, to: &str) -> Result<Option<Head>, Error> {
         match self {
             Self::Bucket(bucket) => bucket.rename(from, to).await,
@@ -141,7 +142,7 @@ impl Provider {
         }
     }
 
-    /// Removes the objects under these keys, however many.
+    /// Removes any number of objects by their keys.
     pub async fn remove_all(&self, keys: &[String]) -> Deletion {
         match self {
             Self::Bucket(bucket) => bucket.remove_all(keys).await,
@@ -162,10 +163,10 @@ impl Provider {
         }
     }
 
-    /// The number of objects under `prefix`, and their bytes.
+    /// Returns the number and the total size of the objects under `prefix`.
     ///
     /// # Errors
-    /// What the provider said.
+    /// Returns the provider's error.
     pub async fn sum(&self, prefix: &str) -> Result<Sum, Error> {
         let add = |sum: Sum, entry| async move {
             let Entry::Object(object) = entry else { return Ok(sum) };
@@ -174,7 +175,7 @@ impl Provider {
         self.walk(prefix, true).try_fold(Sum::default(), add).await
     }
 
-    /// The bucket, where it is one: for what a folder has not, such as signed URLs.
+    /// Returns the bucket, if it is one, for operations that a folder does not have, such as signed URLs.
     #[must_use]
     pub const fn bucket(&self) -> Option<&S3Objects> {
         match self {
@@ -184,7 +185,7 @@ impl Provider {
     }
 }
 
-/// The forms of the keys of CredLink's objects, by what they begin with.
+/// The forms of the keys of CredLink's objects, by their prefixes.
 const FORMS: [(&str, &str); 7] = [
     ("proofs/", "proofs/{id}, where the id has 32 characters of a-z and 2-7, and proofs/{id}/{revision}"),
     ("manifests/", "manifests/{id}, and manifests/{id}/{tenant} of other tenants than `default`"),
@@ -195,7 +196,7 @@ const FORMS: [(&str, &str); 7] = [
     ("store/", "store/identity"),
 ];
 
-/// The key of one of CredLink's objects.
+/// Parses the key of one of CredLink's objects.
 fn object_key(key: &str) -> Result<ObjectKey, Error> {
     key.parse().map_err(|_| {
         let what = match FORMS.iter().find(|(start, _)| key.starts_with(start)) {

@@ -1,12 +1,13 @@
-//! The work that waits in a queue: for each kind of message, what is done.
+//! The work of each kind of message that waits in a queue.
 //!
-//! [`Worker::work`] is the one place that tells kinds of messages apart. The function behind SQS hands messages to it one
-//! by one (`Deployment::work`); a server and the commands of one machine work a whole queue off ([`Worker::drain`]).
+//! [`Worker::work`] is the one place that tells kinds of messages apart. The function behind SQS hands messages to it
+//! one by one (`Deployment::work`); a server and the commands of one machine work through a whole queue
+//! ([`Worker::drain`]).
 //!
 //! | to find | look in |
 //! |---|---|
-//! | what is done for a message | [`Worker`] |
-//! | why it was not | [`WorkError`] |
+//! | the work of a message | [`Worker`] |
+//! | the reasons why it was not done | [`WorkError`] |
 //! | receiving and settling | [`drain`] |
 //! | the items of queued migrations | [`QueuedMigrations`](crate::deployment::jobs::QueuedMigrations) |
 
@@ -28,17 +29,17 @@ use credlink_ports::{Clock, Index, Objects};
 
 pub use error::WorkError;
 
-/// The parts that queued work is done with.
+/// Does the work of messages, with the parts that it takes.
 pub struct Worker<'a, A, B, I, K, M> {
-    /// The primary and the fallback; `None` where there is one provider, and nothing to repair.
+    /// The primary and the fallback; `None` if there is one provider, and nothing to repair.
     pub providers: Option<(&'a A, &'a B)>,
-    /// The index, which decides what a provider has to hold.
+    /// The index, which decides what a provider must hold.
     pub index: &'a I,
     /// The clock.
     pub clock: &'a K,
-    /// The part that does the messages of migrations.
+    /// The part that handles the messages of migrations.
     pub migrations: M,
-    /// Called with each object that is another one at a provider now.
+    /// A callback that receives the key of each object that a repair has changed at a provider.
     pub changed: &'a (dyn Fn(&ObjectKey) + Send + Sync),
 }
 
@@ -49,7 +50,7 @@ impl<A, B, I, K, M> fmt::Debug for Worker<'_, A, B, I, K, M> {
 }
 
 impl<'a, A, B, I, K> Worker<'a, A, B, I, K, NoMigrations> {
-    /// A worker of one machine: it repairs, tells nobody of it, and runs no migrations.
+    /// Returns a worker for one machine: it repairs, announces no changes, and runs no migrations.
     pub fn repairing(primary: &'a A, fallback: &'a B, index: &'a I, clock: &'a K) -> Self {
         Self {
             providers: Some((primary, fallback)),
@@ -62,10 +63,10 @@ impl<'a, A, B, I, K> Worker<'a, A, B, I, K, NoMigrations> {
 }
 
 impl<A: Objects, B: Objects, I: Index, K: Clock, M: Migrations> Worker<'_, A, B, I, K, M> {
-    /// Does what a message says, which was handed out `attempts` times, this time included.
+    /// Does the work of a message. `attempts` is the number of its deliveries, including this one.
     ///
     /// # Errors
-    /// An error that says what could not be done. The same message again does the rest.
+    /// Returns an error that says what could not be done. Working the same message again does the rest.
     pub async fn work(&self, message: &Message, attempts: u32) -> Result<(), WorkError> {
         match &message.work {
             Work::Replicate { to, keys, mark } => self.replicate(*to, keys, *mark).await,
@@ -79,7 +80,7 @@ impl<A: Objects, B: Objects, I: Index, K: Clock, M: Migrations> Worker<'_, A, B,
         }
     }
 
-    /// Brings a provider what it missed, and lowers its flag when nothing is left to bring.
+    /// Copies to a provider what it missed, and clears its repair mark when nothing is left to copy.
     async fn replicate(
         &self,
         to: Replica,
@@ -109,9 +110,9 @@ impl<A: Objects, B: Objects, I: Index, K: Clock, M: Migrations> Worker<'_, A, B,
     }
 }
 
-/// The part that does the messages of migrations.
+/// The handler of messages of migrations.
 pub trait Migrations {
-    /// Copies the items that a message names. `attempts`: how often it was handed out.
+    /// Copies the items that a message names. `attempts` is the number of deliveries of the message.
     fn migrate(
         &self,
         message: &Message,
@@ -120,7 +121,7 @@ pub trait Migrations {
         attempts: u32,
     ) -> impl Future<Output = Result<(), WorkError>>;
 
-    /// Lists the source of a job, and queues its items.
+    /// Lists the source of a job and queues its items.
     fn enumerate(
         &self,
         message: &Message,
@@ -128,7 +129,7 @@ pub trait Migrations {
     ) -> impl Future<Output = Result<(), WorkError>>;
 }
 
-/// The queue of one machine, which runs no migrations.
+/// The handler for the queue of one machine, which runs no migrations.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoMigrations;
 

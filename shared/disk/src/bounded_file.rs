@@ -1,5 +1,5 @@
-//! Files that an operator writes: lists of tokens, keys and signers. A wrong path may lead to a pipe, which would be waited for,
-//! or to something without an end.
+//! Reads files that an operator writes: lists of tokens, keys and signers. A wrong path may lead to a pipe, which would
+//! block, or to something without an end.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read as _};
@@ -10,14 +10,15 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-/// The longest that a file is waited for, while a server works.
+/// The longest that a running server waits for a file.
 pub const PATIENCE: Duration = Duration::from_secs(2);
 
-/// One reading at a time of a file whose file system may hang: what hangs holds up nobody, and one thread waits there.
+/// Reads a file whose file system may hang, one reading at a time. A reading that hangs blocks one thread and no
+/// caller.
 #[derive(Debug, Default)]
 pub struct Reading(Arc<AtomicBool>);
 
-/// The end of a reading, also where it panics.
+/// Marks the end of a reading, even if it panics.
 struct Ended(Arc<AtomicBool>);
 
 impl Drop for Ended {
@@ -27,7 +28,8 @@ impl Drop for Ended {
 }
 
 impl Reading {
-    /// Runs `read` off the executor and returns its result; `None` if it takes longer than [`PATIENCE`], or an earlier one still does.
+    /// Runs `read` off the executor and returns its result. Returns `None` if it takes longer than [`PATIENCE`], or if
+    /// an earlier reading has not ended.
     pub async fn of<T: Send + 'static>(&self, read: impl FnOnce() -> T + Send + 'static) -> Option<T> {
         if self.0.swap(true, Ordering::SeqCst) {
             return None;
@@ -41,12 +43,13 @@ impl Reading {
     }
 }
 
-/// The content of a regular file of at most `most` bytes.
+/// Returns the content of a regular file of at most `most` bytes.
 ///
 /// # Errors
-/// It cannot be read, is no regular file ([`ErrorKind::InvalidInput`]), or is longer ([`ErrorKind::FileTooLarge`]).
+/// Returns an error if the file cannot be read, is not a regular file ([`ErrorKind::InvalidInput`]), or is longer
+/// ([`ErrorKind::FileTooLarge`]).
 pub fn read(path: &Path, most: usize) -> io::Result<Vec<u8>> {
-    // Opening a pipe would wait for somebody who writes into it.
+    // Opening a pipe would block until another process writes into it.
     if !std::fs::metadata(path)?.is_file() {
         return Err(io::Error::new(ErrorKind::InvalidInput, "it is not a regular file"));
     }

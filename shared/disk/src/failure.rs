@@ -1,12 +1,12 @@
-//! From errors of the operating system to the kinds of failure that lead to different answers.
+//! Maps errors of the operating system to the kinds of failure that lead to different answers.
 
 use std::io;
 use std::sync::Arc;
 
 use credlink_ports::{Failure, FailureKind};
 
-/// The failure that `error` is, while `doing` something. Absence is never one: callers sort out `NotFound` first,
-/// so that a `NotFound` that arrives here is a directory that went away.
+/// Returns the failure that `error` is, while `doing` something. Absence never arrives here: callers handle `NotFound`
+/// first, so a `NotFound` here means that a directory has gone away.
 pub fn from_io(provider: &'static str, doing: &str, error: &io::Error) -> Failure {
     Failure { provider, kind: kind(error), message: format!("{doing}: {error}") }
 }
@@ -23,7 +23,7 @@ fn kind(error: &io::Error) -> FailureKind {
     }
 }
 
-/// Runs `work` where waiting for a disk holds up nobody else.
+/// Runs `work` on a thread where waiting for a disk blocks no other task.
 pub async fn off_the_executor<T: Send + 'static>(
     provider: &'static str,
     work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
@@ -39,7 +39,7 @@ pub async fn off_the_executor<T: Send + 'static>(
     }
 }
 
-/// The same, with what an adapter's clones share.
+/// Runs `work` as [`off_the_executor`] does, with the state that an adapter's clones share.
 pub async fn off_the_executor_with<I: Send + Sync + 'static, T: Send + 'static>(
     provider: &'static str,
     shared: &Arc<I>,
@@ -55,7 +55,7 @@ mod tests {
 
     #[test]
     fn kinds_follow_what_has_to_be_done_about_them() {
-        // Numbers of Linux and macOS alike: 13 EACCES, 28 ENOSPC, 30 EROFS, 5 EIO, 2 ENOENT.
+        // The numbers are the same on Linux and macOS: 13 EACCES, 28 ENOSPC, 30 EROFS, 5 EIO, 2 ENOENT.
         for (number, expected) in [
             (13, FailureKind::AccessDenied),
             (28, FailureKind::OutOfSpace),

@@ -1,16 +1,17 @@
-//! Objects as files of a folder, on this machine's disk.
+//! Objects as files in a folder on this machine's disk.
 //!
-//! * **One file an object**, attributes and bytes together. It is written under a temporary name, synced, renamed,
-//!   and its directory synced: a reader sees the old file or the new one, and so does a machine after a crash.
-//! * **One process a folder**, held by a lock on a file. Conditional writes are therefore decided by locks of this
-//!   process, striped by key.
+//! * **One file for each object** holds its attributes and its bytes. It is written under a temporary name, synced and
+//!   renamed, and its directory is synced: a reader sees the old file or the new one, and so does a machine after a
+//!   crash.
+//! * **One process for each folder**, which holds a lock on a file. Conditional writes are therefore decided by locks
+//!   within this process, striped by key.
 //! * **Reads take no lock.** A read may see a write shortly before it is acknowledged. A `Lost` never does: it is
 //!   decided under the lock that the winner holds until its directory is synced.
+//! * **On a full disk**, a tombstone may use the folder's [`Reserve`], and nothing else is written while that is spent.
 //!
-//! * **On a full disk** a marker may use the folder's [`Reserve`], and nothing else is written while that is spent.
-//!
-//! Below the folder stand `objects/` (see `layout`), `temporary/` (from which an opening removes what is ours) and `lock`. Beside
-//! them other things may stand, such as the index and the reserve. A folder of other files is not opened ([`Foreign`]).
+//! The folder contains `objects/` (see `layout`), `temporary/` (from which opening the folder removes CredLink's own
+//! files) and `lock`. It may contain other things, such as the index and the reserve. A folder of foreign files is not
+//! opened ([`Foreign`]).
 
 mod file;
 mod layout;
@@ -44,7 +45,7 @@ use crate::foreign::Foreign;
 use crate::private::{self, make_one, make_private_folder, sync_directory};
 use crate::reserve::Reserve;
 
-/// The name that operators know this provider by.
+/// The name by which operators know this provider.
 const NAME: &str = "folder";
 
 /// The folder of the objects' files.
@@ -53,26 +54,27 @@ const OBJECTS: &str = "objects";
 /// The folder of files that are being written.
 const TEMPORARY: &str = "temporary";
 
-/// Locks for writes. A writer holds one during a directory sync (about a millisecond); with sixteen writers at work the
-/// chance that a new one meets a stripe of theirs by accident is under 2 %.
+/// The number of locks for writes. A writer holds one during a directory sync (about a millisecond); with sixteen
+/// writers at work, the chance that a new one meets one of their stripes by accident is under 2 %.
 const KEY_STRIPES: usize = 1_024;
 
-/// Locks between renames and listings, held for microseconds and for one directory's reading.
+/// The number of locks between renames and listings, held for microseconds and for the reading of one directory.
 const SHARD_STRIPES: usize = 64;
 
-/// Most room that is made for a file by its length alone, in bytes: more than any object of this version takes.
+/// The maximum memory that is allocated for a file by its length alone, in bytes: more than any object of this version
+/// takes.
 const MAX_ROOM_BYTES: usize = 16_777_216;
 
 /// The reasons why a folder could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum FolderError {
-    /// Another process holds it.
+    /// Another process holds the folder's lock.
     #[error("the folder {} is used by another process; is a `credlink serve` running on it?", .0.display())]
     InUse(PathBuf),
-    /// It holds other files, and no CredLink.
+    /// The folder holds other files, and no CredLink store.
     #[error(transparent)]
     Foreign(#[from] Foreign),
-    /// It holds nothing that could be read.
+    /// The folder holds nothing to read.
     #[error("{} holds no objects of a CredLink", .0.display())]
     Nothing(PathBuf),
     /// The file system refused.
@@ -93,17 +95,17 @@ pub struct Folder(Arc<Inner>);
 struct Inner {
     objects: PathBuf,
     temporary: PathBuf,
-    /// Numbers the temporary files.
+    /// The number of the next temporary file.
     written: AtomicU64,
     keys: Vec<Mutex<()>>,
     shards: Vec<RwLock<()>>,
     /// The shards whose own directory entries are known to be on the disk.
     durable: Mutex<HashSet<(String, String)>>,
     reserve: Reserve,
-    /// Room for files that are not short.
+    /// Memory for files that are not short.
     in_flight: InFlight,
-    /// Held as long as this value lives; closing the file gives the lock up. A copy of a folder may have none, which nobody else
-    /// holds.
+    /// The lock, held as long as this value lives and released by closing the file. A copy of a folder may have none,
+    /// since no other process holds it.
     _lock: Option<File>,
 }
 
@@ -111,16 +113,17 @@ impl Folder {
     /// Opens the folder at `path`, and makes it if there is none.
     ///
     /// # Errors
-    /// Another process uses it, it holds other files and no CredLink, or the file system refuses.
+    /// Returns an error if another process uses the folder, if it holds other files and no CredLink store, or if the
+    /// file system refuses.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, FolderError> {
         Foreign::check(path.as_ref(), None)?;
         Self::open_own(path)
     }
 
-    /// The same, of a folder that the caller has seen to hold nothing but a CredLink ([`Foreign::check`]).
+    /// Opens a folder that the caller has found to hold nothing but a CredLink store ([`Foreign::check`]).
     ///
     /// # Errors
-    /// As [`open`](Self::open).
+    /// Fails as [`open`](Self::open) does.
     pub fn open_own(path: impl AsRef<Path>) -> Result<Self, FolderError> {
         let path = path.as_ref();
         let failed = |source| FolderError::Io { path: path.to_owned(), source };
@@ -133,10 +136,10 @@ impl Folder {
         Ok(Self(Arc::new(Inner::new(path, Some(lock), durable))))
     }
 
-    /// Opens the folder at `path` for who only reads: nothing is made or changed there.
+    /// Opens the folder at `path` for reading: nothing is made or changed there.
     ///
     /// # Errors
-    /// As [`open`](Self::open), or it holds no objects.
+    /// Fails as [`open`](Self::open) does, and if the folder holds no objects.
     pub fn look(path: impl AsRef<Path>) -> Result<Self, FolderError> {
         let path = path.as_ref();
         let failed = |source| FolderError::Io { path: path.to_owned(), source };
@@ -161,7 +164,7 @@ impl Folder {
         self.0.objects == path.join(OBJECTS)
     }
 
-    /// The room that deletions may use when the disk is full.
+    /// Returns the room that deletions may use when the disk is full.
     #[must_use]
     pub fn reserve(&self) -> &Reserve {
         &self.0.reserve
@@ -176,7 +179,8 @@ fn hold(lock: &File, path: &Path) -> Result<(), FolderError> {
     })
 }
 
-/// Makes what belongs into the folder, removes what a crash left half written, and gives the shards whose names are on the disk.
+/// Makes the parts of the folder and removes what a crash left half written. Returns the shards whose names are on the
+/// disk.
 fn prepare(path: &Path) -> io::Result<HashSet<(String, String)>> {
     let (objects, temporary) = (path.join(OBJECTS), path.join(TEMPORARY));
     for folder in [&objects, &temporary] {
@@ -185,7 +189,7 @@ fn prepare(path: &Path) -> io::Result<HashSet<(String, String)>> {
     }
     temporary::clear(&temporary)?;
     sync_directory(path)?;
-    // Shards that stand here need no sync of their names later on: these syncs are for all of them.
+    // These syncs make the names of all existing shards durable, so they need none later.
     sync_directory(&objects)?;
     let mut durable = HashSet::new();
     for top in fs::read_dir(&objects)? {
@@ -218,7 +222,7 @@ impl Inner {
         self.objects.join(&place.top).join(&place.shard).join(&place.name)
     }
 
-    /// Opens the file of `key`. That `objects` is gone too, as after an unmount, is a failure and not absence.
+    /// Opens the file of `key`. If `objects` is gone too, as after an unmount, that is a failure and not absence.
     fn file(&self, key: &str, place: &Place) -> Result<Option<File>, Failure> {
         match private::open_to_read(&self.path(place)) {
             Ok(file) => Ok(Some(file)),
@@ -230,12 +234,12 @@ impl Inner {
         }
     }
 
-    /// Reads an object into `body`, which is empty and has the room that it most likely takes.
+    /// Reads an object into `body`, which is empty and most likely has the capacity for it.
     fn get_long(&self, key: &str, body: Vec<u8>) -> Result<Option<Object>, Failure> {
         self.file(key, &Place::of(key))?.map(|file| object(key, file, body)).transpose()
     }
 
-    /// The object, if its file is short.
+    /// Returns the object if its file is short.
     fn get_short(&self, key: &str) -> Result<Short, Failure> {
         let Some(file) = self.file(key, &Place::of(key))? else { return Ok(Short::Absent) };
         let metadata = file.metadata().map_err(|error| from_io(NAME, &format!("reading {key}"), &error))?;
@@ -253,7 +257,7 @@ impl Inner {
 
     fn holds(&self, key: &str, condition: &Condition) -> Result<bool, Failure> {
         match condition {
-            // The file's presence decides, whatever is in it: a damaged object is not replaced unseen.
+            // The file's presence decides, whatever its content: a damaged object is not silently replaced.
             Condition::Absent => Ok(self.file(key, &Place::of(key))?.is_none()),
             Condition::Matches(tag) => Ok(self.head(key)?.is_some_and(|head| head.tag == *tag)),
         }
@@ -268,8 +272,8 @@ impl Inner {
     ) -> Result<Put, Failure> {
         let failed = |error: io::Error| from_io(NAME, &format!("writing {key}"), &error);
         let stripe = || self.keys[stripe(key, KEY_STRIPES)].lock().unwrap_or_else(PoisonError::into_inner);
-        // A condition that does not hold is noticed before anything is written. It counts only under the lock:
-        // what stands there may be a write whose directory is not synced yet.
+        // A condition that fails is noticed before anything is written. It counts only under the lock, since the file
+        // that was seen may be a write whose directory is not synced yet.
         if !self.holds(key, condition)? {
             let _alone = stripe();
             if !self.holds(key, condition)? {
@@ -326,8 +330,8 @@ impl Inner {
 
     fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Page<Listed>, Failure> {
         listing::page(&self.objects, &listing::Wanted { prefix, after, limit }, |shard| {
-            // A name that is replaced while its directory is read may be missed, or read twice (POSIX leaves it
-            // open): renames into this directory wait, for about half a millisecond a thousand names.
+            // A name that is replaced while its directory is read may be missed or read twice (POSIX leaves it open),
+            // so renames into this directory wait, for about half a millisecond for each thousand names.
             let _still = self.listings(shard).write().unwrap_or_else(PoisonError::into_inner);
             listing::names(shard)
         })
@@ -338,15 +342,15 @@ impl Inner {
         &self.shards[stripe(shard, SHARD_STRIPES)]
     }
 
-    /// The directory of a shard, made if there is none. It is synced into its parents before anything in it is
-    /// acknowledged, also when another task has just made it.
+    /// Returns the directory of a shard, and makes it if there is none. It is synced into its parents before anything
+    /// in it is acknowledged, even if another task has just made it.
     fn shard(&self, place: &Place) -> io::Result<PathBuf> {
         let parent = self.objects.join(&place.top);
         let directory = parent.join(&place.shard);
         let name = (place.top.clone(), place.shard.clone());
         let known = || self.durable.lock().unwrap_or_else(PoisonError::into_inner);
         if !known().contains(&name) {
-            // Not create_dir_all on `objects`: a folder that was unmounted is not made anew below its mount point.
+            // `create_dir_all` would make `objects` as well, below the mount point of a folder that was unmounted.
             for directory in [&parent, &directory] {
                 make_one(directory)?;
             }
@@ -370,13 +374,14 @@ impl Objects for Folder {
             Short::Absent => Ok(None),
             Short::Object(object) => Ok(Some(object)),
             Short::Long(length) => {
-                // A request that has a deadline has half of what is left of it to be told so in time.
+                // If the request has a deadline, half of the remaining time is kept to report the failure.
                 let limit = deadline::remaining().map(|left| left / 2);
                 let share = self.0.in_flight.share(length, limit).await.ok_or_else(|| busy(&key))?;
-                // It is made here and not where it is filled: an allocator that has an arena for each thread, as glibc's, keeps
-                // what is freed in every one of them, and there are many more threads for files than for requests.
+                // The buffer is allocated here and not where it is filled: an allocator with one arena for each thread,
+                // such as glibc's, keeps freed memory in every one of them, and there are many more threads for files
+                // than for requests.
                 let body = Vec::with_capacity(length.min(MAX_ROOM_BYTES));
-                // The room comes back with the object: a reader may be gone before that is read.
+                // The share is returned with the object, because its reader may be gone before the object is read.
                 let read = move |folder: &Inner| Ok((folder.get_long(&key, body)?, share));
                 let (object, _share) = off_the_executor_with(NAME, &self.0, read).await?;
                 Ok(object)
@@ -418,11 +423,11 @@ fn busy(key: &str) -> Failure {
     Failure { provider: NAME, kind: FailureKind::Throttled, message }
 }
 
-/// An object that is read if it is short.
+/// The result of reading an object if it is short.
 enum Short {
     Absent,
     Object(Object),
-    /// It is there, and its file has so many bytes.
+    /// The object exists, and its file has this many bytes.
     Long(usize),
 }
 
@@ -472,7 +477,7 @@ impl Medium for Folder {
     }
 }
 
-/// A folder holds none: a file's checksum is compared whenever it is read.
+/// A folder has no checksums of its own to report: a file's checksum is verified whenever it is read.
 impl Checksummed for Folder {
     async fn head_with_checksum(&self, key: &ObjectKey) -> Result<Option<(Head, Option<Checksum>)>, Failure> {
         Ok(self.head(key).await?.map(|head| (head, None)))

@@ -1,6 +1,7 @@
-//! Folders that hold something else than a CredLink: none is made in them.
+//! Folders of foreign files, in which no CredLink store is made.
 //!
-//! Mixed, the two would be taken for one another: a migration of the other files would see the CredLink alone.
+//! If the two were mixed, they would be mistaken for one another: a migration of the other files would see the CredLink
+//! store alone.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -8,20 +9,20 @@ use std::path::{Path, PathBuf};
 
 use crate::presence::Unseen;
 
-/// Names that no other program has: each of them tells that a folder is a CredLink's.
+/// Names that no other program uses: each of them identifies the folder of a CredLink store.
 const TELLING: [&str; 4] = ["index.redb", "queue.redb", "deployment.json", "link-key"];
-/// Names that another program may have too. Beside the lock they are left by a first start that was cut off.
+/// Names that another program may use too. Together with the lock, they are what an interrupted first start leaves.
 const COMMON: [&str; 3] = ["objects", "temporary", "reserve"];
-/// The lock.
+/// The name of the lock.
 const LOCK: &str = "lock";
-/// The folders in `objects/` that tell a CredLink whose other files were lost.
+/// The folders in `objects/` that identify a CredLink store whose other files were lost.
 const OBJECTS: [&str; 3] = ["proofs", "manifests", "store"];
-/// Files that are written under another name first, without their extensions.
+/// Files that are first written under another name, without their extensions.
 const UNFINISHED: [&str; 4] = ["deployment", "link-key", "index.redb", "queue.redb"];
-/// The folder that a file system makes itself.
+/// A folder that the file system itself makes.
 const OF_THE_FILE_SYSTEM: &str = "lost+found";
 
-/// The folder to name in its place: its parent, where it is the `objects/` of a CredLink itself.
+/// Returns the folder to name instead: the parent of `folder`, if that is the `objects/` of a CredLink store itself.
 fn advice(folder: &Path, file: &str) -> String {
     match folder.parent() {
         Some(parent) if OBJECTS.contains(&file) && folder.ends_with("objects") => {
@@ -31,32 +32,32 @@ fn advice(folder: &Path, file: &str) -> String {
     }
 }
 
-/// A folder that has files and no CredLink.
+/// A folder that has files and no CredLink store.
 #[derive(Debug, thiserror::Error)]
 pub enum Foreign {
-    /// It has.
+    /// The folder has foreign files.
     #[error(
         "{} holds other files, such as `{file}`, and no CredLink. Nothing is changed; {}", folder.display(), advice(folder, file)
     )]
     Files {
         /// The folder.
         folder: PathBuf,
-        /// One of them.
+        /// One of the files.
         file: String,
     },
-    /// Nobody can say what it has.
+    /// The file system does not say what the folder has.
     #[error(transparent)]
     Unseen(#[from] Unseen),
 }
 
 impl Foreign {
-    /// Refuses to make a CredLink in `folder` beside other files. Hidden ones do not count, and neither does `own`: a file that the
-    /// operator has put there for the CredLink.
+    /// Refuses to make a CredLink store in `folder` beside other files. Hidden files do not count, and neither does
+    /// `own`: a file that the operator has put there for the store.
     ///
     /// # Errors
-    /// There are other files, or it cannot be seen whether there are.
+    /// Returns an error if there are other files, or if the folder cannot be examined.
     pub fn check(folder: &Path, own: Option<&Path>) -> Result<(), Self> {
-        // A folder may be written in several ways.
+        // The same folder can be written in several ways.
         let own = own.and_then(|own| fs::canonicalize(own).ok());
         let is_own = |name: &str| own.is_some() && fs::canonicalize(folder.join(name)).ok() == own;
         let names: BTreeSet<String> = names(folder)?.into_iter().filter(|name| !is_own(name)).collect();
@@ -78,7 +79,7 @@ impl Foreign {
     }
 }
 
-/// The names in a folder that count; none where nothing stands at its path, or something that is no folder.
+/// Returns the names in a folder that count; none if there is nothing at its path, or something other than a folder.
 fn names(folder: &Path) -> Result<BTreeSet<String>, Unseen> {
     let unseen = |error| Unseen::unless_absent(folder, error).map_or(Ok(BTreeSet::new()), Err);
     let entries = match fs::read_dir(folder) {
@@ -96,8 +97,8 @@ fn names(folder: &Path) -> Result<BTreeSet<String>, Unseen> {
     Ok(names)
 }
 
-/// Returns `true` if a name is that of one of the files here that was being written when its writer was cut off: `link-key.new`, or
-/// with the number of its process `link-key.4711.new` ([`crate::private`]).
+/// Returns `true` if a name is that of a file that was being written when its writer was interrupted: `link-key.new`,
+/// or with the number of its process `link-key.4711.new` ([`crate::private`]).
 fn is_unfinished(name: &str) -> bool {
     let Some(stem) = name.strip_suffix(".new") else { return false };
     let stem = match stem.rsplit_once('.') {

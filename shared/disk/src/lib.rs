@@ -1,7 +1,7 @@
-//! CredLink's objects in a folder of this machine, and what adapters need to keep files safe.
+//! CredLink's objects in a folder of this machine, and the means by which adapters keep files safe.
 //!
-//! **In scope:** files that are private, durable and bounded.
-//! **Out of scope:** the index and the queue of one machine (`credlink-embedded`).
+//! **In scope:** files that are private, durable and bounded. **Out of scope:** the index and the queue of one machine
+//! (`credlink-embedded`).
 //!
 //! | to find | look in |
 //! |---|---|
@@ -10,7 +10,7 @@
 //! | files that an operator edits, read with a bound | [`bounded_file`] |
 //! | room for deletions on a full disk | [`reserve`] |
 //! | folders of other programs | [`foreign`] |
-//! | whether something stands at a path | [`presence`] |
+//! | the existence of paths | [`presence`] |
 //! | from errors of the file system to failures | [`failure`] |
 
 pub mod bounded_file;

@@ -1,31 +1,31 @@
-//! Whether something stands at a path, where a path that cannot be looked at is never taken for absence.
+//! The existence of paths, where a path that cannot be examined never counts as absent.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// A path that the file system does not let this user look at. What is behind it may be anything: it is not taken for absence.
+/// A path that the file system does not let this user examine. It may exist, and is not taken for absent.
 #[derive(Debug, thiserror::Error)]
 #[error("{} cannot be looked at: {source}", .path.display())]
 pub struct Unseen {
     /// The path.
     path: PathBuf,
-    /// What the file system said.
+    /// The error of the file system.
     source: io::Error,
 }
 
 impl Unseen {
-    /// `None` where the error says that nothing is there.
+    /// Returns `None` if the error says that there is nothing at `path`.
     pub fn unless_absent(path: &Path, error: io::Error) -> Option<Self> {
         let is_absence = matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
         (!is_absence).then(|| Self { path: path.to_owned(), source: error })
     }
 }
 
-/// Returns `true` if something stands at `path`.
+/// Returns `true` if there is something at `path`.
 ///
 /// # Errors
-/// The file system does not say.
+/// Returns an error if the file system does not say.
 pub fn is_there(path: &Path) -> Result<bool, Unseen> {
     match fs::metadata(path) {
         Ok(_) => Ok(true),

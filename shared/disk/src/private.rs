@@ -1,8 +1,8 @@
-//! Files and folders that their owner alone may read, and whose names outlive a power cut.
+//! Files and folders that only their owner may read, and whose names survive a power cut.
 //!
-//! Private proofs stand in the data folder, so nothing there is left to the umask: a folder has mode 0700 and a file 0600.
-//! A name is durable when the folder that it stands in was synced after it was made (POSIX says no less); every name that is
-//! made here is synced before the call returns, or by the caller where that is said.
+//! The data folder holds private proofs, so nothing in it is left to the umask: a folder has mode 0700 and a file 0600.
+//! A name is durable once the folder that contains it is synced after the name was made (POSIX guarantees no more).
+//! Every name made here is synced before the call returns, or by the caller where the function says so.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 /// Makes the folder at `path`, and those above it that are missing. Each is durable.
 ///
 /// # Errors
-/// The file system refuses, or something stands there that is no folder.
+/// Returns an error if the file system refuses, or if there is something other than a folder.
 pub fn make_folder(path: &Path) -> io::Result<()> {
     if path.is_dir() {
         return Ok(());
@@ -22,18 +22,18 @@ pub fn make_folder(path: &Path) -> io::Result<()> {
     sync_directory(&parent)
 }
 
-/// Makes the folder at `path` as [`make_folder`] does, for private data. From one that is there already the rights of others are
-/// taken; where that is not possible, the log says so.
+/// Makes the folder at `path` as [`make_folder`] does, for private data. If the folder exists, the permissions of
+/// others are removed from it; if that is not possible, the log says so.
 ///
 /// # Errors
-/// As [`make_folder`].
+/// Fails as [`make_folder`] does.
 pub fn make_private_folder(path: &Path) -> io::Result<()> {
     make_folder(path)?;
     keep_private(path);
     Ok(())
 }
 
-/// Makes one folder, in one that is there. The caller syncs that. One that is there already is left as it is.
+/// Makes one folder in an existing one, which the caller must sync. A folder that exists is left as it is.
 pub(crate) fn make_one(path: &Path) -> io::Result<()> {
     match folder_builder().create(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
@@ -41,7 +41,8 @@ pub(crate) fn make_one(path: &Path) -> io::Result<()> {
     }
 }
 
-/// The way to open a file that is made if there is none. A pipe that stands in its place is refused, and not waited for.
+/// Returns the options to open a file, and to make it if there is none. A pipe in its place is refused without
+/// blocking.
 #[must_use]
 pub fn options() -> OpenOptions {
     let mut options = OpenOptions::new();
@@ -54,7 +55,7 @@ pub fn options() -> OpenOptions {
     options
 }
 
-/// The same, of a file whose content is thrown away: a link to another one is refused.
+/// Returns the options to open a file whose content is discarded. A link to another file is refused as well.
 #[must_use]
 pub fn options_for_anew() -> OpenOptions {
     let mut options = options();
@@ -68,10 +69,10 @@ pub fn options_for_anew() -> OpenOptions {
     options
 }
 
-/// Opens a file for reading. A pipe that stands in its place is not waited for: it is as if the file were empty, or in use.
+/// Opens a file for reading. A pipe in its place does not block: it is as if the file were empty, or in use.
 ///
 /// # Errors
-/// The file system refuses.
+/// Returns an error if the file system refuses.
 pub fn open_to_read(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true);
@@ -86,7 +87,7 @@ pub fn open_to_read(path: &Path) -> io::Result<File> {
 /// Opens a file for reading and writing, and makes it if there is none. Its name is durable.
 ///
 /// # Errors
-/// The file system refuses.
+/// Returns an error if the file system refuses.
 pub fn open(path: &Path) -> io::Result<File> {
     let is_there = path.exists();
     let file = options().read(true).open(path)?;
@@ -97,11 +98,11 @@ pub fn open(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Writes a file whole: under another name, synced, and then under its own, durably. Who reads it finds what stood there
-/// before or all of `content`, also after a crash in between.
+/// Writes a whole file: under another name, synced, and then durably renamed. A reader finds the previous file or all
+/// of `content`, even after a crash in between.
 ///
 /// # Errors
-/// The file system refuses.
+/// Returns an error if the file system refuses.
 pub fn write(path: &Path, content: &[u8]) -> io::Result<()> {
     let new = path.with_extension("new");
     let mut file = options_for_anew().open(&new)?;
@@ -111,46 +112,46 @@ pub fn write(path: &Path, content: &[u8]) -> io::Result<()> {
     sync_directory(&parent(path))
 }
 
-/// The ways in which [`write_new`] ends.
+/// The outcome of [`write_new`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Written {
-    /// The file is there, with this content.
+    /// The file was written, with this content.
     New,
-    /// One stood there, also if another process was a moment faster. It is as it was.
+    /// A file existed, or another process was a moment faster. It is unchanged.
     Not,
 }
 
-/// The ways in which a file gets a second name.
+/// The outcome of giving a file a second name.
 enum Linked {
-    /// It has it.
+    /// The file has the name.
     Done,
-    /// Another file has that name.
+    /// Another file has the name.
     Taken,
-    /// The file system does not give it.
+    /// The file system does not support it, or refuses.
     Refused(io::Error),
 }
 
-/// Writes a file whole, as [`write()`] does, where none stands.
+/// Writes a whole file, as [`write()`] does, if there is none.
 ///
 /// # Errors
-/// The file system refuses.
+/// Returns an error if the file system refuses.
 pub fn write_new(path: &Path, content: &[u8]) -> io::Result<Written> {
     let new = path.with_extension(format!("{}.new", std::process::id()));
     let linked = write_and_link(&new, path, content);
-    // Also on a full disk: whoever tries again finds the folder as it was.
+    // The temporary file is removed even if the disk is full, so that the next attempt finds the folder as it was.
     let removed = fs::remove_file(&new);
     let linked = linked?;
     removed?;
     match linked {
         Linked::Done => sync_directory(&parent(path)).map(|()| Written::New),
         Linked::Taken => Ok(Written::Not),
-        // A file system without links has one process at a time, as far as anybody knows.
+        // A file system without links is assumed to have one process at a time.
         Linked::Refused(_) if !path.exists() => write(path, content).map(|()| Written::New),
         Linked::Refused(error) => Err(error),
     }
 }
 
-/// Writes `content` to `new`, and gives that the name `path` too. Unlike a rename, this takes nobody's place.
+/// Writes `content` to `new`, and gives that file the name `path` too. Unlike a rename, this never replaces a file.
 fn write_and_link(new: &Path, path: &Path, content: &[u8]) -> io::Result<Linked> {
     let mut file = options_for_anew().open(new)?;
     file.write_all(content)?;
@@ -165,14 +166,14 @@ fn write_and_link(new: &Path, path: &Path, content: &[u8]) -> io::Result<Linked>
     })
 }
 
-/// Gives a file another name. The caller syncs the folder.
+/// Gives a file another name. The caller must sync the folder.
 pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
     fs::rename(from, to).inspect(|()| record(Step::Made(to)))
 }
 
-/// Takes the rights of others at what another program has made or changed. Where they cannot be
-/// taken, the log says so. So it does of a folder in which everybody has files of their own, such as `/tmp`: that is left as it
-/// is.
+/// Removes the permissions of others from a file or folder that another program has made or changed. If that is not
+/// possible, the log says so. A folder in which everyone has files of their own, such as `/tmp`, is left as it is, and
+/// the log says so too.
 pub fn keep_private(path: &Path) {
     #[cfg(unix)]
     {
@@ -188,7 +189,7 @@ pub fn keep_private(path: &Path) {
             return;
         }
         let taken = fs::set_permissions(path, fs::Permissions::from_mode(before & 0o700));
-        // Some file systems, such as shares of Windows, say that it is done, and know no rights.
+        // Some file systems, such as Windows shares, report success but have no permissions.
         match taken.and_then(|()| mode()) {
             Ok(after) if after & 0o077 == 0 => {
                 tracing::warn!(path = %path_shown, was, "others had rights here, and have none any longer")
@@ -222,7 +223,7 @@ fn folder_builder() -> fs::DirBuilder {
     builder
 }
 
-/// The folder that a path stands in.
+/// Returns the folder that contains a path.
 fn parent(path: &Path) -> PathBuf {
     match path.parent() {
         Some(parent) if parent.as_os_str().is_empty() => PathBuf::from("."),
@@ -231,7 +232,7 @@ fn parent(path: &Path) -> PathBuf {
     }
 }
 
-/// What was done to names, for tests.
+/// An operation on names, recorded for tests.
 #[cfg_attr(not(any(test, feature = "recorder")), expect(dead_code, reason = "only tests look"))]
 #[derive(Clone, Copy, Debug)]
 enum Step<'a> {
@@ -247,7 +248,7 @@ const fn record(_: Step<'_>) {}
 #[cfg(any(test, feature = "recorder"))]
 use recorder::record;
 
-/// Which names were made and not synced since, on any thread.
+/// A record of the names that were made and not yet synced, on any thread.
 #[cfg(any(test, feature = "recorder"))]
 pub mod recorder {
     use std::collections::BTreeSet;
@@ -271,7 +272,7 @@ pub mod recorder {
         }
     }
 
-    /// The names that were made below `folder`, that one included, and those of them that a power cut may take.
+    /// Returns the names that were made at or below `folder`, and those of them that a power cut could lose.
     pub fn names(folder: &Path) -> (Vec<PathBuf>, Vec<PathBuf>) {
         let names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
         let below =

@@ -1,13 +1,13 @@
-//! Room for a full disk: a file of a data folder whose bytes mean nothing, given up when a deletion or the index has
+//! Room for a full disk: a file in a data folder whose bytes mean nothing, given up when a deletion or the index has
 //! nowhere to write.
 //!
-//! Whoever has to make room has to write first: the marker of a deletion, its rows, the pages of the index that a commit
-//! copies. Without a reserve, a full disk could not be emptied through the API.
+//! Making room takes writes first: the tombstone of a deletion, its rows, the pages of the index that a commit copies.
+//! Without a reserve, a full disk could not be emptied through the API.
 //!
-//! * **Held**, until a marker or a commit meets a full disk. Then the file is removed, and the write is tried again.
-//! * **Spent**, until there is room for twice the file. Meanwhile whoever asks [`Reserve::admit`] is refused, so that new
-//!   proofs do not take what deletions need. What was under way when it was given up may end
-//!   ([`Reserve::admit_the_end`]). It is looked for room at most once a second, and only when somebody asks.
+//! * **Held**, until a tombstone or a commit meets a full disk. Then the file is removed, and the write is retried.
+//! * **Spent**, until there is room for twice the file. Meanwhile [`Reserve::admit`] refuses writes, so that new proofs
+//!   do not take what deletions need. Work that was under way when the reserve was given up may finish
+//!   ([`Reserve::admit_the_end`]). Free room is checked at most once a second, and only when a caller asks.
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -20,29 +20,30 @@ use crate::private;
 #[cfg(test)]
 mod tests;
 
-/// The file's name in its folder.
+/// The name of the file in its folder.
 const FILE: &str = "reserve";
 
-/// Length of the file. A deletion writes 4 KiB for each marker, and the index copies about 60 pages (240 KiB) for its two
-/// commits, which it uses again after the next ones. To be opened anew, an index of a million proofs (1 GB) writes about
-/// 100 KiB. 8 MiB are that with thirty deletions at once, and too little to miss on any disk.
+/// The length of the file, in bytes. A deletion writes 4 KiB for each tombstone, and the index copies about 60 pages
+/// (240 KiB) for its two commits, which it reuses after the next ones. Reopening an index of a million proofs (1 GB)
+/// writes about 100 KiB. 8 MiB allow for that with thirty deletions at once, and are too little to be missed on any
+/// disk.
 pub const RESERVE_BYTES: u64 = 8 * 1_024 * 1_024;
 
-/// Bytes that are written at once. They are random, so that no file system packs them into less.
+/// The number of bytes written at a time. They are random, so that no file system compresses them.
 const BLOCK_BYTES: usize = 1_024 * 1_024;
 
-/// Shortest interval between two looks for free room.
+/// The shortest interval between two checks for free room.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// Time, after the reserve was given up, for which writers that did not know of it may still write: they met the full
-/// disk at the same time, or have written a part of what they write. A store takes some milliseconds.
+/// The time, after the reserve was given up, during which writers that did not know of it may still write: they met the
+/// full disk at the same time, or have written a part of their data. A store takes some milliseconds.
 const UNAWARE: Duration = Duration::from_secs(1);
 
-/// The room kept in one folder. Clones are the same.
+/// The reserve of one folder. Clones share one reserve.
 #[derive(Clone)]
 pub struct Reserve(Arc<Inner>);
 
-/// Tells how many bytes are free where a folder is.
+/// Returns the number of free bytes at a folder.
 type Free = Box<dyn Fn(&Path) -> io::Result<u64> + Send + Sync>;
 
 struct Inner {
@@ -57,26 +58,26 @@ struct State {
     /// `true` if the last write met a full disk.
     is_full: bool,
     looked: Option<Instant>,
-    /// Time at which the reserve was last given up.
+    /// The instant at which the reserve was last given up.
     given_up: Option<Instant>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Room {
-    /// There is no file, and nobody asked for one.
+    /// There is no file, and none was requested.
     Untended,
     Held,
     Spent,
 }
 
 impl Reserve {
-    /// The reserve of `folder`, if one is kept there.
+    /// Returns the reserve of `folder`, if one is kept there.
     #[must_use]
     pub fn at(folder: &Path) -> Self {
         Self::with(folder, Box::new(free))
     }
 
-    /// The same, with `free` to tell how many bytes are free.
+    /// Returns the reserve of `folder` as [`Self::at`] does, with `free` as the measure of free bytes.
     pub fn with(folder: &Path, free: Free) -> Self {
         let path = folder.join(FILE);
         let is_there = fs::metadata(&path).is_ok_and(|file| file.len() >= RESERVE_BYTES);
@@ -85,7 +86,7 @@ impl Reserve {
         Self(Arc::new(Inner { path, free, state: Mutex::new(state) }))
     }
 
-    /// Keeps a reserve from here on: makes it, now or as soon as there is room.
+    /// Keeps a reserve from now on: makes the file now, or as soon as there is room.
     pub fn keep(&self) {
         let mut state = self.state();
         if state.room == Room::Untended {
@@ -93,8 +94,8 @@ impl Reserve {
         }
     }
 
-    /// Gives the room up to a write that met a full disk. Returns `true` if there was any, also if another write was
-    /// a moment faster: then the write may be tried again.
+    /// Gives the room up to a write that met a full disk. Returns `true` if the write may be retried: there was room to
+    /// give up, or another write gave it up a moment before.
     pub fn give_up(&self) -> bool {
         let mut state = self.state();
         state.is_full = true;
@@ -102,7 +103,7 @@ impl Reserve {
             return state.was_just_given_up();
         }
         match fs::remove_file(&self.0.path) {
-            // That it is gone means that an operator took it: it is as good as given up.
+            // If the file is gone, an operator took it, and it counts as given up.
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 tracing::error!(%error, "the disk is full, and the room kept for deletions cannot be given up");
                 return false;
@@ -118,10 +119,10 @@ impl Reserve {
         true
     }
 
-    /// Lets a write pass that does not make room.
+    /// Admits a write that does not make room.
     ///
     /// # Errors
-    /// The reserve is spent: what is left on the disk is for deletions.
+    /// Returns an error if the reserve is spent: the rest of the disk is for deletions.
     pub fn admit(&self) -> io::Result<()> {
         let mut state = self.state();
         if state.room == Room::Spent {
@@ -130,25 +131,25 @@ impl Reserve {
         if state.room == Room::Spent { Err(spent()) } else { Ok(()) }
     }
 
-    /// Lets a write pass that may be the end of what was under way when the reserve was given up.
+    /// Admits a write that may finish work that was under way when the reserve was given up.
     ///
     /// # Errors
-    /// As [`Reserve::admit`].
+    /// Fails as [`Reserve::admit`] does.
     pub fn admit_the_end(&self) -> io::Result<()> {
         if self.state().was_just_given_up() { Ok(()) } else { self.admit() }
     }
 
-    /// Remembers how a write ended that may not use the reserve.
+    /// Records the outcome of a write that may not use the reserve.
     ///
     /// # Errors
-    /// That of the write.
+    /// Returns the error of the write.
     pub fn noted<T>(&self, written: io::Result<T>) -> io::Result<T> {
         match &written {
             Ok(_) => self.state().is_full = false,
             Err(error) if is_full(error) => {
                 let mut state = self.state();
                 state.is_full = true;
-                // An operator took the file: it is as good as given up, and is made again once there is room.
+                // An operator took the file: it counts as given up, and is made again once there is room.
                 if state.room == Room::Held && !fs::exists(&self.0.path).unwrap_or(true) {
                     (state.room, state.looked) = (Room::Spent, Some(Instant::now()));
                 }
@@ -158,10 +159,10 @@ impl Reserve {
         written
     }
 
-    /// Does `work`, and does it again with the reserve's room where it met a full disk.
+    /// Does `work`, and retries it with the reserve's room if it met a full disk.
     ///
     /// # Errors
-    /// Those of the work.
+    /// Returns the error of the work.
     pub fn lent<T>(&self, work: impl Fn() -> io::Result<T>) -> io::Result<T> {
         match work() {
             Err(error) if is_full(&error) && self.give_up() => work(),
@@ -169,8 +170,7 @@ impl Reserve {
         }
     }
 
-    /// Returns `true` if the disk is full, as far as is known from the last write and a look at the room that there
-    /// is.
+    /// Returns `true` if the disk is full, as far as the last write and a check for free room show.
     #[must_use]
     pub fn is_full(&self) -> bool {
         let mut state = self.state();
@@ -197,7 +197,7 @@ impl Reserve {
         }
     }
 
-    /// Makes the file, if as much is left free beside it: or else the next writes would have to give it up again.
+    /// Makes the file if as much room stays free beside it. Otherwise the next writes would have to give it up again.
     fn make(&self, state: &mut State) {
         let made = match self.free() {
             Ok(free) if free < 2 * RESERVE_BYTES => Err(io::ErrorKind::StorageFull.into()),
@@ -212,7 +212,7 @@ impl Reserve {
                 (state.room, state.is_full) = (Room::Held, false);
             }
             Err(error) => {
-                // Part of a file is no reserve, and takes room. Where there is none, nothing is to be removed.
+                // A partial file takes room without being a reserve. If there is none, there is nothing to remove.
                 let _ = fs::remove_file(&self.0.path);
                 if is_full(&error) {
                     if state.room == Room::Untended {
@@ -247,7 +247,7 @@ impl std::fmt::Debug for Reserve {
     }
 }
 
-/// Returns `true` if a write failed for want of room that the reserve can give.
+/// Returns `true` if a write failed for lack of room that the reserve can provide.
 #[must_use]
 pub fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
@@ -272,12 +272,12 @@ fn write(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Bytes that are free for this process on the file system of `folder`: none where it has no room for another file. Where that
-/// cannot be asked, a write finds out.
+/// Returns the bytes that are free for this process on the file system of `folder`: 0 if it has no room for another
+/// file. If the system cannot be asked, a write will show.
 #[cfg(unix)]
 fn free(folder: &Path) -> io::Result<u64> {
     let found = rustix::fs::statvfs(folder)?;
-    // Some file systems have no limit of files, and say so with a zero.
+    // Some file systems have no limit of files, and report it as zero.
     if found.f_files > 0 && found.f_favail == 0 {
         return Ok(0);
     }

@@ -1,26 +1,26 @@
-//! Every metric that there is: one list, which the descriptions, the units and the documentation come from.
+//! The catalogue of all metrics: one list, from which the descriptions, the units and the documentation are made.
 //!
-//! Labels are of bounded variety: names of operations, providers and layers, never an id. Prometheus adds `_total` to
-//! the names of counters.
+//! Labels have a bounded number of values: names of operations, providers and layers, never an ID. Prometheus adds
+//! `_total` to the names of counters.
 
 use credlink_ports::Credentials;
 use metrics::{describe_counter, describe_gauge, describe_histogram, gauge};
 
-/// What a metric is.
+/// The kind of a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// It only grows.
+    /// A value that only grows.
     Counter,
-    /// It is what it is now.
+    /// The current value of something.
     Gauge,
-    /// Values, of which mean, p50, p95 and p99 are told.
+    /// Values that are summarized as mean, p50, p95 and p99.
     Histogram,
 }
 
-/// What a metric counts or measures.
+/// The unit of a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
-    /// Things.
+    /// A number of things.
     Count,
     /// Bytes.
     Bytes,
@@ -28,12 +28,12 @@ pub enum Unit {
     Milliseconds,
     /// Seconds.
     Seconds,
-    /// None: a number that stands for a state.
+    /// No unit: a number that stands for a state.
     State,
 }
 
 impl Unit {
-    /// The unit as CloudWatch writes it.
+    /// Returns CloudWatch's name of the unit.
     #[must_use]
     pub const fn cloudwatch(self) -> &'static str {
         match self {
@@ -51,13 +51,13 @@ impl Unit {
 pub struct Metric {
     /// Its name.
     pub name: &'static str,
-    /// What it is.
+    /// Its kind.
     pub kind: Kind,
-    /// What it counts or measures.
+    /// Its unit.
     pub unit: Unit,
     /// The names of its labels.
     pub labels: &'static [&'static str],
-    /// What it says.
+    /// Its meaning.
     pub description: &'static str,
 }
 
@@ -198,7 +198,7 @@ pub const CATALOGUE: [Metric; 24] = {
     ]
 };
 
-/// Tells the recorder that is installed what every metric says. Units are in the names already.
+/// Gives the descriptions of all metrics to the installed recorder. Units are part of the names already.
 pub fn describe() {
     for Metric { name, kind, description, .. } in CATALOGUE {
         match kind {
@@ -209,13 +209,13 @@ pub fn describe() {
     }
 }
 
-/// The metric with this name.
+/// Returns the metric with this name.
 #[must_use]
 pub fn find(name: &str) -> Option<&'static Metric> {
     CATALOGUE.iter().find(|metric| metric.name == name)
 }
 
-/// Notes whether a source of credentials could not be read when it was last looked at.
+/// Records whether a source of credentials was unreadable when it was last checked.
 pub fn note_unread(source: Credentials, is_unread: bool) {
     gauge!(UNREAD, "source" => source.name()).set(if is_unread { 1.0 } else { 0.0 });
 }

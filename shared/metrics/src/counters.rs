@@ -1,16 +1,16 @@
-//! Counting, in the process's memory.
+//! Counters in the process's memory.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use credlink_ports::{Event, Events};
 use serde::Serialize;
 
-/// Each power of two is divided into so many buckets: a percentile is at most 1/16 too high.
+/// The number of buckets for each power of two. With 16, a percentile is at most 1/16 too high.
 const STEPS: u64 = 16;
-/// Buckets for all of u64: values under 32 have their own, and 59 powers of two have 16 each.
+/// The number of buckets for all of `u64`: values under 32 have their own, and 59 powers of two have 16 each.
 const BUCKETS: usize = 32 + 59 * 16;
 
-/// Counters of events. Recording one is one or two atomic additions; nothing waits.
+/// Counters of events. Recording an event takes one or two atomic additions, and never waits.
 #[derive(Debug)]
 pub struct Counters {
     stored: AtomicU64,
@@ -25,12 +25,12 @@ pub struct Counters {
     latencies: Box<[AtomicU64]>,
 }
 
-/// What was counted since the process started.
+/// The counts since the start of the process.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Snapshot {
     /// Proofs stored.
     pub stored: u64,
-    /// Proofs that were there already.
+    /// Proofs that existed already.
     pub deduplicated: u64,
     /// Proofs replaced.
     pub superseded: u64,
@@ -38,28 +38,28 @@ pub struct Snapshot {
     pub deleted: u64,
     /// Proofs and manifests read.
     pub retrieved: u64,
-    /// Bytes of what was read.
+    /// Bytes of the proofs and manifests that were read.
     pub retrieved_bytes: u64,
-    /// Reads of what is not there.
+    /// Reads of something that does not exist.
     pub missed: u64,
-    /// Requests that ended with a failure of ours.
+    /// Requests that ended with a failure of the service.
     pub failed: u64,
     /// Requests answered.
     pub answered: u64,
-    /// How long answers took.
+    /// The latency of answers.
     pub latency: Latency,
 }
 
-/// How long answers took, in microseconds. Percentiles are upper bounds, at most 1/16 too high.
+/// The latency of answers, in microseconds. Percentiles are upper bounds, at most 1/16 too high.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Latency {
     /// The mean.
     pub mean_us: u64,
-    /// Half of all answers took no longer.
+    /// The latency that half of all answers did not exceed.
     pub p50_us: u64,
-    /// 95 of 100 answers took no longer.
+    /// The latency that 95 of 100 answers did not exceed.
     pub p95_us: u64,
-    /// 99 of 100 answers took no longer.
+    /// The latency that 99 of 100 answers did not exceed.
     pub p99_us: u64,
 }
 
@@ -70,7 +70,7 @@ impl Default for Counters {
 }
 
 impl Counters {
-    /// Counters at zero.
+    /// Returns counters at zero.
     #[must_use]
     pub fn new() -> Self {
         let zero = || AtomicU64::new(0);
@@ -88,7 +88,7 @@ impl Counters {
         }
     }
 
-    /// What was counted so far. Events that are recorded meanwhile may be in a part of it only.
+    /// Returns the counts so far. An event that is recorded meanwhile may be in some of them and not in others.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         let latencies: Vec<u64> = self.latencies.iter().map(read).collect();
@@ -125,7 +125,7 @@ impl Events for Counters {
                 add(&self.retrieved_bytes, bytes);
             }
             Event::Missed => add(&self.missed, 1),
-            // A metric, and no statistic.
+            // These are metrics, not statistics.
             Event::LegacyHit | Event::Doubted { .. } => {}
             Event::Failed => add(&self.failed, 1),
             Event::Answered { microseconds, .. } => {
@@ -136,7 +136,7 @@ impl Events for Counters {
     }
 }
 
-// Counts are independent of one another, so no order between them is asked for.
+// Counts are independent of one another, so no memory order is required between them.
 fn add(counter: &AtomicU64, more: u64) {
     counter.fetch_add(more, Ordering::Relaxed);
 }
@@ -145,7 +145,8 @@ fn read(counter: &AtomicU64) -> u64 {
     counter.load(Ordering::Relaxed)
 }
 
-/// The bucket of a value: itself under 32, and beyond that its four bits behind the highest.
+/// Returns the bucket of a value: the value itself under 32, and otherwise its power of two with the four bits after
+/// the highest one.
 fn bucket(value: u64) -> usize {
     let index = match value.checked_ilog2() {
         Some(power @ 5..) => {
@@ -157,7 +158,7 @@ fn bucket(value: u64) -> usize {
     usize::try_from(index).map_or(BUCKETS - 1, |index| index.min(BUCKETS - 1))
 }
 
-/// The largest value in a bucket.
+/// Returns the largest value in a bucket.
 fn largest(bucket: usize) -> u64 {
     let bucket = bucket as u64;
     if bucket < 32 {
@@ -168,7 +169,7 @@ fn largest(bucket: usize) -> u64 {
 }
 
 fn percentile(buckets: &[u64], total: u64, percent: u64) -> u64 {
-    // The number of values that are no greater, rounded up; in 128 bits, because of the product.
+    // The rank of the percentile, rounded up; in 128 bits, because the product may overflow 64.
     let wanted = (u128::from(total) * u128::from(percent)).div_ceil(100).max(1);
     let mut seen = 0_u128;
     let at = buckets.iter().position(|count| {

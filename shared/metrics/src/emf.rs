@@ -1,12 +1,13 @@
-//! Metrics as CloudWatch reads them out of a Lambda's log: lines of JSON in the Embedded Metric Format.
+//! Metrics as CloudWatch reads them from a Lambda's log: lines of JSON in the Embedded Metric Format.
 //!
-//! A line holds the metrics of one set of dimensions: those of the function, and `provider` or `layer` where a metric
-//! has that label. Other labels are left out, and their values are told together: every combination of dimensions is
-//! a metric of its own, and is paid for.
+//! A line holds the metrics of one set of dimensions: those of the function, and `provider` or `layer` if a metric has
+//! that label. Other labels are left out, and their values are combined, since every combination of dimensions is a
+//! metric of its own, and is billed.
 //!
-//! It is written here because a recorder that keeps to the format's 100 values a metric must not drop the rest: one
-//! batch of 1,000 deletions makes thousands of calls, and p99 lies in those that would be lost. They go to further
-//! lines. Values are told one by one, so that CloudWatch can compute percentiles over all functions at once.
+//! This crate has its own writer because the format allows 100 values for each metric in a line, and a recorder must
+//! not drop the rest: one batch of 1,000 deletions makes thousands of calls, and p99 lies in those that would be lost.
+//! They go to further lines. Values are written one by one, so that CloudWatch can compute percentiles over all
+//! functions at once.
 
 mod line;
 mod recorder;
@@ -22,14 +23,14 @@ use values::{Named, Values};
 
 use crate::catalogue::describe;
 
-/// Most dimensions of a metric.
+/// The maximum number of dimensions of a metric.
 pub const MAX_DIMENSIONS: usize = 30;
-/// Most values of a metric in a line.
+/// The maximum number of values of a metric in a line.
 pub const MAX_VALUES: usize = 100;
-/// Longest namespace and longest value of a dimension, in characters.
+/// The maximum length of a namespace and of a dimension's value, in characters.
 pub const MAX_CHARACTERS: usize = 250;
 
-/// Metrics could not be set up.
+/// The reasons why metrics could not be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum EmfError {
     /// The namespace cannot be used.
@@ -40,15 +41,15 @@ pub enum EmfError {
         "a dimension of metrics has a name and a value of 1 to {MAX_CHARACTERS} characters; `{0}` has not"
     )]
     Dimension(String),
-    /// There are too many.
+    /// There are too many dimensions.
     #[error("metrics have at most 28 dimensions of the function's own; these are {0}")]
     Dimensions(usize),
-    /// Something else collects metrics.
+    /// Another recorder is installed already.
     #[error("metrics are collected by something else already")]
     Installed,
 }
 
-/// Writes what was counted. Clones are the same.
+/// Writes the collected metrics. Clones share one collection.
 #[derive(Debug, Clone)]
 pub struct Flush(Arc<Emf>);
 
@@ -56,7 +57,8 @@ pub struct Flush(Arc<Emf>);
 /// name.
 ///
 /// # Errors
-/// A namespace or dimensions that CloudWatch does not take, or something else collects metrics already.
+/// Returns an error if CloudWatch does not accept the namespace or the dimensions, or if another recorder is installed
+/// already.
 pub fn install(namespace: &str, dimensions: &[(&str, &str)]) -> Result<Flush, EmfError> {
     let emf = Arc::new(Emf::new(namespace, dimensions)?);
     metrics::set_global_recorder(Arc::clone(&emf)).map_err(|_| EmfError::Installed)?;
@@ -65,11 +67,11 @@ pub fn install(namespace: &str, dimensions: &[(&str, &str)]) -> Result<Flush, Em
 }
 
 impl Flush {
-    /// Writes what was counted since the last flush, at the end of an invocation: no line where nothing was. What was
-    /// counted is forgotten, also where the writer fails.
+    /// Writes the metrics since the last flush, at the end of an invocation; no line if there are none. They are
+    /// discarded even if the writer fails.
     ///
     /// # Errors
-    /// The writer's.
+    /// Returns the writer's error.
     pub fn flush(&self, now: Timestamp, mut writer: impl Write) -> io::Result<()> {
         for (labels, mut values) in self.0.take() {
             while !values.is_empty() {
@@ -84,7 +86,7 @@ impl Flush {
     }
 }
 
-/// What fits into one line, and what is left for the next.
+/// Splits values into those that fit into one line and those that are left for the next.
 fn split(values: Vec<Named>) -> (Vec<Named>, Vec<Named>) {
     let mut later = Vec::new();
     let told = values.into_iter().map(|(name, values)| match values {

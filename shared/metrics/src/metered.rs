@@ -1,7 +1,7 @@
-//! Events, counted for `/v1/stats` and for whatever collects metrics: [`prometheus`](crate::prometheus) on a server,
-//! [`emf`](crate::emf) in a Lambda, nothing in a command.
+//! Events, counted for `/v1/stats` and for the installed recorder: [`prometheus`](crate::prometheus) on a server,
+//! [`emf`](crate::emf) in a Lambda, none in a command.
 //!
-//! Handles are made once. Recording an event is a few atomic additions: it allocates nothing and waits for nobody.
+//! Handles are made once. Recording an event takes a few atomic additions: it neither allocates nor waits.
 
 use credlink_core::http::route::Route;
 use credlink_core::rules::guard::Doubt;
@@ -12,10 +12,10 @@ use crate::catalogue as of;
 
 use crate::counters::{Counters, Snapshot};
 
-/// The route of a request that asks for no operation.
+/// The route of a request that matches no operation.
 const NO_ROUTE: &str = "none";
 
-/// Counts events. It has to be made after the recorder of metrics is installed, if there shall be one.
+/// Counts events. If there is to be a recorder of metrics, it must be installed before this is made.
 pub struct Metered {
     counters: Counters,
     stores: Counter,
@@ -27,9 +27,9 @@ pub struct Metered {
     retrieve_misses: Counter,
     legacy_hits: Counter,
     failures: Counter,
-    /// By label of the doubt.
+    /// Gauges by the label of the doubt.
     stopped: Vec<(&'static str, Gauge)>,
-    /// By name of the route.
+    /// Histograms by the name of the route.
     request_ms: Vec<(&'static str, Histogram)>,
 }
 
@@ -46,7 +46,7 @@ impl Default for Metered {
 }
 
 impl Metered {
-    /// Counters at zero, with the recorder that is installed now.
+    /// Returns counters at zero, with the recorder that is installed now.
     #[must_use]
     pub fn new() -> Self {
         let routes = Route::names().chain([NO_ROUTE]);
@@ -66,7 +66,7 @@ impl Metered {
         }
     }
 
-    /// What was counted since this was made.
+    /// Returns the counts since this was made.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         self.counters.snapshot()

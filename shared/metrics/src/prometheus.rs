@@ -1,5 +1,5 @@
-//! Metrics as Prometheus reads them (text exposition format 0.0.4). There is no listener here: a server renders the
-//! text where it is asked for it.
+//! Metrics as Prometheus reads them (text exposition format 0.0.4). This module has no listener: a server renders the
+//! text on request.
 
 use std::num::NonZeroU32;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -12,19 +12,19 @@ use crate::catalogue::{RESIDENT_MEMORY, START_TIME, describe};
 /// The media type of the text.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4";
 
-/// What is told of a histogram, beside its sum and count.
+/// The quantiles that are exported for a histogram, in addition to its sum and count.
 const QUANTILES: [f64; 3] = [0.5, 0.95, 0.99];
 
-/// Quantiles are those of the last windows of this length: five minutes, of which one minute at a time is forgotten.
+/// The length of a window. Quantiles cover the last five windows, of which the oldest is dropped every minute.
 const WINDOW: Duration = Duration::from_secs(60);
 const WINDOWS: NonZeroU32 = NonZeroU32::MIN.saturating_add(4);
 
-/// Metrics could not be set up.
+/// The reason why metrics could not be set up.
 #[derive(Debug, thiserror::Error)]
 #[error("metrics cannot be set up: {0}")]
 pub struct PrometheusError(String);
 
-/// The metrics of this process. Clones are the same.
+/// The metrics of this process. Clones share one collection.
 #[derive(Debug, Clone)]
 pub struct Prometheus(PrometheusHandle);
 
@@ -32,7 +32,7 @@ impl Prometheus {
     /// Collects the metrics of this process from now on.
     ///
     /// # Errors
-    /// Something else collects them already.
+    /// Returns an error if another recorder is installed already.
     pub fn install() -> Result<Self, PrometheusError> {
         let recorder = recorder()?;
         let handle = recorder.handle();
@@ -42,16 +42,15 @@ impl Prometheus {
         Ok(Self(handle))
     }
 
-    /// Everything that was counted so far, as text. Quantiles are those of the last five minutes; sums and counts of all
-    /// time.
+    /// Returns all metrics so far as text. Quantiles cover the last five minutes; sums and counts cover all time.
     #[must_use]
     pub fn render(&self) -> String {
         note_memory();
         self.0.render()
     }
 
-    /// Takes in what was recorded since the last time. To be called every few seconds: what is not taken in is kept
-    /// value by value.
+    /// Aggregates the values recorded since the last call. The caller must do this every few seconds, because values
+    /// are kept one by one until then.
     pub fn take_in(&self) {
         self.0.run_upkeep();
     }
@@ -68,7 +67,7 @@ fn note_start() {
     gauge!(START_TIME).set(since.as_secs_f64());
 }
 
-/// The memory that the system says the process has. Where it does not say, the metric is left out.
+/// Sets the metric of the process's memory as the system reports it. If the system does not, the metric is left out.
 fn note_memory() {
     let Ok(status) = std::fs::read_to_string("/proc/self/status") else { return };
     let kibibytes = status
@@ -90,7 +89,7 @@ mod tests {
     use crate::catalogue::{CATALOGUE, Kind, note_unread};
     use crate::metered::Metered;
 
-    /// What this crate and those above it emit, once each.
+    /// Emits every metric of this crate and those above it once.
     fn emit_everything() {
         let metered = Metered::new();
         for event in [

@@ -1,9 +1,9 @@
-//! A circuit breaker: a server that does not answer is not asked for a while, so that it does not cost every request its
-//! time-out.
+//! A circuit breaker: a server that does not answer is not called for a while, so that it does not cost every request
+//! its timeout.
 //!
-//! Closed, it counts failures in a row. At the limit it opens for a pause; then one call, the trial, is let through and
-//! decides: closed again, or open for twice as long. Time and chance are arguments; [`SharedBreaker`] asks the clock
-//! and the dice by itself.
+//! While closed, the breaker counts failures in a row. At the limit it opens for a pause; then one call, the trial, is
+//! let through and decides: closed again, or open for twice as long. Time and chance are arguments; [`SharedBreaker`]
+//! supplies both by itself.
 
 mod shared;
 #[cfg(test)]
@@ -19,14 +19,14 @@ pub use shared::SharedBreaker;
 /// The settings of a breaker: when it opens, and for how long.
 #[derive(Debug, Clone, Copy)]
 pub struct BreakerSettings {
-    /// Failures in a row that open it.
+    /// The number of failures in a row that open it.
     pub failures: u32,
-    /// Time for which it is open at first.
+    /// The first pause.
     pub pause: Duration,
-    /// Time for which it is open at most.
+    /// The longest pause.
     pub longest_pause: Duration,
-    /// Time after which a trial without an outcome counts as given up, so that another call is let through: this many
-    /// times the pause before it, and at most [`longest_pause`](Self::longest_pause).
+    /// The time after which a trial without an outcome counts as abandoned, so that another call is let through: this
+    /// many times the pause before it, and at most [`longest_pause`](Self::longest_pause).
     pub trial_pauses: u32,
 }
 
@@ -41,22 +41,23 @@ impl Default for BreakerSettings {
     }
 }
 
-/// The breaker of one server.
+/// The circuit breaker of one server.
 #[derive(Debug)]
 pub struct CircuitBreaker {
     settings: BreakerSettings,
     state: BreakerState,
     since: Instant,
-    /// Closed: failures in a row.
+    /// While closed: the failures in a row.
     failures: u32,
-    /// Open, or half open: the present pause. Closed: that of the next opening.
+    /// While open or half open: the current pause. While closed: the pause of the next opening.
     pause: Duration,
-    /// Open, or half open: when the next call is let through. A trial that was given up is followed by another.
+    /// While open or half open: the instant at which the next call is let through. Another trial follows an abandoned
+    /// one.
     next_trial: Instant,
 }
 
 impl CircuitBreaker {
-    /// A closed breaker.
+    /// Returns a closed breaker.
     #[must_use]
     pub const fn new(settings: BreakerSettings, now: Instant) -> Self {
         Self {
@@ -69,7 +70,7 @@ impl CircuitBreaker {
         }
     }
 
-    /// The state, and the instant since when it has lasted.
+    /// Returns the state, and the instant at which it began.
     #[must_use]
     pub const fn state(&self) -> (BreakerState, Instant) {
         (self.state, self.since)
@@ -81,7 +82,7 @@ impl CircuitBreaker {
         self.state != BreakerState::Closed && now >= self.next_trial
     }
 
-    /// Returns `true` if a call may be made now. At the end of a pause one caller is told so, whose call is the trial.
+    /// Returns `true` if a call may be made now. At the end of a pause, that is one caller's call: the trial.
     pub fn admit(&mut self, now: Instant) -> bool {
         if self.state == BreakerState::Closed {
             return true;
@@ -94,7 +95,7 @@ impl CircuitBreaker {
         true
     }
 
-    /// Takes note that a call was answered. Returns `true` if that closes the breaker.
+    /// Records that a call was answered. Returns `true` if that closes the breaker.
     pub fn succeeded(&mut self, now: Instant) -> bool {
         let closes = self.state != BreakerState::Closed;
         self.failures = 0;
@@ -103,13 +104,13 @@ impl CircuitBreaker {
         closes
     }
 
-    /// Takes note that a call failed. Returns `true` if that opens a closed breaker. `chance`, from 0 to 1, spreads the
-    /// ends of pauses: processes that failed together do not come back together.
+    /// Records that a call failed. Returns `true` if that opens a closed breaker. `chance`, from 0 to 1, spreads the
+    /// ends of pauses, so that processes that failed together do not come back together.
     pub fn failed(&mut self, now: Instant, chance: f64) -> bool {
         self.failures = self.failures.saturating_add(1);
         let opens = match self.state {
             BreakerState::Closed if self.failures < self.settings.failures => return false,
-            // A call that began before the breaker opened.
+            // The call began before the breaker opened.
             BreakerState::Open => return false,
             BreakerState::Closed => true,
             BreakerState::HalfOpen => {

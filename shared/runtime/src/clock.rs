@@ -8,7 +8,7 @@ use credlink_ports::Clock;
 use credlink_ports::migration::Sleep;
 use uuid::Uuid;
 
-/// The system's clock. Request ids are random UUIDs (RFC 9562, version 4).
+/// The system's clock. Request IDs are random UUIDs (RFC 9562, version 4).
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 

@@ -1,7 +1,7 @@
-//! Deadlines: how long what is done for one request may take, whatever time-outs its parts have.
+//! Deadlines, which bound the work for one request, whatever the timeouts of its parts.
 //!
-//! A Lambda is cut off at its time limit, and what it was doing then is neither answered nor logged. So calls to the
-//! outside end before: each adapter asks [`remaining`] and gives its call no longer than that.
+//! A Lambda is cut off at its time limit, and its work at that moment is neither answered nor logged. So calls to other
+//! systems must end before: each adapter asks [`remaining`] and gives its call no longer than that.
 
 use std::future::Future;
 use std::time::Duration;
@@ -12,20 +12,20 @@ tokio::task_local! {
     static DEADLINE: Instant;
 }
 
-/// Runs `work` with a deadline, which every call to the outside that it makes in this task keeps. A nested deadline
-/// only shortens.
+/// Runs `work` with a deadline, which every call to another system that it makes in this task observes. A nested
+/// deadline can only shorten the time.
 pub async fn within<F: Future>(deadline: Instant, work: F) -> F::Output {
     let deadline = DEADLINE.try_with(|outer| deadline.min(*outer)).unwrap_or(deadline);
     DEADLINE.scope(deadline, work).await
 }
 
-/// The time that is left, if there is a deadline; zero when it has passed.
+/// Returns the remaining time, if there is a deadline; zero if it has passed.
 #[must_use]
 pub fn remaining() -> Option<Duration> {
     DEADLINE.try_with(|deadline| deadline.saturating_duration_since(Instant::now())).ok()
 }
 
-/// `limit`, or what is left until the deadline if that is less.
+/// Returns `limit`, or the time until the deadline if that is less.
 #[must_use]
 pub fn at_most(limit: Duration) -> Duration {
     remaining().map_or(limit, |left| left.min(limit))

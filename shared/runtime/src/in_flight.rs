@@ -1,7 +1,7 @@
-//! Room in memory for long objects that are being read.
+//! Memory for long objects that are being read.
 //!
-//! An object is in memory before it is known whether who asked for it may have it, and takes it: without a bound, many readers of
-//! large manifests would take all the memory there is. Short objects are read whenever they are asked for.
+//! An object is in memory before it is known whether the caller may have it and will receive it. Without a bound, many
+//! readers of large manifests would take all the memory there is. Short objects are read without a bound.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,18 +9,18 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-/// Longest object that is read whenever it is asked for, in bytes as stored.
+/// The maximum length of an object that is read without a share, in bytes as stored.
 pub const SHORT_BYTES: usize = 65_536;
 
-/// What the long objects that one provider reads at the same time may take, in KiB: four of the longest, or six hundred that are
-/// just too long to be short.
+/// The memory for all long objects that one provider reads at the same time, in KiB: four of the longest, or six
+/// hundred that are just too long to be short.
 const ROOM_KIBIBYTES: u32 = 40_960;
 
-/// The room of one provider.
+/// The memory of one provider.
 #[derive(Debug)]
 pub struct InFlight(Arc<Semaphore>);
 
-/// A part of the room. Dropping it gives it back.
+/// A share of the memory, given back when it is dropped.
 pub type Share = OwnedSemaphorePermit;
 
 impl Default for InFlight {
@@ -30,12 +30,12 @@ impl Default for InFlight {
 }
 
 impl InFlight {
-    /// Room for so many bytes, if there is some at once.
+    /// Returns a share of this many bytes, if it is available at once.
     pub fn share_at_once(&self, bytes: usize) -> Option<Share> {
         Arc::clone(&self.0).try_acquire_many_owned(kibibytes(bytes)).ok()
     }
 
-    /// Room for so many bytes, in the order in which it is asked for; `None` if there is none within `limit`.
+    /// Returns a share of this many bytes, in the order of requests, or `None` if there is none within `limit`.
     pub async fn share(&self, bytes: usize, limit: Option<Duration>) -> Option<Share> {
         let share = Arc::clone(&self.0).acquire_many_owned(kibibytes(bytes));
         match limit {
@@ -45,7 +45,7 @@ impl InFlight {
     }
 }
 
-/// What so many bytes take of the room: no more than all of it, so that each object gets its turn.
+/// Returns the share of this many bytes in KiB: no more than all of the memory, so that each object gets its turn.
 fn kibibytes(bytes: usize) -> u32 {
     u32::try_from(bytes.div_ceil(1_024)).unwrap_or(u32::MAX).min(ROOM_KIBIBYTES)
 }

@@ -1,13 +1,12 @@
-//! The clock, deadlines and threads that CredLink's adapters share, on tokio.
+//! The clock, deadlines and threads that CredLink's adapters share, on Tokio.
 //!
-//! **In scope:** what an adapter of any provider needs of the process that it runs in.
-//! **Out of scope:** providers.
+//! **In scope:** the services that an adapter of any provider needs from its process. **Out of scope:** providers.
 //!
 //! | to find | look in |
 //! |---|---|
 //! | servers that do not answer | [`circuit_breaker`] |
 //! | the system's clock | [`clock`] |
-//! | how long a request may still take | [`deadline`] |
+//! | the time that a request has left | [`deadline`] |
 //! | bounds on the memory of reads under way | [`in_flight`] |
 //! | computing beside requests | [`threads`] |
 //! | providers that ask to slow down | [`throttle`] |

@@ -1,4 +1,4 @@
-//! Work on threads of its own: what takes long is computed where no request waits for it.
+//! Threads for long computations, which would hold up other requests on the threads of the executor.
 
 use std::future::Future;
 use std::num::NonZero;
@@ -11,17 +11,17 @@ use credlink_ports::{Job, Work};
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
-/// The threads of the runtime that may block, of which so many compute at once as there are processors.
+/// The blocking threads of the runtime, of which at most one for each processor computes at a time.
 #[derive(Clone, Debug)]
 pub struct Threads {
     turns: Arc<Semaphore>,
 }
 
 impl Threads {
-    /// One job at a time for each processor of this machine.
+    /// Returns threads for one job at a time for each processor of this machine.
     #[must_use]
     pub fn new() -> Self {
-        // A job more than there are processors ends no sooner, and holds its memory meanwhile.
+        // More jobs than processors end no sooner, and hold their memory meanwhile.
         let processors = available_parallelism().map_or(1, NonZero::get);
         Self { turns: Arc::new(Semaphore::new(processors)) }
     }
@@ -36,11 +36,11 @@ impl Default for Threads {
 impl Work for Threads {
     fn run(&self, job: Job) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         Box::pin(async move {
-            // Nobody closes it.
+            // The semaphore is never closed.
             let turn = Arc::clone(&self.turns).acquire_owned().await;
             let done = spawn_blocking(move || {
                 job();
-                // It is given back here: who waited may be gone before the job has ended.
+                // The turn is given back here, because the caller may be gone before the job has ended.
                 drop(turn);
             });
             if let Err(error) = done.await
@@ -76,7 +76,7 @@ mod tests {
             }))
         });
         let mut jobs = Box::pin(join_all(jobs));
-        // This runtime has one thread: were the jobs on it, the first poll would take as long as they do.
+        // This runtime has one thread: if it ran the jobs, the first poll would take as long as they do.
         assert!((&mut jobs).now_or_never().is_none());
         jobs.await;
         assert_eq!((under_way.load(Ordering::SeqCst), peak.load(Ordering::SeqCst)), (0, most));

@@ -1,9 +1,9 @@
-//! Throttled writes: a provider that asks to slow down is in reach, and is asked again a second later.
+//! Throttled writes: a provider that asks to slow down is reachable, and the write is retried a second later.
 //!
-//! R2 takes one write a second of one key, and answers 429 `TooManyRequests` to the next (Cloudflare, R2 limits, error
-//! 10058): a proof that is replaced or deleted within a second of its store meets that every time. The adapter of the
-//! bucket makes such a write again, as long as its call may take. Whoever waits for the call and has less patience
-//! learns by [`Noted`] that it is throttled, and not slow.
+//! R2 accepts one write a second for each key, and answers 429 `TooManyRequests` to the next (Cloudflare, R2 limits,
+//! error 10058). A proof that is replaced or deleted within a second of its store meets that every time. The bucket's
+//! adapter retries such a write as long as its call may take. A caller with less patience learns from [`Noted`] that
+//! the call is throttled, and not slow.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -14,36 +14,36 @@ tokio::task_local! {
     static NOTED: Noted;
 }
 
-/// The shortest pause before a throttled write is made again: what R2 asks for.
+/// The shortest pause before a throttled write is retried: the interval that R2 requires.
 const PAUSE: Duration = Duration::from_secs(1);
-/// The spread of that pause: writers that were throttled together do not come back together.
+/// The spread of that pause, so that writers that were throttled together do not come back together.
 const SPREAD_MILLISECONDS: u64 = 500;
-/// The time that the next attempt needs at least: one that is cut off by its limit may have taken effect.
+/// The minimum time for the next attempt: an attempt that is cut off by its limit may have taken effect.
 const ATTEMPT: Duration = Duration::from_millis(500);
 
-/// A note of whether a call was throttled. Clones share one note.
+/// A record of whether a call was throttled. Clones share one record.
 #[derive(Debug, Clone, Default)]
 pub struct Noted(Arc<AtomicBool>);
 
 impl Noted {
-    /// Makes `call`, and notes whether it is throttled.
+    /// Makes `call`, and records whether it is throttled.
     pub async fn during<F: Future>(&self, call: F) -> F::Output {
         NOTED.scope(self.clone(), call).await
     }
 
-    /// Returns `true` if the call was throttled so far.
+    /// Returns `true` if the call has been throttled so far.
     pub fn is_throttled(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 }
 
-/// Notes that the call at hand was throttled.
+/// Records that the current call was throttled.
 pub fn note() {
-    // Nobody may be waiting for it.
+    // The call may be made without a [`Noted`].
     let _ = NOTED.try_with(|noted| noted.0.store(true, Ordering::Relaxed));
 }
 
-/// The pause before the write is made again; `None` where what is `left` of its time is too little for that.
+/// Returns the pause before the write is retried, or `None` if the time that is `left` is too short for that.
 pub fn pause(left: Duration) -> Option<Duration> {
     let pause = PAUSE + Duration::from_millis(fastrand::u64(..=SPREAD_MILLISECONDS));
     (pause + ATTEMPT <= left).then_some(pause)

@@ -1,4 +1,4 @@
-//! What the claims of a token that was checked allow.
+//! The claims of a verified token, and the caller that they describe.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -11,13 +11,13 @@ use serde_json::{Map, Value};
 
 use super::settings::JwtSettings;
 
-/// The claims of a token. One that stands twice is refused (RFC 7519, section 4 lets us): who reads the first and who reads the
-/// last would see another tenant.
+/// The claims of a token. A claim that occurs twice is refused (as RFC 7519, section 4 allows), because two readers, of
+/// which one takes the first and one the last, would see different tenants.
 #[derive(Deserialize)]
 #[serde(try_from = "Once")]
 pub(super) struct Claims(Deciding);
 
-/// An object whose members have names of their own.
+/// An object in which no member name occurs twice.
 struct Once(Map<String, Value>);
 
 impl<'de> Deserialize<'de> for Once {
@@ -50,16 +50,16 @@ impl TryFrom<Once> for Claims {
     }
 }
 
-/// The claims that decide. The others are kept, because the tenant's has a name of the operator's choice.
+/// The claims that decide. The others are kept, because the operator chooses the name of the tenant's claim.
 #[derive(Deserialize)]
 struct Deciding {
-    /// A list of issuers is no issuer (RFC 7519, section 4.1.1).
+    /// The issuer. A list is not accepted in its place (RFC 7519, section 4.1.1).
     #[serde(rename = "iss")]
     _issuer: String,
-    /// Separated by spaces (RFC 8693, section 4.2; RFC 9068, section 2.2.3).
+    /// Scopes separated by spaces (RFC 8693, section 4.2; RFC 9068, section 2.2.3).
     #[serde(default)]
     scope: Scopes,
-    /// The same, as some issuers write it.
+    /// Scopes in the claim that some issuers write instead.
     #[serde(default, rename = "scp")]
     scope_list: Scopes,
     #[serde(flatten)]
@@ -81,7 +81,7 @@ impl Default for Scopes {
 }
 
 impl Scopes {
-    /// The scopes that are ours. A token may have others, for other services.
+    /// Returns the scopes that this service knows. A token may have others, for other services.
     fn known(&self) -> BTreeSet<Scope> {
         match self {
             Self::Text(text) => text.split(' ').filter_map(|name| name.parse().ok()).collect(),
@@ -90,22 +90,22 @@ impl Scopes {
     }
 }
 
-/// The reasons why a token does not say whose it is.
+/// The reasons why a token does not identify its tenant.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum NoTenant {
-    /// It names no tenant.
+    /// The token names no tenant.
     #[error("the access token names no tenant: it has no claim `{0}`")]
     Unnamed(String),
-    /// Its tenant is no name of one.
+    /// The claim is not a valid name of a tenant.
     #[error("the access token's claim `{0}`: {1}")]
     Invalid(String, TenantError),
-    /// Its claim is of another type.
+    /// The claim is not text.
     #[error("the access token's claim `{0}` has to be a string")]
     NoText(String),
 }
 
 impl Claims {
-    /// Who bears the token, or why it is not good enough to say.
+    /// Returns the bearer of the token, or the reason why the token does not identify one.
     pub(super) fn caller(&self, settings: &JwtSettings) -> Result<Caller, NoTenant> {
         let claim = &settings.tenant_claim;
         let tenant = match self.0.others.get(claim) {

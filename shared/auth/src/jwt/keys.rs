@@ -8,10 +8,11 @@ use jsonwebtoken::{Algorithm, DecodingKey};
 use serde::Deserialize;
 use serde_json::Value;
 
-/// Longest key set that is read, in bytes: about 500 keys.
+/// The maximum length of a key set, in bytes: about 500 keys.
 pub const MAX_JWKS_BYTES: usize = 262_144;
 
-/// Bits of an RSA modulus: no fewer (RFC 7518, section 3.3), and no more than are checked in a millisecond or two.
+/// The accepted sizes of an RSA modulus, in bits: no fewer than RFC 7518, section 3.3 allows, and no more than can be
+/// checked in a millisecond or two.
 const RSA_BITS: std::ops::RangeInclusive<usize> = 2_048..=4_096;
 
 /// The algorithms of an RSA key (RFC 7518, section 3.1).
@@ -24,7 +25,7 @@ const RSA: [Algorithm; 6] = [
     Algorithm::PS512,
 ];
 
-/// A public key, and what it may be used for.
+/// A public key, and the algorithms it may be used with.
 pub struct Key {
     id: Option<String>,
     algorithms: Vec<Algorithm>,
@@ -32,7 +33,7 @@ pub struct Key {
 }
 
 impl Key {
-    /// The key as it checks signatures.
+    /// Returns the key in the form that checks signatures.
     pub(super) const fn decoding(&self) -> &DecodingKey {
         &self.decoding
     }
@@ -44,31 +45,31 @@ impl fmt::Debug for Key {
     }
 }
 
-/// Keys that an issuer signs with.
+/// The keys that an issuer signs with.
 #[derive(Debug)]
 pub struct KeySet(Vec<Arc<Key>>);
 
-/// Text that is no key set, or has no key that can be used.
+/// The reasons why a text is not a key set, or has no usable key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeySetError {
-    /// It is longer than any that is meant.
+    /// The text is longer than any reasonable key set.
     #[error("a key set has at most {MAX_JWKS_BYTES} bytes; this has more")]
     TooLong,
-    /// It is no key set.
+    /// The text is not a key set.
     #[error("it is no JSON Web Key Set, {{\"keys\": [...]}}")]
     Malformed,
-    /// None of its keys is taken.
+    /// None of the keys is acceptable.
     #[error(
         "it has {0} keys, and none to check signatures with that is taken here: RSA of 2,048 to 4,096 bits, P-256, P-384 \
          or Ed25519"
     )]
     Empty(usize),
-    /// Two keys of one name cannot be told apart.
+    /// Two keys have the same name and cannot be told apart.
     #[error("two of its keys have the same `kid`")]
     Twice,
 }
 
-/// A key as it is written (RFC 7517, section 4; RFC 7518, section 6; RFC 8037, section 2).
+/// A key in its JSON form (RFC 7517, section 4; RFC 7518, section 6; RFC 8037, section 2).
 #[derive(Deserialize)]
 struct Written {
     kty: String,
@@ -85,21 +86,20 @@ struct Written {
 }
 
 impl KeySet {
-    /// Reads a key set. Keys of kinds that are not known here, or for other purposes, are passed over (RFC 7517,
-    /// section 5).
+    /// Reads a key set. Keys of unknown kinds or for other purposes are skipped (RFC 7517, section 5).
     ///
     /// # Errors
-    /// It is no key set, too long, or has no key that can be used.
+    /// Returns an error if the text is not a key set, is too long, or has no usable key.
     pub fn parse(json: &[u8]) -> Result<Self, KeySetError> {
         let (set, written) = Self::parse_any(json)?;
         if set.0.is_empty() { Err(KeySetError::Empty(written)) } else { Ok(set) }
     }
 
-    /// The same, also of a set that has no key which can be used: its issuer has withdrawn those that there were. Gives the
-    /// number of keys of any kind as well.
+    /// Reads a key set as [`Self::parse`] does, but accepts one without a usable key: its issuer has withdrawn the keys
+    /// that it had. Also returns the number of keys of any kind.
     ///
     /// # Errors
-    /// It is no key set, or too long.
+    /// Returns an error if the text is not a key set, or is too long.
     pub(super) fn parse_any(json: &[u8]) -> Result<(Self, usize), KeySetError> {
         #[derive(Deserialize)]
         struct Document {
@@ -125,7 +125,8 @@ impl KeySet {
         Ok((Self(keys), written))
     }
 
-    /// The key with this name, if it is for `algorithm`; for a token that names none, the only one that is.
+    /// Returns the key with this name, if it is for `algorithm`. For a token that names no key, returns the only key
+    /// for it.
     #[must_use]
     pub fn find(&self, id: Option<&str>, algorithm: Algorithm) -> Option<Arc<Key>> {
         let mut fitting = self
@@ -138,14 +139,14 @@ impl KeySet {
         }
     }
 
-    /// Whether there is a key with this name, for whatever algorithm.
+    /// Returns `true` if there is a key with this name, for any algorithm.
     #[must_use]
     pub fn names(&self, id: &str) -> bool {
         self.0.iter().any(|key| key.id.as_deref() == Some(id))
     }
 }
 
-/// The key, if it is a public one for signatures of a kind that is taken.
+/// Returns the key, if it is a public one for signatures of an accepted kind.
 fn read(key: Written) -> Option<Key> {
     let verifies =
         key.key_ops.is_none_or(|operations| operations.iter().any(|operation| operation == "verify"));
@@ -166,7 +167,7 @@ fn read(key: Written) -> Option<Key> {
         }
         _ => return None,
     };
-    // A key that names its algorithm is for no other.
+    // A key that names its algorithm is not used with any other.
     let named = |algorithm: &&Algorithm| key.alg.as_ref().is_none_or(|name| name.parse() == Ok(**algorithm));
     let algorithms: Vec<Algorithm> = fitting.iter().filter(named).copied().collect();
     (!algorithms.is_empty()).then_some(())?;
@@ -186,7 +187,7 @@ fn bytes(base64: &str) -> Option<usize> {
     BASE64URL_NOPAD.decode(base64.as_bytes()).ok().map(|bytes| bytes.len())
 }
 
-/// Bits of a number, without its leading zeros.
+/// Returns the number of bits of a number, without its leading zeros.
 fn bits(base64: &str) -> Option<usize> {
     let bytes = BASE64URL_NOPAD.decode(base64.as_bytes()).ok()?;
     let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
@@ -217,7 +218,7 @@ pub(super) mod tests {
 
     fn rsa(bits: usize) -> Value {
         let mut modulus = vec![0xff; bits / 8];
-        // A leading zero is no digit.
+        // A leading zero does not count.
         modulus.insert(0, 0);
         json!({"kty": "RSA", "kid": "r", "e": "AQAB", "n": BASE64URL_NOPAD.encode(&modulus)})
     }

@@ -1,4 +1,4 @@
-//! What an operator decides about JSON Web Tokens.
+//! The operator's settings for JSON Web Tokens.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -7,34 +7,34 @@ use std::str::FromStr;
 use credlink_core::tenant::Tenant;
 use http::Uri;
 
-/// The claim that names the tenant where the operator does not say another.
+/// The default name of the claim that names the tenant.
 pub const TENANT_CLAIM: &str = "tenant";
 
-/// Where the issuer's public keys are: a JSON Web Key Set (RFC 7517, section 5).
+/// The location of the issuer's public keys: a JSON Web Key Set (RFC 7517, section 5).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Jwks {
-    /// In a file.
+    /// A file.
     File(PathBuf),
-    /// At an address: `https`, or `http` of this machine's loopback interface.
+    /// An address: `https`, or `http` on this machine's loopback interface.
     Url(String),
 }
 
-/// What an operator decides.
+/// The operator's settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JwtSettings {
     /// The issuer's public keys.
     pub jwks: Jwks,
-    /// What `iss` has to be.
+    /// The required value of `iss`.
     pub issuer: String,
-    /// What `aud` has to be, or to have in it.
+    /// The value that `aud` must be or contain.
     pub audience: String,
-    /// The name of the claim that has the tenant.
+    /// The name of the claim that names the tenant.
     pub tenant_claim: String,
-    /// The tenant of a token without that claim. `None`: such a token is refused.
+    /// The tenant of a token without that claim; with `None`, such a token is refused.
     pub default_tenant: Option<Tenant>,
 }
 
-/// The variables of the environment, in the order of the fields.
+/// The environment variables, in the order of the fields.
 pub const VARIABLES: [&str; 5] = [
     "CREDLINK_JWKS",
     "CREDLINK_JWT_ISSUER",
@@ -43,37 +43,37 @@ pub const VARIABLES: [&str; 5] = [
     "CREDLINK_JWT_DEFAULT_TENANT",
 ];
 
-/// A setting that cannot be used: its name, its value, and what is allowed.
+/// An error in a setting, with its name, its value and what is allowed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SettingsError {
-    /// It is needed beside another one.
+    /// The variable is required, because another one is set.
     #[error("{variable} is not set, and {beside} is: {allowed}")]
     Missing {
         /// The variable.
         variable: &'static str,
-        /// The one that is set.
+        /// The other variable, which is set.
         beside: &'static str,
-        /// What it has to be.
+        /// The values that are allowed.
         allowed: &'static str,
     },
-    /// It has a value that is not allowed.
+    /// The value is not allowed.
     #[error("{variable} is `{value}`: {allowed}")]
     Invalid {
         /// The variable.
         variable: &'static str,
         /// Its value.
         value: String,
-        /// What it has to be.
+        /// The values that are allowed.
         allowed: String,
     },
 }
 
 impl JwtSettings {
-    /// Reads the settings out of [`VARIABLES`], of which `variable` gives the values; empty ones count as not set.
-    /// `None` if none is set: no JSON Web Tokens are taken then.
+    /// Reads the settings from [`VARIABLES`], whose values `variable` returns; empty values count as not set. Returns
+    /// `None` if none is set, and then no JSON Web Tokens are accepted.
     ///
     /// # Errors
-    /// The first variable that is missing or not allowed.
+    /// Returns an error for the first variable that is missing or not allowed.
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Option<Self>, SettingsError> {
         let values = VARIABLES.map(|name| variable(name).filter(|value| !value.is_empty()));
         let Some(beside) =
@@ -103,7 +103,7 @@ impl JwtSettings {
     }
 }
 
-/// Text that names no place of keys.
+/// The error of a text that is not a location of keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "it has to be a file, an https:// address, or an http:// address of this machine (localhost, 127.0.0.1, [::1])"
@@ -121,7 +121,7 @@ impl FromStr for Jwks {
             return Ok(Self::File(text.into()));
         }
         let uri: Uri = text.parse().map_err(|_| JwksError)?;
-        // Whoever answers at the address decides who may write, so the way there has to be safe.
+        // The server at this address decides who may write, so the connection to it must be secure.
         let is_allowed = match (uri.scheme_str(), uri.authority()) {
             // Names and passwords in an address end up in logs.
             (_, Some(authority)) if authority.as_str().contains('@') => false,

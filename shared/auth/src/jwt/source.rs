@@ -1,13 +1,14 @@
-//! Where an issuer's keys come from: a file that may change, or an address.
+//! The source of an issuer's keys: a file that may change, or an address.
 //!
-//! * A file is looked at again when it was not for a second, and at once for a key that is not known.
-//! * An address is asked with the first token, again in the background when its keys are half a minute old, and for a key
-//!   that is not known, but not more often than every 30 seconds; by one request at a time, whoever waits for it. A token
-//!   that finds them older than a minute waits for it.
-//! * So a key that its issuer withdraws is good for a minute at most. A set without keys is an answer too: all are withdrawn.
-//! * What cannot be read changes nothing at first: the keys that are there stay in use, and the log says why. 15 minutes
-//!   after they were last read they are dropped, as nobody knows what their issuer has withdrawn meanwhile; without keys,
-//!   that nothing can be read is a failure.
+//! * A file is checked again if its last check is more than a second old, and at once for an unknown key.
+//! * An address is requested with the first token, again in the background once its keys are half a minute old, and for
+//!   an unknown key, but at most every 30 seconds. There is one request at a time, however many tokens wait for it. A
+//!   token that finds the keys older than a minute waits for the request.
+//! * So a key that its issuer withdraws is valid for a minute at most. A set without keys is a valid answer: all are
+//!   withdrawn.
+//! * Keys that cannot be read again stay in use at first, and the log says why. They are dropped 15 minutes after they
+//!   were last read, since the issuer may have withdrawn any of them by then. Without keys, a failure to read them is a
+//!   failure of the request.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -33,32 +34,33 @@ use super::settings::Jwks;
 /// The name of this source of credentials.
 const SOURCE: Credentials = Credentials::Keys;
 
-/// How long a file is taken to be unchanged.
+/// The time for which a file is assumed to be unchanged.
 const FILE_AGE: Duration = Duration::from_secs(1);
-/// How long an address is taken to have the same keys. Then they are read again, and are in use meanwhile.
+/// The time for which the keys of an address are assumed to be unchanged. Then they are read again, and stay in use
+/// meanwhile.
 const URL_AGE: Duration = Duration::from_secs(30);
-/// How old the keys of an address may be without a token waiting for them to be read again.
+/// The age of an address's keys above which a token waits for them to be read again.
 const URL_AGE_WAITED_FOR: Duration = Duration::from_secs(60);
-/// How long keys are in use that cannot be read again.
+/// The time for which keys stay in use that cannot be read again.
 const MAX_AGE: Duration = Duration::from_secs(900);
-/// How long an address is left alone after it was asked, whatever came of it.
+/// The pause after a request to an address, whatever its outcome.
 const URL_PAUSE: Duration = Duration::from_secs(30);
-/// The same, while there are no keys at all: nobody can do anything until there are.
+/// The same pause while there are no keys at all, and so no token can be accepted.
 const URL_PAUSE_WITHOUT_KEYS: Duration = Duration::from_secs(2);
-/// How long an address may take to answer.
+/// The timeout of a request to an address.
 const URL_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Why keys could not be had.
+/// The reason why keys could not be obtained.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the keys of {place} cannot be used: {why}")]
 pub struct KeysError {
     /// The file or the address.
     pub place: String,
-    /// What is wrong there.
+    /// The reason.
     pub why: String,
 }
 
-/// A source of keys. Clones are one source.
+/// A source of keys. Clones share one source.
 #[derive(Debug, Clone)]
 pub struct KeySource(Arc<Source>);
 
@@ -66,7 +68,7 @@ pub struct KeySource(Arc<Source>);
 struct Source {
     place: Place,
     state: RwLock<State>,
-    /// Held by the one who reads.
+    /// Held by the task that reads the keys.
     reading: Mutex<()>,
     file: Reading,
 }
@@ -80,28 +82,28 @@ enum Place {
 #[derive(Debug, Default)]
 struct State {
     keys: Option<Arc<KeySet>>,
-    /// When they were read.
+    /// The instant at which they were last read.
     read: Option<Instant>,
-    /// When it was last tried to read them.
+    /// The instant of the last attempt to read them.
     tried: Option<Instant>,
-    /// The time and length of the file that they were read from.
+    /// The modification time and length of the file that they were read from.
     file: Option<(SystemTime, u64)>,
-    /// Why the last try failed, if it did.
+    /// The reason why the last attempt failed, if it did.
     failure: Option<String>,
 }
 
 impl State {
-    /// The keys, unless they were last read too long ago.
+    /// Returns the keys, unless they were last read too long ago.
     fn in_use(&self) -> Option<&Arc<KeySet>> {
         self.keys.as_ref().filter(|_| !was_before(self.read, MAX_AGE))
     }
 }
 
 impl KeySource {
-    /// The keys of this place. A file is read now.
+    /// Returns the source of the keys at this location. A file is read now.
     ///
     /// # Errors
-    /// The file cannot be read, or has no key that is taken.
+    /// Returns an error if the file cannot be read, or has no acceptable key.
     pub fn open(jwks: &Jwks) -> Result<Self, KeysError> {
         let mut state = State::default();
         let place = match jwks {
@@ -129,10 +131,11 @@ impl KeySource {
         })))
     }
 
-    /// The key with this name that is for `algorithm`, or the only one if there is no name. `None`: there is none.
+    /// Returns the key with this name for `algorithm`, or the only such key if there is no name. `None` means that
+    /// there is none.
     ///
     /// # Errors
-    /// There are no keys yet, and they cannot be had now.
+    /// Returns an error if there are no keys yet, and they cannot be obtained now.
     pub async fn find(&self, id: Option<&str>, algorithm: Algorithm) -> Result<Option<Arc<Key>>, Failure> {
         let (keys, tried) = self.known();
         if let Some(keys) = &keys {
@@ -142,7 +145,7 @@ impl KeySource {
             };
             match (&self.0.place, is_known) {
                 (Place::File(_), true) if !self.is_older(FILE_AGE) => return Ok(keys.find(id, algorithm)),
-                // The last try failed, or was good a moment ago: who waits gains nothing.
+                // The last attempt failed, or succeeded a moment ago, so there is nothing to gain by waiting.
                 (Place::Url { .. }, true) if !self.is_to_be_waited_for() => {
                     if self.is_older(URL_AGE) && was_before(tried, URL_PAUSE) {
                         drop(tokio::spawn(self.clone().read_again(tried).in_current_span()));
@@ -158,7 +161,7 @@ impl KeySource {
             || matches!(self.0.place, Place::File(_))
             || was_before(tried, URL_PAUSE_WITHOUT_KEYS)
         {
-            // In a task of its own, so that a client who goes away does not end it for those who wait as well.
+            // A task of its own, so that a client that goes away does not end it for the others who wait for it.
             let reading = tokio::spawn(self.clone().read_again(tried).in_current_span());
             let read = match remaining() {
                 None => reading.await,
@@ -176,8 +179,9 @@ impl KeySource {
         }
     }
 
-    /// Why the keys cannot be read, if they cannot. A file is looked at when it was not for a second. An address is asked by
-    /// tokens alone, and one read that fails while its keys are young is made good by the next.
+    /// Returns the reason why the keys cannot be read, if they cannot. A file is checked if its last check is more than
+    /// a second old. An address is requested by tokens alone, and the next request makes up for one that fails while
+    /// the keys are young.
     pub async fn unread(&self) -> Option<Unread> {
         if matches!(self.0.place, Place::File(_)) && self.is_older(FILE_AGE) {
             self.clone().read_again(self.known().1).await;
@@ -195,7 +199,7 @@ impl KeySource {
         (state.in_use().cloned(), state.tried)
     }
 
-    /// Whether keys of an address are so old that a token waits for them to be read again.
+    /// Returns `true` if the keys of an address are so old that a token waits for them to be read again.
     fn is_to_be_waited_for(&self) -> bool {
         let state = self.0.state.read().unwrap_or_else(PoisonError::into_inner);
         state.failure.is_none() && was_before(state.read, URL_AGE_WAITED_FOR)
@@ -206,7 +210,7 @@ impl KeySource {
         was_before(if matches!(self.0.place, Place::File(_)) { state.tried } else { state.read }, age)
     }
 
-    /// Reads the keys, unless somebody else did since the try that the caller knows of.
+    /// Reads the keys, unless another task has done so since the attempt that the caller knows of.
     async fn read_again(self, known: Option<Instant>) {
         let _one = self.0.reading.lock().await;
         let (tried, file) = {
@@ -241,7 +245,7 @@ impl KeySource {
             Ok(None) => (state.read, state.failure) = (now, None),
             Err(reason) => {
                 let in_use = state.in_use().is_some();
-                // A file that stays broken is looked at every second; that is said once.
+                // A file that stays broken is checked every second, and logged once.
                 if state.failure.as_ref() != Some(&reason) {
                     tracing::warn!(%reason, in_use, "the keys of access tokens cannot be read; those in use stay for 15 minutes");
                 }
@@ -251,7 +255,7 @@ impl KeySource {
     }
 }
 
-/// Whether `then` is longer ago than `age`, or never was.
+/// Returns `true` if `then` is longer ago than `age`, or never was.
 fn was_before(then: Option<Instant>, age: Duration) -> bool {
     then.is_none_or(|then| then.elapsed() >= age)
 }
@@ -261,7 +265,7 @@ fn failure(reason: &str) -> Failure {
     Failure { provider: NAME, kind: FailureKind::Unavailable, message }
 }
 
-/// The keys in a file, or `None` if it is the one that is `known` by its time and length.
+/// Returns the keys in a file, or `None` if its modification time and length are those in `known`.
 #[expect(clippy::type_complexity, reason = "keys, and what tells their file from a later one")]
 fn read_file(
     path: &Path,
@@ -273,7 +277,7 @@ fn read_file(
         return Ok(None);
     }
     let json = bounded_file::read(path, MAX_JWKS_BYTES).map_err(|error| error.to_string())?;
-    // A file without keys that is there at the start is a mistake; later on it withdraws those that there were.
+    // A file without keys is a mistake at the start; later on, it withdraws the keys that it had.
     let keys = match known {
         None => KeySet::parse(&json),
         Some(_) => KeySet::parse_any(&json).map(|(keys, _)| keys),
@@ -281,12 +285,12 @@ fn read_file(
     keys.map(|keys| Some((keys, file))).map_err(|error| error.to_string())
 }
 
-/// The keys at an address.
+/// Requests the keys at an address.
 fn read_url(url: &str, timeout: Duration) -> Result<KeySet, String> {
     let timeouts = Timeouts { whole: Some(timeout), ..Timeouts::default() };
     let client = Client::new(&Policy { timeouts, ..Policy::default() });
     let request = Request::get(url).header(ACCEPT, "application/json").body(None);
-    // No redirection: the address is what the operator trusts.
+    // Redirections are not followed: the operator trusts this address alone.
     let answer = request.map_err(CallError::from).and_then(|request| client.send(request));
     let answer = answer.map_err(|error| error.to_string())?;
     if answer.status() != StatusCode::OK {

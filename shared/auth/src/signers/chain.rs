@@ -1,4 +1,4 @@
-//! Whether a signing certificate was issued under a trust anchor (RFC 5280, section 6).
+//! The check that a signing certificate was issued under a trust anchor (RFC 5280, section 6).
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -15,15 +15,15 @@ use x509_cert::TbsCertificate;
 use x509_cert::der::asn1::ObjectIdentifier;
 use x509_cert::ext::pkix::ExtendedKeyUsage;
 
-/// The uses of which a certificate that signs claims has one (C2PA 2.x, section 14.5.1): email protection, document signing
-/// (RFC 9336), and C2PA's own claim signing.
+/// The key purposes of which a certificate that signs claims must have one (C2PA 2.x, section 14.5.1): email
+/// protection, document signing (RFC 9336), and C2PA's own claim signing.
 const PURPOSES: [ObjectIdentifier; 3] = [
     ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.4"),
     ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.36"),
     ObjectIdentifier::new_unwrap("1.3.6.1.4.1.62558.2.1"),
 ];
 
-/// Reads the certificates of a text in PEM as trust anchors.
+/// Reads the certificates of a PEM text as trust anchors.
 pub(super) fn anchors(pem: &str) -> Result<Vec<TrustAnchor<'static>>, String> {
     let mut anchors = Vec::new();
     for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
@@ -42,8 +42,8 @@ pub(super) fn may_sign_claims(certificate: &TbsCertificate) -> bool {
     })
 }
 
-/// Returns `true` if a chain of valid certificates leads from `signer` over some of those `between` to one of `anchors`, at `at`
-/// since 1970.
+/// Returns `true` if, at time `at` since 1970, a chain of valid certificates leads from `signer` over some of the
+/// certificates in `between` to one of `anchors`.
 pub(super) fn leads(
     signer: &[u8],
     between: &[Cow<'_, [u8]>],
@@ -59,8 +59,8 @@ pub(super) fn leads(
     })
 }
 
-/// What the certificates of a chain may be for. The signer's own use is checked by [`may_sign_claims`]; one above it that is
-/// limited to other uses is none of its chain.
+/// The purposes of the certificates in a chain. [`may_sign_claims`] checks the signer's own; a certificate above it
+/// that is limited to other purposes cannot be a part of its chain.
 struct ClaimSigning;
 
 impl ExtendedKeyUsageValidator for ClaimSigning {

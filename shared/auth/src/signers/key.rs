@@ -1,4 +1,4 @@
-//! Whether a signature verifies with the key of a certificate.
+//! The verification of a signature with the key of a certificate.
 
 use credlink_core::c2pa::signature::Algorithm;
 use p521::ecdsa::signature::Verifier as _;
@@ -10,20 +10,20 @@ use ring::signature::{
 use x509_cert::der::asn1::ObjectIdentifier;
 use x509_cert::spki::SubjectPublicKeyInfoOwned;
 
-/// Keys on an elliptic curve (RFC 5480, section 2.1.1), and the curves.
+/// The identifiers of elliptic-curve keys (RFC 5480, section 2.1.1) and of their curves.
 const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 const P256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
 const P384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
 const P521: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.35");
-/// RSA keys for any use, and for RSASSA-PSS alone (RFC 4055, section 1.2).
+/// The identifiers of RSA keys: for any use, and for RSASSA-PSS alone (RFC 4055, section 1.2).
 const RSA: [ObjectIdentifier; 2] = [
     ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1"),
     ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.10"),
 ];
-/// RFC 8410, section 3.
+/// The identifier of Ed25519 keys (RFC 8410, section 3).
 const ED25519_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
 
-/// Returns `true` if `signature` is one of `message` with `key`, by an algorithm that goes with keys of its kind.
+/// Returns `true` if `signature` is a signature of `message` with `key`, by an algorithm for keys of its kind.
 pub(super) fn verifies(
     algorithm: Algorithm,
     key: &SubjectPublicKeyInfoOwned,

@@ -1,4 +1,4 @@
-//! What is in the folder and when it was used last, to know what goes when room is needed.
+//! The content of the folder and the last use of each file, which decide what is evicted.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
@@ -7,21 +7,21 @@ use std::{fs, io};
 
 use super::{UNFINISHED, remove_file};
 
-/// A file takes whole blocks of the disk.
+/// The size of a disk block; a file takes whole blocks.
 const BLOCK: u64 = 4_096;
-/// What is unfinished after this was left behind by a process that ended.
+/// The age at which an unfinished file counts as left behind by a process that ended.
 const ABANDONED: Duration = Duration::from_secs(60);
 
 /// The files of the folder, as far as this process knows.
 #[derive(Debug)]
 pub(super) struct Space {
     most: u64,
-    /// Size, and the number of the last use.
+    /// The size of each file, and the number of its last use.
     files: HashMap<String, (u64, u64)>,
     by_use: BTreeMap<u64, String>,
     bytes: u64,
     uses: u64,
-    /// Bytes written since the folder was looked at; `None` before the first time.
+    /// Bytes written since the last scan of the folder; `None` before the first.
     since_scan: Option<u64>,
 }
 
@@ -30,18 +30,19 @@ impl Space {
         Self { most, files: HashMap::new(), by_use: BTreeMap::new(), bytes: 0, uses: 0, since_scan: None }
     }
 
-    /// Whether the folder has to be looked at: never done, or long ago enough for another process to have filled it.
+    /// Returns `true` if the folder must be scanned: it never was, or long enough ago for another process to have
+    /// filled it.
     pub(super) fn is_unknown(&self) -> bool {
         self.since_scan.is_none_or(|written| written > self.most / 8)
     }
 
-    /// Looks at the folder. What was not known is taken to be used when it was written.
+    /// Scans the folder. The last use of a file that was not known counts as the time of its writing.
     pub(super) fn scan(&mut self, folder: &Path) -> io::Result<()> {
         let mut found = Vec::new();
         for entry in fs::read_dir(folder)? {
             let entry = entry?;
             let Ok(name) = entry.file_name().into_string() else { continue };
-            // Other processes come and go: what is gone by now is gone.
+            // Other processes may remove files during the scan.
             let Ok(metadata) = entry.metadata() else { continue };
             let modified = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
             if is_entry(&name) {
@@ -63,7 +64,7 @@ impl Space {
         Ok(())
     }
 
-    /// Takes note that `name` is about to be written, and says which files have to go before.
+    /// Records that `name` is about to be written, and returns the files that must be removed before.
     pub(super) fn make_room(&mut self, name: &str, length: u64) -> Vec<String> {
         self.forget(name);
         self.add(name.to_owned(), length);
@@ -80,7 +81,7 @@ impl Space {
         gone
     }
 
-    /// Takes note that `name` was used.
+    /// Records that `name` was used.
     pub(super) fn touch(&mut self, name: &str) {
         if let Some((_, last)) = self.files.get_mut(name) {
             self.uses += 1;
@@ -91,7 +92,7 @@ impl Space {
         }
     }
 
-    /// Takes note that `name` is gone.
+    /// Records that `name` was removed.
     pub(super) fn forget(&mut self, name: &str) {
         if let Some((size, last)) = self.files.remove(name) {
             self.by_use.remove(&last);
@@ -99,7 +100,7 @@ impl Space {
         }
     }
 
-    /// How many files and bytes there are, if the folder was looked at.
+    /// Returns the number of files and bytes, if the folder was scanned.
     pub(super) fn held(&self) -> Option<(u64, u64)> {
         self.since_scan.map(|_| (self.files.len() as u64, self.bytes))
     }
@@ -116,7 +117,7 @@ const fn blocks(length: u64) -> u64 {
     length.next_multiple_of(BLOCK)
 }
 
-/// Whether it is the name of an entry: somebody may have named a folder that holds other things.
+/// Returns `true` if `name` is that of an entry. An operator may have named a folder that holds other files.
 fn is_entry(name: &str) -> bool {
     name.len() == 64 && name.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }

@@ -1,4 +1,4 @@
-//! One call of the Worker's `POST /purge`, and what its answer means.
+//! One call of the Worker's `POST /purge`, and the meaning of its answer.
 
 use std::fmt;
 use std::time::Duration;
@@ -13,32 +13,34 @@ use serde::Serialize;
 
 use super::EdgeSettings;
 
-/// Longest answer that is read, in bytes, so that its connection can be used again; what it says is in its status.
+/// The maximum length of an answer, in bytes, that is read so that its connection can be reused. The result itself is
+/// in the status.
 const MAX_ANSWER_BYTES: u64 = 16_384;
 
-/// How long a connection is kept that nobody uses. Whoever is frozen in between cannot know whether it still stands.
+/// The time for which an idle connection is kept. A process that was frozen meanwhile cannot know whether it is still
+/// open.
 const IDLE: Duration = Duration::from_secs(20);
 
-/// Why the edge does not know.
+/// The reason why the edge could not be told.
 #[derive(Debug)]
 pub(super) struct Untold {
-    /// What is wrong, in words that say what to set where that mends it.
+    /// The problem in words, with the setting that mends it where there is one.
     pub(super) problem: String,
-    /// Whether the same call would fail for ever.
+    /// `true` if the same call would always fail.
     pub(super) is_for_good: bool,
 }
 
-/// The ids that one call is about.
+/// The IDs of one call.
 #[derive(Debug, Default, Serialize)]
 struct Purge {
     proofs: Vec<String>,
     manifests: Vec<String>,
-    // A Worker with one tenant need not know of it.
+    // A Worker with one tenant need not know this field.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     fronts: Vec<String>,
 }
 
-/// The Worker, and what it is called with.
+/// The Worker, with the parameters of calls to it.
 #[derive(Clone)]
 pub(super) struct Call {
     url: String,
@@ -59,12 +61,12 @@ impl Call {
         Self { url: settings.url.clone(), authorization: format!("Bearer {}", settings.token), client }
     }
 
-    /// The Worker's address.
+    /// Returns the Worker's address.
     pub(super) fn url(&self) -> &str {
         &self.url
     }
 
-    /// Has the edge forget these proofs and manifests.
+    /// Makes the edge forget these proofs and manifests.
     pub(super) async fn purge(
         &self,
         keys: impl Iterator<Item = &ObjectKey>,
@@ -100,7 +102,7 @@ impl Call {
         if let Some(id) = request_id {
             request = request.header(REQUEST_ID, id);
         }
-        // No redirection: the token is for the address that the operator set.
+        // Redirections are not followed: the token is for the address that the operator set.
         let answer = self.client.send(request.body(Some(body.clone()))?)?;
         let status = answer.status();
         answer.discard(MAX_ANSWER_BYTES);
@@ -108,7 +110,7 @@ impl Call {
     }
 }
 
-/// What it means that the answer is not 200.
+/// Returns the meaning of a status other than 200.
 fn refused(status: StatusCode) -> Untold {
     let what = match status {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
@@ -123,7 +125,7 @@ fn refused(status: StatusCode) -> Untold {
         }
         _ => "it could not do it",
     };
-    // What it cannot read now it can never read.
+    // A request that the Worker cannot read now will never be readable.
     let is_for_good = matches!(status, StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE);
     Untold { problem: format!("{what} (status {})", status.as_u16()), is_for_good }
 }

@@ -1,4 +1,4 @@
-//! Where Redis is, parsed once. It may hold a password, which is never shown.
+//! The address of Redis, parsed once. It may hold a password, which is never shown.
 
 use std::fmt;
 
@@ -6,7 +6,8 @@ use std::fmt;
 #[derive(Clone)]
 pub struct RedisAddress(pub(super) redis::Client);
 
-/// Why an address was refused. It shows no more of it than the scheme: the rest may be a password.
+/// The reason why an address was refused. It shows no more of the address than the scheme, since the rest may be a
+/// password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "REDIS_URL {problem}; allowed are redis://[user:password@]host[:port][/database], and rediss://… for TLS, with \
@@ -20,14 +21,14 @@ impl RedisAddress {
     /// Parses an address.
     ///
     /// # Errors
-    /// It is none of a Redis server that is reached over TCP or TLS.
+    /// Returns an error if it is not the address of a Redis server over TCP or TLS.
     pub fn parse(url: &str) -> Result<Self, AddressError> {
         let problem = |problem: String| AddressError { problem };
         let Some((scheme, _)) = url.split_once("://") else {
             return Err(problem("has no scheme".to_owned()));
         };
         if !matches!(scheme, "redis" | "rediss") {
-            // What stands before "://" is shown only if it looks like a scheme (RFC 3986, section 3.1).
+            // The part before "://" is shown only if it looks like a scheme (RFC 3986, section 3.1).
             let is_scheme = scheme.len() <= 12 && scheme.bytes().all(|byte| byte.is_ascii_lowercase());
             let shown = if is_scheme { format!("has the scheme `{scheme}`") } else { "is none".to_owned() };
             return Err(problem(shown));

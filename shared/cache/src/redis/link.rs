@@ -1,4 +1,4 @@
-//! The connection to Redis: made when it is needed, shared by all calls, given up when a call is not answered.
+//! The connection to Redis: made on demand, shared by all calls, and abandoned when a call is not answered.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -14,7 +14,7 @@ use credlink_runtime::deadline::at_most;
 use super::{RedisAddress, RedisSettings};
 use crate::breaker;
 
-/// Why there is no answer.
+/// The reasons why there is no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unanswered {
     /// No call was made: the last ones failed, or the request has no time left.
@@ -23,7 +23,7 @@ pub(super) enum Unanswered {
     Failed,
 }
 
-/// Why there is no connection.
+/// The reasons why there is no connection.
 #[derive(Debug, thiserror::Error)]
 enum NoConnection {
     /// The attempt of another call failed.
@@ -32,7 +32,7 @@ enum NoConnection {
     /// Redis refused, or is out of reach.
     #[error(transparent)]
     Refused(redis::RedisError),
-    /// It took longer than so many milliseconds.
+    /// Connecting took longer than this many milliseconds.
     #[error("no connection in {0} ms")]
     TimedOut(u128),
 }
@@ -44,12 +44,12 @@ pub(super) struct Link {
     call: Duration,
     breaker: SharedBreaker,
     connection: Mutex<Option<Connection>>,
-    /// Attempts to connect that failed: who waits for another one's attempt shares its failure.
+    /// The number of attempts to connect that failed. A caller that waits for another's attempt shares its failure.
     failed_attempts: AtomicU64,
     connections: AtomicU64,
 }
 
-/// A connection; one that was given up is told by its number from the one that took its place.
+/// A connection. Its number tells an abandoned connection from the one that replaced it.
 #[derive(Clone)]
 struct Connection {
     number: u64,
@@ -75,7 +75,7 @@ impl Link {
         }
     }
 
-    /// Makes a call, within the time limits and the request's deadline.
+    /// Makes a call, within the timeouts and the request's deadline.
     pub(super) async fn call<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, Unanswered> {
         let limit = at_most(self.call);
         if limit.is_zero() || !self.breaker.admit() {
@@ -91,7 +91,7 @@ impl Link {
                     return Ok(answer);
                 }
                 Ok(Err(error)) => {
-                    // An error that the server sent has a code, and says nothing against the connection.
+                    // An error that the server sent has a code, and means that the connection works.
                     if error.code().is_none() {
                         self.give_up(connection.number).await;
                     }
@@ -103,14 +103,14 @@ impl Link {
                 }
             },
         };
-        // A request that is short of time is not Redis's fault.
+        // If the request itself is short of time, Redis is not to blame.
         if limit == self.call && self.breaker.failed() {
             tracing::warn!(cache.layer = "l2", problem, "Redis is out of order: reads go past it");
         }
         Err(Unanswered::Failed)
     }
 
-    /// The connection, or a new one.
+    /// Returns the connection, or makes a new one.
     async fn connection(&self) -> Result<Connection, NoConnection> {
         let seen = self.failed_attempts.load(Ordering::SeqCst);
         let mut place = self.connection.lock().await;
@@ -120,7 +120,7 @@ impl Link {
         if self.failed_attempts.load(Ordering::SeqCst) != seen {
             return Err(NoConnection::Failed);
         }
-        // The limits are this module's own, over all that it takes.
+        // This module sets its own timeouts, which include every step.
         let config = AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
         let attempt = self.address.0.get_multiplexed_async_connection_with_config(&config);
         let problem = match timeout(at_most(self.connect), attempt).await {

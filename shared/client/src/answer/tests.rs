@@ -24,7 +24,7 @@ fn who_may_read_is_what_the_cache_control_says() {
     };
     assert_eq!(said(&["public, max-age=31536000, immutable"]), Some(Visibility::Public));
     assert_eq!(said(&["private, no-store"]), Some(Visibility::Private));
-    // Whoever stands between may say more, and what is said twice is taken for the stricter.
+    // A server in between may add directives, and contradicting ones count as the stricter.
     assert_eq!(said(&["max-age=60,Private"]), Some(Visibility::Private));
     assert_eq!(said(&["public", "private"]), Some(Visibility::Private));
     for untold in [&[][..], &["no-store"], &["max-age=60, x-public"]] {
@@ -67,7 +67,7 @@ fn answers_about_the_service_are_failures() {
         assert_eq!(answer(status, &[], slug).failure(), kind, "{status} {slug}");
     }
     assert_eq!(answer(204, &[(MARK, "1")], "").failure(), None);
-    // Proxies and frameworks name requests too.
+    // Proxies and frameworks set request IDs too.
     let proxy = answer(204, &[(HeaderName::from_static("x-request-id"), "r-1")], "");
     assert_eq!(proxy.failure(), Some(FailureKind::AccessDenied));
     let slow = answer(503, &[(RETRY_AFTER, "2")], "unavailable");

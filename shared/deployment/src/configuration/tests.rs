@@ -94,7 +94,7 @@ fn what_cannot_be_used_is_refused_in_words() {
     insta::assert_snapshot!("refused", words.join("\n"));
 }
 
-/// `docs/configuration.md` has the list.
+/// `docs/configuration.md` contains the list.
 #[test]
 fn every_variable_is_documented() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/configuration.md");
@@ -113,7 +113,7 @@ fn the_list_is_what_is_read() {
         include_str!("../provider/settings.rs"),
         include_str!("../../../auth/src/jwt/settings.rs"),
     ];
-    // What stands in quotes and looks like a variable; tests stand behind the code.
+    // Finds quoted text that looks like a variable, in the code before its tests.
     let named = |code: &'static str| {
         let code = code.split("#[cfg(test)]\nmod tests {").next().unwrap();
         code.split('"').filter(|text| {

@@ -1,4 +1,4 @@
-//! Values of variables, and what is wrong with them.
+//! The values of variables, and the errors of those that cannot be used.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -7,57 +7,57 @@ use credlink_auth::jwt::settings::SettingsError;
 use credlink_auth::signers::SignersError;
 use credlink_cache::redis::AddressError;
 
-/// A variable that cannot be used. No secret is shown.
+/// An error in a variable. It shows no secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigurationError {
-    /// It has to be set.
+    /// The variable is required but not set.
     #[error("{variable} is not set; it has to be {allowed}")]
     Missing {
         /// The variable.
         variable: &'static str,
-        /// What it has to be.
+        /// The values that are allowed.
         allowed: String,
     },
-    /// Its value is not allowed.
+    /// The value is not allowed.
     #[error("{variable} is `{}`; allowed is {allowed}", value.escape_debug())]
     Invalid {
         /// The variable.
         variable: &'static str,
-        /// What it says.
+        /// The value that was found.
         value: String,
-        /// What it may say.
+        /// The values that are allowed.
         allowed: String,
     },
-    /// Its value is not allowed, and a secret.
+    /// The value is not allowed, and is a secret.
     #[error("{variable} has a value that is not shown here; allowed is {allowed}")]
     Secret {
         /// The variable.
         variable: &'static str,
-        /// What it may say.
+        /// The values that are allowed.
         allowed: String,
     },
-    /// One of those about JSON Web Tokens.
+    /// A variable for JSON Web Tokens cannot be used.
     #[error(transparent)]
     Jwt(#[from] SettingsError),
-    /// The one that lists signers.
+    /// The list of signers cannot be used.
     #[error(transparent)]
     Signers(#[from] SignersError),
-    /// The one of Redis.
+    /// The address of Redis cannot be used.
     #[error(transparent)]
     Redis(#[from] AddressError),
 }
 
 impl ConfigurationError {
-    /// A value that is not allowed.
+    /// Returns the error for a value that is not allowed.
     pub fn invalid(variable: &'static str, value: &str, allowed: impl Into<String>) -> Self {
         Self::Invalid { variable, value: value.to_owned(), allowed: allowed.into() }
     }
 }
 
-/// Gives the value of a variable.
+/// A lookup of a variable's value.
 type Find<'a> = dyn Fn(&str) -> Option<String> + 'a;
 
-/// Where variables come from: the environment, or a test.
+/// A source of variables: the environment, or a test.
 pub struct Source<'a>(Box<Find<'a>>);
 
 impl fmt::Debug for Source<'_> {
@@ -67,36 +67,36 @@ impl fmt::Debug for Source<'_> {
 }
 
 impl<'a> Source<'a> {
-    /// The environment of this process.
+    /// Returns the environment of this process.
     #[must_use]
     pub fn environment() -> Source<'static> {
         Source(Box::new(|name| std::env::var(name).ok()))
     }
 
-    /// Variables that `get` knows.
+    /// Returns a source that looks variables up with `get`.
     pub fn new(get: impl Fn(&str) -> Option<String> + 'a) -> Self {
         Self(Box::new(get))
     }
 
-    /// Text; one that is empty counts as not there, as templates set what is left out.
+    /// Returns a variable's text. Empty text counts as absent, because templates set omitted variables to nothing.
     #[must_use]
     pub fn text(&self, variable: &str) -> Option<String> {
         (self.0)(variable).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
     }
 
-    /// Text that has to be there.
+    /// Returns the text of a required variable.
     ///
     /// # Errors
-    /// It is not.
+    /// Returns an error if the variable is not set.
     pub fn required(&self, variable: &'static str, allowed: &str) -> Result<String, ConfigurationError> {
         self.text(variable)
             .ok_or_else(|| ConfigurationError::Missing { variable, allowed: allowed.to_owned() })
     }
 
-    /// A number in a range.
+    /// Returns a number within a range.
     ///
     /// # Errors
-    /// It is none.
+    /// Returns an error if the value is not a number in that range.
     pub fn number(
         &self,
         variable: &'static str,
@@ -111,10 +111,10 @@ impl<'a> Source<'a> {
         number.map(Some).ok_or_else(|| ConfigurationError::invalid(variable, &text, allowed()))
     }
 
-    /// `on` or `off`.
+    /// Returns `true` for `on` and `false` for `off`.
     ///
     /// # Errors
-    /// It is neither.
+    /// Returns an error for any other value.
     pub fn switch(&self, variable: &'static str) -> Result<Option<bool>, ConfigurationError> {
         match self.text(variable).as_deref() {
             None => Ok(None),
@@ -124,10 +124,10 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// An `http` or `https` URL, without the slash at its end.
+    /// Returns an `http` or `https` URL, without a trailing slash.
     ///
     /// # Errors
-    /// It is none.
+    /// Returns an error if the value is not such a URL.
     pub fn url(&self, variable: &'static str) -> Result<Option<String>, ConfigurationError> {
         let Some(text) = self.text(variable) else { return Ok(None) };
         let parsed = text.parse::<http::Uri>().ok();

@@ -1,17 +1,17 @@
-//! The one list of variables.
+//! The list of all variables.
 
 use std::fmt::Write as _;
 
-/// A variable of the environment.
+/// An environment variable.
 #[derive(Debug, Clone, Copy)]
 pub struct Variable {
     /// Its name.
     pub name: &'static str,
-    /// What it takes.
+    /// The values that it accepts.
     pub takes: &'static str,
-    /// What holds where it is not set.
+    /// The behavior where it is not set.
     pub default: &'static str,
-    /// What it is for.
+    /// Its purpose.
     pub purpose: &'static str,
 }
 
@@ -24,7 +24,7 @@ const fn variable(
     Variable { name, takes, default, purpose }
 }
 
-/// Every variable that is read, in the order of the documentation. One that is set to nothing counts as not set.
+/// Every variable that is read, in the order of the documentation. A variable that is set to nothing counts as not set.
 pub const VARIABLES: [Variable; 42] = [
     variable(
         "STORAGE_PROVIDER",
@@ -216,7 +216,7 @@ pub const VARIABLES: [Variable; 42] = [
     ),
 ];
 
-/// The list as a table of Markdown.
+/// Returns the list as a Markdown table.
 #[must_use]
 pub fn table() -> String {
     let mut text = String::from("| variable | takes | without it | what it is for |\n|---|---|---|---|\n");

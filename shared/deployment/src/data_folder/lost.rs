@@ -7,10 +7,10 @@ use credlink_disk::presence::{Unseen, is_there};
 
 use super::index_path;
 
-/// An index without its objects. Whoever read from there would be told that nothing was ever stored.
+/// An index without its objects. A caller who read from it would be told that nothing was ever stored.
 #[derive(Debug, thiserror::Error)]
 pub enum ObjectsLost {
-    /// They are not there.
+    /// The objects are not there.
     #[error(
         "{} is there, and {} is not: the objects were lost, or their disk is not mounted. Nothing is changed. Bring them back; \
          if they are lost for good, move the index away, and a new store begins", .index.display(), .objects.display()
@@ -21,27 +21,27 @@ pub enum ObjectsLost {
         /// The path at which the objects would be.
         objects: PathBuf,
     },
-    /// Nobody can say whether they are there.
+    /// The file system does not say whether the index and the objects are there.
     #[error(transparent)]
     Unseen(#[from] Unseen),
 }
 
 impl ObjectsLost {
-    /// Refuses to open the index in `folder` where `place`, which is to hold its objects, has no folder for them.
+    /// Refuses to open the index in `folder` if `place`, which is meant to hold its objects, has no folder for them.
     ///
     /// # Errors
-    /// There is none, or it cannot be looked for.
+    /// Returns an error if the folder of the objects is missing, or cannot be looked for.
     pub fn check(folder: &Path, place: &Path) -> Result<(), Self> {
         let (index, objects) = (index_path(folder), place.join("objects"));
-        // The folder of the objects is made first.
+        // An index never precedes its objects, because their folder is made first.
         if is_there(&index)? && !is_there(&objects)? { Err(Self::Lost { index, objects }) } else { Ok(()) }
     }
 }
 
-/// Objects without their index. A new one would know of none of them, and take each for the remains of a crash.
+/// Objects without their index. A new index would know none of them, and take each for the remains of a crash.
 #[derive(Debug, thiserror::Error)]
 pub enum IndexLost {
-    /// It is not there.
+    /// The index is not there.
     #[error(
         "{} is not there, and {} holds objects: the index was lost. Nothing is changed. Bring it back from a backup, or run \
          `credlink rebuild --data-dir {}`, which makes it anew from the objects", .index.display(), .objects.display(), .folder.display()
@@ -54,12 +54,12 @@ pub enum IndexLost {
         /// The data folder.
         folder: PathBuf,
     },
-    /// Nobody can say whether it is there, or whether there are objects.
+    /// The file system does not say whether the index is there, or whether there are objects.
     #[error(transparent)]
     Unseen(#[from] Unseen),
 }
 
-/// Whether the folder at `path` is there, with something in it.
+/// Returns `true` if the folder at `path` exists and is not empty.
 fn holds_something(path: &Path) -> Result<bool, Unseen> {
     match fs::read_dir(path) {
         Ok(mut entries) => Ok(entries.next().is_some()),
@@ -67,21 +67,22 @@ fn holds_something(path: &Path) -> Result<bool, Unseen> {
     }
 }
 
-/// States when an index may be made in a data folder that has none.
+/// The condition under which an index may be made in a data folder that has none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum NewIndex {
-    /// Only if there are no objects yet.
+    /// An index is made only if there are no objects yet.
     #[default]
     OverNothing,
-    /// Also if there are objects: for a rebuild, which fills the index from them.
+    /// An index is made even if there are objects: for a rebuild, which fills the index from them.
     OverObjects,
 }
 
 impl NewIndex {
-    /// Refuses to make an index in `folder` where objects of it, or in one of the folders `others`, are without one.
+    /// Refuses to make an index in `folder` if there, or in one of the folders `others`, objects exist without an
+    /// index.
     ///
     /// # Errors
-    /// There are, or it cannot be seen whether there are.
+    /// Returns an error if there are such objects, or if a folder cannot be examined.
     pub fn check<'a>(
         self,
         folder: &'a Path,

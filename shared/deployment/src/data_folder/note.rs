@@ -1,15 +1,15 @@
-//! What a data folder is a part of: a note of the deployment that the last server over it opened, or that of a command which has
-//! changed something there, or made the folder, for several tenants.
+//! The note in a data folder: the deployment that the folder is a part of. The last server that opened the folder wrote
+//! it, or a command that changed or made the folder for several tenants.
 //!
-//! A command that works on the folder directly, and does not have the server's variables, would change one half of the
-//! deployment: a deletion would stay readable in the second provider and at the edge. So a server leaves a note, and a
-//! command refuses where its own variables say less, or something else. The note holds names and no secret.
+//! A command that works on the folder directly, without the server's variables, would change only one half of the
+//! deployment: a deleted proof would stay readable in the second provider and at the edge. So a server leaves a note,
+//! and a command refuses to work if its own variables say less, or something else. The note holds names and no secret.
 //!
 //! ```json
 //! {"version":1,"objects":"data folder","fallback":"r2://credlink","index":"data folder","queue":"data folder","edge":"https://…","tenants":"several"}
 //! ```
 //!
-//! A note without `tenants` is that of a deployment with one tenant.
+//! A note without `tenants` describes a deployment with one tenant.
 
 mod error;
 mod parts;
@@ -28,16 +28,16 @@ use crate::provider::ProviderSettings;
 
 pub use error::NoteError;
 
-/// The file in the data folder.
+/// The name of the file in the data folder.
 const FILE: &str = "deployment.json";
-/// Longest that it can be, in bytes.
+/// The maximum length of a note, in bytes.
 const MAX_BYTES: usize = 65_536;
 /// The version of the format.
 const VERSION: u32 = 1;
-/// The place of what stands in the data folder itself.
+/// The place of a part that is in the data folder itself.
 const HERE: &str = "data folder";
 
-/// The parts of a deployment, each by its place.
+/// The parts of a deployment, each given by its place.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Note {
     version: u32,
@@ -56,10 +56,10 @@ pub struct Note {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Tenants {
-    /// `default` alone.
+    /// Only `default`.
     #[default]
     One,
-    /// More.
+    /// More than one tenant.
     Several,
 }
 
@@ -71,7 +71,7 @@ impl Tenants {
 }
 
 impl Note {
-    /// The parts of the deployment that `configuration` describes over the data folder `folder`.
+    /// Returns the parts of the deployment that `configuration` describes over the data folder `folder`.
     #[must_use]
     pub fn of(folder: &Path, configuration: &Configuration) -> Self {
         let place = |settings: &ProviderSettings| place(folder, settings);
@@ -92,7 +92,7 @@ impl Note {
         }
     }
 
-    /// The parts of a deployment that is the data folder and nothing else, with one tenant.
+    /// Returns the parts of a deployment that consists of the data folder alone, with one tenant.
     #[must_use]
     pub fn of_the_folder_alone() -> Self {
         let here = || HERE.to_owned();
@@ -107,43 +107,43 @@ impl Note {
         }
     }
 
-    /// Returns `true` if `folder` was last used with several tenants: for who opens the folder without the variables of a
-    /// deployment, and works as that server would.
+    /// Returns `true` if `folder` was last used with several tenants. A program that opens the folder without the
+    /// variables of a deployment works as that server would.
     ///
     /// # Errors
-    /// The note cannot be read.
+    /// Returns an error if the note cannot be read.
     pub fn has_tenants(folder: &Path) -> Result<bool, NoteError> {
         Ok(Self::read(folder)?.is_some_and(|there| there.tenants == Tenants::Several))
     }
 
-    /// Refuses to work with one tenant on `folder`, where it was last used with several.
+    /// Refuses to work on `folder` with one tenant if it was last used with several.
     ///
     /// # Errors
-    /// It was.
+    /// Returns an error if it was, or if the note cannot be read.
     pub fn check_one_tenant(folder: &Path) -> Result<(), NoteError> {
         let Some(there) = Self::read(folder)? else { return Ok(()) };
         Self { tenants: Tenants::One, ..there }.check(folder)
     }
 
-    /// Refuses to work on `folder` alone, where it was last used with more. That it had several tenants is
-    /// no reason to refuse; [`has_tenants`](Self::has_tenants) tells it.
+    /// Refuses to work on `folder` alone if it was last used as a part of a larger deployment. Several tenants are no
+    /// reason to refuse; [`has_tenants`](Self::has_tenants) reports them.
     ///
     /// # Errors
-    /// It was.
+    /// Returns an error if it was, or if the note cannot be read.
     pub fn check_alone(folder: &Path) -> Result<(), NoteError> {
         let Some(there) = Self::read(folder)? else { return Ok(()) };
         Self { tenants: there.tenants, ..Self::of_the_folder_alone() }.check(folder)
     }
 
-    /// The note in `folder`, if there is one.
+    /// Returns the note in `folder`, if there is one.
     ///
     /// # Errors
-    /// It cannot be read.
+    /// Returns an error if the note cannot be read.
     pub fn read(folder: &Path) -> Result<Option<Self>, NoteError> {
         let path = folder.join(FILE);
         let text = match bounded_file::read(&path, MAX_BYTES) {
             Ok(text) => text,
-            // What is no folder holds no deployment; whoever opens it says so.
+            // A path that is not a folder holds no deployment. Opening it will report that.
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
                 return Ok(None);
             }
@@ -158,10 +158,10 @@ impl Note {
         }
     }
 
-    /// Leaves the note in `folder`, for commands that come later.
+    /// Leaves the note in `folder`, for later commands.
     ///
     /// # Errors
-    /// The file system refuses.
+    /// Returns an error if the file system refuses.
     pub fn leave(&self, folder: &Path) -> Result<(), NoteError> {
         let path = folder.join(FILE);
         if matches!(Self::read(folder), Ok(Some(there)) if there == *self) {
@@ -172,11 +172,12 @@ impl Note {
         private::write(&path, &text).map_err(|source| NoteError::Io { path, source })
     }
 
-    /// Leaves in `folder` that there are several tenants, where `configuration` says so and is about to change something there: whoever
-    /// opens the folder later without being told would not look at the plain addresses that are claimed now.
+    /// Notes in `folder` that there are several tenants, if `configuration` says so and is about to change something
+    /// there. A later program that opened the folder without being told would ignore the plain addresses that are
+    /// claimed now.
     ///
     /// # Errors
-    /// The file system refuses.
+    /// Returns an error if the file system refuses.
     pub fn leave_tenants(folder: &Path, configuration: &Configuration) -> Result<(), NoteError> {
         if !configuration.has_tenants {
             return Ok(());
@@ -187,11 +188,11 @@ impl Note {
         }
     }
 
-    /// Refuses to work on `folder` with these parts, where it was last used with others. Parts that it was used without may be
-    /// there: the next server has them too.
+    /// Refuses to work on `folder` with these parts if it was last used with others. Parts in addition to those are
+    /// allowed, since the next server has them too.
     ///
     /// # Errors
-    /// It was.
+    /// Returns an error if the parts differ, or if the note cannot be read.
     pub fn check(&self, folder: &Path) -> Result<(), NoteError> {
         let Some(there) = Self::read(folder)? else { return Ok(()) };
         let (server, here): (Vec<_>, Vec<_>) = there
@@ -207,10 +208,10 @@ impl Note {
         Err(NoteError::Differs { folder: folder.to_owned(), server, here })
     }
 
-    /// Refuses a data folder whose objects stood elsewhere when it was last used.
+    /// Refuses a data folder whose objects were kept elsewhere when it was last used.
     ///
     /// # Errors
-    /// They did.
+    /// Returns an error if they were, or if the note cannot be read.
     pub fn has_objects(folder: &Path) -> Result<(), NoteError> {
         match Self::read(folder)? {
             Some(there) if there.objects != HERE => Self::check_alone(folder),
@@ -219,7 +220,7 @@ impl Note {
     }
 }
 
-/// Where a provider is, whatever the folder is called from where the process runs.
+/// Returns the place of a provider, independent of the working directory of the process.
 fn place(folder: &Path, settings: &ProviderSettings) -> String {
     let absolute = |path: &Path| {
         path.canonicalize().or_else(|_| std::path::absolute(path)).unwrap_or_else(|_| path.into())

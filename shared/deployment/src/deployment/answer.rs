@@ -1,4 +1,4 @@
-//! Answering requests: by the service alone, or beside a legacy store.
+//! Answers requests: by the service alone, or beside a legacy store.
 
 use bytes::Bytes;
 use credlink_core::http::problem::Problem;
@@ -28,7 +28,7 @@ impl Handler<Deployed> for Deployment {
     {
         match &self.hybrid {
             None => Plain.perform(service, call).await,
-            // In a box: nearly no deployment has one, and its future would be a part of every read.
+            // Boxed, because hardly any deployment has a legacy store, and its future would be a part of every read.
             Some(hybrid) => Box::pin(hybrid.perform(service, call)).await,
         }
     }

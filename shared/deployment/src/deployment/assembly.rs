@@ -1,4 +1,4 @@
-//! The adapters of a deployment, opened and put together as its configuration says.
+//! Opens the adapters of a deployment and puts them together as its configuration says.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -28,19 +28,19 @@ use crate::embedded::{EmbeddedIndex, EmbeddedQueue};
 use crate::provider::{self, Provider, ProviderSettings};
 
 impl Deployment {
-    /// Opens a deployment. What is on the network is not asked for anything yet: see [`Deployment::check`].
+    /// Opens a deployment. Nothing is sent over the network yet: see [`Deployment::check`].
     ///
     /// # Errors
-    /// What is on this machine cannot be opened.
+    /// Returns an error if something on this machine cannot be opened.
     pub async fn open(opening: Opening<'_>) -> Result<Self, OpenError> {
         let surroundings = Surroundings::of(opening.configuration).await;
         Self::open_in(opening, surroundings)
     }
 
-    /// Opens a deployment in surroundings of one's own. To be called inside a tokio runtime.
+    /// Opens a deployment in the given surroundings. The caller must be inside a Tokio runtime.
     ///
     /// # Errors
-    /// As [`Deployment::open`].
+    /// Fails as [`Deployment::open`] does.
     pub fn open_in(opening: Opening<'_>, surroundings: Surroundings) -> Result<Self, OpenError> {
         let configuration = opening.configuration;
         let folder = opening.machine.as_ref().map(|machine| machine.data_folder);
@@ -52,20 +52,20 @@ impl Deployment {
         }
         let providers = [Some(&configuration.primary), configuration.fallback.as_ref()];
         let mut folders = providers.into_iter().flatten().filter(|provider| provider.name() == "folder");
-        // Where index and objects are elsewhere, it has room for a full disk alone.
+        // If the index and the objects are elsewhere, the folder holds nothing but the reserve for a full disk.
         let is_worked_in = matches!(configuration.index, IndexChoice::Embedded)
             || folders.any(|provider| provider.own_folder().is_none());
         if let Some(folder) = folder.filter(|_| is_worked_in) {
             Foreign::check(folder, opening.machine.as_ref().and_then(|machine| machine.own_file))?;
         }
-        // The folder's lock comes first: who holds it may open the index.
+        // The folder is locked first, since only the holder of the lock may open the index.
         let primary = configuration.primary.open(&aws, folder)?;
         let fallback = match &configuration.fallback {
             Some(settings) => Some(settings.open(&aws, folder)?),
             None => None,
         };
         if let (IndexChoice::Embedded, Some(folder)) = (&configuration.index, folder) {
-            // It may be another one than that of the objects.
+            // The index may be in another folder than the objects.
             let failed = |source| FolderError::Io { path: folder.to_owned(), source };
             make_private_folder(folder).map_err(|error| provider::OpenError::from(failed(error)))?;
         }
@@ -137,7 +137,7 @@ impl Deployment {
         if let Some(signers) = &configuration.signers {
             service = service.knowing(Arc::new(signers.clone()));
         }
-        // A function does not live long enough to walk over a source, or to import proofs beside its answers.
+        // A function does not live long enough to walk over a source, or to import proofs in the background.
         let legacy = configuration.legacy.as_ref().map(|settings| match folder {
             Some(_) => settings.open(&aws, true),
             None => settings.open_queued(&aws, jobs),
@@ -147,8 +147,8 @@ impl Deployment {
     }
 }
 
-/// The room that is kept for a full disk in the folder of this machine, if there is one. Objects in folders of their own have
-/// a reserve each, as those may be on other disks.
+/// Returns the reserve for a full disk in the data folder of this machine, if there is one. Objects in folders of their
+/// own have a reserve each, since those may be on other disks.
 fn reserve(data_folder: Option<&Path>, primary: &Provider, fallback: Option<&Provider>) -> Option<Reserve> {
     let folders = [Some(primary), fallback].into_iter().flatten().filter_map(|provider| match provider {
         Provider::Folder(folder) => Some(folder),

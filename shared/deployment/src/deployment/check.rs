@@ -1,20 +1,20 @@
-//! A look at everything on the network that a deployment needs.
+//! A check of everything on the network that a deployment needs.
 
 use credlink_aws::Error;
 
 use super::Deployment;
 
-/// The results of a check of everything on the network.
+/// The results of a check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checked {
-    /// Descriptions of what is wrong, each with what would mend it.
+    /// Descriptions of the faults, each with its remedy.
     pub wrong: Vec<String>,
-    /// `true` if the service can work all the same: with the index, and one provider.
+    /// `true` if the service can work all the same, with the index and one provider.
     pub is_usable: bool,
 }
 
 impl Deployment {
-    /// Looks whether what is on the network can be used. Nothing is changed anywhere.
+    /// Checks that everything on the network can be used. Changes nothing.
     pub async fn check(&self) -> Checked {
         let providers = self.store().check().await;
         let in_words = |error: Error| error.to_string();

@@ -1,18 +1,18 @@
-//! Cleanup of a deployment, which remembers how far it has looked at intents.
+//! The cleanup of a deployment, which remembers how far it has examined intents.
 
 use credlink_core::time::Timestamp;
 use credlink_service::cleanup::{Interrupted, Limits, Position, Report, cleanup};
 
 use super::Deployment;
 
-/// The bookmark of the instant from which on intents are looked at.
+/// The name of the bookmark: the instant from which intents are examined.
 const INTENTS: &str = "intents";
 
 impl Deployment {
-    /// Does [`cleanup`], from where the last run of whichever process ended with intents.
+    /// Runs [`cleanup`], starting at the intents where the last run of any process ended.
     ///
     /// # Errors
-    /// As [`cleanup`].
+    /// Fails as [`cleanup`] does.
     pub async fn clean_up(&self, limits: Limits, position: Option<Position>) -> Result<Report, Interrupted> {
         let limits = Limits { intents_from: self.intents_from().await, ..limits };
         let done = cleanup(self.service(), limits, position).await;
@@ -28,7 +28,8 @@ impl Deployment {
         done
     }
 
-    /// `None`, where it is not known: then all that is kept is looked at, which costs time and nothing else.
+    /// Returns the instant from which to examine intents, or `None` if it is unknown. Then all intents are examined,
+    /// which costs nothing but time.
     async fn intents_from(&self) -> Option<Timestamp> {
         let kept = self.rows().bookmark(INTENTS).await.unwrap_or_else(|failure| {
             tracing::debug!(%failure, "all intents are looked at");

@@ -1,4 +1,4 @@
-//! An index in a table of DynamoDB, or in a file of this machine.
+//! An index in a DynamoDB table, or in a file of this machine.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,20 +11,20 @@ use credlink_aws::dynamodb::DynamoIndex;
 
 use crate::embedded::EmbeddedIndex;
 
-/// The index that was chosen. Clones are one index.
+/// The index that was chosen. Clones share one index.
 #[derive(Debug, Clone)]
 pub enum AnyIndex {
-    /// A table.
+    /// A DynamoDB table.
     DynamoDb(Arc<DynamoIndex>),
-    /// A file.
+    /// A file of this machine.
     Embedded(Arc<EmbeddedIndex>),
 }
 
 impl AnyIndex {
-    /// Checks that it can be used.
+    /// Checks that the index can be used.
     ///
     /// # Errors
-    /// An error that says what is wrong, and what would mend it.
+    /// Returns an error that says what is wrong and how to mend it.
     pub async fn check(&self) -> Result<(), Error> {
         match self {
             Self::DynamoDb(index) => index.check().await,
@@ -32,10 +32,10 @@ impl AnyIndex {
         }
     }
 
-    /// Returns the bookmark of this name: the place where work that is done in several runs goes on.
+    /// Returns the bookmark with this name: the place from which work that takes several runs continues.
     ///
     /// # Errors
-    /// The index failed.
+    /// Returns an error if the index fails.
     pub async fn bookmark(&self, name: &str) -> Result<Option<String>, Failure> {
         match self {
             Self::DynamoDb(index) => index.bookmark(name).await,
@@ -43,10 +43,10 @@ impl AnyIndex {
         }
     }
 
-    /// Keeps a bookmark: the place where work goes on, or `None` if the work is done.
+    /// Stores a bookmark: the place from which work continues, or `None` if the work is done.
     ///
     /// # Errors
-    /// The index failed.
+    /// Returns an error if the index fails.
     pub async fn keep_bookmark(&self, name: &str, text: Option<&str>) -> Result<(), Failure> {
         match self {
             Self::DynamoDb(index) => index.keep_bookmark(name, text).await,
@@ -54,11 +54,11 @@ impl AnyIndex {
         }
     }
 
-    /// Sets the sums right where they may have drifted, for so many milliseconds. Returns the place to go on from,
-    /// or `None` at the end. If `resume` is no such place, the work starts over.
+    /// Corrects sums that may have drifted, for the given number of milliseconds. Returns the place to continue from,
+    /// or `None` at the end. If `resume` is not a valid place, the work starts over.
     ///
     /// # Errors
-    /// The index failed.
+    /// Returns an error if the index fails.
     pub async fn recount(&self, resume: Option<&str>, milliseconds: u64) -> Result<Option<String>, Failure> {
         let Self::DynamoDb(index) = self else { return Ok(None) };
         let deadline = Instant::now() + Duration::from_millis(milliseconds);
@@ -71,10 +71,10 @@ impl AnyIndex {
         Ok(counted.resume)
     }
 
-    /// Writes what this process has not yet written of sums.
+    /// Writes the changes to sums that this process still holds in memory.
     ///
     /// # Errors
-    /// The index failed.
+    /// Returns an error if the index fails.
     pub async fn flush(&self) -> Result<(), Failure> {
         match self {
             Self::DynamoDb(index) => index.flush().await,
@@ -83,7 +83,7 @@ impl AnyIndex {
     }
 }
 
-// A call of an SDK is a future of many kilobytes: in a box, it does not make every future around it as large.
+// Boxed: the future of an SDK call takes many kilobytes, and would make every future around it as large.
 macro_rules! chosen {
     (now $self:ident, $index:ident => $call:expr) => {
         on_variant!($self, DynamoDb | Embedded, $index => $call)

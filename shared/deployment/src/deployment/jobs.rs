@@ -1,4 +1,5 @@
-//! Migrations whose items wait in a queue: begun and looked up by the API, and run by the function behind the queue.
+//! Migrations whose items wait in a queue: begun and looked up through the API, and run by the function behind the
+//! queue.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,10 +29,10 @@ use crate::migration::source::AnySource;
 use crate::migration::sources::MigrationSources;
 use crate::work::{Migrations, WorkError};
 
-/// What a request keeps of its time for a page of entries, of which each is removed by itself.
+/// The part of a request's time that is set aside for one more page of entries, which are removed one by one.
 const LAST_PAGE: Duration = Duration::from_secs(8);
 
-/// Jobs in the table, with the queue.
+/// The jobs in the table, with the queue of their items.
 #[derive(Clone, Debug)]
 pub struct QueuedJobs {
     rows: AnyIndex,
@@ -50,12 +51,12 @@ impl QueuedJobs {
         Self { rows, waiting, place, sources }
     }
 
-    /// Where jobs take proofs over to.
+    /// Returns the place that jobs import proofs into.
     pub(crate) fn place(&self) -> &str {
         &self.place
     }
 
-    /// The ledger of a job.
+    /// Returns the ledger of a job.
     pub(crate) fn ledger(&self, job: &JobName) -> Result<TableLedger<SystemClock>, JobError> {
         match &self.rows {
             AnyIndex::DynamoDb(index) => Ok(TableLedger::new(index, job, SystemClock)),
@@ -67,7 +68,7 @@ impl QueuedJobs {
         }
     }
 
-    /// The queue of SQS.
+    /// Returns the SQS queue.
     pub(crate) fn queue(&self) -> Result<&SqsQueue, JobError> {
         match &self.waiting {
             AnyQueue::Sqs(queue) => Ok(queue),
@@ -97,7 +98,7 @@ impl Jobs for QueuedJobs {
     }
 }
 
-/// The source of the job that was worked on last: a connection to it is worth keeping.
+/// The source of the last job that was worked on, kept because a connection to it is worth reusing.
 #[derive(Debug, Default)]
 pub(super) struct LastSource(Mutex<Option<(String, Arc<AnySource>)>>);
 
@@ -114,14 +115,14 @@ impl LastSource {
     }
 }
 
-/// The work of queued migrations.
+/// Does the work of queued migrations.
 #[derive(Debug)]
 pub struct QueuedMigrations<'a, P> {
     /// The service that imports proofs.
     pub(super) service: &'a Service<P>,
-    /// Jobs, with their table and their queue.
+    /// The jobs, with their table and their queue.
     pub(super) jobs: &'a QueuedJobs,
-    /// The source of the job that was worked on last.
+    /// The source of the last job that was worked on.
     pub(super) last_source: &'a LastSource,
 }
 
@@ -158,7 +159,7 @@ impl<P: Ports<Objects: Checksummed>> Migrations for QueuedMigrations<'_, P> {
 }
 
 impl<P: Ports<Objects: Checksummed>> QueuedMigrations<'_, P> {
-    /// Returns a job of this deployment, with its ledger and its queue; `None` if it was removed.
+    /// Returns a job of this deployment, with its ledger and its queue, or `None` if the job was removed.
     async fn job(
         &self,
         name: &JobName,
@@ -169,7 +170,7 @@ impl<P: Ports<Objects: Checksummed>> QueuedMigrations<'_, P> {
     }
 }
 
-/// Returns `true` if a message that fails now goes to the dead-letter queue.
+/// Returns `true` if a message that fails this time goes to the dead-letter queue.
 async fn is_last(queue: &SqsQueue, attempts: u32) -> bool {
     match queue.redrive_policy().await {
         Ok(policy) => policy.is_some_and(|policy| attempts >= policy.max_receives),

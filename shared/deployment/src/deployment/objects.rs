@@ -1,4 +1,4 @@
-//! Objects at one provider or at two, each a bucket or a folder.
+//! Objects at one provider or two, each a bucket or a folder.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use credlink_pair::Replicated;
 use super::{AnyIndex, AnyQueue};
 use crate::provider::Provider;
 
-/// The provider that was chosen, or both of them.
+/// The provider that was chosen, or the two of them.
 #[derive(Debug)]
 pub enum AnyObjects {
     /// The primary alone.
@@ -30,7 +30,7 @@ async fn check(place: &Provider) -> Option<String> {
 }
 
 impl AnyObjects {
-    /// The providers, the primary first.
+    /// Returns the providers, the primary first.
     #[must_use]
     pub fn each(&self) -> Vec<&Provider> {
         match self {
@@ -39,7 +39,7 @@ impl AnyObjects {
         }
     }
 
-    /// Describes what is wrong with the providers.
+    /// Returns descriptions of what is wrong with the providers.
     pub async fn check(&self) -> Vec<String> {
         let mut wrong = Vec::new();
         for place in self.each() {
@@ -48,10 +48,10 @@ impl AnyObjects {
         wrong
     }
 
-    /// Aborts uploads that were begun before `before`; how many.
+    /// Aborts uploads that were begun before `before`. Returns their number.
     ///
     /// # Errors
-    /// A provider failed.
+    /// Returns an error if a provider fails.
     pub async fn abort_uploads(&self, before: Timestamp) -> Result<u64, Failure> {
         let mut aborted = 0;
         for place in self.each() {
@@ -62,7 +62,7 @@ impl AnyObjects {
         Ok(aborted)
     }
 
-    /// A link to an object that the primary signs, if it can.
+    /// Returns a link to an object that the primary has signed, or `None` if it cannot sign one.
     pub async fn link(&self, key: &ObjectKey, seconds: u64) -> Option<String> {
         let Some(Provider::Bucket(bucket)) = self.each().first() else { return None };
         let signed = bucket.sign_get(&key.to_string(), Duration::from_secs(seconds)).await;
@@ -70,7 +70,7 @@ impl AnyObjects {
     }
 }
 
-// A call of an SDK is a future of many kilobytes: in a box, it does not make every future around it as large.
+// Boxed: the future of an SDK call takes many kilobytes, and would make every future around it as large.
 macro_rules! chosen {
     (now $self:ident, $objects:ident => $call:expr) => {
         on_variant!($self, One | Two, $objects => $call)

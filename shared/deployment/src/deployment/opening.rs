@@ -1,4 +1,4 @@
-//! The parameters of a deployment, and the reasons why it cannot be opened.
+//! The parameters of a deployment, and the errors of opening one.
 
 use std::path::Path;
 
@@ -11,16 +11,16 @@ use crate::data_folder::{IndexLost, NewIndex, ObjectsLost};
 use crate::embedded::{EmbeddedError, QueueError};
 use crate::{legacy, provider};
 
-/// The parameters with which a deployment is opened.
+/// The parameters of a deployment.
 #[derive(Debug)]
 pub struct Opening<'a> {
     /// The operator's variables.
     pub configuration: &'a Configuration,
-    /// What is kept on this machine; `None` for a program that keeps nothing on it, as a Lambda.
+    /// The part of the deployment on this machine; `None` for a program that keeps nothing on it, such as a Lambda.
     pub machine: Option<Machine<'a>>,
-    /// The gate that decides who is let in.
+    /// The authenticator of callers.
     pub gate: Gate,
-    /// The part of a link before its path, without a slash at the end.
+    /// The part of a link before its path, without a trailing slash.
     pub public_url: String,
     /// The keys of signed links.
     pub link_keys: Option<LinkKeys>,
@@ -31,50 +31,52 @@ pub struct Opening<'a> {
 /// The part of a deployment that is kept on this machine.
 #[derive(Debug)]
 pub struct Machine<'a> {
-    /// The folder for all of it.
+    /// The folder that holds all of it.
     pub data_folder: &'a Path,
-    /// A file that the operator has put into that folder for the deployment: it does not make the folder somebody else's.
+    /// A file that the operator has put into the data folder for the deployment. It does not make the folder count as
+    /// foreign.
     pub own_file: Option<&'a Path>,
-    /// Memory for pages of an index in the folder, in bytes: `credlink_embedded::index` names two sizes,
+    /// The memory for pages of an index in the folder, in bytes: `credlink_embedded::index` has two sizes,
     /// `SERVING_CACHE_BYTES` and `PASSING_CACHE_BYTES`.
     pub index_cache_bytes: usize,
-    /// States if an index may be made in the folder over objects that are there already.
+    /// The condition under which an index may be made in the folder.
     pub new_index: NewIndex,
 }
 
 impl<'a> Machine<'a> {
-    /// A data folder with so much memory for pages of its index, in which an index is made over nothing only.
+    /// Returns a data folder with this much memory for pages of its index, in which an index is made only if there are
+    /// no objects yet.
     #[must_use]
     pub const fn new(data_folder: &'a Path, index_cache_bytes: usize) -> Self {
         Self { data_folder, own_file: None, index_cache_bytes, new_index: NewIndex::OverNothing }
     }
 }
 
-/// The reasons why a deployment could not be opened.
+/// A reason why a deployment cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// Something is to be kept on this machine, where nothing is kept.
+    /// The configuration puts something on this machine, and the program keeps nothing there.
     #[error("{0} would be kept in a folder of this machine, which has none; set {1}")]
     NoFolder(&'static str, &'static str),
-    /// A provider.
+    /// A provider cannot be opened.
     #[error(transparent)]
     Provider(#[from] provider::OpenError),
-    /// The folder holds other files, and no CredLink.
+    /// The folder holds other files, and no CredLink store.
     #[error(transparent)]
     Foreign(#[from] Foreign),
-    /// The index in the folder.
+    /// The index in the folder cannot be opened.
     #[error(transparent)]
     Index(#[from] EmbeddedError),
-    /// The index is not in the folder, and objects are.
+    /// The folder holds objects without their index.
     #[error(transparent)]
     Lost(#[from] IndexLost),
-    /// The objects are not in the folder, and their index is.
+    /// The folder holds an index without its objects.
     #[error(transparent)]
     ObjectsLost(#[from] ObjectsLost),
-    /// The queue in the folder.
+    /// The queue in the folder cannot be opened.
     #[error(transparent)]
     Queue(#[from] QueueError),
-    /// The legacy source.
+    /// The legacy source cannot be opened.
     #[error(transparent)]
     Legacy(#[from] legacy::OpenError),
 }

@@ -1,4 +1,4 @@
-//! A queue of SQS, or in a file of this machine.
+//! An SQS queue, or a queue in a file of this machine.
 
 use credlink_core::message::Message;
 use credlink_ports::{Delivery, Failure, FailureKind, Queue};
@@ -9,22 +9,22 @@ use credlink_runtime::clock::SystemClock;
 
 use crate::embedded::EmbeddedQueue;
 
-/// The queue that was chosen. Clones are one queue.
+/// The queue that was chosen. Clones share one queue.
 #[derive(Debug, Clone)]
 pub enum AnyQueue {
-    /// A queue of SQS.
+    /// An SQS queue.
     Sqs(SqsQueue),
-    /// A file.
+    /// A file of this machine.
     Embedded(EmbeddedQueue<SystemClock>),
     /// No queue: there is one provider, and nothing to repair.
     Nothing,
 }
 
 impl AnyQueue {
-    /// Checks that it can be used.
+    /// Checks that the queue can be used.
     ///
     /// # Errors
-    /// An error that says what is wrong, and what would mend it.
+    /// Returns an error that says what is wrong and how to mend it.
     pub async fn check(&self) -> Result<(), Error> {
         match self {
             Self::Sqs(queue) => queue.check().await,

@@ -1,4 +1,4 @@
-//! The queue of a deployment: the work of its messages, and the queue of one machine.
+//! The work of a deployment's messages, and the maintenance of the queue of one machine.
 
 use credlink_core::message::{Message, Work};
 use credlink_core::object::ObjectKey;
@@ -13,21 +13,21 @@ use crate::provider::Provider;
 use crate::work::drain::{Limits, Report};
 use crate::work::{WorkError, Worker};
 
-/// Deliveries after which a message in the embedded queue is loudly left alone.
+/// The number of deliveries after which a message in the embedded queue is dead-lettered and logged as an error.
 const ATTEMPTS: u32 = 10;
 
-/// Messages that are put back in one go.
+/// The number of dead letters that are put back at a time.
 const PUT_BACK_PAGE: usize = 100;
 
 /// The two providers of a deployment.
 type Pair = Replicated<Provider, Provider, AnyQueue, AnyIndex>;
 
 impl Deployment {
-    /// Does the work of a message, which was handed out `attempts` times, this time included. Nothing is repaired by an
-    /// index in doubt.
+    /// Does the work of a message. `attempts` is the number of its deliveries, including this one. While the index is
+    /// in doubt, nothing is repaired by it.
     ///
     /// # Errors
-    /// An error that says what could not be done. The same message again does the rest.
+    /// Returns an error that says what could not be done. Working the same message again does the rest.
     pub async fn work(&self, message: &Message, attempts: u32) -> Result<(), WorkError> {
         let pair = self.pair();
         if pair.is_some() && matches!(message.work, Work::Replicate { .. }) {
@@ -51,15 +51,16 @@ impl Deployment {
         done
     }
 
-    /// Works the queue of this machine off, until it hands out nothing. Nothing is repaired by an index in doubt.
+    /// Works through the queue of this machine until it hands out nothing. While the index is in doubt, nothing is
+    /// repaired by it.
     ///
     /// # Errors
-    /// The queue failed.
+    /// Returns an error if the queue fails.
     pub async fn drain(&self) -> Result<Report, Failure> {
         let (Some(pair), AnyQueue::Embedded(queue)) = (self.pair(), &self.waiting) else {
             return Ok(Report::default());
         };
-        // It waits for an operator, as the queue does.
+        // Messages stay in the queue until an operator has resolved the doubt.
         if self.service.may_repair().await.is_err() {
             return Ok(Report::default());
         }
@@ -78,17 +79,18 @@ impl Deployment {
         }
     }
 
-    /// The edge reads from the fallback: where that was behind, the edge may have read it since the change itself.
+    /// Notes an object for purging at the edge. The edge reads from the fallback, so if that was behind, the edge may
+    /// have read the old object after the change itself.
     fn note_for_edge(&self, key: &ObjectKey) {
         self.service.ports().cache.note_for_edge(key);
     }
 
-    /// Puts back what the queue of this machine has put aside after too many attempts: an outage may have outlasted
-    /// them. Repairs are idempotent, so one that can never be done costs a look and a line in the log. Returns the
+    /// Puts the dead letters of this machine's queue back into it, since an outage may have outlasted their deliveries.
+    /// Repairs are idempotent, so a repair that can never succeed costs one look and a line in the log. Returns the
     /// number of messages that were put back.
     ///
     /// # Errors
-    /// The queue failed. What was put back is back.
+    /// Returns an error if the queue fails. Messages that were put back before that stay in the queue.
     pub async fn put_back(&self) -> Result<u64, Failure> {
         let AnyQueue::Embedded(queue) = &self.waiting else { return Ok(0) };
         let mut count = 0;
@@ -103,10 +105,10 @@ impl Deployment {
         }
     }
 
-    /// Returns the number of messages that wait; the metric of the queue's depth says so from then on.
+    /// Returns the number of messages that wait, and sets the metric of the queue's depth to it.
     ///
     /// # Errors
-    /// The queue failed.
+    /// Returns an error if the queue fails.
     pub async fn depth(&self) -> Result<u64, Failure> {
         let depth = self.waiting.depth().await?;
         #[expect(clippy::cast_precision_loss, reason = "a gauge needs no more than 52 bits")]

@@ -1,4 +1,4 @@
-//! The surroundings of a deployment: clients of AWS, and engines of tests in their place.
+//! The surroundings of a deployment: clients of AWS, or the engines that stand in for them in tests.
 
 use aws_config::SdkConfig;
 use credlink_aws::{http_client, plain_config, sdk_config};
@@ -7,28 +7,28 @@ use crate::configuration::{Configuration, IndexChoice, QueueChoice};
 use crate::legacy::settings::Settings as LegacySettings;
 use crate::provider::ProviderSettings;
 
-/// The surroundings of a deployment: as production has it ([`Surroundings::of`]), or engines on this machine.
+/// The surroundings of a deployment: those of production ([`Surroundings::of`]), or engines on this machine.
 #[derive(Debug, Clone)]
 pub struct Surroundings {
     /// The configuration that the clients of AWS share: connections, credentials and the region.
     pub aws: SdkConfig,
-    /// The endpoint of DynamoDB, if it is not where `aws` says: `http://127.0.0.1:8000`.
+    /// The endpoint of DynamoDB, if it differs from the one in `aws`: `http://127.0.0.1:8000`.
     pub dynamodb: Option<String>,
-    /// The endpoint of SQS, if it is not where `aws` says.
+    /// The endpoint of SQS, if it differs from the one in `aws`.
     pub sqs: Option<String>,
-    /// Settings for how two providers work together.
+    /// The settings by which two providers work together.
     pub replicated: credlink_pair::Settings,
 }
 
 impl Surroundings {
-    /// Those of a configuration. The SDK's chain of credentials and regions is asked.
+    /// Returns the surroundings of a configuration, with credentials and the region from the SDK's chain.
     pub async fn of(configuration: &Configuration) -> Self {
         Self {
             aws: shared_config(configuration).await,
             dynamodb: None,
             sqs: None,
             replicated: credlink_pair::Settings {
-                // So that the other provider can still be asked.
+                // Half of the time is left to ask the other provider.
                 timeout: configuration.limits.operation / 2,
                 hedge: configuration.hedge,
                 ..credlink_pair::Settings::default()
@@ -37,8 +37,8 @@ impl Surroundings {
     }
 }
 
-/// Makes the configuration that the clients of AWS share. The chain of credentials and regions, which may ask the
-/// network, is left alone where nothing of AWS is used.
+/// Returns the configuration that the clients of AWS share. The chain of credentials and regions, which may use the
+/// network, is consulted only if the deployment uses AWS.
 async fn shared_config(configuration: &Configuration) -> SdkConfig {
     let is_s3 = |settings: &ProviderSettings| settings.name() == "s3";
     let is_used = is_s3(&configuration.primary)

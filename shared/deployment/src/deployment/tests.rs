@@ -11,7 +11,7 @@ use crate::configuration::Configuration;
 use crate::configuration::value::Source;
 use crate::embedded::SERVING_CACHE_BYTES;
 
-/// A folder with a bucket that is out of reach as its replica.
+/// A configuration with a folder, and a bucket that is out of reach as its replica.
 fn configuration() -> Configuration {
     let variables = [
         ("STORAGE_FALLBACK_PROVIDER", "r2"),

@@ -1,7 +1,7 @@
 //! Stand-ins for the index, the queue and the ledgers of this machine, in a program without the feature `embedded`.
 //!
-//! Nobody can make one of them: opening is refused, and the types have no values. So the choices that are made at run
-//! time have the same variants in every program, and what is never chosen costs nothing.
+//! None of them can be constructed: opening is refused, and the types have no values. So the choices that are made at
+//! run time have the same variants in every program, and a variant that is never chosen costs nothing.
 
 use std::convert::Infallible;
 use std::marker::PhantomData;
@@ -17,20 +17,20 @@ use credlink_ports::migration::ledger::{Entry, Job, Order};
 use credlink_ports::migration::{Ledger, Removable};
 use credlink_ports::{Clock, Commit, Delivery, Failure, Index, Intent, Listing, Page, Queue, Write};
 
-/// Memory for pages of an index: there is none.
+/// The memory for pages of an index: none.
 pub const PASSING_CACHE_BYTES: usize = 0;
 
-/// The refusal of an index of this machine.
+/// The error of opening an index on this machine.
 #[derive(Debug, thiserror::Error)]
 #[error("this program keeps nothing on this machine: set CREDLINK_TABLE")]
 pub struct EmbeddedError;
 
-/// The refusal of a queue of this machine.
+/// The error of opening a queue on this machine.
 #[derive(Debug, thiserror::Error)]
 #[error("this program keeps nothing on this machine: set CREDLINK_QUEUE_URL")]
 pub struct QueueError;
 
-/// The index of this machine, which is not there.
+/// The index of this machine, of which this program has none.
 #[derive(Debug)]
 pub enum EmbeddedIndex {}
 
@@ -38,23 +38,23 @@ impl EmbeddedIndex {
     /// Refuses to open an index.
     ///
     /// # Errors
-    /// Always.
+    /// Always returns an error.
     pub fn open_beside(_: impl AsRef<Path>, _: usize, _: Reserve) -> Result<Self, EmbeddedError> {
         Err(EmbeddedError)
     }
 
-    /// The bookmark of this name.
+    /// Returns the bookmark with this name.
     ///
     /// # Errors
-    /// None.
+    /// Never returns an error.
     pub async fn bookmark(&self, _: &str) -> Result<Option<String>, Failure> {
         match *self {}
     }
 
-    /// Keeps a bookmark.
+    /// Stores a bookmark.
     ///
     /// # Errors
-    /// None.
+    /// Never returns an error.
     pub async fn keep_bookmark(&self, _: &str, _: Option<&str>) -> Result<(), Failure> {
         match *self {}
     }
@@ -94,14 +94,14 @@ impl Index for EmbeddedIndex {
     }
 }
 
-/// The queue of this machine, which is not there.
+/// The queue of this machine, of which this program has none.
 #[derive(Clone, Debug)]
 pub struct EmbeddedQueue<K>(Infallible, PhantomData<K>);
 
-/// A message that was put aside.
+/// A dead letter.
 #[derive(Debug)]
 pub struct Dead {
-    /// Names it.
+    /// The number by which it is put back.
     pub number: u64,
 }
 
@@ -109,23 +109,23 @@ impl<K> EmbeddedQueue<K> {
     /// Refuses to open a queue.
     ///
     /// # Errors
-    /// Always.
+    /// Always returns an error.
     pub fn open_beside(_: impl AsRef<Path>, _: K, _: Reserve) -> Result<Self, QueueError> {
         Err(QueueError)
     }
 
-    /// Messages that were put aside.
+    /// Returns the dead letters.
     ///
     /// # Errors
-    /// None.
+    /// Never returns an error.
     pub async fn dead(&self, _: Option<u64>, _: usize) -> Result<Vec<Dead>, Failure> {
         match self.0 {}
     }
 
-    /// Puts a message back.
+    /// Puts a message back into the queue.
     ///
     /// # Errors
-    /// None.
+    /// Never returns an error.
     pub async fn put_back(&self, _: u64) -> Result<bool, Failure> {
         match self.0 {}
     }
@@ -153,7 +153,7 @@ impl<K> Queue for EmbeddedQueue<K> {
     }
 }
 
-/// A ledger in a file of this machine, which is not there.
+/// A ledger in a file of this machine, of which this program has none.
 #[derive(Debug)]
 pub struct FileLedger<K>(Infallible, PhantomData<K>);
 

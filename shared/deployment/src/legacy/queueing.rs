@@ -1,4 +1,5 @@
-//! Having legacy records migrated by the function behind the queue: for functions, which stand still after their answer.
+//! Queues the migration of legacy records for the function behind the queue, on behalf of functions that are frozen
+//! after their answer.
 
 use std::sync::{Arc, Once};
 
@@ -12,13 +13,13 @@ use credlink_runtime::clock::SystemClock;
 use super::Settings;
 use crate::deployment::jobs::QueuedJobs;
 
-/// What sends messages, and where to.
+/// Sends messages to the queue of a job.
 #[derive(Debug)]
 pub(super) struct Queueing {
     messages: Messages,
     request: JobRequest,
     jobs: QueuedJobs,
-    /// Why nothing can be queued.
+    /// The reason why nothing can be queued, if there is one.
     obstacle: Option<String>,
     told: Once,
 }
@@ -47,7 +48,7 @@ impl Queueing {
         Self { messages, request, jobs, obstacle, told: Once::new() }
     }
 
-    /// Queues the migration of a proof, beside what this process answers.
+    /// Queues the migration of a proof, in the background of the answer.
     pub(super) fn begin(self: &Arc<Self>, found: &FoundRecord) {
         if let Some(reason) = &self.obstacle {
             self.told.call_once(|| {
@@ -57,7 +58,8 @@ impl Queueing {
         }
         if self.messages.begin(found.draft.id(), &found.item, &SystemClock) {
             let queueing = Arc::clone(self);
-            // Nobody waits for it: where this process stands still before it is done, it goes on with the next event.
+            // Nothing waits for this task: if the process is frozen before it is done, it continues with the next
+            // event.
             drop(tokio::spawn(async move { queueing.send().await }));
         }
     }

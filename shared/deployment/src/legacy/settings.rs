@@ -1,4 +1,4 @@
-//! A legacy source's settings from environment variables.
+//! The settings of a legacy source, from environment variables.
 
 use credlink_core::job_name::JobName;
 use credlink_core::tenant::Tenant;
@@ -10,27 +10,27 @@ use crate::provider::ProviderSettings;
 
 /// The variable that names the source.
 pub(super) const SOURCE: &str = "CREDLINK_LEGACY_SOURCE";
-/// The variable that switches the cloud storage.
+/// The variable that switches the cloud storage on or off.
 const CLOUD_STORAGE: &str = "CREDLINK_CLOUD_STORAGE";
 /// The variable that names the owner.
 const TENANT: &str = "CREDLINK_LEGACY_TENANT";
 /// The variable that names the job.
 const JOB: &str = "CREDLINK_LEGACY_JOB";
-/// The places of a legacy source.
+/// The places that a legacy source may be in.
 const PLACES: &str = "dir:PATH, jsonl:FILE, s3://BUCKET/PREFIX or r2://BUCKET/PREFIX";
-/// The job where nothing is said.
+/// The default name of the job.
 const DEFAULT_JOB: &str = "legacy";
 
-/// What the variables say of a legacy source.
+/// The settings of a legacy source.
 #[derive(Clone, Debug)]
 pub struct Settings {
     pub(super) place: Place,
-    /// Of a bucket.
+    /// The settings of the bucket, if the source is one.
     pub(super) bucket: Option<ProviderSettings>,
     pub(super) tenant: Tenant,
-    /// The queued job that imports what was asked for, where this process does not.
+    /// The queued job that imports requested proofs, if this process does not import them itself.
     pub(super) job: JobName,
-    /// Whether the cloud storage is off.
+    /// `true` if the cloud storage is off.
     pub(super) is_cloud_storage_off: bool,
 }
 
@@ -38,7 +38,7 @@ impl Settings {
     /// Reads the variables.
     ///
     /// # Errors
-    /// One that cannot be used.
+    /// Returns an error for a variable that cannot be used.
     pub fn read(source: &Source<'_>) -> Result<Option<Self>, ConfigurationError> {
         let is_cloud_storage_off = !source.switch(CLOUD_STORAGE)?.unwrap_or(true);
         let tenant = source.text(TENANT).map(|text| {
@@ -82,7 +82,7 @@ impl Settings {
         Ok(Some(Self { place, bucket, tenant, job, is_cloud_storage_off }))
     }
 
-    /// Whether it is a bucket of S3.
+    /// Returns `true` if the source is an S3 bucket.
     #[must_use]
     pub fn is_s3(&self) -> bool {
         self.bucket.as_ref().is_some_and(|settings| settings.name() == "s3")

@@ -8,7 +8,8 @@ use http::Request;
 
 use super::*;
 
-/// A server runs each request as a task of its own, which may move between threads.
+/// Compiles only if the future can be spawned: a server runs each request as a task of its own, which may move between
+/// threads.
 fn can_be_spawned<T: Send>(future: T) -> T {
     future
 }
@@ -41,7 +42,7 @@ async fn a_proof_is_stored_and_found_again() {
     assert_eq!(ask("GET", "/v1/openapi.json", "").await.status(), 200);
 }
 
-/// Every name of a first start and a first store is synced into its folder, and nothing is readable by others.
+/// Every name that a first start and a first store create is synced into its folder, and nothing is readable by others.
 #[cfg(unix)]
 #[tokio::test]
 async fn what_a_first_start_makes_is_durable_and_private() {

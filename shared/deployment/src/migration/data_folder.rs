@@ -1,8 +1,8 @@
-//! The data folder of a CredLink that nobody serves: its proofs by the index, with all their records; the manifests that were
-//! stored for themselves; and every legacy id.
+//! The data folder of a CredLink store that no server is running on, as a source: its proofs as the index lists them,
+//! with all their records; the manifests that were stored for themselves; and every legacy ID.
 //!
-//! Opening it takes the folder's lock, as serving it would, and keeps it. Removing a proof is deleting it: a marker takes
-//! its place. A legacy id stays, and leads there.
+//! Opening the folder takes its lock, as serving it would, and keeps it. Removing a proof deletes it: a tombstone takes
+//! its place. A legacy ID stays, and leads to the tombstone.
 
 use std::path::Path;
 
@@ -37,10 +37,10 @@ use crate::local::{self, Local};
 
 pub use crate::local::OpenError;
 
-/// The name that operators know this source by.
+/// The name by which operators know this source.
 const NAME: &str = "dir";
 
-/// A CredLink's data folder.
+/// The data folder of a CredLink store.
 #[derive(Debug)]
 pub struct DataFolder {
     service: Service<Local>,
@@ -52,10 +52,10 @@ impl DataFolder {
         self.layout.side().await
     }
 
-    /// The data folder at `path`.
+    /// Opens the data folder at `path`.
     ///
     /// # Errors
-    /// A server is running on it, it is damaged, or the file system refuses.
+    /// Returns an error if a server is running on it, if it is damaged, or if the file system refuses.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         let settings = Settings::default();
         let service = local::open_within(
@@ -73,7 +73,7 @@ impl DataFolder {
         self.service.ports().index.get(key).await
     }
 
-    /// A legacy id with the record of the proof that it names.
+    /// Returns a legacy ID with the record of the proof that it names.
     async fn alias(&self, id: LegacyId) -> Result<Option<Content>, Failure> {
         let row = self.row(&RowKey::Alias(id.clone())).await?;
         let Some(alias) = row.filter(|row| row.stands_alone_for().is_some()).and_then(Row::alias) else {
@@ -93,7 +93,7 @@ impl DataFolder {
         }
     }
 
-    /// A manifest that was stored for itself.
+    /// Returns a manifest that was stored for itself.
     async fn manifest(&self, id: ManifestKey) -> Result<Option<Content>, Failure> {
         let row = self.row(&RowKey::Manifest(id.clone())).await?;
         if row.as_ref().and_then(Row::stands_alone_for).is_none() {
@@ -108,13 +108,14 @@ impl DataFolder {
         }
     }
 
-    /// The readers of a manifest whose object says `visibility`. Of a withdrawal that was cut off, the row alone knows.
+    /// Returns the readers of a manifest whose object says `visibility`. If a withdrawal was interrupted, only the row
+    /// says that the manifest is private.
     async fn readers(&self, id: &ManifestKey, visibility: Visibility) -> Result<Visibility, Failure> {
         let row = self.row(&RowKey::Manifest(id.clone())).await?.and_then(Row::manifest);
         Ok(row.map(|row| row.visibility).filter(|said| *said == Visibility::Private).unwrap_or(visibility))
     }
 
-    /// A proof with who may read its manifests.
+    /// Returns a proof with the readers of its manifests.
     async fn with_readers(&self, content: Content) -> Result<Content, Failure> {
         let Content::Proof(mut revisions) = content else { return Ok(content) };
         for revision in &mut revisions {
@@ -128,7 +129,8 @@ impl DataFolder {
         Ok(Content::Proof(revisions))
     }
 
-    /// The version of a proof: its record, and which of its manifests have other readers than it has.
+    /// Returns the version of a proof: its record, and the manifests among its own whose readers differ from the
+    /// proof's.
     async fn version(&self, row: &ProofRow) -> Result<String, Failure> {
         let mut others = String::new();
         for id in &row.held {
@@ -147,7 +149,7 @@ impl DataFolder {
         })
     }
 
-    /// The item of a row of this part of the listing.
+    /// Returns the item of a row in this part of the listing.
     async fn item(&self, row: &Row, part: Part) -> Result<Option<Item>, Failure> {
         Ok(match (row, part) {
             (Row::Proof(row), Part::Proofs) if row.state == State::Live => Some(Item {
@@ -180,7 +182,7 @@ impl DataFolder {
         match delete_manifest(&self.service, id, None, false).await {
             Ok(Some(_)) => Ok(Removal::Removed),
             Ok(None) => Ok(Removal::Absent),
-            // Proofs hold it: it goes with the last of them.
+            // Proofs hold the manifest, which is deleted with the last of them.
             Err(Error::Problem(problem)) if problem.kind == Kind::ManifestHeld => Ok(Removal::Changed),
             Err(Error::Problem(problem)) => {
                 Err(Failure { provider: NAME, kind: FailureKind::Unavailable, message: problem.detail })
@@ -189,7 +191,7 @@ impl DataFolder {
         }
     }
 
-    /// The row of a live proof.
+    /// Returns the row of a live proof.
     async fn live(&self, id: &ProofId) -> Result<Option<ProofRow>, Failure> {
         let row = self.service.ports().index.get(&RowKey::Proof(*id)).await?;
         Ok(row.and_then(Row::proof).filter(|row| row.state == State::Live))
@@ -213,7 +215,7 @@ impl Source for DataFolder {
             message: format!("`{}` is no place in this folder's listing", after.unwrap_or_default()),
         };
         let (part, place) = Part::read(after).ok_or_else(none)?;
-        // Each part is a walk over all rows: the folder is of this machine.
+        // Each part walks over all rows, which is cheap enough in a folder of this machine.
         let page = self.service.ports().index.list(&Listing::All, place, limit).await?.ok_or_else(none)?;
         let mut items = Vec::new();
         for row in &page.items {
@@ -242,7 +244,7 @@ impl Source for DataFolder {
         }
         match self.layout.read(&id).await? {
             Some(content) => self.with_readers(content).await.map(Some),
-            // It was deleted meanwhile; or the index names what is not there.
+            // The proof was deleted in the meantime; or else the index names an object that is missing.
             None if self.live(&id).await?.is_none() => Ok(None),
             None => Err(damaged(&ObjectKey::Record(id))),
         }
@@ -281,7 +283,7 @@ impl Source for DataFolder {
             return Ok(Removal::Changed);
         }
         let mut headers = HeaderMap::new();
-        // A digest is visible ASCII. The row may be replaced meanwhile.
+        // A digest is visible ASCII. The tag guards against a row that is replaced in the meantime.
         let tag = HeaderValue::from_str(&format!("\"{}\"", row.record_sha256));
         headers.insert(IF_MATCH, tag.unwrap_or(HeaderValue::from_static("\"\"")));
         match delete_proof(&self.service, &id, &row.tenant, &headers, None).await {

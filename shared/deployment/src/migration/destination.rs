@@ -1,12 +1,13 @@
-//! Where proofs go: [`AnyDestination`] is the CredLink that a [`Place`](super::place::Place) names.
+//! The destinations of migrations: [`AnyDestination`] is the CredLink store that a [`Place`](super::place::Place)
+//! names.
 //!
 //! | place | destination |
 //! |---|---|
-//! | `dir:PATH` | the data folder of `credlink serve`: of the environment, `CREDLINK_TENANTS` alone counts |
+//! | `dir:PATH` | the data folder of `credlink serve`: of the environment, only `CREDLINK_TENANTS` counts |
 //! | `s3://…`, `r2://…` | a deployment with that bucket alone, and the index of `CREDLINK_TABLE` or of the data folder |
 //! | `credlink:URL` | [`remote`] |
 //!
-//! Each step of an item is a task of its own: what it computes (hashes, gzip, JSON) keeps every core busy.
+//! Each step of an item runs as a task of its own, so that its computations (hashes, gzip, JSON) keep every core busy.
 
 mod open;
 
@@ -30,27 +31,27 @@ use crate::deployment::Deployed;
 
 pub use open::{Making, OpenError, Opening};
 
-/// The destination that was chosen. Clones are one.
+/// The destination that was chosen. Clones share one destination.
 #[derive(Debug, Clone)]
 pub enum AnyDestination {
-    /// A CredLink at hand.
+    /// A deployment that this process has opened.
     Here(Arc<ServiceDestination<Deployed>>),
-    /// One behind HTTP.
+    /// A server that is reached over HTTP.
     Remote(Arc<Remote>),
-    /// One that is still to be made, and has nothing. It takes nothing either.
+    /// A destination that is yet to be made. It has nothing, and accepts nothing.
     Unmade {
         /// The name of its provider.
         name: &'static str,
-        /// `true` if it is to have several tenants.
+        /// `true` if it would have several tenants.
         has_tenants: bool,
     },
 }
 
 impl AnyDestination {
-    /// The store that it is, and the tenant of the credential that its API was shown.
+    /// Returns the identity of the store, and the tenant of the credential that was presented to its API.
     ///
     /// # Errors
-    /// It cannot be asked.
+    /// Returns an error if the store cannot be asked.
     pub async fn side(&self) -> Result<Side, Failure> {
         match self {
             Self::Here(here) => Side::of(here.service().ports().objects()).await,
@@ -59,7 +60,7 @@ impl AnyDestination {
         }
     }
 
-    /// Returns `true` if it has several tenants; `None` where only a server knows.
+    /// Returns `true` if the destination has several tenants, or `None` if only a server knows.
     #[must_use]
     pub fn has_tenants(&self) -> Option<bool> {
         match self {
@@ -69,11 +70,11 @@ impl AnyDestination {
         }
     }
 
-    /// Writes down what the destination has kept in memory of sums, and tells others of what changed. To be called at the
-    /// end of whatever was done to it.
+    /// Writes the sums that the destination has kept in memory, and announces changes to the caches and the edge. The
+    /// caller must do this after any work on the destination.
     ///
     /// # Errors
-    /// The index failed. No proof is lost by that.
+    /// Returns an error if the index fails. No proof is lost by that.
     pub async fn finish(&self) -> Result<(), Failure> {
         match self {
             Self::Here(here) => {
@@ -102,7 +103,7 @@ async fn task<T: Send + 'static>(
     }
 }
 
-/// What is said of a destination that is not made.
+/// Returns the error of a destination that has not been made.
 fn unmade<T>(name: &'static str) -> Result<T, Failure> {
     let message = "the destination is still to be made, and takes nothing".to_owned();
     Err(Failure { provider: name, kind: FailureKind::AccessDenied, message })
@@ -184,7 +185,7 @@ impl Destination for AnyDestination {
     }
 }
 
-/// What is said of a destination whose index is behind its API.
+/// Returns the error of a destination whose index is behind its API.
 fn behind_its_api<T>(remote: &Remote) -> Result<T, Failure> {
     let message = "its index is not written over its API".to_owned();
     Err(Failure { provider: remote.name(), kind: FailureKind::AccessDenied, message })

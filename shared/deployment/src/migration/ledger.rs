@@ -1,11 +1,11 @@
-//! Ledgers of migrations: a file of this machine for a local job, the index's table for one that is queued.
+//! The ledgers of migrations: a file of this machine for a local job, and the index's table for a queued job.
 //!
-//! | ledger | keeps | excludes others by |
+//! | ledger | storage | exclusion of other processes |
 //! |---|---|---|
-//! | [`FileLedger`] | `{job}.redb` in a folder, one synced transaction a write | the file's lock, which ends with its process |
-//! | [`TableLedger`] | items of the index's table, one conditional write an entry | a lease, which ends by the clock |
+//! | [`FileLedger`] | `{job}.redb` in a folder, one synced transaction for each write | the file's lock, which ends with its process |
+//! | [`TableLedger`] | items of the index's table, one conditional write for each entry | a lease, which ends by the clock |
 //!
-//! Job and entries are the JSON of [`credlink_ports::migration::ledger`] in both.
+//! Both store the job and its entries as the JSON of [`credlink_ports::migration::ledger`].
 
 use credlink_ports::migration::Ledger;
 use credlink_ports::migration::ledger::{Entry, Job, Order};
@@ -19,9 +19,9 @@ pub use credlink_aws::dynamodb::ledger::TableLedger;
 /// The ledger that was chosen.
 #[derive(Debug)]
 pub enum AnyLedger<K = SystemClock> {
-    /// A file.
+    /// A ledger in a file.
     File(FileLedger<K>),
-    /// A table.
+    /// A ledger in a table.
     Table(TableLedger<K>),
 }
 

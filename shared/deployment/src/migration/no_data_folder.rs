@@ -1,4 +1,4 @@
-//! The stand-in for a CredLink's data folder as a source, in a program without the feature `embedded`: nobody can make one.
+//! The stand-in for a data folder as a source, in a program without the feature `embedded`. It cannot be constructed.
 
 use std::path::Path;
 
@@ -6,12 +6,12 @@ use credlink_migrate_io::side::Side;
 use credlink_ports::migration::{Content, Item, Removal, Source};
 use credlink_ports::{Failure, Page};
 
-/// The refusal of a data folder.
+/// The error of opening a data folder.
 #[derive(Debug, thiserror::Error)]
 #[error("this program keeps nothing on this machine: it reads no data folder of a CredLink")]
 pub struct OpenError;
 
-/// A CredLink's data folder, which is not read here.
+/// The data folder of a CredLink store, which this program cannot read.
 #[derive(Debug)]
 pub enum DataFolder {}
 
@@ -23,7 +23,7 @@ impl DataFolder {
     /// Refuses to open a folder.
     ///
     /// # Errors
-    /// Always.
+    /// Always returns an error.
     pub const fn open(_: &Path) -> Result<Self, OpenError> {
         Err(OpenError)
     }

@@ -1,11 +1,11 @@
 //! Places, as operators write them behind `--from` and `--to`.
 //!
-//! | text | what |
+//! | text | place |
 //! |---|---|
-//! | `dir:PATH` | a folder: of legacy records, or the data folder of a CredLink |
-//! | `jsonl:FILE` | a dump with one legacy record a line, gzipped or not; a source only |
-//! | `s3://BUCKET/PREFIX`, `r2://BUCKET/PREFIX` | objects of a bucket; as a destination the bucket alone |
-//! | `credlink:URL` | the API of another CredLink |
+//! | `dir:PATH` | a folder: of legacy records, or the data folder of a CredLink store |
+//! | `jsonl:FILE` | a dump with one legacy record on each line, gzipped or not; a source only |
+//! | `s3://BUCKET/PREFIX`, `r2://BUCKET/PREFIX` | objects of a bucket; a destination is the bucket alone |
+//! | `credlink:URL` | the API of another CredLink server |
 
 use std::fmt;
 use std::path::{PathBuf, absolute};
@@ -18,13 +18,13 @@ use credlink_aws::s3::Kind;
 use crate::configuration::value::{ConfigurationError, Source};
 use crate::provider::ProviderSettings;
 
-/// Longest text that is read as a place, in bytes: the longest path of most systems.
+/// The maximum length of a place, in bytes: that of a path on most systems.
 const MAX_PLACE_BYTES: usize = 4_096;
 
-/// Longest key of an object, in bytes (S3 User Guide, "Naming Amazon S3 objects").
+/// The maximum length of an object's key, in bytes (S3 User Guide, "Naming Amazon S3 objects").
 const MAX_PREFIX_BYTES: usize = 1_024;
 
-/// Where proofs are.
+/// A place that proofs are read from or imported into.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
     /// `dir:PATH`.
@@ -33,59 +33,59 @@ pub enum Place {
     Lines(PathBuf),
     /// `s3://BUCKET/PREFIX` or `r2://BUCKET/PREFIX`: the objects whose keys begin with the prefix, which may be empty.
     Bucket {
-        /// Of S3 or of R2.
+        /// S3 or R2.
         kind: Kind,
-        /// Its name.
+        /// The name of the bucket.
         bucket: String,
-        /// What keys begin with.
+        /// The prefix of the keys.
         prefix: String,
     },
-    /// `credlink:URL`: what stands before `/v1`, without a slash at the end.
+    /// `credlink:URL`: the part of the URL before `/v1`, without a trailing slash.
     Api(String),
 }
 
-/// Why a text is no place, or not one to take over into.
+/// A reason why a text is not a place, or not a destination.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PlaceError {
-    /// No known beginning.
+    /// The text has no known scheme.
     #[error(
         "`{0}` is no place; allowed are dir:PATH, jsonl:FILE, s3://BUCKET/PREFIX, r2://BUCKET/PREFIX and credlink:URL"
     )]
     Unknown(String),
-    /// Longer than any place.
+    /// The text is longer than any place.
     #[error("a place has at most {MAX_PLACE_BYTES} bytes; this has {0}")]
     TooLong(usize),
-    /// Nothing behind the beginning.
+    /// Nothing follows the scheme.
     #[error("behind `{0}` there has to be {1}")]
     Empty(&'static str, &'static str),
-    /// No name of a bucket.
+    /// The name is not that of a bucket.
     #[error("`{0}` is no bucket's name; a name has 3 to 63 letters, digits, `-`, `_` and `.`")]
     Bucket(String),
-    /// A prefix that no key begins with.
+    /// The prefix is longer than any key.
     #[error("a prefix has at most {MAX_PREFIX_BYTES} bytes; this has {0}")]
     Prefix(usize),
-    /// A relative path, where nobody can say what it is relative to.
+    /// The path is relative and cannot be made absolute.
     #[error("{place} has no absolute path: {reason}; name it by its absolute path")]
     Relative {
         /// The place.
         place: Place,
-        /// Why.
+        /// The reason.
         reason: String,
     },
-    /// No address of an API.
+    /// The URL is not the address of an API.
     #[error(
         "`{0}` is no address of a CredLink; it has to begin with https:// or http://, without a user, a query or a fragment"
     )]
     Url(String),
-    /// A dump as a destination.
+    /// A dump is named as a destination.
     #[error(
         "{0} is a dump, which is read only; a destination is dir:PATH, s3://BUCKET, r2://BUCKET or credlink:URL"
     )]
     DumpAsDestination(Place),
-    /// A prefix of a destination.
+    /// A destination is named with a prefix.
     #[error("a CredLink has its bucket for itself: name the destination {kind}://{bucket}, without a prefix")]
     PrefixAsDestination {
-        /// Of S3 or of R2.
+        /// S3 or R2.
         kind: Kind,
         /// The bucket.
         bucket: String,
@@ -93,10 +93,10 @@ pub enum PlaceError {
 }
 
 impl Place {
-    /// Whether proofs can be taken over into this place.
+    /// Checks that proofs can be imported into this place.
     ///
     /// # Errors
-    /// A dump, or a bucket with a prefix.
+    /// Returns an error for a dump, and for a bucket with a prefix.
     pub fn check_destination(&self) -> Result<(), PlaceError> {
         match self {
             Self::Lines(_) => Err(PlaceError::DumpAsDestination(self.clone())),
@@ -107,10 +107,10 @@ impl Place {
         }
     }
 
-    /// The same place for a process with another working directory: with an absolute path, where it has a path.
+    /// Makes the path of a place absolute, if it has one, for a process with another working directory.
     ///
     /// # Errors
-    /// The working directory is gone, or its path is no UTF-8, which a ledger could not keep.
+    /// Returns an error if the working directory is gone, or if its path is not UTF-8, which a ledger could not store.
     pub fn absolute(self) -> Result<Self, PlaceError> {
         let refused = |reason: String| PlaceError::Relative { place: self.clone(), reason };
         let whole = |path: &PathBuf| match absolute(path) {
@@ -126,11 +126,11 @@ impl Place {
     }
 }
 
-/// The settings of a bucket: those that the deployment uses for a bucket of its kind
+/// Returns the settings of a bucket: those that the deployment uses for a bucket of its kind
 /// ([`ProviderSettings::named`]), with this name.
 ///
 /// # Errors
-/// A variable that is missing or wrong.
+/// Returns an error if a variable is missing or wrong.
 pub(crate) fn bucket_settings(
     source: &Source<'_>,
     kind: Kind,
@@ -199,7 +199,8 @@ fn bucket(kind: Kind, rest: &str) -> Result<Place, PlaceError> {
     Ok(Place::Bucket { kind, bucket: bucket.to_owned(), prefix: prefix.to_owned() })
 }
 
-/// The address of an API, without a slash at the end. A user in it would be a secret in a ledger.
+/// Returns the address of an API, without a trailing slash. A user name in it is refused, since it would put a secret
+/// into a ledger.
 fn api(url: &str) -> Option<String> {
     let parsed = url.parse::<Uri>().ok()?;
     let authority = parsed.authority()?;
@@ -211,7 +212,7 @@ fn api(url: &str) -> Option<String> {
     fits.then(|| url.trim_end_matches('/').to_owned())
 }
 
-/// An operator's text in an error, cut where it becomes unreasonable.
+/// Returns an operator's text for an error message, truncated if it is unreasonably long.
 fn shown(text: &str) -> String {
     const LONGEST: usize = 200;
     let shown: String = text.chars().take(LONGEST).collect();

@@ -1,10 +1,10 @@
-//! Where proofs come from: [`AnySource`] is the one that a [`Place`] names.
+//! The sources of migrations: [`AnySource`] is the source that a [`Place`] names.
 //!
 //! | place | source |
 //! |---|---|
-//! | `dir:PATH` | [`folder`]: legacy records · [`data_folder`]: a CredLink's, known by `objects/` and `index.redb` · [`layout`]: objects whose index stands elsewhere, known by `objects/` and `lock` |
+//! | `dir:PATH` | [`folder`]: legacy records · [`data_folder`]: a CredLink store, known by `objects/` and `index.redb` · [`layout`]: objects whose index is elsewhere, known by `objects/` and `lock` |
 //! | `jsonl:FILE` | [`lines`] |
-//! | `s3://…`, `r2://…` | [`bucket`]: legacy records, and a CredLink's objects |
+//! | `s3://…`, `r2://…` | [`bucket`]: legacy records, and the objects of a CredLink store |
 //! | `credlink:URL` | [`remote`] |
 
 use std::io;
@@ -36,57 +36,57 @@ use crate::provider::{self, Provider};
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "there is one of them in a process")]
 pub enum AnySource {
-    /// Files of a folder.
+    /// Files in a folder.
     Folder(LegacyFolder),
-    /// The data folder of a CredLink.
+    /// The data folder of a CredLink store.
     DataFolder(DataFolder),
-    /// The objects of a CredLink in a folder.
+    /// The objects of a CredLink store in a folder.
     Layout(Layout<Folder>),
     /// Lines of a dump.
     Lines(Lines),
     /// Objects of a bucket.
     Bucket(Bucket<S3Objects>),
-    /// Another CredLink.
+    /// Another CredLink server.
     Remote(Remote),
 }
 
-/// Why a source cannot be opened.
+/// A reason why a source cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// A folder or a file that is not there, or may not be read.
+    /// A folder or a file is missing, or may not be read.
     #[error("{} cannot be opened: {error}", path.display())]
     Io {
-        /// Which.
+        /// The path of the folder or file.
         path: PathBuf,
-        /// What the file system said.
+        /// The error of the file system.
         error: io::Error,
     },
-    /// The data folder of a CredLink.
+    /// The data folder cannot be opened.
     #[error(transparent)]
     DataFolder(#[from] data_folder::OpenError),
     /// The folder is a part of a deployment that has its objects elsewhere.
     #[error(transparent)]
     Part(#[from] NoteError),
-    /// The folder of a CredLink's objects.
+    /// The folder of a store's objects cannot be opened.
     #[error(transparent)]
     Folder(#[from] FolderError),
-    /// The settings of a bucket.
+    /// The settings of a bucket cannot be used.
     #[error(transparent)]
     Settings(#[from] ConfigurationError),
-    /// A bucket.
+    /// The bucket cannot be opened.
     #[error(transparent)]
     Bucket(#[from] provider::OpenError),
-    /// The token of an API.
+    /// The access token of an API cannot be used.
     #[error(transparent)]
     Token(#[from] TokenError),
 }
 
 impl AnySource {
-    /// Opens a place: buckets with the settings in `variables`, an API with `token`. What is on the network is not asked for
-    /// anything yet. To be called inside a tokio runtime.
+    /// Opens the source that a place names: a bucket with the settings in `variables`, an API with `token`. Nothing is
+    /// sent over the network yet. The caller must be inside a Tokio runtime.
     ///
     /// # Errors
-    /// What is on this machine cannot be opened, or a variable is missing or wrong.
+    /// Returns an error if something on this machine cannot be opened, or if a variable is missing or wrong.
     pub async fn open(
         place: &Place,
         variables: &value::Source<'_>,
@@ -98,7 +98,8 @@ impl AnySource {
         };
         Ok(match place {
             Place::Folder(path) => {
-                // The data folder of a server that keeps its objects elsewhere looks like any folder.
+                // The data folder of a server that keeps its objects elsewhere would pass for a folder of legacy
+                // records.
                 Note::has_objects(path)?;
                 match Contents::of(path) {
                     Contents::DataFolder => Self::DataFolder(DataFolder::open(path)?),
@@ -121,10 +122,11 @@ impl AnySource {
 }
 
 impl AnySource {
-    /// The store that it is, if it is a CredLink's, and the tenant of the credential that its API was shown.
+    /// Returns the identity of the store, if the source is a CredLink store, and the tenant of the credential that was
+    /// presented to its API.
     ///
     /// # Errors
-    /// It cannot be asked.
+    /// Returns an error if the source cannot be asked.
     pub async fn side(&self) -> Result<Side, Failure> {
         match self {
             Self::Folder(_) | Self::Lines(_) => Ok(Side::default()),
@@ -136,11 +138,11 @@ impl AnySource {
     }
 }
 
-/// What a folder holds.
+/// The contents of a folder.
 pub(crate) enum Contents {
-    /// The data folder of a CredLink.
+    /// The data folder of a CredLink store.
     DataFolder,
-    /// A CredLink's objects.
+    /// The objects of a CredLink store, without their index.
     Objects,
     /// Anything else.
     Anything,
@@ -172,7 +174,7 @@ macro_rules! chosen {
     };
 }
 
-// A call of an SDK is a future of many kilobytes: in a box, it does not make every future around it as large.
+// Boxed: the future of an SDK call takes many kilobytes, and would make every future around it as large.
 #[deny(clippy::missing_trait_methods)]
 impl Source for AnySource {
     fn name(&self) -> &'static str {

@@ -1,8 +1,9 @@
-//! What queued migrations may read, and whose proofs become of it: the operator's list.
+//! The operator's list of the sources that queued migrations may read, each with the tenant that its proofs are
+//! imported for.
 //!
-//! The functions read sources with the deployment's own credentials. So a source is never a bucket of the deployment itself,
-//! whose private records would become somebody else's. Buckets are compared by their names alone: the same bucket can be
-//! reached by `s3://` and `r2://`, and at more than one endpoint.
+//! The functions read sources with the deployment's own credentials. So a source is never a bucket of the deployment
+//! itself, whose private records would become another tenant's. Buckets are compared by their names alone, because the
+//! same bucket can be reached by `s3://` and `r2://`, and at more than one endpoint.
 
 use credlink_core::tenant::Tenant;
 use credlink_ports::migration::jobs::{Asked, JobError, JobRequest};
@@ -10,13 +11,13 @@ use credlink_ports::migration::jobs::{Asked, JobError, JobRequest};
 use super::place::Place;
 use crate::configuration::value::{ConfigurationError, Source};
 
-/// The variable with the list.
+/// The variable that holds the list.
 const SOURCES: &str = "CREDLINK_MIGRATION_SOURCES";
 /// The variables that name the buckets of the deployment.
 const OWN_BUCKETS: [&str; 2] = ["STORAGE_BUCKET", "R2_BUCKET"];
-/// What stands for a tenant where proofs keep theirs.
+/// The tenant of an entry whose proofs keep their tenants.
 const KEPT: &str = "*";
-/// What the variable takes.
+/// The values that the variable accepts.
 const ALLOWED: &str = "`PLACE=TENANT`, and more of them with commas between; a place is s3://BUCKET/PREFIX or \
                        r2://BUCKET/PREFIX and is there once; `FROM>TENANT` gives the tenant what is the tenant FROM's in a CredLink, \
                        and `*` means that the proofs of a CredLink keep their tenants";
@@ -29,11 +30,11 @@ pub struct MigrationSources(Vec<Listed>);
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Listed {
     place: Place,
-    /// Whose proofs become of what has no tenant, or does not keep it.
+    /// The tenant of items that have no tenant, or do not keep it.
     tenant: Tenant,
-    /// Whether the proofs of a CredLink keep their tenants.
+    /// `true` if the proofs of a CredLink store keep their tenants.
     keep_tenants: bool,
-    /// The tenant whose proofs of a CredLink become the tenant's, where that is another one.
+    /// The tenant of a CredLink store whose proofs become proofs of `tenant`, if the two differ.
     from_tenant: Option<Tenant>,
 }
 
@@ -41,7 +42,7 @@ impl MigrationSources {
     /// Reads the list.
     ///
     /// # Errors
-    /// An entry that is none, or that is a bucket of the deployment itself.
+    /// Returns an error for an entry that is malformed, listed twice, or a bucket of the deployment itself.
     pub fn read(source: &Source<'_>) -> Result<Self, ConfigurationError> {
         let Some(text) = source.text(SOURCES) else { return Ok(Self::default()) };
         let mut listed: Vec<Listed> = Vec::new();
@@ -62,11 +63,11 @@ impl MigrationSources {
         Ok(Self(listed))
     }
 
-    /// The job that is asked for, if its source is on the list: with the source as the list spells it, and for the tenant
-    /// that the list names.
+    /// Returns the requested job, if its source is on the list. The job has the source as the list spells it, and the
+    /// tenant that the list names.
     ///
     /// # Errors
-    /// The source is no bucket, or not on the list.
+    /// Returns an error if the source is not a bucket, or not on the list.
     pub fn allow(&self, asked: &Asked) -> Result<JobRequest, JobError> {
         let place: Place = asked.from.parse().map_err(|error| JobError::Source(format!("{error}")))?;
         if !matches!(place, Place::Bucket { .. }) {
@@ -107,14 +108,15 @@ impl Listed {
     }
 }
 
-/// The variable that names this bucket as one of the deployment's own.
+/// Returns the variable that names this bucket as one of the deployment's own.
 pub(crate) fn own_bucket(source: &Source<'_>, place: &Place) -> Option<&'static str> {
     let Place::Bucket { bucket, .. } = place else { return None };
     let names = |variable: &&str| source.text(variable).is_some_and(|own| own.eq_ignore_ascii_case(bucket));
     OWN_BUCKETS.into_iter().find(names)
 }
 
-/// Whether both spell one place: a bucket's name has no case, and a slash at the end of a prefix makes no other source.
+/// Returns `true` if both spell the same place: case does not matter in a bucket's name, nor does a slash at the end of
+/// a prefix.
 fn is_named_by(one: &Place, two: &Place) -> bool {
     let (
         Place::Bucket { kind, bucket, prefix },

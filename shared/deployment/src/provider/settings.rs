@@ -1,4 +1,4 @@
-//! A provider's settings from environment variables.
+//! The settings of a provider, from environment variables.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,34 +13,34 @@ use credlink_disk::folder::{Folder, FolderError};
 use super::Provider;
 use crate::configuration::value::{ConfigurationError, Source};
 
-/// The largest `STORAGE_TIMEOUT`, in milliseconds: a Lambda ends after 15 minutes.
+/// The maximum of `STORAGE_TIMEOUT`, in milliseconds: a Lambda ends after 15 minutes.
 const MAX_TIMEOUT: u64 = 900_000;
-/// The largest `STORAGE_MAX_RETRIES`.
+/// The maximum of `STORAGE_MAX_RETRIES`.
 const MAX_RETRIES: u64 = 20;
 
-/// Which provider, and how to reach it.
+/// The choice of a provider, with its settings.
 #[derive(Debug, Clone)]
 #[expect(clippy::large_enum_variant, reason = "made once a process, and consumed")]
 pub enum ProviderSettings {
-    /// A bucket of S3 or R2. The region of a bucket of S3 is empty where the SDK's chain shall find it.
+    /// An S3 or R2 bucket. The region of an S3 bucket is empty if the SDK's chain is to find it.
     Bucket(Settings),
-    /// A folder of this machine; `None`: the data folder.
+    /// A folder of this machine; `None` for the data folder.
     Folder(Option<PathBuf>),
 }
 
 impl ProviderSettings {
-    /// The settings of a provider: `s3`, `r2` or `folder`, or `primary` or `fallback` for the one that `STORAGE_PROVIDER` or
-    /// `STORAGE_FALLBACK_PROVIDER` names.
+    /// Reads the settings of a provider: `s3`, `r2` or `folder`, or `primary` or `fallback` for the provider that
+    /// `STORAGE_PROVIDER` or `STORAGE_FALLBACK_PROVIDER` names.
     ///
     /// | provider | variables |
     /// |---|---|
     /// | `s3` | `STORAGE_BUCKET`, `STORAGE_REGION` (else `AWS_REGION`), `STORAGE_ENDPOINT`, `STORAGE_CHECKSUMS`; credentials by the SDK's chain |
     /// | `r2` | `R2_BUCKET`, `R2_ACCOUNT_ID` or `R2_ENDPOINT`, `R2_ACCESS_KEY_ID`, `R2_SECRET_ACCESS_KEY` |
     /// | `folder` | `STORAGE_FOLDER` |
-    /// | `s3`, `r2` | `STORAGE_TIMEOUT` (milliseconds a call, with its retries), `STORAGE_MAX_RETRIES` |
+    /// | `s3`, `r2` | `STORAGE_TIMEOUT` (milliseconds for a call, including its retries), `STORAGE_MAX_RETRIES` |
     ///
     /// # Errors
-    /// The first variable that is missing or wrong.
+    /// Returns an error for the first variable that is missing or wrong.
     pub fn named(source: &Source<'_>, name: &str) -> Result<Self, ConfigurationError> {
         let said_by = |variable| {
             let said = Self::said_by(source, variable)?;
@@ -53,7 +53,8 @@ impl ProviderSettings {
         }
     }
 
-    /// Where it is, as operators write it behind `--to`: `s3://bucket`. A folder of its own or else `data_folder`.
+    /// Returns the place as operators write it behind `--to`: `s3://bucket`, or a folder. A folder that is not named is
+    /// `data_folder`.
     #[must_use]
     pub fn place(&self, data_folder: Option<&Path>) -> String {
         match self {
@@ -63,7 +64,7 @@ impl ProviderSettings {
         }
     }
 
-    /// The folder of its own, if it is one and has one.
+    /// Returns the folder that is named for this provider, if there is one.
     #[must_use]
     pub fn own_folder(&self) -> Option<&Path> {
         match self {
@@ -72,10 +73,10 @@ impl ProviderSettings {
         }
     }
 
-    /// The settings of the provider that `variable` names; `None` if it names none.
+    /// Reads the settings of the provider that `variable` names, or returns `None` if it names none.
     ///
     /// # Errors
-    /// It names something else, or a variable of the provider is missing or wrong.
+    /// Returns an error if the variable names something else, or if a variable of the provider is missing or wrong.
     pub fn said_by(source: &Source<'_>, variable: &'static str) -> Result<Option<Self>, ConfigurationError> {
         source.text(variable).map(|name| Self::of(source, &name, variable)).transpose()
     }
@@ -89,13 +90,13 @@ impl ProviderSettings {
         }
     }
 
-    /// The folder.
+    /// Reads the settings of a folder.
     #[must_use]
     pub fn folder(source: &Source<'_>) -> Self {
         Self::Folder(source.text("STORAGE_FOLDER").map(PathBuf::from))
     }
 
-    /// The name that operators know it by.
+    /// Returns the name by which operators know the provider.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
@@ -104,7 +105,7 @@ impl ProviderSettings {
         }
     }
 
-    /// Whether both are one place, which is no fallback of itself.
+    /// Returns `true` if both are the same place, which cannot be its own fallback.
     #[must_use]
     pub fn is_place_of(&self, other: &Self) -> bool {
         match (self, other) {
@@ -116,16 +117,18 @@ impl ProviderSettings {
         }
     }
 
-    /// Opens the provider. Nothing is sent; a folder is made and locked. `aws` brings the pool of connections, and the
-    /// SDK's chain of credentials and regions; `data_folder` is the folder where none is named, which holds nothing but a CredLink.
+    /// Opens the provider. Nothing is sent; a folder is made and locked. `aws` supplies the connection pool, and the
+    /// SDK's chain of credentials and regions. `data_folder` is used if no folder is named, and must hold nothing but a
+    /// CredLink store.
     ///
     /// # Errors
-    /// A folder that cannot be opened or is not named, or a bucket of S3 without a region.
+    /// Returns an error for a folder that cannot be opened or is not named, and for an S3 bucket without a region.
     pub fn open(&self, aws: &SdkConfig, data_folder: Option<&Path>) -> Result<Provider, OpenError> {
         match self {
             Self::Folder(path) => {
                 let own = path.as_deref();
-                // What stands in the data folder is for whoever opens all of it to look at.
+                // A data folder may hold more than objects, so its contents are checked by the caller that opens all of
+                // it.
                 let folder = match (own, data_folder) {
                     (Some(own), Some(data)) if are_one(own, data) => Folder::open_own(own),
                     (Some(own), _) => Folder::open(own),
@@ -144,8 +147,8 @@ impl ProviderSettings {
         }
     }
 
-    /// What the clients of AWS share, for this provider alone. Where it has a key of its own, the SDK's chain is left
-    /// alone: it may ask the network.
+    /// Returns the shared configuration of AWS clients, for this provider alone. If the provider has a key of its own,
+    /// the SDK's chain, which may use the network, is not consulted.
     pub async fn shared(&self) -> SdkConfig {
         match self {
             Self::Bucket(settings) if settings.credentials.is_none() => {
@@ -157,16 +160,16 @@ impl ProviderSettings {
     }
 }
 
-/// Why a provider could not be opened.
+/// A reason why a provider cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The folder itself.
+    /// The folder itself cannot be opened.
     #[error(transparent)]
     Folder(#[from] FolderError),
     /// No folder is named.
     #[error("STORAGE_FOLDER is not set; it has to be a folder of this machine, as the provider is `folder`")]
     NoFolder,
-    /// A bucket of S3 has no region.
+    /// An S3 bucket has no region.
     #[error(
         "STORAGE_REGION is not set, and neither is AWS_REGION nor a region in the profile; it has to be the bucket's \
              region, such as eu-central-1"
@@ -174,7 +177,7 @@ pub enum OpenError {
     NoRegion,
 }
 
-/// Returns `true` if two names are of one folder.
+/// Returns `true` if two paths lead to the same folder.
 fn are_one(a: &Path, b: &Path) -> bool {
     let real = |path: &Path| path.canonicalize().ok();
     a == b || real(a).is_some_and(|a| real(b) == Some(a))
@@ -183,7 +186,7 @@ fn are_one(a: &Path, b: &Path) -> bool {
 const PROVIDERS: &str = "s3, r2 or folder";
 const ACCOUNT: &str = "the id of the account at Cloudflare, which is 32 hexadecimal digits";
 
-/// Whether this may be an account: it becomes a part of a host's name.
+/// Returns `true` if the text may be an account ID, which becomes a part of a host name.
 fn is_account(text: &str) -> bool {
     text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
@@ -236,10 +239,10 @@ fn r2(source: &Source<'_>) -> Result<Settings, ConfigurationError> {
     Ok(settings)
 }
 
-/// How long calls may take, and how often they are tried.
+/// Reads the timeouts and retries of calls.
 ///
 /// # Errors
-/// A variable that is no such number.
+/// Returns an error for a variable that is not a number within its limits.
 pub fn limits(source: &Source<'_>) -> Result<Limits, ConfigurationError> {
     let mut limits = Limits::default();
     if let Some(milliseconds) = source.number("STORAGE_TIMEOUT", 100..=MAX_TIMEOUT)? {
@@ -257,7 +260,7 @@ pub fn limits(source: &Source<'_>) -> Result<Limits, ConfigurationError> {
 mod tests {
     use super::*;
 
-    /// An account.
+    /// An account ID.
     const ID: &str = "0123456789abcdef0123456789abcdef";
 
     fn read(name: &str, variables: &[(&str, &str)]) -> Result<ProviderSettings, String> {

@@ -1,4 +1,4 @@
-//! Working a queue off: receive, do, settle. What fails stays in the queue, and comes again.
+//! Works through a queue: receive, work, settle. A message that fails stays in the queue and is delivered again.
 
 use credlink_core::message::Message;
 use credlink_ports::request::within_request;
@@ -7,18 +7,19 @@ use serde::Serialize;
 
 use super::{Migrations, WorkError, Worker};
 
-/// Messages of one receive: as many as a queue hands out at once.
+/// The number of messages received at a time: the most that a queue hands out at once.
 const BATCH: usize = 10;
 
-/// How much one run does.
+/// The limits of one run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Most messages.
+    /// The maximum number of messages.
     pub messages: u64,
-    /// How long a message is hidden from others while it is worked on, in seconds: longer than 20 copies take.
+    /// The time that a message is hidden from other workers while it is worked on, in seconds: longer than 20 copies
+    /// take.
     pub hidden_seconds: u32,
-    /// Deliveries after which a message is left alone with a loud reason. A queue with a dead-letter queue has its own
-    /// limit, and needs none here.
+    /// The number of deliveries after which a message is left with an error in the log. A queue with a dead-letter
+    /// queue has its own limit and needs none here.
     pub attempts: u32,
 }
 
@@ -28,33 +29,34 @@ impl Default for Limits {
     }
 }
 
-/// What a run did.
+/// The results of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Report {
     /// Messages that were received.
     pub received: u64,
-    /// Messages that were done, and taken out.
+    /// Messages that were worked and removed.
     pub done: u64,
-    /// Messages that stay in the queue and come again.
+    /// Messages that stay in the queue and are delivered again.
     pub left: u64,
-    /// Messages among those that need an operator: what is no message of CredLink, and objects that are lost.
+    /// Messages among `left` that need an operator: those that are not messages of CredLink, and those about lost
+    /// objects.
     pub poisoned: u64,
 }
 
-/// What becomes of a message that was not done.
+/// The fate of a message whose work was not done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Left {
-    /// It comes again, by itself.
+    /// The message is delivered again, without intervention.
     ForLater,
-    /// An operator has to act.
+    /// The message needs an operator.
     Poisoned,
 }
 
 impl<A: Objects, B: Objects, I: Index, K: Clock, M: Migrations> Worker<'_, A, B, I, K, M> {
-    /// Works the queue off until it hands out nothing, or `limits` are reached.
+    /// Works through the queue until it hands out nothing, or `limits` are reached.
     ///
     /// # Errors
-    /// The queue failed. What was settled is done.
+    /// Returns an error if the queue fails. Messages that were settled before that are done.
     pub async fn drain(&self, queue: &impl Queue, limits: Limits) -> Result<Report, Failure> {
         let mut report = Report::default();
         while report.received < limits.messages {
@@ -80,7 +82,7 @@ impl<A: Objects, B: Objects, I: Index, K: Clock, M: Migrations> Worker<'_, A, B,
         Ok(report)
     }
 
-    /// Does one message, and says in the log why it is left. Returns `None` if it is done.
+    /// Works one message, and logs why it is left. Returns `None` if it is done.
     async fn deliver(&self, delivery: &Delivery, limits: Limits) -> Option<Left> {
         let message: Message = match delivery.text.parse() {
             Ok(message) => message,
@@ -95,7 +97,7 @@ impl<A: Objects, B: Objects, I: Index, K: Clock, M: Migrations> Worker<'_, A, B,
     }
 }
 
-/// Tells the log why a message is left.
+/// Logs why a message is left.
 fn leave(error: &WorkError, request_id: &str, attempts: u32, limits: Limits) -> Left {
     let mut left = Left::ForLater;
     match error {

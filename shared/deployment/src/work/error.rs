@@ -1,4 +1,4 @@
-//! The reasons why queued work was not done.
+//! The errors of queued work.
 
 use credlink_core::message::MessageError;
 use credlink_core::object::ObjectKey;
@@ -11,22 +11,22 @@ use credlink_service::error::Error;
 use crate::migration::place::PlaceError;
 use crate::migration::source;
 
-/// An error that says why the work of a message was not done. The message stays in its queue, and comes again.
+/// A reason why the work of a message was not done. The message stays in its queue and is delivered again.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkError {
-    /// The text is no message of CredLink.
+    /// The text is not a message of CredLink.
     #[error(transparent)]
     Unreadable(#[from] MessageError),
-    /// There is one provider, and nothing to repair.
+    /// There is one provider, and so nothing to repair.
     #[error("there is no fallback provider: set STORAGE_FALLBACK_PROVIDER")]
     NoFallback,
     /// The index is in doubt, and nothing is repaired by it.
     #[error(transparent)]
     Doubted(Error),
-    /// Objects that were not repaired. All others of the message were.
+    /// Objects of the message were not repaired. All others were.
     #[error("{}", .0.iter().map(|(_, error)| error.to_string()).collect::<Vec<_>>().join("; "))]
     Unrepaired(Vec<(ObjectKey, Unrepaired)>),
-    /// Everything is repaired, and the provider still counts as behind.
+    /// Everything is repaired, but the provider's repair mark could not be cleared.
     #[error(transparent)]
     Flag(Failure),
     /// The queue of one machine holds a message of a migration.
@@ -40,13 +40,13 @@ pub enum WorkError {
     /// No table or no queue is set up for migrations.
     #[error(transparent)]
     Job(#[from] JobError),
-    /// The source of a job is no place.
+    /// The source of a job is not a valid place.
     #[error(transparent)]
     Place(#[from] PlaceError),
     /// The source of a job cannot be opened.
     #[error(transparent)]
     Source(Box<source::OpenError>),
-    /// A queued migration has to go on later, or belongs to another deployment.
+    /// A queued migration must continue later, or belongs to another deployment.
     #[error(transparent)]
     Migration(#[from] WorkerError),
 }
@@ -58,8 +58,8 @@ impl From<source::OpenError> for WorkError {
 }
 
 impl WorkError {
-    /// Returns `true` if the same work may be done later, by itself: after an outage, or when a store that is under way
-    /// is over. Otherwise an operator has to act.
+    /// Returns `true` if the same work can be retried without intervention: after an outage, or when a store that is
+    /// under way has finished. Otherwise an operator must act.
     #[must_use]
     pub fn is_worth_a_retry(&self) -> bool {
         match self {

@@ -1,4 +1,4 @@
-//! The file of one object: what is said of it, and its bytes, so that one rename changes both.
+//! The file of one object: its attributes and its bytes, so that one rename changes both.
 //!
 //! ```text
 //! credlink-object 1 <SHA-256 of the next line, 64 hexadecimal digits>
@@ -6,8 +6,8 @@
 //! <the object's bytes as stored>
 //! ```
 //!
-//! The header names the key, so that a file which was renamed by hand, or two names that a file system takes for one
-//! (case-insensitive ones), are noticed. It names the body's digest, so that `head` and compare-and-swap need no body.
+//! The header names the key, which exposes a file that was renamed by hand, and two names that a case-insensitive file
+//! system takes for one. It names the body's digest, so that `head` and compare-and-swap need no body.
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -17,13 +17,13 @@ use credlink_core::hash::Digest;
 use credlink_core::object::Attributes;
 use serde::{Deserialize, Serialize};
 
-/// Opens every file, with the version of the format.
+/// The start of every file, with the version of the format.
 const MAGIC: &[u8] = b"credlink-object 1 ";
-/// The first line: the magic, 64 digits and a line feed.
+/// The length of the first line: the magic, 64 digits and a line feed.
 const FIRST_LINE: usize = MAGIC.len() + 64 + 1;
-/// Longest header, in bytes. Ten tags and CredLink's own metadata stay under 20,000.
+/// The maximum length of a header, in bytes. Ten tags and CredLink's own metadata stay under 20,000.
 pub(super) const MAX_HEADER_BYTES: usize = 65_536;
-/// Read at once: a header and a usual record, in one call.
+/// The length of the first read: a header and a usual record, in one call.
 const FIRST_READ: usize = 8_192;
 
 /// The second line.
@@ -36,18 +36,19 @@ pub(super) struct Header {
     pub(super) attributes: Attributes,
 }
 
-/// Why a file could not be read.
+/// The reasons why a file could not be read.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ReadError {
     /// The file system failed.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// It is not what was written.
+    /// The content is not what was written.
     #[error("{0}")]
     Damaged(String),
 }
 
-/// The first two lines of an object's file, or `None` if they are longer than [`MAX_HEADER_BYTES`].
+/// Returns the first two lines of an object's file and the body's digest, or `None` if the lines are longer than
+/// [`MAX_HEADER_BYTES`].
 pub(super) fn header(key: &str, body: &[u8], attributes: &Attributes) -> Option<(Vec<u8>, Digest)> {
     let sha256 = Digest::of(body);
     let header =
@@ -62,9 +63,9 @@ pub(super) fn header(key: &str, body: &[u8], attributes: &Attributes) -> Option<
     (bytes.len() <= MAX_HEADER_BYTES).then_some((bytes, sha256))
 }
 
-/// Reads the header of the file of `key`, and whatever of the body came with it.
+/// Reads the header of the file of `key`, and the part of the body that came with it.
 ///
-/// The length of the file is checked against the header, so that a truncated file is noticed without its body.
+/// The length of the file is checked against the header, so that a truncated file is noticed without reading its body.
 pub(super) fn read_header(file: &mut File, key: &str) -> Result<(Header, Vec<u8>), ReadError> {
     let size = file.metadata()?.len();
     let mut bytes = Vec::with_capacity(FIRST_READ);
@@ -92,11 +93,11 @@ pub(super) fn read_header(file: &mut File, key: &str) -> Result<(Header, Vec<u8>
     Ok((header, bytes))
 }
 
-/// Reads the whole object into `body`, which is empty and may have room already, and checks its bytes.
+/// Reads the whole object into `body`, which is empty and may have capacity already, and checks its bytes.
 pub(super) fn read(file: &mut File, key: &str, mut body: Vec<u8>) -> Result<(Header, Bytes), ReadError> {
     let (header, begun) = read_header(file, key)?;
     let length = usize::try_from(header.length).map_err(|_| damaged("it does not fit the memory"))?;
-    // The file has this length, as read_header checked: no more is allocated than is there.
+    // `read_header` has checked that the file has this length, so no more is allocated than there is to read.
     body.reserve_exact(length);
     body.extend(begun);
     file.take((length - body.len().min(length)) as u64).read_to_end(&mut body)?;
@@ -106,7 +107,7 @@ pub(super) fn read(file: &mut File, key: &str, mut body: Vec<u8>) -> Result<(Hea
     Ok((header, body.into()))
 }
 
-/// Where the second line ends.
+/// Returns the end of the second line.
 fn line_end(bytes: &[u8]) -> Option<usize> {
     bytes.get(FIRST_LINE..)?.iter().position(|byte| *byte == b'\n').map(|at| FIRST_LINE + at)
 }

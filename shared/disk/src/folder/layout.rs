@@ -1,54 +1,55 @@
-//! Where an object's file stands.
+//! The places of objects' files.
 //!
-//! `proofs/ym32…` stands in `proofs/ym/ym32…`, its revision 7 in `proofs/ym/ym32…@7`, and the manifest
-//! `manifests/urn%3Ac2pa%3Af916…` in `manifests/urn=c2pa=f9/urn=c2pa=f916…`.
+//! `proofs/ym32…` is the file `proofs/ym/ym32…`, its revision 7 is `proofs/ym/ym32…@7`, and the manifest
+//! `manifests/urn%3Ac2pa%3Af916…` is `manifests/urn=c2pa=f9/urn=c2pa=f916…`.
 //!
-//! * `%3A` is written `=` and `/` is written `@`, neither of which a key contains. So a manifest id of 200 bytes fits
-//!   the 255 bytes that file systems allow for a name, which it would not with three bytes a colon; and a record and
-//!   its revisions need no directory of the record's name.
-//! * A capital letter is written as `+` and the small one: the alias `P-1` stands in `aliases/+p-/+p-1`. File systems of macOS
-//!   and Windows take two names for one that differ in case alone, and two objects would meet in one file. The digits of an
-//!   escape (`%C3`) stay as they are: they have one spelling.
-//! * A shard's name is always a *prefix* of the names in it, with the exception below. Whole shards can therefore be ordered against keys, and
-//!   a listing opens only those that its page touches. Base32 gives 1,024 shards of records, two hexadecimal digits
-//!   256 of manifests: 1,000,000 objects make about 1,000 and 4,000 a shard.
-//! * A name that capital letters make longer than file systems allow is cut in two: its beginning is the name of a shard, and the
-//!   rest stands there behind a `!`.
+//! * `%3A` is written `=` and `/` is written `@`, neither of which a key contains. So a manifest ID of 200 bytes fits
+//!   the 255 bytes that file systems allow for a name, which it would not with three bytes for each colon; and a record
+//!   and its revisions need no directory of the record's name.
+//! * A capital letter is written as `+` and the small letter: the alias `P-1` is `aliases/+p-/+p-1`. File systems of
+//!   macOS and Windows do not distinguish names that differ in case alone, and two objects would share one file. The
+//!   digits of an escape (`%C3`) stay as they are, since they have one spelling.
+//! * A shard's name is always a *prefix* of the names in it, with the exception below. Whole shards can therefore be
+//!   ordered against keys, and a listing opens only those that its page touches. Base32 gives 1,024 shards of records,
+//!   and two hexadecimal digits give 256 of manifests: 1,000,000 objects make about 1,000 and 4,000 for each shard.
+//! * A name that capital letters make longer than file systems allow is cut in two: its beginning is the name of a
+//!   shard, which contains the rest behind a `!`.
 
-/// The beginnings of manifest ids in the wild, as file names; what follows them is a UUID, and well distributed. An id
-/// that begins in another way is sharded by its first two characters. The list is closed because a shard for every
-/// beginning that a client thinks of would be a directory for every beginning that a client thinks of.
+/// The common beginnings of manifest IDs, as file names; a UUID follows them, and is well distributed. An ID with
+/// another beginning is sharded by its first two characters. The list is closed, because otherwise every beginning that
+/// a client invents would become a directory.
 const COMMON_BEGINNINGS: [&str; 5] =
     ["urn=c2pa=", "urn=uuid=", "contentauth=urn=uuid=", "adobe=urn=uuid=", "com.truepic=urn=uuid="];
 
-/// Characters of a name that choose its shard, behind its common beginning.
+/// The number of characters after the common beginning that choose the shard.
 const SHARD_CHARACTERS: usize = 2;
 
-/// Longest name of a file, in bytes.
+/// The maximum length of a file name, in bytes.
 const MAX_NAME_BYTES: usize = 255;
-/// Bytes of the shard of a name that is longer: of the longest, 411, it leaves less than a name.
+/// The length in bytes of the shard of a longer name. The longest name, 411 bytes, leaves less than a file name's
+/// length after it.
 const LONG_SHARD_BYTES: usize = 200;
-/// Opens the name of a file that lacks the name of its shard.
+/// The first character of a file name that does not repeat the name of its shard.
 const REST: char = '!';
-/// Stands before a capital letter, which is written as the small one.
+/// The prefix of a capital letter, which is written as the small one.
 const CAPITAL: char = '+';
 
-/// Behind the path of a file that stands where no object's file does: `#` is in no key.
+/// The suffix of the path of a file that is not where an object's file belongs: no key contains `#`.
 const MISPLACED: &str = "#misplaced";
 
-/// Where a file stands, from the folder's `objects` directory on.
+/// The place of a file below the folder's `objects` directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Place {
     /// The key up to its first `/`.
     pub(super) top: String,
-    /// The directory in there.
+    /// The directory of the shard.
     pub(super) shard: String,
     /// The file's name.
     pub(super) name: String,
 }
 
 impl Place {
-    /// The place of the object under `key`.
+    /// Returns the place of the object under `key`.
     pub(super) fn of(key: &str) -> Self {
         let (top, rest) = key.split_once('/').unwrap_or(("", key));
         let name = without_case(&rest.replace("%3A", "=").replace('/', "@"));
@@ -66,8 +67,8 @@ impl Place {
         Self { top: top.to_owned(), shard, name }
     }
 
-    /// The key of the file that stands here: an object's key, or a text that is none if no object belongs here.
-    /// Either one begins with [`shard_start`].
+    /// Returns the key of the file at this place, or a text that is not a key if no object belongs here. Either begins
+    /// with [`shard_start`].
     pub(super) fn key(&self) -> String {
         let start = shard_start(&self.top, &self.shard);
         let key = match self.name.strip_prefix(REST) {
@@ -78,17 +79,18 @@ impl Place {
     }
 }
 
-/// What every key in a shard begins with.
+/// Returns the common beginning of all keys in a shard.
 pub(super) fn shard_start(top: &str, shard: &str) -> String {
     format!("{top}/{}", plain(shard))
 }
 
-/// What a listing calls a file that is no object's.
+/// Returns the name under which a listing shows a file that is not an object's.
 pub(super) fn misplaced(path: &str) -> String {
     format!("{path}{MISPLACED}")
 }
 
-/// The name, with each capital letter that is no digit of an escape as [`CAPITAL`] and the small one.
+/// Returns the name with each capital letter, except the digits of an escape, written as [`CAPITAL`] and the small
+/// letter.
 fn without_case(name: &str) -> String {
     let mut written = String::with_capacity(name.len());
     let mut escape = 0;
@@ -104,7 +106,8 @@ fn without_case(name: &str) -> String {
     written
 }
 
-/// Where the characters of a name end that [`without_case`] has written: behind a letter, and not between it and its mark.
+/// Returns the positions at which a character ends in a name that [`without_case`] has written: after a letter, and not
+/// between it and its [`CAPITAL`].
 fn ends(name: &str) -> impl Iterator<Item = usize> + '_ {
     name.char_indices()
         .filter(|(_, character)| *character != CAPITAL)
@@ -154,7 +157,7 @@ mod tests {
         assert_eq!(path("manifests/urn%3Ac2pa%3AACME"), "manifests/urn=c2pa=+a+c/urn=c2pa=+a+c+m+e");
     }
 
-    /// File systems that take `A` and `a` for the same keep two objects apart nonetheless.
+    /// Two objects stay apart even on file systems that do not distinguish `A` from `a`.
     #[test]
     fn no_two_keys_have_names_that_differ_in_case_alone() {
         let long = |letter: &str| {

@@ -1,8 +1,8 @@
-//! A page of a folder's objects in the order of their keys.
+//! A page of a folder's objects, in the order of their keys.
 //!
 //! Shards are prefixes of the keys in them, but one shard's prefix may begin another's (`ur` and `urn=c2pa=f9`), so
-//! keys of shards can interleave. The page is therefore a merge that opens a shard only when the next key could lie
-//! in it: usually one or two directories are read, whatever the size of the folder.
+//! keys of shards can interleave. A page is therefore a merge that opens a shard only when the next key could be in it:
+//! usually one or two directories are read, whatever the size of the folder.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::{self, DirEntry};
@@ -14,7 +14,7 @@ use credlink_ports::{Listed, Page};
 
 use super::layout::{Place, misplaced, shard_start};
 
-/// Which keys are wanted.
+/// The keys that a page is to hold.
 pub(super) struct Wanted<'a> {
     pub(super) prefix: &'a str,
     pub(super) after: Option<&'a str>,
@@ -26,14 +26,14 @@ impl Wanted<'_> {
         key.starts_with(self.prefix) && self.after.is_none_or(|after| key > after)
     }
 
-    /// Whether a key that begins with `start` can be wanted.
+    /// Returns `true` if a key that begins with `start` can be wanted.
     fn reaches(&self, start: &str) -> bool {
         (start.starts_with(self.prefix) || self.prefix.starts_with(start))
             && self.after.is_none_or(|after| start > after || after.starts_with(start))
     }
 }
 
-/// A shard that was not opened yet.
+/// A shard that has not been opened yet.
 struct Shard {
     start: String,
     top: String,
@@ -41,7 +41,7 @@ struct Shard {
     path: PathBuf,
 }
 
-/// The page. `read_shard` reads one shard's directory, while no file in it changes its name.
+/// Returns the page. `read_shard` reads one shard's directory, while no file is renamed into it.
 pub(super) fn page(
     objects: &Path,
     wanted: &Wanted<'_>,
@@ -50,7 +50,7 @@ pub(super) fn page(
     let mut open: BTreeMap<String, PathBuf> = BTreeMap::new();
     let mut closed = shards(objects, wanted, &mut open)?;
     let mut items = Vec::new();
-    // One more than the page holds tells whether there is another page.
+    // One item more than the page holds shows that there is another page.
     while items.len() <= wanted.limit {
         while let Some(shard) = closed.front()
             && open.first_key_value().is_none_or(|(key, _)| shard.start <= *key)
@@ -69,7 +69,7 @@ pub(super) fn page(
             Ok(metadata) => {
                 items.push(Listed { key, size: metadata.len(), modified: modified(&metadata)? });
             }
-            // It was deleted since the directory was read.
+            // The object was deleted since the directory was read.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }
@@ -80,7 +80,7 @@ pub(super) fn page(
     Ok(Page { items, next })
 }
 
-/// The shards that can hold wanted keys, in order. Files that stand beside them go to `open`.
+/// Returns the shards that can hold wanted keys, in order. Files beside the shards are added to `open`.
 fn shards(
     objects: &Path,
     wanted: &Wanted<'_>,
@@ -117,7 +117,7 @@ fn shards(
     Ok(found.into())
 }
 
-/// The names in a directory.
+/// Returns the names in a directory.
 pub(super) fn names(directory: &Path) -> io::Result<Vec<String>> {
     fs::read_dir(directory)?.map(|entry| entry.map(|entry| name_of(&entry))).collect()
 }
@@ -126,7 +126,7 @@ fn name_of(entry: &DirEntry) -> String {
     entry.file_name().to_string_lossy().into_owned()
 }
 
-/// When a file was written, by the file system's clock.
+/// Returns the time at which a file was written, by the file system's clock.
 pub(super) fn modified(metadata: &fs::Metadata) -> io::Result<Timestamp> {
     let since = metadata.modified()?.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     Ok(Timestamp::from_milliseconds(i64::try_from(since.as_millis()).unwrap_or(i64::MAX)))

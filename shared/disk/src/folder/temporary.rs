@@ -1,4 +1,4 @@
-//! Files that are being written. What was written here and never renamed was never acknowledged.
+//! Files that are being written. A file that was never renamed was never acknowledged.
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 
 use crate::private;
 
-/// Around the number in the name of a file here. Whatever is called otherwise is somebody else's.
+/// The parts of a temporary file's name around its number. A file with any other name is not CredLink's.
 const NAME: (&str, &str) = ("credlink-", ".part");
 
-/// A file under a temporary name, removed unless it was renamed.
+/// A file under a temporary name, which is removed unless it is renamed.
 pub(super) struct Temporary(Option<PathBuf>);
 
 impl Temporary {
-    /// Writes the file of this number, and syncs it.
+    /// Writes the file with this number, and syncs it.
     pub(super) fn write(folder: &Path, number: u64, parts: &[&[u8]]) -> io::Result<Self> {
         let path = folder.join(format!("{}{number}{}", NAME.0, NAME.1));
         let mut file = private::options().create_new(true).open(&path)?;
@@ -25,7 +25,7 @@ impl Temporary {
         Ok(temporary)
     }
 
-    /// Gives it its own name. The caller syncs the folder.
+    /// Gives the file its final name. The caller must sync the folder.
     pub(super) fn rename(mut self, to: &Path) -> io::Result<()> {
         let Some(path) = &self.0 else { return Ok(()) };
         private::rename(path, to)?;
@@ -37,13 +37,13 @@ impl Temporary {
 impl Drop for Temporary {
     fn drop(&mut self) {
         if let Some(path) = &self.0 {
-            // What a failure leaves behind, the next open removes.
+            // If this fails, the next opening of the folder removes the file.
             let _ = fs::remove_file(path);
         }
     }
 }
 
-/// Removes what a process before this one left: files with a name of ours, and nothing else.
+/// Removes the files that an earlier process left: those with a temporary file's name, and no others.
 pub(super) fn clear(folder: &Path) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;

@@ -2,7 +2,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::*;
 
-/// A folder with a reserve, and what is free beside it.
+/// Returns a folder with a reserve, and the number of free bytes beside it.
 fn with_free(bytes: u64) -> (tempfile::TempDir, Reserve, Arc<AtomicU64>) {
     let folder = tempfile::tempdir().unwrap();
     let free = Arc::new(AtomicU64::new(bytes));
@@ -11,7 +11,7 @@ fn with_free(bytes: u64) -> (tempfile::TempDir, Reserve, Arc<AtomicU64>) {
     (folder, reserve, free)
 }
 
-/// Forgets when it was looked last, and when it was given up.
+/// Forgets the last check for free room, and when the reserve was given up.
 fn later(reserve: &Reserve) {
     let mut state = reserve.state();
     (state.looked, state.given_up) = (None, None);

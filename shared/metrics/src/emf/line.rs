@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::values::{Label, Named, Values};
 use crate::catalogue;
 
-/// The line's document. There are fewer metrics than the 100 that a line may have: see the catalogue.
+/// Returns the line's document. The catalogue has fewer metrics than the 100 that a line may have.
 pub(super) fn line(
     namespace: &str,
     dimensions: &[Label],

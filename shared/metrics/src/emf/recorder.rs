@@ -1,4 +1,4 @@
-//! What was counted since the last flush.
+//! The metrics since the last flush.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,14 +12,14 @@ use metrics::{
 use super::values::{Label, Named, Values};
 use super::{EmfError, MAX_CHARACTERS, MAX_DIMENSIONS};
 
-/// Labels that are dimensions.
+/// The labels that are dimensions.
 const LABELS: [&str; 2] = ["provider", "layer"];
 
-/// Most values of a histogram that are kept until a flush: more than any invocation makes. It bounds the memory of a
-/// process that never flushes; what comes beyond is dropped.
+/// The maximum number of values of a histogram that are kept until a flush: more than any invocation makes. It bounds
+/// the memory of a process that never flushes; further values are dropped.
 const MAX_KEPT: usize = 20_000;
 
-/// A metric that was registered.
+/// A registered metric.
 #[derive(Debug, Clone)]
 enum Slot {
     Count(Arc<Count>),
@@ -27,14 +27,14 @@ enum Slot {
     Values(Arc<Kept>),
 }
 
-/// Growth since the last flush, and the highest absolute value that was told.
+/// The growth since the last flush, and the highest absolute value that was set.
 #[derive(Debug, Default)]
 struct Count {
     growth: AtomicU64,
     absolute: AtomicU64,
 }
 
-/// A gauge, and whether it was touched since the last flush.
+/// A gauge, and `true` if it was set since the last flush.
 #[derive(Debug, Default)]
 struct Level(Mutex<(f64, bool)>);
 
@@ -74,7 +74,7 @@ impl Emf {
         &self.dimensions
     }
 
-    /// What was counted since the last call, by labels: nothing of what was not.
+    /// Takes the values since the last call, by labels. Metrics without any are left out.
     pub(super) fn take(&self) -> Vec<(Vec<Label>, Vec<Named>)> {
         let slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         let taken = slots.iter().map(|(labels, slots)| {
@@ -84,7 +84,7 @@ impl Emf {
         taken.collect()
     }
 
-    /// The slot of a metric. Metrics that differ in labels which are no dimensions share one.
+    /// Returns the slot of a metric. Metrics that differ only in labels other than dimensions share one.
     fn slot(&self, key: &Key, new: impl FnOnce() -> Slot) -> Slot {
         let labels = key.labels().filter(|label| LABELS.contains(&label.key()));
         let mut labels: Vec<Label> =

@@ -1,4 +1,4 @@
-//! The lines of one invocation, and the rules that CloudWatch refuses lines by.
+//! The lines of one invocation, checked against the rules by which CloudWatch refuses lines.
 
 use credlink_ports::{Event, Events as _};
 use metrics::{counter, gauge, histogram};
@@ -16,7 +16,7 @@ fn now() -> Timestamp {
     "2026-01-01T12:00:00.250Z".parse().unwrap()
 }
 
-/// The lines that a flush writes, each checked against the specification.
+/// Returns the lines that a flush writes, each checked against the specification.
 fn lines(flush: &Flush) -> Vec<Value> {
     let mut written = Vec::new();
     flush.flush(now(), &mut written).unwrap();
@@ -25,7 +25,7 @@ fn lines(flush: &Flush) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).inspect(check).collect()
 }
 
-/// What the specification says of a line: its schema, and that every target is there and of its type.
+/// Checks a line against the specification: its schema, and that every target exists and has its type.
 fn check(line: &Value) {
     assert!(line["_aws"]["Timestamp"].is_u64(), "{line}");
     for directive in line["_aws"]["CloudWatchMetrics"].as_array().unwrap() {

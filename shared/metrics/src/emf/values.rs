@@ -3,10 +3,10 @@
 /// A label of a metric that is a dimension.
 pub(super) type Label = (String, String);
 
-/// A name, and the values that were counted under it.
+/// A name with its values.
 pub(super) type Named = (String, Values);
 
-/// The values that were counted under one name since the last flush.
+/// The values of one name since the last flush.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Values {
     /// A counter's growth.

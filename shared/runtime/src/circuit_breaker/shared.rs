@@ -6,12 +6,12 @@ use tokio::time::Instant;
 
 use super::{BreakerSettings, CircuitBreaker};
 
-/// A breaker behind a lock, with the time of tokio's clock and chances of its own.
+/// A breaker behind a lock, with Tokio's clock and random chances.
 #[derive(Debug)]
 pub struct SharedBreaker(Mutex<CircuitBreaker>);
 
 impl SharedBreaker {
-    /// A closed breaker.
+    /// Returns a closed breaker.
     #[must_use]
     pub fn new(settings: BreakerSettings) -> Self {
         Self(Mutex::new(CircuitBreaker::new(settings, Instant::now())))
@@ -22,12 +22,12 @@ impl SharedBreaker {
         self.lock().admit(Instant::now())
     }
 
-    /// Takes note that a call was answered: see [`CircuitBreaker::succeeded`].
+    /// Records that a call was answered: see [`CircuitBreaker::succeeded`].
     pub fn succeeded(&self) -> bool {
         self.lock().succeeded(Instant::now())
     }
 
-    /// Takes note that a call failed: see [`CircuitBreaker::failed`].
+    /// Records that a call failed: see [`CircuitBreaker::failed`].
     pub fn failed(&self) -> bool {
         self.lock().failed(Instant::now(), fastrand::f64())
     }

@@ -1,4 +1,4 @@
-//! The states of a breaker, by itself and shared.
+//! The states of a breaker, alone and shared.
 
 use super::*;
 
@@ -12,7 +12,7 @@ fn the_states_follow_on_each_other() {
         breaker.failed(start, 0.5);
     }
     assert!(!breaker.succeeded(start));
-    // Failures count in a row only.
+    // Only failures in a row count.
     for _ in 0..4 {
         assert!(!breaker.failed(start, 0.5));
         assert!(breaker.admit(start));
@@ -26,7 +26,7 @@ fn the_states_follow_on_each_other() {
         now += pause * SECOND;
         assert!(breaker.is_due(now) && breaker.admit(now), "{pause}");
         assert_eq!(breaker.state(), (BreakerState::HalfOpen, now));
-        // One trial at a time; one that was given up is followed by another.
+        // There is one trial at a time, and another follows an abandoned one.
         assert!(!breaker.admit(now + SECOND));
         assert!(!breaker.failed(now, 0.5));
     }
@@ -56,7 +56,7 @@ fn a_trial_that_was_given_up_is_followed_by_another() {
             assert!(!breaker.is_due(now - SECOND / 10), "{trial_pauses} {pause}");
         }
         assert!(breaker.admit(now));
-        // Nothing came of the trials, and so the pause is doubled once.
+        // The trials had no outcome, so the pause is doubled once.
         breaker.failed(now, 0.5);
         assert!(!breaker.is_due(now + 4 * SECOND - SECOND / 10) && breaker.is_due(now + 4 * SECOND));
     }
@@ -75,7 +75,7 @@ fn pauses_are_spread() {
     }
 }
 
-/// A shared breaker that three failures in a row have opened.
+/// Returns a shared breaker that three failures in a row have opened.
 fn broken() -> SharedBreaker {
     let breaker = SharedBreaker::new(BreakerSettings { failures: 3, ..BreakerSettings::default() });
     for failure in 1..=3 {

@@ -1,4 +1,4 @@
-//! Rotation and outage, by a clock that stands still, and with a server that does what it is told.
+//! Rotation and outages, with a clock that stands still and a server that answers as it is told.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -8,21 +8,21 @@ use std::sync::{Mutex as Lock, mpsc};
 use super::*;
 use crate::jwt::keys::tests::set;
 
-/// What the server does with a request.
+/// The server's answer to a request.
 #[derive(Clone)]
 enum Answer {
-    /// Status and body.
+    /// A status and a body.
     With(u16, String),
-    /// Nothing, and it keeps the connection.
+    /// No answer, on a connection that stays open.
     Nothing,
 }
 
-/// An issuer's address, for as long as this value lives.
+/// An issuer's address, which is served while this value lives.
 struct Issuer {
     url: String,
     answer: Arc<Lock<Answer>>,
     asked: Arc<AtomicUsize>,
-    /// Ends the thread: it takes one more connection, and stops.
+    /// Ends the thread, which accepts one more connection and stops.
     end: Option<(mpsc::Sender<()>, std::thread::JoinHandle<()>)>,
 }
 
@@ -79,11 +79,11 @@ fn reply(mut stream: &TcpStream, status: u16, body: &str) {
     while lines.next().is_some_and(|line| line.is_ok_and(|line| !line.is_empty())) {}
     let length = body.len();
     let head = format!("HTTP/1.1 {status} X\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
-    // A client that has read enough hangs up.
+    // A client that has read enough closes the connection.
     let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body.as_bytes()));
 }
 
-/// Whether a key of this name is found.
+/// Returns `true` if a key with this name is found.
 async fn finds(source: &KeySource, id: &str) -> Result<bool, String> {
     let found = source.find(Some(id), Algorithm::EdDSA).await;
     found.map(|key| key.is_some()).map_err(|failure| failure.to_string())
@@ -131,7 +131,7 @@ async fn old_keys_are_refreshed_in_the_background_and_stay_in_use_through_an_out
     issuer.answers(Answer::With(500, String::new()));
     tokio::time::advance(URL_AGE).await;
     assert_eq!(finds(&source, "a").await, Ok(true));
-    // The one who reads in the background holds this until it has read.
+    // The background task holds this until it has read.
     while issuer.asked() < 2 {
         tokio::task::yield_now().await;
     }
@@ -179,7 +179,7 @@ async fn keys_that_cannot_be_read_again_are_dropped_after_a_quarter_of_an_hour()
     assert_eq!(finds(&source, "a").await, Ok(true));
 }
 
-/// What is said of an address that cannot be read: seconds since it was, and whether its keys are in use.
+/// Returns the health of an address that cannot be read: the seconds since it was, and whether its keys are in use.
 async fn unread(source: &KeySource) -> Option<(Option<u64>, bool)> {
     let unread = source.unread().await?;
     assert_eq!((unread.source, &*unread.reason), (Credentials::Keys, "it answers with status 500"));
@@ -267,7 +267,7 @@ async fn a_file_is_read_again_when_it_changes() {
     std::fs::write(&path, set("a")).unwrap();
     let source = open().unwrap();
     assert_eq!(finds(&source, "a").await, Ok(true));
-    // A name of another length: the file's time may not have moved on.
+    // The name has another length, because the file's modification time may not have changed.
     std::fs::write(&path, set("bb")).unwrap();
     assert_eq!(finds(&source, "a").await, Ok(true));
     assert_eq!(finds(&source, "bb").await, Ok(true));

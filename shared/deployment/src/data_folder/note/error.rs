@@ -1,13 +1,13 @@
-//! The reasons for which a command leaves a data folder alone.
+//! The errors with which a command refuses to work on a data folder.
 
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-/// The reasons why a data folder is not worked on.
+/// A reason not to work on a data folder.
 #[derive(Debug, thiserror::Error)]
 pub enum NoteError {
-    /// There is more to the deployment, or it is another one.
+    /// The deployment has more parts, or is another deployment.
     #[error(
         "{} was last used with {}; here it would be with {}. Nothing is changed: the deployment would not hear of it, or would be \
          another one. Set the variables that the server has, or ask a server, with --url",
@@ -16,12 +16,12 @@ pub enum NoteError {
     Differs {
         /// The data folder.
         folder: PathBuf,
-        /// The parts that it was last used with, by what says so.
+        /// The parts that it was last used with, each with the variable that sets it.
         server: Vec<(&'static str, String)>,
-        /// The parts here in their place.
+        /// The corresponding parts of this command.
         here: Vec<String>,
     },
-    /// It is no note of this version.
+    /// The file is not a note of this version.
     #[error(
         "{} is no note of a deployment that this program knows: {why}. Nothing is changed, as the deployment may have several tenants, or \
          objects elsewhere. Bring the file back, or move it away and start `credlink serve` with the variables that the last server had \
@@ -30,7 +30,7 @@ pub enum NoteError {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The reason.
         why: String,
     },
     /// The file system refused.
@@ -38,7 +38,7 @@ pub enum NoteError {
     Io {
         /// The file.
         path: PathBuf,
-        /// What it said.
+        /// The error of the file system.
         source: io::Error,
     },
 }

@@ -4,29 +4,29 @@ use super::{HERE, Note, Tenants};
 
 /// A part of a deployment.
 pub(super) struct Part {
-    /// The variable that says it, or that and its value.
+    /// The variable that sets the part, or that variable with its value.
     pub(super) variable: &'static str,
-    /// `true` if it is more than what a data folder has that is alone.
+    /// `true` if a data folder on its own does not have this part.
     pub(super) is_more: bool,
-    /// It in words.
+    /// The part in words.
     pub(super) words: String,
 }
 
 impl Part {
-    /// A part that may be missing; `none` says that in words.
+    /// Creates a part that may be missing, which is what `none` says in words.
     fn new(variable: &'static str, words: Option<String>, none: &str) -> Self {
         Self { variable, is_more: words.is_some(), words: words.unwrap_or_else(|| none.to_owned()) }
     }
 }
 
 impl Note {
-    /// Each part with the variable that says it.
+    /// Returns each part with the variable that sets it.
     pub(super) fn parts(&self) -> [Part; 6] {
         let said = |place: &str, what: &str| {
             let the = if place == HERE { "the " } else { "" };
             Some(format!("{what} {the}{place}"))
         };
-        // Where objects are in one place, nothing waits in a queue.
+        // With one provider, nothing waits in a queue.
         let queue = self.fallback.as_ref().and_then(|_| said(&self.queue, "the queue in"));
         let objects_variable =
             if self.objects.starts_with("dir:") { "STORAGE_FOLDER" } else { "STORAGE_PROVIDER" };

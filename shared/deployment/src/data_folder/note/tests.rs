@@ -52,10 +52,10 @@ fn who_has_one_tenant_where_the_server_had_several_is_refused() {
         assert!(refused.contains(part), "{refused}");
     }
     several.check(path).unwrap();
-    // Who cannot say it works as the server does.
+    // A command that cannot say how many tenants there are works as the server does.
     Note::check_alone(path).unwrap();
     assert!(Note::has_tenants(path).unwrap());
-    // Who says that there is one does not.
+    // A command that says that there is one tenant is refused.
     assert_eq!(Note::check_one_tenant(path).unwrap_err().to_string(), refused);
     one.leave(path).unwrap();
     assert!(!Note::has_tenants(path).unwrap());

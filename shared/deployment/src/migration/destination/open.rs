@@ -1,4 +1,4 @@
-//! From a place to an opened destination.
+//! Opens the destination that a place names.
 
 use std::fs;
 use std::io;
@@ -23,42 +23,43 @@ use crate::deployment::{self, Deployment, Machine, Surroundings};
 use crate::embedded::PASSING_CACHE_BYTES;
 use crate::migration::place::{Place, PlaceError};
 
-/// Whether a destination may be made that is not there.
+/// The permission to make a destination that does not exist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Making {
-    /// To take something over.
+    /// The destination may be made, because proofs are imported into it.
     Allowed,
-    /// To look only: what is not there has nothing.
+    /// The destination may not be made: the caller only looks, and an absent destination counts as empty.
     Refused,
 }
 
-/// What a destination is opened with.
+/// The parameters of a destination.
 #[derive(Debug)]
 pub struct Opening<'a> {
     /// The operator's variables.
     pub variables: &'a Source<'a>,
-    /// The token of an API.
+    /// The access token of an API.
     pub token: Option<&'a str>,
-    /// The folder with the index of a bucket, where no table is named.
+    /// The folder with the index of a bucket, if no table is named.
     pub data_folder: Option<&'a Path>,
-    /// Whose proofs are listed; everybody's without it. An API lists those of its credential's tenant.
+    /// The tenant whose proofs are listed; `None` lists all of them. An API lists the proofs of its credential's
+    /// tenant.
     pub tenant: Option<Tenant>,
-    /// Whether it may be made.
+    /// The permission to make it.
     pub making: Making,
-    /// What stands around it; `None`: as production has it.
+    /// The surroundings of the deployment; `None` for those of production.
     pub surroundings: Option<Surroundings>,
 }
 
-/// Why a destination cannot be opened.
+/// A reason why a destination cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The place is none for proofs to go to.
+    /// The place is not a destination.
     #[error(transparent)]
     Place(#[from] PlaceError),
     /// The folder holds something else.
     #[error(transparent)]
     Foreign(#[from] Foreign),
-    /// No table is named, and no folder.
+    /// Neither a table nor a folder is named for the index.
     #[error(
         "the index of {0} is in a table or in a folder of this machine: set CREDLINK_TABLE, or name --data-dir"
     )]
@@ -66,30 +67,31 @@ pub enum OpenError {
     /// The folder cannot be made or looked into.
     #[error("{} cannot be opened: {error}", path.display())]
     Io {
-        /// Which.
+        /// The folder.
         path: PathBuf,
-        /// What the file system said.
+        /// The error of the file system.
         error: io::Error,
     },
-    /// A variable.
+    /// A variable cannot be used.
     #[error(transparent)]
     Variables(#[from] ConfigurationError),
-    /// The deployment.
+    /// The deployment cannot be opened.
     #[error(transparent)]
     Deployment(#[from] deployment::OpenError),
-    /// The folder is a part of a deployment that has more.
+    /// The folder is a part of a larger deployment.
     #[error(transparent)]
     Part(#[from] NoteError),
-    /// The token of an API.
+    /// The access token of an API cannot be used.
     #[error(transparent)]
     Token(#[from] TokenError),
 }
 
 impl AnyDestination {
-    /// Opens a place.
+    /// Opens the destination that a place names.
     ///
     /// # Errors
-    /// It is no destination, or what is on this machine cannot be opened, or a variable is missing or wrong.
+    /// Returns an error if the place is not a destination, if something on this machine cannot be opened, or if a
+    /// variable is missing or wrong.
     pub async fn open(place: &Place, opening: Opening<'_>) -> Result<Self, OpenError> {
         place.check_destination()?;
         match place {
@@ -124,7 +126,7 @@ impl AnyDestination {
                 }
                 at_hand(&configuration, folder, opening).await
             }
-            // `check_destination` refuses it.
+            // `check_destination` has refused a dump.
             Place::Lines(_) => Err(PlaceError::DumpAsDestination(place.clone()).into()),
         }
     }
@@ -142,7 +144,7 @@ async fn at_hand(
     let opened = deployment::Opening {
         configuration,
         machine: data_folder.map(|folder| Machine::new(folder, PASSING_CACHE_BYTES)),
-        // Nobody comes in by HTTP.
+        // The deployment serves no HTTP, so there are no callers.
         gate: Gate::of(None, None),
         public_url: String::new(),
         link_keys: None,
@@ -155,8 +157,8 @@ async fn at_hand(
     Ok(AnyDestination::Here(Arc::new(ServiceDestination::new(Arc::new(service), opening.tenant))))
 }
 
-/// The configuration with the tenants that the last server over `folder` had, where the variables say nothing of them. That there
-/// are several may be said over any folder.
+/// Returns the configuration with the tenants that the last server over `folder` had, if the variables do not say.
+/// Variables that say several are accepted over any folder.
 fn with_tenants(
     configuration: Configuration,
     variables: &Source<'_>,
@@ -172,8 +174,8 @@ fn with_tenants(
     Ok(Configuration { has_tenants, ..configuration })
 }
 
-/// The deployment's variables for one bucket alone: a second provider, its queue and a cache on this machine are left out.
-/// The edge and Redis stay: they are told what is deleted again.
+/// Returns the deployment's variables for one bucket alone, without the second provider, its queue and a cache on this
+/// machine. The edge and Redis stay, because they must be told of deletions.
 fn of_bucket<'a>(variables: &'a Source<'a>, kind: Kind, bucket: &'a str) -> Source<'a> {
     Source::new(move |name| match (name, kind) {
         ("STORAGE_PROVIDER", _) => Some(kind.name().to_owned()),
