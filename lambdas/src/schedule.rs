@@ -65,7 +65,7 @@ pub async fn run(deployment: &Deployment, deadline: Timestamp) -> Result<Done, F
     }
     // This also covers commits of functions that ended before they could tick, and records the last instant seen.
     if let Err(failure) = deployment.service().tick_for_all().await {
-        tracing::warn!(reason = %failure, "the store's mark did not go up; the next run does it");
+        tracing::warn!(reason = %failure, "the store's mark did not advance; the next run tries again");
     }
     if let Some(failure) = interrupted {
         return Err(failure);

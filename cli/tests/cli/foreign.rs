@@ -207,5 +207,5 @@ fn an_answer_that_breaks_off_is_told_as_that() {
     let half =
         answering(|_| "200 OK\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{".to_owned());
     let cut = world.run(&format!("get photo.jpg --url {half}")).ends(1);
-    cut.says(&["The answer was cut off: http://127.0.0.1:", "has begun to answer, and did not end"]);
+    cut.says(&["The answer was cut off: http://127.0.0.1:", "began to answer, but did not finish"]);
 }

@@ -67,10 +67,10 @@ pub enum C2paError {
     #[error("the JUMBF boxes are nested more than {MAX_JUMBF_DEPTH} levels deep")]
     TooDeep,
     /// Something else, or nothing.
-    #[error("this is no C2PA manifest store: {0}")]
+    #[error("this is not a C2PA manifest store: {0}")]
     NotAStore(&'static str),
     /// An active manifest whose label is no manifest id.
-    #[error("the active manifest's label is no manifest id: {0}")]
+    #[error("the active manifest's label is not a manifest id: {0}")]
     Label(#[from] ManifestIdError),
 }
 

@@ -64,7 +64,7 @@ pub enum ManifestError {
     #[error(transparent)]
     JsonTooDeep(#[from] TooDeep),
     /// Not JSON.
-    #[error("this is no JSON: {0}")]
+    #[error("this is not JSON: {0}")]
     NotJson(String),
     /// JSON, but no object.
     #[error("a JSON manifest is an object")]

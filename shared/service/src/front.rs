@@ -68,7 +68,7 @@ impl<P: Ports> Service<P> {
         if front.manifest_id == *id {
             return Ok(front);
         }
-        Err(self.damaged(&key, &format!("what stands there is the front of {}", front.manifest_id)))
+        Err(self.damaged(&key, &format!("its key holds the front of {}", front.manifest_id)))
     }
 
     /// Claims the plain address for a manifest that is stored. A failure is logged: the store is done, and a walk claims it later.

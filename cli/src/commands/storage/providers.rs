@@ -132,5 +132,5 @@ pub(super) fn failed(error: impl Display) -> Trouble {
 
 /// Nothing is there.
 pub(super) fn absent(place: &Place) -> Trouble {
-    Trouble::new(Kind::NoObject, format!("nothing stands at {place}"))
+    Trouble::new(Kind::NoObject, format!("there is nothing at {place}"))
 }

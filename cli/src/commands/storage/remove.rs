@@ -44,7 +44,7 @@ pub(super) async fn remove(
         } else {
             // A deletion of what is not there succeeds at every provider. What cannot be described may be what has to go.
             if let Ok(None) = provider.describe(&place.key).await {
-                printer.remark(&format!("nothing stands at {place}"));
+                printer.remark(&format!("there is nothing at {place}"));
                 missing.push(place.to_string());
             } else {
                 add(provider.remove_all(std::slice::from_ref(&place.key)).await);

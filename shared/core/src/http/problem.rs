@@ -53,7 +53,7 @@ kinds! {
     /// A request that cannot be read.
     InvalidRequest, BAD_REQUEST, "invalid-request", "The request cannot be read";
     /// One field, parameter, header or part of the path is not as it has to be.
-    InvalidField, BAD_REQUEST, "invalid-field", "A part of the request is not as it has to be";
+    InvalidField, BAD_REQUEST, "invalid-field", "A part of the request is invalid";
     /// The manifest cannot be read.
     InvalidManifest, BAD_REQUEST, "invalid-manifest", "The manifest cannot be read";
     /// No credential, or one that is not accepted.
@@ -73,7 +73,7 @@ kinds! {
     /// No such path.
     NoSuchRoute, NOT_FOUND, "no-such-route", "There is no such path";
     /// The path exists, the method does not.
-    MethodNotAllowed, METHOD_NOT_ALLOWED, "method-not-allowed", "This path does not take this method";
+    MethodNotAllowed, METHOD_NOT_ALLOWED, "method-not-allowed", "This path does not allow this method";
     /// Another content is stored under the manifest id (guarantee 6).
     ManifestConflict, CONFLICT, "manifest-conflict", "This manifest id has another content already";
     /// A legacy id names another proof, or is another tenant's.
@@ -85,7 +85,7 @@ kinds! {
     /// No more revisions.
     TooManyRevisions, CONFLICT, "too-many-revisions", "The proof has as many revisions as it may have";
     /// A job moves something else than what is asked for, or is not over.
-    JobConflict, CONFLICT, "job-conflict", "This job stands in the way";
+    JobConflict, CONFLICT, "job-conflict", "The job does not allow this";
     /// Others keep changing the same thing.
     Contended, CONFLICT, "contended", "Others are changing the same proof";
     /// It was deleted.
@@ -99,7 +99,7 @@ kinds! {
     /// A request target longer than the bound.
     TargetTooLong, URI_TOO_LONG, "target-too-long", "The path and query are too long";
     /// A content type or coding that is not taken here.
-    UnsupportedMediaType, UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "This content is not taken here";
+    UnsupportedMediaType, UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "This content is not accepted here";
     /// A range beyond the end.
     RangeNotSatisfiable, RANGE_NOT_SATISFIABLE, "range-not-satisfiable", "The range lies beyond the end";
     /// The server does not answer for the host that the request names.
@@ -121,7 +121,7 @@ kinds! {
     /// As much is under way as there is room for.
     Busy, SERVICE_UNAVAILABLE, "busy", "There is no room for this at the moment";
     /// Index, store and clock do not fit together, and an operator has to look.
-    Stopped, SERVICE_UNAVAILABLE, "stopped", "This is stopped until an operator has looked";
+    Stopped, SERVICE_UNAVAILABLE, "stopped", "This is stopped until an operator intervenes";
 }
 
 /// The part of `type` before the slug. A URN: it names, and does not promise a page.
@@ -203,7 +203,7 @@ impl Problem {
     /// No such method here (RFC 9110, section 15.5.6: `Allow` is required).
     #[must_use]
     pub fn method_not_allowed(method: &str, allow: &'static str) -> Self {
-        Self::new(Kind::MethodNotAllowed, format!("{method} is not taken here; this path takes {allow}"))
+        Self::new(Kind::MethodNotAllowed, format!("{method} is not allowed here; this path allows {allow}"))
             .header(ALLOW, allow)
     }
 
@@ -263,8 +263,10 @@ impl Problem {
     /// A client has asked for as much as it may in a while.
     #[must_use]
     pub fn too_many_requests(seconds: u32) -> Self {
-        let detail =
-            format!("this address has asked for too much that is not in the cache; try again in {seconds} s");
+        let detail = format!(
+            "this address has sent too many requests that the cache could not answer; try again in \
+             {seconds} s"
+        );
         Self::new(Kind::TooManyRequests, detail).header(RETRY_AFTER, &seconds.to_string())
     }
 
@@ -278,8 +280,8 @@ impl Problem {
     #[must_use]
     pub fn out_of_space(seconds: u32) -> Self {
         let detail = format!(
-            "the storage is out of space: nothing can be stored until there is room; reading goes on, and deleting for \
-             as long as the room that is kept for it lasts; nothing is lost; try again in {seconds} s"
+            "the storage is out of space: nothing can be stored until space is freed; reads continue, and so do \
+             deletions while the space reserved for them lasts; nothing is lost; try again in {seconds} s"
         );
         Self::new(Kind::Unavailable, detail).header(RETRY_AFTER, &seconds.to_string())
     }

@@ -45,7 +45,7 @@ pub enum LegacyError {
     #[error(transparent)]
     TooDeep(#[from] TooDeep),
     /// Not JSON, or no object, or a member twice.
-    #[error("this is no legacy record: {0}")]
+    #[error("this is not a legacy record: {0}")]
     NotAnObject(String),
     /// A member that has to be there.
     #[error("the member `{0}` is missing")]

@@ -39,7 +39,7 @@ pub enum ObjectKey {
 
 /// A key that names none of CredLink's objects.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no key of a CredLink object")]
+#[error("`{0}` is not the key of a CredLink object")]
 pub struct KeyError(pub String);
 
 /// The characters that stand unescaped in a part of a key that a client chose: no colon, which Windows and some tools

@@ -58,8 +58,5 @@ pub fn private_alias_reply(proof: &ProofId) -> Reply {
 /// The answer when nothing has this id, and when what has it is not for the caller to read.
 #[must_use]
 pub fn alias_absent(id: &LegacyId) -> Problem {
-    Problem::new(
-        Kind::NotFound,
-        format!("`{id}` is neither a proof id nor an id that a proof had in a store that was taken over"),
-    )
+    Problem::new(Kind::NotFound, format!("`{id}` is not a proof id, and no proof has it as its legacy id"))
 }

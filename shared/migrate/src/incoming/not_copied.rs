@@ -31,7 +31,7 @@ impl NotCopied {
 
     /// Of an item that was listed, and is not there any more.
     pub(crate) fn vanished() -> Self {
-        Self::new(Reason::Vanished, "it was listed, and is not there any more")
+        Self::new(Reason::Vanished, "it was listed, but no longer exists")
     }
 
     /// Whether there is nothing to copy, so that the item did not fail.

@@ -65,7 +65,7 @@ impl Traits {
                 "Too large for an answer of a function: where it can be read",
                 Some("location"),
             ),
-            (self.given, "400", "A part of the request is not as it has to be", None),
+            (self.given, "400", "A part of the request is invalid", None),
             (true, "401", "No credential, or one that is not accepted", Some("www-authenticate")),
             (
                 self.guarded,
