@@ -59,7 +59,7 @@ impl Kind {
             Self::Folder => ("folder", "The folder cannot be used"),
             Self::NoManifest => ("no-manifest", "No manifest was found"),
             Self::BadManifest => ("bad-manifest", "The manifest cannot be read"),
-            Self::Usage => ("usage", "This cannot be done like this"),
+            Self::Usage => ("usage", "This cannot be done this way"),
             Self::Server => ("server", "The server cannot run"),
             Self::Provider => ("provider", "A provider failed"),
             Self::Refused => ("refused", "An operator has to act"),
@@ -67,7 +67,7 @@ impl Kind {
             Self::NoProof => ("no-proof", "There is no such proof"),
             Self::Job => ("job", "The job cannot be worked on"),
             Self::Source => ("source", "The source cannot be opened"),
-            Self::Unread => ("unread", "The reader is gone"),
+            Self::Unread => ("unread", "The reader has closed the pipe"),
         }
     }
 }

@@ -57,7 +57,7 @@ fn why_not(bytes: &[u8], kind: ManifestType) -> Option<String> {
         ([0xff, 0xfe, ..] | [0xfe, 0xff, ..], _) => {
             format!("it begins with the byte order mark of UTF-16; {json}")
         }
-        (_, DetectedType::Of(name)) => format!("this is a file of type {name}, and no manifest"),
+        (_, DetectedType::Of(name)) => format!("this is a file of type {name}, not a manifest"),
         _ => format!("this is neither a C2PA manifest (JUMBF) nor a JSON one: {error}"),
     })
 }
@@ -101,7 +101,7 @@ fn read(path: &Path) -> Result<Found, Trouble> {
     let bytes = input.read_up_to(MAX_C2PA_MANIFEST_BYTES)?;
     let name = input.name().display().to_string();
     let bytes = bytes.ok_or_else(|| {
-        let detail = format!("{name} is no manifest: it has more than {MAX_C2PA_MANIFEST_BYTES} bytes");
+        let detail = format!("{name} is not a manifest: it has more than {MAX_C2PA_MANIFEST_BYTES} bytes");
         Trouble::new(error::Kind::File, detail)
     })?;
     Found::in_file(bytes, name)

@@ -109,7 +109,7 @@ async fn run(
     deployment.service().standing().await;
     // From now on, the store's mark covers what an earlier process committed in its last seconds.
     if let Err(failure) = deployment.service().tick_for_all().await {
-        tracing::warn!(reason = %failure, "the store's mark did not go up; it goes up with the next commit");
+        tracing::warn!(reason = %failure, "the store's mark did not advance; it advances with the next commit");
     }
     // The signals are caught before the server says that it runs, so that none is missed.
     let stop = told_to_stop().map_err(|error| Trouble::new(Kind::Server, error))?;
@@ -133,7 +133,7 @@ async fn run(
         tracing::warn!(reason = %failure, "the store's mark does not cover the last commits");
     }
     if let Err(failure) = deployment.rows().flush().await {
-        tracing::warn!(reason = %failure, "the last sums were not written; a recount sets them right");
+        tracing::warn!(reason = %failure, "the last sums were not written; a recount corrects them");
     }
     tracing::info!("stopped");
     Ok(())
@@ -223,7 +223,7 @@ async fn open(
     // The note is for commands that work on the folder while no server runs. A server that cannot open its deployment
     // leaves none.
     if let Err(differs) = note.check(folder) {
-        tracing::warn!(%differs, "the deployment is another one than before");
+        tracing::warn!(%differs, "the deployment differs from the one before");
     }
     note.leave(folder).map_err(|error| cannot(&error))?;
     Ok(deployment)
@@ -238,9 +238,9 @@ fn words(url: &str, args: &Serve) -> Vec<String> {
     let jwt = args.jwt.settings().map(|jwt| format!("JSON Web Tokens of {}", jwt.issuer));
     let asked: Vec<String> = tokens.into_iter().chain(jwt).collect();
     let (access, token) = if asked.is_empty() {
-        ("no credential is asked for: only programs of this machine are answered".to_owned(), "")
+        ("no credential is needed: only programs on this machine are served".to_owned(), "")
     } else {
-        (format!("{}; reading what is public needs none", asked.join(" and ")), " --token TOKEN")
+        (format!("{}; public reads need none", asked.join(" and ")), " --token TOKEN")
     };
     [
         format!("CredLink is listening on {url}"),

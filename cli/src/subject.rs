@@ -65,7 +65,7 @@ impl Subject {
 fn media(path: &Path, others: &str) -> Result<Media, Trouble> {
     let is_missing = || path != Path::new(STANDARD_INPUT) && matches!(path.try_exists(), Ok(false));
     input::media(path).map_err(|trouble| {
-        if is_missing() { trouble.with(&format!("and it is no {others} either")) } else { trouble }
+        if is_missing() { trouble.with(&format!("and it is not a {others} either")) } else { trouble }
     })
 }
 

@@ -1,7 +1,8 @@
-//! The smallest function there is over `lambda_http`: what our functions' start and size are measured against, and a
-//! mirror that shows what an engine hands to a function and brings back from it.
+//! A minimal function on `lambda_http`: the baseline for the start time and size of our functions, and a mirror that
+//! shows what an engine passes to a function and returns from it.
 //!
-//! It answers every request with what it was asked, as JSON; `GET /…?bytes=N` with N bytes that are no text.
+//! The function answers every request with a JSON description of that request; `GET /…?bytes=N` returns N bytes that
+//! are not valid text.
 
 use lambda_http::{Body, Error, Request, RequestExt as _, Response, run, service_fn};
 
@@ -23,7 +24,7 @@ async fn answer(request: Request) -> Result<Response<Body>, Error> {
             values.push(String::from_utf8_lossy(value.as_bytes()).into());
         }
     }
-    // No secret is among them.
+    // None of these variables is a secret.
     let variables = ["CREDLINK_PUBLIC_URL", "CREDLINK_QUEUE_URL", "CREDLINK_TABLE", "STORAGE_BUCKET"];
     let environment = variables.map(|name| (name, std::env::var(name).ok()));
     let answer = serde_json::json!({

@@ -1,7 +1,7 @@
-//! A batch of SQS: each message is done or fails for itself (`ReportBatchItemFailures`).
+//! A batch of SQS messages, each of which succeeds or fails on its own (`ReportBatchItemFailures`).
 //!
-//! A message that fails is handed out again when its visibility time-out is over, and goes to the dead-letter queue in
-//! the end. That it is no message of CredLink is such a failure too: nothing that somebody put there is dropped.
+//! A failed message is delivered again after its visibility timeout, and goes to the dead-letter queue in the end. A
+//! message that CredLink cannot parse counts as failed too, so that nothing in the queue is silently dropped.
 
 use std::future::Future;
 
@@ -12,10 +12,10 @@ use credlink_ports::request::within_request;
 use futures_util::StreamExt as _;
 use futures_util::stream::iter;
 
-/// How many messages are worked on at once: each waits for providers most of the time.
+/// Number of messages that are processed at once; each waits for providers most of the time.
 const AT_ONCE: usize = 4;
 
-/// Deals with a batch: `work` does what a message says, which was handed out so many times.
+/// Processes a batch: `work` receives each message and the number of times it was delivered.
 pub async fn answer<W, F>(batch: SqsEvent, work: W) -> SqsBatchResponse
 where
     W: Fn(Message, u32) -> F,

@@ -1,12 +1,12 @@
-//! A request of API Gateway's HTTP API (payload format 2.0), and its answer.
+//! Requests from API Gateway's HTTP API (payload format 2.0) and the responses to them.
 //!
-//! The event is taken apart here rather than by `lambda_http`, which panics on a path that is no URI: API Gateway
-//! hands paths out decoded, so that any client could end the process.
+//! The event is parsed here rather than by `lambda_http`, which panics on a path that is not a URI: API Gateway passes
+//! paths on decoded, so any client could end the process.
 //!
-//! A client that goes away ends nothing here: the function runs on. What can cut a change short is the function's time.
-//! Calls to providers end with its [`deadline`] as calls that timed out, so the change ends between two of its steps, is
-//! answered with 503 and logged, and leaves what a crash leaves: whoever meets it next finishes it or undoes it. A
-//! change that would come to that from the start is not begun (`CHANGE`).
+//! A client that disconnects interrupts nothing: the function runs on. Only the function's own time limit can cut a
+//! change short. Calls to providers then time out at the function's [`deadline`], so the change stops between two of
+//! its steps, is answered with 503 and logged, and leaves the same state as a crash, which the next operation on the
+//! same objects completes or undoes. A change that would run out of time from the start is not begun (`CHANGE`).
 
 use std::time::{Duration, SystemTime};
 
@@ -34,29 +34,32 @@ use lambda_http::aws_lambda_events::encodings::Body;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use tokio::time::Instant;
 
-/// What a function keeps of its time to answer in: calls to the outside end this much before it is cut off.
+/// Time that a function reserves for its response: calls to other services end this long before the function is cut
+/// off.
 const RESERVE: Duration = Duration::from_millis(500);
 
-/// The time that a change needs at most, short of an outage. One makes about ten calls one after another; S3 and DynamoDB
-/// answer a call within 30 ms as a rule, and within 300 ms on a bad day. The smallest `ApiTimeout` (5 s) leaves 4.5 s.
+/// The longest time that a change needs, short of an outage. A change makes about ten consecutive calls; S3 and
+/// DynamoDB usually answer a call within 30 ms, and within 300 ms on a bad day. The smallest `ApiTimeout` (5 s) leaves
+/// 4.5 s.
 const CHANGE: Duration = Duration::from_secs(3);
 
-/// Seconds after which a change that was not begun shall be sent again: by then an invocation with all its time takes it.
+/// Seconds after which the client should retry a change that was not begun: by then, an invocation with its full time
+/// limit handles the request.
 const AGAIN_SECONDS: u32 = 1;
 
-/// Longest body that is answered with, in bytes. A function's answer has at most 6 MB, as JSON, with a binary body in
-/// base64: 4,400,000 × 4/3 leaves 130 KB for the headers.
+/// Longest body of a response, in bytes. Lambda limits a response to 6 MB of JSON, in which a binary body is base64:
+/// 4,400,000 × 4/3 leaves 130 KB for the headers.
 const MAX_ANSWER_BYTES: usize = 4_400_000;
 
-/// What cannot stand in the path of a URI as it is (RFC 3986, section 3.3). A percent sign begins an escape here only
-/// where API Gateway did not decode it.
+/// Characters that must be escaped in the path of a URI (RFC 3986, section 3.3). The percent sign is not among them: it
+/// begins an escape that API Gateway did not decode.
 const NOT_IN_A_PATH: &AsciiSet =
     &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>').add(b'?').add(b'`').add(b'{').add(b'}');
 
-/// Where an object can be fetched that is too large for an answer.
+/// A place that serves objects too large for a response.
 pub trait Elsewhere {
-    /// A link to the object that works for some minutes, or `None` where there is no such place. One to a private object
-    /// has to be signed.
+    /// Returns a link to the object that is valid for some minutes, or `None` if no such place exists. A link to a
+    /// private object has to be signed.
     fn link(&self, key: &ObjectKey, is_private: bool) -> impl Future<Output = Option<String>>;
 }
 
@@ -66,7 +69,7 @@ impl Elsewhere for Deployment {
     }
 }
 
-/// Answers an event, with the operations of `handler`.
+/// Answers an event with the operations of `handler`.
 pub async fn answer<P: Ports>(
     service: &Service<P>,
     handler: &impl Handler<P>,
@@ -84,7 +87,7 @@ pub async fn answer<P: Ports>(
             }
             let answered = within(deadline, async {
                 let answered = service.handle_by(handler, &parts, async { Ok(body) }).await;
-                // A function has no time of its own: the store's mark goes up with a request once a minute.
+                // A function has no background task, so a request advances the store's mark once a minute.
                 if !parts.method.is_safe() {
                     service.tick_in_turn().await;
                 }
@@ -102,7 +105,7 @@ pub async fn answer<P: Ports>(
     into_event(response)
 }
 
-/// The answer to a change for which there is no time.
+/// The response to a change for which too little time is left.
 fn too_late() -> Problem {
     let detail = format!(
         "too little time was left to make this change to its end, so it was not begun; send it again in \
@@ -113,7 +116,7 @@ fn too_late() -> Problem {
     problem
 }
 
-/// The moment at which everything has to be done, by the runtime's clock.
+/// Returns the instant by which all work has to be done, by the runtime's clock.
 #[must_use]
 pub fn deadline(context: &Context) -> Instant {
     let left = context.deadline().duration_since(SystemTime::now()).unwrap_or_default();
@@ -124,7 +127,7 @@ fn request(event: ApiGatewayV2httpRequest, context: &Context) -> Result<Request<
     let invalid = |why: &str| Problem::new(Kind::InvalidRequest, why);
     let raw = event.raw_path.unwrap_or_default();
     let stage = event.request_context.stage.unwrap_or_default();
-    // A named stage stands before the path.
+    // The name of a named stage precedes the path.
     let path = raw.strip_prefix('/').and_then(|path| path.strip_prefix(stage.as_str()));
     let path = path.filter(|path| !stage.is_empty() && path.starts_with('/')).unwrap_or(&raw);
     let mut target = utf8_percent_encode(path, NOT_IN_A_PATH).to_string();
@@ -143,7 +146,7 @@ fn request(event: ApiGatewayV2httpRequest, context: &Context) -> Result<Request<
     let built = Request::builder().method(method).uri(target).body(body);
     let mut request = built.map_err(|_| invalid("the request target is no URI"))?;
     *request.headers_mut() = event.headers;
-    // API Gateway's own id: the one in its access log.
+    // This is API Gateway's own ID, which also appears in its access log.
     let id = event.request_context.request_id.unwrap_or_else(|| context.request_id.clone());
     if !request.headers().contains_key(REQUEST_ID)
         && let Ok(id) = HeaderValue::try_from(id)
@@ -153,7 +156,7 @@ fn request(event: ApiGatewayV2httpRequest, context: &Context) -> Result<Request<
     Ok(request)
 }
 
-/// The answer in place of one that does not fit: a redirect to where the object is.
+/// Replaces a response that is too large by a redirect to the object.
 async fn too_large(
     request: &http::request::Parts,
     mut answer: Response<Bytes>,
@@ -163,7 +166,7 @@ async fn too_large(
     let caching = answer.headers().get(CACHE_CONTROL).and_then(|value| value.to_str().ok());
     let is_private = caching.is_none_or(|caching| caching.contains("private"));
     let link = match Route::parse(&request.method, request.uri.path(), query) {
-        // Who keeps a copy does not want it from the CDN domain, which is a copy.
+        // A client that mirrors the store wants the original, and the CDN domain is itself a copy.
         Ok(Route::Reads(Reads::Object { key, form, .. })) => {
             elsewhere.link(&key, is_private || form == Form::Stored).await
         }
@@ -206,7 +209,8 @@ fn plain(problem: &Problem, request_id: &str) -> Response<Bytes> {
     response
 }
 
-/// The event of an answer. A body goes as text where it is text, and in base64 where it is not or may not be.
+/// Returns the event for a response. A body that is plain text is sent as text; any other body, and every body with a
+/// content coding, is sent in base64.
 fn into_event(response: Response<Bytes>) -> ApiGatewayV2httpResponse {
     let (parts, body) = response.into_parts();
     let coded = parts.headers.contains_key(CONTENT_ENCODING);
@@ -220,8 +224,8 @@ fn into_event(response: Response<Bytes>) -> ApiGatewayV2httpResponse {
     answer
 }
 
-/// Headers with one value each: of several, API Gateway would send one. A list of values is one value with commas
-/// (RFC 9110, section 5.3).
+/// Joins the values of each header with commas, which is equivalent to repeating the header (RFC 9110, section 5.3); of
+/// several values, API Gateway would send only one.
 fn combined(headers: &HeaderMap) -> HeaderMap {
     let one = |name: &HeaderName| {
         let values: Vec<&[u8]> = headers.get_all(name).iter().map(HeaderValue::as_bytes).collect();
@@ -398,14 +402,14 @@ mod tests {
         let link = "https://cdn.example.com/manifests/urn%3Ac2pa%3Af9168c5e-ceb2-4faa-b6bf-329bf39fa1e4";
         assert_eq!(redirected.headers()[LOCATION], link);
         assert!(redirected.body().is_empty());
-        // Whose manifest a plain address serves is not in its path.
+        // The path of a plain address does not tell which tenant's manifest is served there.
         let mut fronted = large("public, max-age=60");
         let tenant = "acme".parse().unwrap();
         let id = "urn:c2pa:f9168c5e-ceb2-4faa-b6bf-329bf39fa1e4".parse().unwrap();
         fronted.extensions_mut().insert(Fronted(ManifestKey { id, tenant }));
         let redirected = too_large(&parts, fronted, &Cdn).await;
         assert_eq!(redirected.headers()[LOCATION], format!("{link}/acme"));
-        // The CDN shows nobody what is private.
+        // The CDN serves no private objects.
         let private = too_large(&parts, large("private, no-store"), &Cdn).await;
         assert_eq!(private.headers()[LOCATION], "https://signed.example.com");
         let refused = too_large(&parts, large("public, max-age=60"), &Nowhere).await;

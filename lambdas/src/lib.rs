@@ -1,25 +1,26 @@
-//! CredLink on AWS: what its five Lambda functions share.
+//! CredLink on AWS: the code that its five Lambda functions share.
 //!
-//! **In scope:** events in, answers out, and the life of a function between them. **Out of scope:** what is done with
-//! a request (`credlink-service`), and which adapters it is done over (`credlink-deployment`). Nothing is kept on the machine.
+//! **In scope:** parsing events, building responses, and the life of a function between them. **Out of scope:** the
+//! operations themselves (`credlink-service`), and the choice of adapters (`credlink-deployment`). Nothing is stored on
+//! the machine.
 //!
 //! | function | event | does |
 //! |---|---|---|
 //! | `store` | API Gateway, HTTP API (payload 2.0) | POST and PUT |
 //! | `retrieve` | API Gateway | GET and HEAD |
-//! | `delete` | API Gateway | DELETE, and deletion in batches |
-//! | `migrate` | SQS | replicate what a provider missed; list and copy the items of a migration |
-//! | `cleanup` | EventBridge, on a schedule | expired proofs, orphans, stale uploads |
+//! | `delete` | API Gateway | DELETE, and batch deletion |
+//! | `migrate` | SQS | replicates what a provider missed; lists and copies the items of a migration |
+//! | `cleanup` | EventBridge, on a schedule | removes expired proofs, orphans and stale uploads |
 //!
 //! | to find | look in |
 //! |---|---|
-//! | a request of API Gateway and its answer | [`gateway`] |
+//! | a request of API Gateway and its response | [`gateway`] |
 //! | a batch of SQS and its failures | [`batch`] |
-//! | a run of the schedule | [`schedule`] |
-//! | from the start of a process to its first event | [`start`] |
+//! | a scheduled run | [`schedule`] |
+//! | the start of a process, up to its first event | [`start`] |
 //!
-//! The three HTTP functions serve the same router: which requests reach one, and what it may do with bucket and table,
-//! is `template.yaml`'s to say.
+//! The three HTTP functions serve the same router: `template.yaml` decides which requests reach which function, and
+//! what each function may do with the bucket and the table.
 
 pub mod batch;
 pub mod gateway;

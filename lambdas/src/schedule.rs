@@ -1,7 +1,8 @@
-//! A run of the schedule: what is due, and once a week a walk over all objects, uploads that never ended, and the sums.
+//! A scheduled run: it does the due work, and once a week walks over all objects, aborts stale uploads and recounts the
+//! sums.
 //!
-//! Due work is done in every run, within minutes. A function has minutes, a store may have millions of objects: where
-//! a walk or a recount is cut off, the next run goes on, and bookmarks in the index say where.
+//! Every run does the due work, within minutes. A function has only minutes, while a store may have millions of
+//! objects: a walk or recount that is cut off is continued by the next run, from bookmarks in the index.
 
 use credlink_core::time::Timestamp;
 use credlink_deployment::deployment::Deployment;
@@ -12,7 +13,7 @@ use serde::Serialize;
 
 /// The bookmark of the cleanup.
 const CLEANUP: &str = "cleanup";
-/// The bookmark that says when a walk got to its end.
+/// The bookmark that records when the last walk was completed.
 const WALKED: &str = "walked";
 /// The bookmark of the recount.
 const RECOUNT: &str = "recount";
@@ -21,10 +22,10 @@ const RECOUNT: &str = "recount";
 /// costs about $7.
 const WALK_AGAIN: u64 = 604_800;
 
-/// Most that the clock of the machine that ended a walk may be ahead, in seconds: a minute.
+/// Largest lead that is tolerated in the clock of the machine that completed a walk, in seconds: a minute.
 const AHEAD: u64 = 60;
 
-/// An upload that was begun longer ago, in milliseconds, will never end: a day.
+/// Age, in milliseconds, from which an upload counts as abandoned: a day.
 const STALE: i64 = 86_400_000;
 
 /// The results of a run.
@@ -33,19 +34,19 @@ pub struct Done {
     /// Results of the cleanup of proofs, manifests and orphans.
     #[serde(flatten)]
     pub cleanup: Report,
-    /// Number of uploads that were aborted; `None` if none were looked for.
+    /// Number of uploads that were aborted; `None` if the run did not look for any.
     pub aborted_uploads: Option<u64>,
-    /// `Some(true)` if the sums over all rows were set right in this run; `None` if they were not counted in it.
+    /// `Some(true)` if this run completed a recount and corrected the sums over all rows; `None` if it did not recount.
     pub recounted: Option<bool>,
 }
 
-/// Does what it can until `deadline`.
+/// Does as much of the work as it can until `deadline`.
 ///
 /// # Errors
-/// A listing failed, a provider or the index. What was done is done; the next run goes on.
+/// A listing, a provider or the index failed. Completed work stays completed; the next run continues.
 pub async fn run(deployment: &Deployment, deadline: Timestamp) -> Result<Done, Failure> {
     let rows = deployment.rows();
-    // A bookmark of another version means that the run starts over, which costs time and nothing else.
+    // A bookmark of another version makes the walk start over, which costs only time.
     let position: Option<Position> =
         rows.bookmark(CLEANUP).await?.and_then(|text| serde_json::from_str(&text).ok());
     let walk = position.is_some() || is_due(rows.bookmark(WALKED).await?.as_deref());
@@ -62,17 +63,17 @@ pub async fn run(deployment: &Deployment, deadline: Timestamp) -> Result<Done, F
     if is_walked {
         rows.keep_bookmark(WALKED, Some(&SystemClock.now().to_string())).await?;
     }
-    // Also what functions have committed that ended before their turn; and the last instant that was seen.
+    // This also covers commits of functions that ended before they could tick, and records the last instant seen.
     if let Err(failure) = deployment.service().tick_for_all().await {
-        tracing::warn!(reason = %failure, "the store's mark did not go up; the next run does it");
+        tracing::warn!(reason = %failure, "the store's mark did not advance; the next run tries again");
     }
     if let Some(failure) = interrupted {
         return Err(failure);
     }
     let recounted = recount(deployment, deadline, is_walked).await?;
-    // In the end, as it is short: a provider that is out of reach stops nothing else.
+    // Uploads come last because this step is short: a provider that is out of reach then stops nothing else.
     let stale = Timestamp::from_milliseconds(SystemClock.now().milliseconds().saturating_sub(STALE));
-    // By a clock that jumped, every upload is stale.
+    // After a jump of the clock, every upload would look stale.
     let aborted_uploads = match deployment.service().may_destroy().await {
         Ok(()) if is_walked => Some(deployment.abort_uploads(stale).await?),
         Ok(()) | Err(_) => None,
@@ -96,16 +97,16 @@ pub async fn run(deployment: &Deployment, deadline: Timestamp) -> Result<Done, F
     Ok(Done { cleanup: report, aborted_uploads, recounted })
 }
 
-/// Returns `true` if a walk is due, given the instant at which the last one got to its end. An instant that is still to
-/// come is of a clock that was ahead, and says nothing.
+/// Returns `true` if a walk is due, given the instant at which the last one was completed. An instant in the future
+/// comes from a clock that was ahead, and is ignored.
 fn is_due(walked: Option<&str>) -> bool {
     let now = SystemClock.now();
     let walked = walked.and_then(|text| text.parse::<Timestamp>().ok());
     walked.is_none_or(|walked| walked.plus_seconds(WALK_AGAIN) <= now || walked > now.plus_seconds(AHEAD))
 }
 
-/// Counts all rows after a walk, or from where the last run ended. Returns `Some(true)` if it got to the end, and
-/// `None` if it was not begun.
+/// Counts all rows after a walk, or continues an interrupted recount. Returns `Some(true)` if the recount was
+/// completed, and `None` if there was none to begin.
 async fn recount(
     deployment: &Deployment,
     deadline: Timestamp,
@@ -117,7 +118,7 @@ async fn recount(
         return Ok(None);
     }
     let left = deadline.milliseconds().saturating_sub(SystemClock.now().milliseconds());
-    // At least for a moment, or a recount that a walk left no time for would not come for a week.
+    // The recount always runs at least for a moment: one for which a walk left no time would otherwise wait a week.
     let left = u64::try_from(left).unwrap_or(0).max(1);
     let resume = rows.recount(resume.as_deref(), left).await?;
     rows.keep_bookmark(RECOUNT, resume.as_deref()).await?;

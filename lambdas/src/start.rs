@@ -1,8 +1,8 @@
-//! From the start of a process to its first event.
+//! The start of a process, up to its first event.
 //!
-//! Before the first event is asked for, a function reads its configuration and nothing else: what is wrong with that
-//! ends the process with an error in words. Clients, caches and connections come with the first event that needs them, and
-//! stay as long as the process.
+//! Before a function asks for its first event, it reads its configuration and nothing else: an invalid configuration
+//! ends the process with an explanatory error. Clients, caches and connections are created by the first event that
+//! needs them, and live as long as the process.
 
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
@@ -24,7 +24,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::{batch, gateway, schedule};
 
-/// What a run of the schedule keeps of its time: the page that it is at when it stops has to be done by then.
+/// Time that a scheduled run reserves for finishing its current page.
 const LAST_PAGE: Duration = Duration::from_secs(20);
 
 /// Runs a function behind API Gateway.
@@ -37,7 +37,7 @@ pub fn http() -> ExitCode {
     })
 }
 
-/// Runs the function behind the queue.
+/// Runs the function that consumes the queue.
 #[must_use]
 pub fn queue() -> ExitCode {
     run(async |deployment: &Deployment, event: LambdaEvent<SqsEvent>| {
@@ -46,7 +46,7 @@ pub fn queue() -> ExitCode {
         let work = async |message, attempts| within(deadline, deployment.work(&message, attempts)).await;
         let answer = batch::answer(batch, work).await;
         within(deadline, deployment.service().tick_in_turn()).await;
-        // What is left is a metric, and no more: the batch is answered whether or not the queue says it.
+        // The depth of the queue is only a metric, so a failure here does not fail the batch.
         if let Err(failure) = within(deadline, deployment.depth()).await {
             tracing::warn!(reason = %failure, "the queue does not say how much waits");
         }
@@ -54,7 +54,7 @@ pub fn queue() -> ExitCode {
     })
 }
 
-/// Runs the function behind the schedule.
+/// Runs the function that the schedule invokes.
 #[must_use]
 pub fn cleanup() -> ExitCode {
     run(async |deployment: &Deployment, event: LambdaEvent<Value>| {
@@ -82,13 +82,13 @@ where
         Ok(prepared) => prepared,
         Err(error) => return fail(&*error),
     };
-    // One event at a time, which waits for the network most of its time: one thread is enough, and starts sooner.
+    // A function handles one event at a time and mostly waits for the network: one thread is enough, and starts sooner.
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&error),
     };
     let deployment = OnceCell::new();
-    // In a box: it has 400 KB, and each layer of the runtime would put a copy of it on the stack.
+    // The future is boxed because it has 400 KB, and each layer of the runtime would copy it onto the stack.
     let answer = |event| {
         Box::pin(async {
             let answered = match deployment.get_or_try_init(|| open(&configuration)).await {
@@ -110,13 +110,14 @@ where
     }
 }
 
-/// What there is to do before the first event.
+/// Prepares everything that is needed before the first event.
 fn prepare() -> Result<(Configuration, Flush), Error> {
     let configuration = Configuration::from_environment()?;
     let function = std::env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_else(|_| "credlink".to_owned());
-    // Before anything is made that counts: it goes to the recorder that is there then.
+    // The recorder has to be installed before anything that counts is created, because counters attach to the recorder
+    // that exists at that moment.
     let metrics = emf::install(&configuration.metrics_namespace, &[("Function", &function)])?;
-    // Two crates bring TLS, and either could choose.
+    // Two dependencies bring a TLS provider each, so the choice has to be explicit.
     let _ = rustls::crypto::ring::default_provider().install_default();
     Ok((configuration, metrics))
 }
@@ -134,7 +135,7 @@ async fn open(configuration: &Configuration) -> Result<Deployment, Error> {
         public_url: public_url
             .ok_or("CREDLINK_PUBLIC_URL is not set; it has to be what stands before the paths in links")?,
         link_keys: configuration.link_keys.clone(),
-        // A count is a write, which costs more than the read.
+        // Counting means a write, which costs more than the read itself.
         count_reads: false,
     };
     Ok(Deployment::open(opening).await?)
@@ -145,19 +146,19 @@ fn fail(error: &dyn std::fmt::Display) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// One JSON object a line, on standard output, where CloudWatch takes it from.
+/// Writes one JSON object per line to standard output, where CloudWatch collects it.
 fn log() {
     let filter = EnvFilter::builder().with_default_directive(tracing::Level::INFO.into()).from_env_lossy();
-    // CloudWatch notes the time of each line itself.
+    // CloudWatch records the time of each line itself.
     let subscriber = tracing_subscriber::fmt()
         .json()
         .flatten_event(true)
-        // The span is the request: its id stands on every line under it.
+        // The current span is the request; its ID appears on every line within it.
         .with_span_list(false)
         .without_time()
         .with_env_filter(filter)
         .with_ansi(false);
-    // It fails only where a subscriber is set already, which then does the work.
+    // This fails only if a subscriber is already set, which then does the work.
     let _ = subscriber.try_init();
     std::panic::set_hook(Box::new(|panic| tracing::error!(%panic, "panicked")));
 }

@@ -1,4 +1,4 @@
-//! The five binaries as Lambda starts them, with a configuration that cannot be used: each ends at once, and says why.
+//! Starts the five binaries as Lambda does, with invalid configurations: each ends at once and logs the reason.
 
 use std::process::Command;
 
@@ -17,7 +17,7 @@ fn a_function_that_is_set_up_wrongly_ends_with_a_line_in_words() {
             ("STORAGE_PROVIDER", "ftp", "STORAGE_PROVIDER is `ftp`; allowed is s3, r2 or folder"),
             ("CREDLINK_LINK_KEYS", "hush", "CREDLINK_LINK_KEYS"),
         ] {
-            // Nobody answers at this address, and nobody is asked.
+            // Nothing listens at this address, and the function never connects to it.
             let mut command = Command::new(binary);
             command.env_clear().env("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:1").env(variable, value);
             let ended = command.output().unwrap();

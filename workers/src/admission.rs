@@ -1,4 +1,4 @@
-//! Admission: how much a client may have looked for that is not in the cache.
+//! Admission: rate limits for requests that the cache cannot answer.
 
 use credlink_core::http::problem::Problem;
 use http::HeaderName;
@@ -8,16 +8,16 @@ use crate::log;
 use crate::request::Asked;
 use crate::runtime;
 
-/// Where Cloudflare says from which address a request comes; it replaces what a client sends.
+/// The header in which Cloudflare passes the client's address; Cloudflare replaces any value that the client sends.
 const CLIENT: HeaderName = HeaderName::from_static("cf-connecting-ip");
 
-/// Seconds after which a client that asked too often may come again: the longest period that a limiter counts in.
+/// Seconds after which a rate-limited client may retry: the longest period that a limiter supports.
 const LIMIT_SECONDS: u32 = 60;
 
-/// Lets a client have something looked for, as often as the limiter allows, or always where that `is_free`.
+/// Admits a request that the cache cannot answer, if the limiter allows it or if the request `is_free`.
 ///
 /// # Errors
-/// The client has had its share. A limiter that does not answer keeps nobody out.
+/// The client has reached its limit. A limiter that does not answer rejects nobody.
 pub async fn admit(configuration: &Configuration, asked: &Asked, is_free: bool) -> Result<(), Problem> {
     let Some(limiter) = configuration.misses.as_ref().filter(|_| !is_free) else { return Ok(()) };
     let address = asked.headers.get(CLIENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -29,10 +29,11 @@ pub async fn admit(configuration: &Configuration, asked: &Asked, is_free: bool) 
     if is_admitted { Ok(()) } else { Err(Problem::too_many_requests(LIMIT_SECONDS)) }
 }
 
-/// The network of a client, by its address as RFC 5952 has it written: the address itself, or of IPv6 its first four groups, as
-/// one customer has 64 bits of addresses at least (RFC 6177); fewer where zeros among them are left out.
+/// Returns the network of a client, given its address in the notation of RFC 5952: an IPv4 address itself, or the first
+/// four groups of an IPv6 address, because a customer has at least 64 bits of addresses (RFC 6177); fewer groups if
+/// zeros among them are abbreviated.
 fn network(address: &str) -> &str {
-    // An address of IPv4 that is mapped into IPv6 (RFC 4291, section 2.5.5.2) is that address.
+    // An IPv4-mapped IPv6 address (RFC 4291, section 2.5.5.2) counts as the IPv4 address.
     let address = address.strip_prefix("::ffff:").unwrap_or(address);
     let fourth = address.match_indices(':').nth(3).map(|(at, _)| at);
     let zeros = address.find("::");

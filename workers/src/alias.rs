@@ -1,7 +1,7 @@
-//! A legacy id: from one to the proof that it names.
+//! Resolves a legacy ID to the proof that it names.
 //!
-//! Aliases are rows of the index, which the edge does not have: the origin is asked, and its redirect is kept for as long
-//! as the redirect says. Without an origin no id has a proof here.
+//! Aliases are rows of the index, which the edge does not have: the edge asks the origin, and caches its redirect for
+//! as long as the redirect allows. Without an origin, no legacy ID leads to a proof here.
 
 use std::rc::Rc;
 
@@ -28,34 +28,34 @@ thread_local! {
     static LOADS: Flights<Named> = const { Flights::new() };
 }
 
-/// Longest answer of the origin that is read, in bytes: a redirect has no body, and a problem is short.
+/// Longest response of the origin that is read, in bytes: a redirect has no body, and a problem is short.
 const MAX_ANSWER_BYTES: usize = 65_536;
 
-/// What the origin says of a legacy id.
+/// The origin's answer about a legacy ID.
 #[derive(Clone, Copy)]
 enum Named {
-    /// It names this proof.
+    /// The ID names this proof.
     Proof(ProofId),
-    /// It names none.
+    /// The ID names no proof.
     Nothing,
-    /// The origin does not say.
+    /// The origin did not answer, or not usably.
     Unknown,
 }
 
-/// A request for a legacy id.
+/// A request for a legacy ID.
 pub struct Alias<'a> {
     /// The request.
     pub asked: &'a Asked,
-    /// What is configured.
+    /// The Worker's configuration.
     pub configuration: &'a Rc<Configuration>,
-    /// Its context, which outlives its answer.
+    /// The context of the request, which outlives the response.
     pub context: &'a JsValue,
-    /// Which id.
+    /// The requested ID.
     pub id: &'a LegacyId,
 }
 
 impl Alias<'_> {
-    /// Answers, and says how the answer came about.
+    /// Answers the request, and reports how the cache was involved.
     pub async fn answer(&self) -> (Result<Answer, Problem>, CacheState) {
         let Some(origin) = &self.configuration.origin else {
             return (Err(alias_absent(self.id)), CacheState::None);
@@ -105,12 +105,12 @@ impl Alias<'_> {
     }
 }
 
-/// The redirect, `age` milliseconds after it was last known to be right.
+/// Returns the redirect, which was last confirmed `age` milliseconds ago.
 fn answer(proof: &ProofId, age: Option<u64>) -> Answer {
     Answer { age: age.map(|age| age / 1_000), ..Answer::of(alias_reply(proof)) }
 }
 
-/// A look-up at the origin, for one request and all who join it.
+/// A lookup at the origin, shared by one request and all that join it.
 struct Load {
     asked_by: String,
     id: LegacyId,
@@ -153,7 +153,7 @@ impl Load {
         Named::Unknown
     }
 
-    /// Keeps what came. A failure replaces nothing.
+    /// Caches the result. A failed lookup replaces nothing.
     async fn keep(self, named: Named, checked: Timestamp) {
         let content = match named {
             Named::Proof(proof) => Content::Alias(proof),

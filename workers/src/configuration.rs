@@ -1,4 +1,4 @@
-//! What an operator sets: variables and secrets of the Worker, read once in each isolate.
+//! The operator's settings: variables and secrets of the Worker, read once in each isolate.
 
 use std::rc::Rc;
 use std::str::FromStr;
@@ -12,73 +12,73 @@ use crate::runtime;
 /// The Worker's configuration.
 #[derive(Debug)]
 pub struct Configuration {
-    /// The bucket that is served.
+    /// The bucket whose objects are served.
     pub bucket: JsValue,
-    /// A limiter of what a client may have looked for, if one is bound.
+    /// A rate limiter for requests that the cache cannot answer, if one is bound.
     pub misses: Option<JsValue>,
-    /// The keys that signed links are checked with.
+    /// The keys that verify signed links.
     pub link_keys: Option<LinkKeys>,
-    /// Where the API is, without `/v1` and without a slash at the end.
+    /// The base URL of the API, without `/v1` and without a trailing slash.
     pub origin: Option<String>,
     /// `true` if there are several tenants.
     pub has_tenants: bool,
-    /// What a purge has to show.
+    /// The token that authorizes a purge.
     pub purge_token: Option<String>,
-    /// The zone whose caches a purge reaches.
+    /// The zone whose caches are purged.
     pub zone: Option<Zone>,
-    /// How long R2, the origin, Cloudflare's API and the limiter may take, in milliseconds.
+    /// Timeout of calls to R2, the origin, Cloudflare's API and the limiter, in milliseconds.
     pub timeout: u64,
-    /// How long what is cached is good for.
+    /// The freshness lifetimes of cached entries.
     pub lifetimes: Lifetimes,
 }
 
-/// A zone of Cloudflare.
+/// A Cloudflare zone.
 #[derive(Debug)]
 pub struct Zone {
-    /// Its id.
+    /// The ID of the zone.
     pub id: String,
-    /// An API token that may purge its caches.
+    /// An API token that may purge the caches of the zone.
     pub token: String,
-    /// Where Cloudflare's API is, without a slash at the end.
+    /// The base URL of Cloudflare's API, without a trailing slash.
     pub api: String,
 }
 
-/// A variable that cannot be used.
+/// An invalid or missing variable.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigurationError {
-    /// A value that is not taken.
+    /// A variable has an invalid value.
     #[error("{variable} is `{value}`; it has to be {allowed}")]
     Invalid {
-        /// Which.
+        /// The name of the variable.
         variable: &'static str,
-        /// What it is.
+        /// The invalid value.
         value: String,
-        /// What it may be.
+        /// A description of the allowed values.
         allowed: String,
     },
-    /// A secret that is not taken; it is not shown.
+    /// A secret has an invalid value, which is not shown.
     #[error("{variable} cannot be used: {allowed}")]
     Secret {
-        /// Which.
+        /// The name of the secret.
         variable: &'static str,
-        /// What it may be.
+        /// A description of the allowed values.
         allowed: String,
     },
-    /// A binding or a variable that is missing.
+    /// A binding or a variable is missing.
     #[error("{variable} is not set; it has to be {allowed}")]
     Missing {
-        /// Which.
+        /// The name of the binding or variable.
         variable: &'static str,
-        /// What it has to be.
+        /// A description of the allowed values.
         allowed: String,
     },
 }
 
-/// Fewest characters of the token that a purge shows: as many as 16 random bytes have in hexadecimal digits.
+/// Minimum length of the purge token, in characters: 16 random bytes in hexadecimal.
 const MIN_TOKEN_CHARACTERS: usize = 32;
-/// Where Cloudflare's API is.
+/// The default base URL of Cloudflare's API.
 const CLOUDFLARE_API: &str = "https://api.cloudflare.com/client/v4";
-/// The longest lifetime that can be set, in seconds: a day. More would let deletions wait for longer than that.
+/// The longest lifetime that can be set, in seconds: a day. A longer one would delay deletions by more than that.
 const MAX_LIFETIME: u64 = 86_400;
 
 thread_local! {
@@ -87,10 +87,10 @@ thread_local! {
 }
 
 impl Configuration {
-    /// The configuration of this isolate, whose variables never change.
+    /// Returns the configuration of this isolate, whose variables never change.
     ///
     /// # Errors
-    /// The first variable that cannot be used.
+    /// The first invalid variable.
     pub fn of(environment: &JsValue) -> Result<Rc<Self>, ConfigurationError> {
         READ.with(|read| {
             let new = || {
@@ -163,7 +163,7 @@ impl Configuration {
     }
 }
 
-/// A URL without a slash at the end.
+/// Parses a URL, and removes a trailing slash.
 fn web_url(variable: &'static str, text: String) -> Result<String, ConfigurationError> {
     let trimmed = text.trim_end_matches('/');
     match http::Uri::from_str(trimmed) {
@@ -178,7 +178,7 @@ fn web_url(variable: &'static str, text: String) -> Result<String, Configuration
     }
 }
 
-/// Whether there are several tenants.
+/// Returns `true` if there are several tenants.
 fn has_tenants(text: Option<String>) -> Result<bool, ConfigurationError> {
     match text.as_deref() {
         None | Some("one") => Ok(false),
@@ -191,7 +191,7 @@ fn has_tenants(text: Option<String>) -> Result<bool, ConfigurationError> {
     }
 }
 
-/// A zone's id: it stands in the path of a request.
+/// Checks the ID of a zone, which becomes part of a request's path.
 fn zone_id(text: String) -> Result<String, ConfigurationError> {
     if text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Ok(text);

@@ -1,4 +1,4 @@
-//! One request, from the first decision to the last.
+//! The handling of one request, from the first decision to the last.
 
 use std::fmt::Write as _;
 
@@ -25,7 +25,7 @@ use crate::read::{Answer, Read};
 use crate::request::Asked;
 use crate::runtime::{self, Broken};
 
-/// What is known of a request when it is answered.
+/// Facts about a request for its log line, collected while it is answered.
 #[derive(Default)]
 struct Course {
     route: Option<&'static str>,
@@ -35,7 +35,7 @@ struct Course {
 /// Answers a request.
 ///
 /// # Errors
-/// The runtime takes no response at all.
+/// The runtime accepts no response at all.
 pub async fn handle(request: &Request, environment: &JsValue, context: &JsValue) -> Result<Response, Broken> {
     let asked = match Asked::read(&runtime::lines(request)) {
         Ok(asked) => asked,
@@ -49,7 +49,7 @@ pub async fn handle(request: &Request, environment: &JsValue, context: &JsValue)
     let status = answer.reply.status.as_u16();
     let (response, bytes) = match respond(answer, &asked, course.cache).await {
         Ok(sent) => sent,
-        // Bytes that were checked cannot be sent: what the runtime says of it is for the log.
+        // Verified bytes cannot be sent; the runtime's reason is only for the log.
         Err(error) => {
             log::failure(&asked.id, "an answer cannot be made", &error.0);
             let failed = Answer::of(
@@ -85,7 +85,7 @@ async fn answer(
             _ => Err(Problem::method_not_allowed(asked.method.as_str(), purge::ALLOW)),
         };
     }
-    // The API is elsewhere.
+    // The API is served on another domain.
     if asked.path == "/v1" || asked.path.starts_with("/v1/") {
         let detail = "this is the CDN domain: it has /proofs/{id}, /proofs/by-hash/{media hash}, /manifests/{id}, \
                       /tenants/{tenant}/manifests/{id} and /health; paths under /v1 are the API's";
@@ -93,7 +93,7 @@ async fn answer(
     }
     let route = Route::parse_public(&asked.method, &asked.path, &asked.query)?;
     course.route = Some(route.name());
-    // A link that nobody here can check is none: what it leads to is private to everybody (guarantee 13).
+    // An edge without link keys ignores signatures: its private objects are private to everyone (guarantee 13).
     let checks_links = configuration.link_keys.is_some();
     match &route {
         Route::Reads(Reads::Object { key, signature, form }) => {
@@ -116,7 +116,8 @@ async fn answer(
                 let (facts, cache) = front.facts().await;
                 course.cache = cache;
                 manifest = match facts? {
-                    // It may be another tenant's, and have not reached R2 yet: without the API nobody can tell.
+                    // The manifest may belong to another tenant, and its front may not have reached R2 yet: only the
+                    // API could tell.
                     None if configuration.origin.is_none() => None,
                     facts => Front::serves(facts.as_ref(), id),
                 };
@@ -141,15 +142,15 @@ async fn answer(
             let read = Route::parse_public(&Method::GET, &asked.path, &asked.query);
             Ok(Answer::of(cors::preflight(allow, read.is_ok_and(|read| read.is_public_read()))))
         }
-        // Every other operation has a path under /v1.
+        // All other operations have paths under /v1.
         _ => Ok(Answer::of(health(asked, &configuration).await)),
     }
 }
 
-/// The path of the edge's own state, which is no public read.
+/// The path of the edge's own health, which is not a public read.
 const HEALTH: &str = "/health";
 
-/// An answer before anything is known of the request.
+/// Returns a response before anything is known about the request.
 fn plain(reply: &Reply) -> Result<Response, Broken> {
     let mut headers = reply.headers.clone();
     cors::without_guessing(&mut headers);
@@ -157,18 +158,18 @@ fn plain(reply: &Reply) -> Result<Response, Broken> {
     runtime::respond(reply.status.as_u16(), &lines(&headers), text(&reply.body))
 }
 
-/// The response to an answer, and how many bytes its body has.
+/// Returns the response and the length of its body in bytes.
 async fn respond(answer: Answer, asked: &Asked, cache: CacheState) -> Result<(Response, u64), Broken> {
     let Answer { reply, bytes, size, length, age } = answer;
     let (status, is_head) = (reply.status.as_u16(), asked.method == Method::HEAD);
     let mut headers = reply.headers;
     cors::without_guessing(&mut headers);
-    // Everything else here is read by anybody, or by a link that is its own credential.
+    // All other reads are public, or authorized by a signed link that is its own credential.
     if asked.method.is_safe() && ![purge::PATH, HEALTH].contains(&&*asked.path) {
         cors::open(&mut headers);
     }
     let mut head = lines(&headers);
-    // Writing to a text does not fail.
+    // Writing to a `String` does not fail.
     let _ = write!(head, "\n{REQUEST_ID}:{}", asked.id);
     if let Some(state) = cache.header() {
         let _ = write!(head, "\ncache-status:{state}");
@@ -189,7 +190,7 @@ async fn respond(answer: Answer, asked: &Asked, cache: CacheState) -> Result<(Re
             let text = text(body).filter(|text| !text.is_empty());
             let length = text.map_or(0, str::len);
             if is_head && length > 0 {
-                // The answer to HEAD has the headers of the answer to GET (RFC 9110, section 9.3.2).
+                // The response to HEAD has the headers of the response to GET (RFC 9110, section 9.3.2).
                 let _ = write!(head, "\ncontent-length:{length}");
                 return Ok((runtime::respond(status, &head, None)?, 0));
             }
@@ -200,13 +201,13 @@ async fn respond(answer: Answer, asked: &Asked, cache: CacheState) -> Result<(Re
 
 fn text(body: &Body) -> Option<&str> {
     match body {
-        // What is made here is JSON.
+        // All bodies that are produced here are JSON.
         Body::Bytes(bytes) => std::str::from_utf8(bytes).ok(),
         Body::Empty | Body::Stored { .. } => None,
     }
 }
 
-/// Headers as lines of `name:value`.
+/// Formats headers as lines of `name:value`.
 fn lines(headers: &HeaderMap) -> String {
     let mut lines = String::with_capacity(512);
     for (name, value) in headers {

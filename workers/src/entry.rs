@@ -1,7 +1,7 @@
-//! What is said of an entry of the cache: a document in one header beside the bytes.
+//! The metadata of a cached entry: a JSON document in one header beside the bytes.
 //!
-//! The bytes of an entry are stored without `Content-Encoding`, because the runtime packs what it finds marked as gzip
-//! once more.
+//! The bytes of an entry are stored without `Content-Encoding`, because the runtime would compress bytes that are
+//! labelled gzip a second time.
 
 use credlink_core::http::problem::{DELETED_MEMBER, Kind, Problem};
 use credlink_core::legacy::LegacyId;
@@ -10,43 +10,43 @@ use credlink_core::proof_id::ProofId;
 use credlink_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// The version of the format. An entry of any other one is as if it were not there.
+/// The version of the format. An entry of another version counts as absent.
 const VERSION: u32 = 1;
 
-/// An entry, without its bytes.
+/// A cached entry, without its bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     version: u32,
-    /// When it was last known to be what R2 or the origin holds, in milliseconds since 1970: before it was asked.
+    /// Time of the last check against R2 or the origin, taken before the request was sent, in milliseconds since 1970.
     checked: i64,
-    /// What it is of. Not `flatten`: serde would first read all of it into a tree.
+    /// The cached content. This is not `flatten`ed, because serde would first read the whole document into a tree.
     pub content: Content,
 }
 
-/// What an entry is of.
+/// The content of an entry.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Content {
     /// An object.
     Object(Stored),
-    /// Nothing: not there, or not there any more.
+    /// The absence of an object, which never existed or was deleted.
     Nothing(Absence),
-    /// A legacy id, by the proof that it names.
+    /// A legacy ID and the proof that it names.
     Alias(ProofId),
 }
 
-/// An object as it is stored.
+/// A stored object, without its bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stored {
-    /// R2's entity tag, where it came from there.
+    /// R2's entity tag, if the object came from R2.
     pub tag: Option<String>,
-    /// Bytes as stored.
+    /// Length of the stored bytes.
     pub size: u64,
-    /// What was said of it when it was written.
+    /// The attributes that were written with the object.
     pub attributes: Attributes,
 }
 
-/// Why nothing is there, as the origin has said.
+/// The origin's reason for an absence.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Absence {
     kind: String,
@@ -57,7 +57,7 @@ pub struct Absence {
 }
 
 impl Absence {
-    /// Of a problem that says so: 404 or 410.
+    /// Records the absence that a problem reports: 404 or 410.
     #[must_use]
     pub fn of(problem: &Problem) -> Self {
         let deleted = problem.members.get(DELETED_MEMBER).and_then(|at| at.as_str());
@@ -68,7 +68,7 @@ impl Absence {
         }
     }
 
-    /// The problem again; `None`: simply not there.
+    /// Restores the problem; `None` if the object simply does not exist.
     #[must_use]
     pub fn problem(&self) -> Option<Problem> {
         let gone = [Kind::Deleted, Kind::Expired].into_iter().find(|kind| kind.slug() == self.kind);
@@ -81,36 +81,36 @@ impl Absence {
 }
 
 impl Stored {
-    /// What is known of the object.
+    /// Reads the facts of the object from its attributes.
     ///
     /// # Errors
-    /// Attributes that no writer of CredLink leaves behind.
+    /// Attributes that CredLink never writes.
     pub fn facts(&self) -> Result<Facts, AttributesError> {
         Facts::read(&self.attributes)
     }
 }
 
 impl Entry {
-    /// An entry that was checked at `checked`.
+    /// Creates an entry that was checked at `checked`.
     #[must_use]
     pub const fn new(content: Content, checked: Timestamp) -> Self {
         Self { version: VERSION, checked: checked.milliseconds(), content }
     }
 
-    /// Reads an entry; `None` where it is none that this program wrote.
+    /// Parses an entry; `None` if this version of the program did not write it.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         serde_json::from_str(text).ok().filter(|entry: &Self| entry.version == VERSION)
     }
 
-    /// Milliseconds since it was checked. One from the future was checked now.
+    /// Returns the milliseconds since the last check. A check in the future counts as one that happened just now.
     #[must_use]
     pub fn age(&self, now: Timestamp) -> u64 {
         u64::try_from(now.milliseconds().saturating_sub(self.checked)).unwrap_or(0)
     }
 
-    /// The headers of the cached response, as lines of `name:value`: what is said of it, for how long it is kept, and
-    /// the tag by which a zone's caches forget it.
+    /// Returns the headers of the cached response, as lines of `name:value`: the metadata, the time for which the cache
+    /// keeps the entry, and the tag by which a zone purge removes it.
     #[must_use]
     pub fn headers(&self, tag: &str, kept_seconds: u64) -> String {
         let said = serde_json::to_string(self).unwrap_or_default();
@@ -121,12 +121,12 @@ impl Entry {
     }
 }
 
-/// The tag of everything that is cached of a proof or of a manifest: the key of its object.
+/// Returns the tag shared by all entries of a proof or of a manifest: the key of its object.
 #[must_use]
 pub fn tag(key: &ObjectKey) -> String {
     match key {
         ObjectKey::Record(id) | ObjectKey::Revision(id, _) => ObjectKey::Record(*id).to_string(),
-        // Of these, only manifests are served, and fronts are looked at.
+        // Of these, only manifests are served, and fronts are consulted.
         ObjectKey::Manifest(_)
         | ObjectKey::Front(_)
         | ObjectKey::Alias(_)
@@ -136,7 +136,7 @@ pub fn tag(key: &ObjectKey) -> String {
     }
 }
 
-/// The tag of what is cached of a legacy id.
+/// Returns the tag of a legacy ID's entry.
 #[must_use]
 pub fn alias_tag(id: &LegacyId) -> String {
     format!("aliases/{id}")

@@ -1,10 +1,10 @@
-//! One load for all who ask for the same thing at the same time, in one isolate.
+//! Single flight: concurrent requests for the same thing in one isolate share one load.
 //!
-//! It is theirs until what it brought is kept: between the answer and the cache lies a moment in which everybody would begin
-//! anew.
+//! A load is shared until its result is in the cache. If sharing ended when the result arrived, every request between
+//! that moment and the write to the cache would start a load of its own.
 //!
-//! The runtime ties what is read from outside (streams, responses) to the request that read it. What is shared here is
-//! therefore plain data, and who waits does so by a promise of its own.
+//! The runtime binds streams and responses to the request that read them. Only plain data is therefore shared here, and
+//! every waiting request uses a promise of its own.
 
 use std::cell::{Cell, OnceCell};
 use std::collections::BTreeMap;
@@ -18,26 +18,26 @@ use wasm_bindgen::JsValue;
 use crate::runtime::{self, Broken};
 use crate::task;
 
-/// What a load brings.
+/// The result of a load.
 pub struct Brought<T> {
-    /// To everybody who shares it.
+    /// The value, which all requests that share the load receive.
     pub what: T,
-    /// For how many milliseconds after its beginning somebody may join it, when it has come.
+    /// Milliseconds since its start for which others may still join a completed load.
     pub good_for: u64,
 }
 
-/// A load that is under way, or whose result is being kept.
+/// A load that is in progress, or whose result is being cached.
 struct Flight<T> {
     departed: Timestamp,
-    /// For how many milliseconds it may take, with what is left to do then.
+    /// Longest duration of the load and of caching its result, in milliseconds.
     patience: u64,
     result: OnceCell<Brought<T>>,
     landed: OnceCell<Promise>,
 }
 
 impl<T> Flight<T> {
-    /// What takes long to be kept, or never is, grows old here as it would in the cache; and whose request was ended before
-    /// it was done does not come any more.
+    /// Returns `true` if another request may still join this flight. A result older than its own lifetime must not be
+    /// shared, as if it were in the cache already, and a flight whose request was cancelled never lands.
     fn can_be_joined(&self, now: Timestamp) -> bool {
         let age = now.milliseconds().saturating_sub(self.departed.milliseconds());
         let good_for = self.result.get().map_or(u64::MAX, |brought| brought.good_for);
@@ -45,11 +45,11 @@ impl<T> Flight<T> {
     }
 }
 
-/// The loads that are under way, by what they load.
+/// The loads in progress, by the name of what they load.
 pub struct Flights<T>(Cell<BTreeMap<String, Rc<Flight<T>>>>);
 
 impl<T> Flights<T> {
-    /// None yet.
+    /// Creates an empty set of flights.
     pub const fn new() -> Self {
         Self(Cell::new(BTreeMap::new()))
     }
@@ -66,12 +66,12 @@ impl<T> Flights<T> {
         self.change(|flights| flights.get(name).filter(|flight| flight.can_be_joined(now)).cloned())
     }
 
-    /// Whether somebody loads `name` now.
+    /// Returns `true` if a load of `name` is in progress that can be joined.
     pub fn is_under_way(&self, name: &str) -> bool {
         self.join(name).is_some()
     }
 
-    /// Takes a flight in, and lets those go that nobody can join any more.
+    /// Adds a flight, and removes all flights that can no longer be joined.
     fn begin(&self, name: &str, flight: &Rc<Flight<T>>) {
         self.change(|flights| {
             flights.retain(|_, known| known.can_be_joined(flight.departed));
@@ -88,12 +88,12 @@ impl<T> Flights<T> {
     }
 }
 
-/// What `load` brings: of this call, or of one that began before and has not ended. It ends with the future that it gives
-/// beside, in which what it brought is kept, or counts as ended `milliseconds` after its beginning. It goes on when its client
-/// goes away, because others may wait for it.
+/// Returns the result of `load`, or of a load of the same name that is already in progress. A flight ends when the
+/// future that `load` returns beside its result has cached that result, or else `milliseconds` after its start. The
+/// load continues when its client disconnects, because others may wait for it.
 ///
 /// # Errors
-/// Nothing came within `milliseconds`.
+/// No result within `milliseconds`.
 pub async fn share<T: Clone + 'static, K: Future<Output = ()> + 'static>(
     flights: &'static LocalKey<Flights<T>>,
     name: &str,
@@ -105,10 +105,10 @@ pub async fn share<T: Clone + 'static, K: Future<Output = ()> + 'static>(
     let is_own = under_way.is_none();
     let flight = under_way.unwrap_or_else(|| depart(flights, name, context, milliseconds, load));
     match flight.landed.get().filter(|_| flight.result.get().is_none()) {
-        // It ends by itself: what it does is bounded.
+        // The load needs no timeout here, because every step of it is bounded.
         Some(landed) if is_own => runtime::settled(landed).await.map(drop)?,
         Some(landed) => runtime::wait_for(landed, milliseconds).await.inspect_err(|_| {
-            // Its request was ended before it was done. Who comes next begins anew.
+            // The request of the load was cancelled before the load was done, so the next request starts a new load.
             flights.with(|flights| flights.end(name, &flight));
         })?,
         None => {}
@@ -137,7 +137,7 @@ fn depart<T: 'static, K: Future<Output = ()> + 'static>(
     let (aboard, key) = (Rc::clone(&flight), name.to_owned());
     let journey = task::promise(async move {
         let (brought, keeping) = load.await;
-        // Nobody else sets it, and the function that settles a promise does not fail.
+        // No other code sets the result, and settling a promise does not fail.
         let _ = aboard.result.set(brought);
         let _ = land.map(|land| land.call0(&JsValue::UNDEFINED));
         keeping.await;

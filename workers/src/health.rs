@@ -1,4 +1,4 @@
-//! Health: whether R2 and the origin answer this data center.
+//! Health: checks whether R2 and the origin respond to this data center.
 
 use credlink_core::hash::{Digest, MediaHash};
 use credlink_core::http::reply::Reply;
@@ -14,7 +14,7 @@ use crate::log;
 use crate::request::Asked;
 use crate::runtime::{self, Question};
 
-/// The document, in the form that the API's has.
+/// The health document, in the same format as the API's.
 #[derive(Debug, Serialize)]
 struct Health {
     status: Status,
@@ -42,7 +42,7 @@ struct Provider {
 /// Longest health document of the origin that is read, in bytes.
 const MAX_ANSWER_BYTES: usize = 65_536;
 
-/// Asks R2 for something that is not there, and the origin, where there is one, for its own health.
+/// Asks R2 for an object that does not exist and, if an origin is configured, the origin for its own health.
 pub async fn health(asked: &Asked, configuration: &Configuration) -> Reply {
     let began = runtime::now();
     let r2 = provider("r2", "objects", began, ask_bucket(asked, configuration).await);

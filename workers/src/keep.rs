@@ -1,4 +1,4 @@
-//! What is kept in the cache of this data center, and found there again.
+//! Reads and writes the cache of this data center.
 
 use credlink_core::access::Visibility;
 use credlink_core::http::problem::{Kind, Problem};
@@ -23,32 +23,32 @@ async fn find(url: &str) -> Result<Option<(Entry, Response)>, Broken> {
 pub struct Keeper {
     /// Scheme and authority: `https://cdn.example.com`.
     pub domain: String,
-    /// How long what is good for.
+    /// The freshness lifetimes of entries.
     pub lifetimes: Lifetimes,
 }
 
 impl Keeper {
-    /// The URL of an object in the cache: nothing of a request's query is in it, and one object has one.
+    /// Returns the URL of an object in the cache: exactly one per object, independent of a request's query.
     fn url(&self, key: &ObjectKey) -> String {
         format!("{}{}", self.domain, path(key))
     }
 
-    /// What is kept of an object, and the response that its bytes are in.
+    /// Returns the entry of an object, and the response that holds its bytes.
     pub async fn find(&self, key: &ObjectKey) -> Result<Option<(Entry, Response)>, Broken> {
         find(&self.url(key)).await
     }
 
-    /// What is kept of a legacy id.
+    /// Returns the entry of a legacy ID.
     pub async fn find_alias(&self, id: &LegacyId) -> Result<Option<Entry>, Broken> {
         Ok(find(&self.alias_url(id)).await?.map(|(entry, _)| entry))
     }
 
-    /// No proof id is a legacy id, so that no object has this URL.
+    /// Returns the URL of a legacy ID in the cache. No object has the same URL, because no proof ID is a legacy ID.
     fn alias_url(&self, id: &LegacyId) -> String {
         format!("{}/proofs/{id}", self.domain)
     }
 
-    /// Keeps what a legacy id leads to.
+    /// Caches the proof that a legacy ID names, or that it names none.
     pub async fn keep_alias(&self, id: &LegacyId, entry: &Entry) -> Result<(), Broken> {
         let (url, lifetimes) = (self.alias_url(id), &self.lifetimes);
         let seconds = match entry.content {
@@ -59,12 +59,12 @@ impl Keeper {
         runtime::cache(&url, &entry.headers(&alias_tag(id), seconds), None).await
     }
 
-    /// Whether an object is kept for others than the one who asked.
+    /// Returns `true` if an object may be cached for other clients.
     pub fn is_kept(&self, facts: &Facts) -> bool {
         facts.visibility == Visibility::Public && (!facts.tombstone || self.lifetimes.absent > 0)
     }
 
-    /// For how many milliseconds others may be answered with what a load came to, as with a fresh entry.
+    /// Returns the milliseconds for which the outcome of a load may be shared, like a fresh entry.
     pub fn good_for(&self, key: &ObjectKey, outcome: &Outcome) -> u64 {
         let seconds = match outcome {
             Outcome::Found(found) if self.is_kept(&found.facts) => self.lifetimes.fresh(key, &found.facts),
@@ -79,7 +79,7 @@ impl Keeper {
         seconds.saturating_mul(1_000)
     }
 
-    /// Keeps what a load came to. A failure replaces nothing.
+    /// Caches the outcome of a load. A failure replaces nothing.
     pub async fn keep(&self, key: &ObjectKey, outcome: &Outcome, checked: Timestamp) -> Result<(), Broken> {
         let url = self.url(key);
         match outcome {
@@ -88,8 +88,8 @@ impl Keeper {
                 let headers = entry.headers(&tag(key), self.seconds(key, &found.facts));
                 runtime::cache(&url, &headers, Some(&Bytes::Held(found.bytes.clone()))).await
             }
-            // It is private now: what was kept while it was public has to go. The bytes may be the same. To who shows no link
-            // nothing is there.
+            // The object became private, so the public entry has to go, even if the bytes are the same. For a client
+            // without a link, the object does not exist.
             Outcome::Found(found) if found.facts.visibility == Visibility::Private => {
                 self.keep_absence(&url, key, &Absence::of(&Problem::new(Kind::NotFound, "")), checked).await
             }
@@ -99,7 +99,7 @@ impl Keeper {
             }
             Outcome::Same(same) => {
                 let (stored, facts) = &**same;
-                // Another isolate may have put a newer object there meanwhile, which these facts are not of.
+                // Another isolate may meanwhile have cached a newer object, to which these facts do not apply.
                 let Some((known, response)) = self.find(key).await? else { return Ok(()) };
                 let Content::Object(kept) = known.content else { return Ok(()) };
                 if kept.tag != stored.tag {
@@ -128,12 +128,13 @@ impl Keeper {
         runtime::cache(url, &entry.headers(&tag(key), self.lifetimes.absent), None).await
     }
 
-    /// Forgets an object.
+    /// Removes an object from the cache.
     pub async fn forget(&self, key: &ObjectKey) -> Result<(), Broken> {
         runtime::forget_cached(&self.url(key)).await
     }
 
-    /// A marker is kept for as long as an absence: a proof may be stored again.
+    /// Returns the seconds for which an object is cached. A tombstone is cached for as long as an absence, because a
+    /// proof may be stored again.
     const fn seconds(&self, key: &ObjectKey, facts: &Facts) -> u64 {
         if facts.tombstone { self.lifetimes.absent } else { self.lifetimes.kept(key) }
     }

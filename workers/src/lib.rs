@@ -1,37 +1,37 @@
-//! The edge: a Worker that serves proofs and manifests from R2, on the CDN domain.
+//! The edge: a Worker that serves proofs and manifests from R2 on the CDN domain.
 //!
-//! **In scope:** reading, from this data center's cache, from R2, and from the API for what R2 does not have; what is kept
-//! and for how long; purging; health.
-//! **Out of scope:** everything that changes a proof, and every credential but signed links: those are the API's. What an
-//! answer says is decided by `credlink_core`, by the same code as in the API.
+//! **In scope:** reading from this data center's cache, from R2, and from the API for objects that R2 does not have;
+//! caching and its lifetimes; purging; health. **Out of scope:** all changes to proofs and all credentials except
+//! signed links, which belong to the API. The content of a response is decided by `credlink_core`, the same code as in
+//! the API.
 //!
 //! | to find | look in |
 //! |---|---|
-//! | one request, from the first decision to the last | `edge` |
-//! | what a request asks | `request` |
-//! | where an object is looked for | `read` |
-//! | where a legacy id leads | `alias` |
-//! | how much a client may have looked for | `admission` |
-//! | R2, the origin, and the check of what they hand out | `source` |
-//! | one load for all who ask at the same time | `flight` |
-//! | what is cached, and in which form | `keep`, `entry` |
-//! | for how long | `lifetime` |
+//! | the handling of one request, from the first decision to the last | `edge` |
+//! | the parsed request | `request` |
+//! | the search for an object | `read` |
+//! | the resolution of legacy IDs | `alias` |
+//! | rate limits for requests that the cache cannot answer | `admission` |
+//! | R2, the origin, and the verification of what they send | `source` |
+//! | single flight: one load for concurrent requests | `flight` |
+//! | the cache and the format of its entries | `keep`, `entry` |
+//! | freshness lifetimes | `lifetime` |
 //! | purging, health | `purge`, `health` |
 //! | variables and secrets | `configuration` |
 //! | the log | `log` |
-//! | what runs futures | `task` |
+//! | the executor of futures | `task` |
 //! | the Workers runtime | `runtime`, `js/runtime.js` |
 //!
-//! What holds here of the design's guarantees:
+//! The design's guarantees that the edge upholds:
 //!
-//! * 4 (exact bytes): what comes from R2 or the origin is checked before anybody gets it and before it is kept, and no
-//!   body is copied through WebAssembly's memory.
-//! * 7 (absence is not failure): what is out of reach is a 503 or an older answer, and never kept.
-//! * 8 (deleted stays deleted): an answer is at most as old as `lifetime` says, a marker is an answer, and what is put into
-//!   R2 is put only where nothing stands.
-//! * 9 (bounds): every body that is read has one.
+//! * 4 (exact bytes): everything that R2 or the origin sends is verified before it is served or cached, and no body is
+//!   copied through WebAssembly's memory.
+//! * 7 (absence is not failure): an unreachable source leads to a 503 or to an older answer, and is never cached.
+//! * 8 (deleted stays deleted): an answer is at most as old as `lifetime` allows, a tombstone is an answer, and an
+//!   object is put into R2 only if its key is free.
+//! * 9 (bounds): every body that is read has a limit.
 //!
-//! A panic would fail every request that is under way in the isolate. So what can panic is refused by lints.
+//! A panic would fail every request in progress in the isolate, so lints forbid code that can panic.
 
 #![cfg_attr(
     not(test),
@@ -70,10 +70,10 @@ use js_sys::{Error, Promise};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 use web_sys::{Request, Response};
-// Its start function has the program begin anew after it was aborted.
+// The start function of the `worker` crate restarts the program after it was aborted.
 use worker as _;
 
-/// What the runtime calls for every request.
+/// The entry point that the runtime calls for every request.
 #[wasm_bindgen]
 pub fn fetch(request: Request, environment: JsValue, context: JsValue) -> Promise {
     task::promise(async move {

@@ -1,38 +1,38 @@
-//! How long the edge answers with what it has, and when it looks again.
+//! Freshness lifetimes: how long the edge answers from its cache, and when it checks again.
 //!
-//! An entry of the cache says when it was last checked against R2. By its age since then it is
+//! An entry of the cache records when it was last checked against R2. By the time since that check, the entry is
 //!
-//! * **fresh**: it is answered with;
-//! * **stale**: it is answered with, and checked afterwards (RFC 5861, section 3: stale-while-revalidate);
-//! * **old**: it is checked first, and answered with only if R2 and the origin are out of reach (section 4:
+//! * **fresh**: used as the answer;
+//! * **stale**: used as the answer, and checked afterwards (RFC 5861, section 3: stale-while-revalidate);
+//! * **old**: checked first, and used as the answer only if R2 and the origin are out of reach (section 4:
 //!   stale-if-error);
-//! * **spent**: it is as if it were not there.
+//! * **spent**: treated as absent.
 //!
-//! So while R2 can be reached, nothing is answered that was changed or deleted longer ago than the sum of the first two:
-//! one minute for a record, ten for what is immutable.
+//! So while R2 can be reached, a change or deletion is visible after at most the sum of the first two: one minute for a
+//! record, ten for an immutable object.
 
 use credlink_core::object::{Facts, ObjectKey};
 use credlink_core::rules::alias::FRESH_SECONDS;
 
-/// How long an entry is what, in seconds.
+/// The periods in which an entry is fresh and stale, in seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
-    /// Fresh, from when it was checked.
+    /// The fresh period, which begins with the check.
     pub fresh: u64,
-    /// Stale, after that.
+    /// The stale period, which follows the fresh one.
     pub stale: u64,
 }
 
-/// The lifetimes of every kind of entry.
+/// The lifetimes of each kind of entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lifetimes {
-    /// Of current records.
+    /// Lifetime of current records.
     pub record: Window,
-    /// Of earlier records and of manifests, which change by deletion only.
+    /// Lifetime of earlier records and of manifests, which change only by deletion.
     pub immutable: Window,
-    /// Of the fact that nothing is there, or not any more: the longest that a new proof stays unseen.
+    /// Lifetime of absences and tombstones, in seconds: the longest time for which a new proof can stay unseen.
     pub absent: u64,
-    /// How old an entry may be that stands in for R2 and the origin when both are out of reach.
+    /// Maximum age, in seconds, of an entry that is served when both R2 and the origin are out of reach.
     pub stale_if_error: u64,
 }
 
@@ -47,20 +47,20 @@ impl Default for Lifetimes {
     }
 }
 
-/// What an entry of some age is good for.
+/// The use of an entry, given its age.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Freshness {
-    /// An answer.
+    /// Serve the entry.
     Fresh,
-    /// An answer, and then a look.
+    /// Serve the entry, then check it.
     Stale,
-    /// A look, and then an answer.
+    /// Check the entry, then serve it.
     Old,
-    /// Nothing without a look.
+    /// Ignore the entry.
     Spent,
 }
 
-/// How long the cache is told to keep what is immutable, in seconds: a year.
+/// Seconds for which the cache keeps immutable objects: a year.
 const YEAR: u64 = 31_536_000;
 
 impl Lifetimes {
@@ -68,13 +68,13 @@ impl Lifetimes {
         if key.is_mutable() { self.record } else { self.immutable }
     }
 
-    /// How long an object is fresh, in seconds. A marker is good for as long as an absence.
+    /// Returns the seconds for which an object is fresh. A tombstone has the lifetime of an absence.
     #[must_use]
     pub const fn fresh(&self, key: &ObjectKey, facts: &Facts) -> u64 {
         if facts.tombstone { self.absent } else { self.window(key).fresh }
     }
 
-    /// What an entry of an object is good for, `age` milliseconds after it was checked.
+    /// Returns the freshness of an object's entry, `age` milliseconds after its last check.
     #[must_use]
     pub const fn of_object(&self, key: &ObjectKey, age: u64) -> Freshness {
         let Window { fresh, stale } = self.window(key);
@@ -90,13 +90,13 @@ impl Lifetimes {
         }
     }
 
-    /// What an entry is good for that says that nothing is there. It never stands in for an answer.
+    /// Returns the freshness of an entry that records an absence. Such an entry is never served stale.
     #[must_use]
     pub const fn of_absence(&self, age: u64) -> Freshness {
         if age / 1_000 < self.absent { Freshness::Fresh } else { Freshness::Spent }
     }
 
-    /// What an entry of a legacy id is good for: an id changes its proof hardly ever.
+    /// Returns the freshness of a legacy ID's entry. The proof that a legacy ID names hardly ever changes.
     #[must_use]
     pub const fn of_alias(&self, age: u64) -> Freshness {
         let seconds = age / 1_000;
@@ -109,14 +109,15 @@ impl Lifetimes {
         }
     }
 
-    /// How long the cache keeps an entry of a legacy id, in seconds: while it stands in for an origin that is out of reach.
+    /// Returns the seconds for which the cache keeps a legacy ID's entry, including the time for which the entry can
+    /// replace an unreachable origin.
     #[must_use]
     pub const fn kept_alias(&self) -> u64 {
         FRESH_SECONDS.saturating_add(self.stale_if_error)
     }
 
-    /// How long the cache keeps an entry of an object, in seconds. What is immutable is worth keeping for as long as it
-    /// is asked for: when it is old, one look without a body makes it fresh again.
+    /// Returns the seconds for which the cache keeps an object's entry. An immutable object is worth keeping for as
+    /// long as clients request it: once it is old, one conditional request without a body makes it fresh again.
     #[must_use]
     pub const fn kept(&self, key: &ObjectKey) -> u64 {
         let Window { fresh, stale } = self.window(key);

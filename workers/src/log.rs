@@ -1,36 +1,36 @@
-//! The log: one line of JSON a request, and one for each failure. No query is in it, and no credential.
+//! The log: one line of JSON per request, and one per failure. The log contains no queries and no credentials.
 
 use serde::Serialize;
 
 use crate::request::Asked;
 use crate::runtime;
 
-/// How an answer came about.
+/// The part that the cache played in an answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum CacheState {
-    /// Without any object.
+    /// No object was involved.
     #[default]
     None,
-    /// By a fresh entry of the cache.
+    /// A fresh entry.
     Hit,
-    /// By a stale one, which is checked afterwards.
+    /// A stale entry, which is checked afterwards.
     Stale,
-    /// By an old one, as R2 and the origin are out of reach.
+    /// An old entry, because R2 and the origin are out of reach.
     Error,
-    /// By an entry that says that nothing is there.
+    /// An entry that records an absence.
     Absent,
-    /// From R2 or the origin, and kept.
+    /// R2 or the origin, and the result is cached.
     Miss,
-    /// From R2 or the origin, and not kept.
+    /// R2 or the origin, and the result is not cached.
     #[serde(rename = "miss")]
     Uncached,
-    /// By R2 or the origin, which were asked about an old entry.
+    /// R2 or the origin, which were asked to confirm an old entry.
     Revalidated,
 }
 
 impl CacheState {
-    /// `Cache-Status` (RFC 9211), where an object was asked for.
+    /// Returns the value of `Cache-Status` (RFC 9211), if an object was requested.
     pub const fn header(self) -> Option<&'static str> {
         match self {
             Self::None => None,
@@ -45,7 +45,7 @@ impl CacheState {
     }
 }
 
-/// What is said of a request.
+/// The log line of a request.
 #[derive(Serialize)]
 struct Line<'a> {
     level: &'static str,
@@ -59,7 +59,7 @@ struct Line<'a> {
     latency_ms: u64,
 }
 
-/// What is said of a failure.
+/// The log line of a failure.
 #[derive(Serialize)]
 struct Failure<'a> {
     level: &'static str,
@@ -68,7 +68,7 @@ struct Failure<'a> {
     reason: &'a str,
 }
 
-/// The line of a request that was answered with so many bytes.
+/// Logs a request and the number of bytes in its response.
 pub fn request(asked: &Asked, route: &'static str, status: u16, cache: CacheState, bytes: u64) {
     let took = runtime::now().milliseconds().saturating_sub(asked.now.milliseconds());
     let line = Line {
@@ -85,7 +85,7 @@ pub fn request(asked: &Asked, route: &'static str, status: u16, cache: CacheStat
     runtime::log(&serde_json::to_string(&line).unwrap_or_default());
 }
 
-/// The line of something that somebody has to look at.
+/// Logs a failure that needs an operator's attention.
 pub fn failure(request_id: &str, message: &str, reason: &str) {
     let line = Failure { level: "error", message, request_id, reason };
     runtime::complain(&serde_json::to_string(&line).unwrap_or_default());

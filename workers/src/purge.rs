@@ -1,5 +1,5 @@
-//! Purging: what a deletion or a replacement calls, so that this data center, and the zone where it is configured, forget
-//! what they keep of a proof or a manifest before its lifetime is over.
+//! Purging: removes cached entries of a proof or a manifest before their lifetime is over, from this data center and,
+//! where one is configured, from the zone. A purge follows a deletion or a replacement.
 
 use credlink_core::http::problem::{Kind, Problem};
 use credlink_core::http::reply::Reply;
@@ -19,48 +19,49 @@ use crate::log;
 use crate::request::Asked;
 use crate::runtime::{self, Question};
 
-/// Where purges go.
+/// The path of purges.
 pub const PATH: &str = "/purge";
-/// The methods of that path.
+/// The methods that are allowed on that path.
 pub const ALLOW: &str = "POST, OPTIONS";
 
-/// Most ids of one purge.
+/// Maximum number of IDs in a purge.
 const MAX_IDS: usize = 100;
-/// Longest body of a purge, in bytes: as many of the longest ids, with 44 bytes for each one's punctuation and escapes.
+/// Longest body of a purge, in bytes: the maximum number of the longest IDs, with 44 bytes each for punctuation and
+/// escapes.
 const MAX_BODY_BYTES: usize = MAX_IDS * 300;
-/// Most tags in one call of Cloudflare's API, of the smallest plan.
+/// Maximum number of tags in one call of Cloudflare's API, on the smallest plan.
 const TAGS_A_CALL: usize = 30;
-/// Longest answer of Cloudflare's API that is read, in bytes.
+/// Longest response of Cloudflare's API that is read, in bytes.
 const MAX_ANSWER_BYTES: usize = 65_536;
 
-/// The body of a purge.
+/// The body of a purge request.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Purge {
-    /// Proofs: their current records and all that came before.
+    /// IDs of proofs, whose current and earlier records are purged.
     #[serde(default)]
     proofs: Vec<String>,
-    /// Manifests: the id, and `/{tenant}` behind it for another tenant than `default`.
+    /// Manifests: the ID, followed by `/{tenant}` for a tenant other than `default`.
     #[serde(default)]
     manifests: Vec<String>,
-    /// Manifest ids whose plain addresses serve another tenant's manifest.
+    /// Manifest IDs whose plain addresses serve another tenant's manifest.
     #[serde(default)]
     fronts: Vec<String>,
 }
 
-/// The answer.
+/// The response to a purge.
 #[derive(Debug, Serialize)]
 struct Purged {
-    /// How many ids there were.
+    /// Number of IDs in the request.
     purged: usize,
-    /// Whether all data centers have forgotten them, or this one alone.
+    /// `true` if all data centers were purged; `false` if only this one was.
     zone: bool,
 }
 
-/// Answers a purge.
+/// Handles a purge request.
 ///
 /// # Errors
-/// No token or another one, a body that names no ids, or the zone's caches that could not be purged.
+/// A missing or wrong token, a body that names no IDs, or a failure to purge the zone's caches.
 pub async fn purge(
     request: &Request,
     asked: &Asked,
@@ -123,7 +124,7 @@ fn keys(body: &str) -> Result<Vec<ObjectKey>, Problem> {
     proofs.chain(manifests).chain(fronts).collect()
 }
 
-/// Has all data centers forget, by the tags that entries carry.
+/// Purges all data centers, by the tags of the entries.
 async fn purge_zone(zone: &Zone, keys: &[ObjectKey], asked: &Asked, timeout: u64) -> Result<(), Problem> {
     let url = format!("{}/zones/{}/purge_cache", zone.api, zone.id);
     let headers = format!("authorization:Bearer {}\ncontent-type:application/json", zone.token);

@@ -1,4 +1,5 @@
-//! Reading: decide, look, decide. What the rules say is said by `credlink_core`; here is where to look.
+//! Reading: finds an object in the cache, in R2 or at the origin. The rules of access and the responses are
+//! `credlink_core`'s.
 
 use std::rc::Rc;
 
@@ -28,54 +29,54 @@ thread_local! {
     static LOADS: Flights<Outcome> = const { Flights::new() };
 }
 
-/// Seconds after which a client may come again when nothing can be said.
+/// Seconds after which a client may retry if no source could be reached.
 pub const RETRY_SECONDS: u32 = 2;
 
-/// How long a link is good for that the edge shows to the origin: more than two clocks differ by.
+/// Validity of a link that the edge signs for the origin, in seconds: longer than the difference between two clocks.
 const OWN_LINK_SECONDS: u64 = 60;
 
 /// A request for an object.
 pub struct Read<'a> {
     /// The request.
     pub asked: &'a Asked,
-    /// What is configured.
+    /// The Worker's configuration.
     pub configuration: &'a Rc<Configuration>,
-    /// Its context, which outlives its answer.
+    /// The context of the request, which outlives the response.
     pub context: &'a JsValue,
-    /// Which object.
+    /// The key of the object.
     pub key: &'a ObjectKey,
-    /// The signature of a signed link, where there are keys to check it with.
+    /// The signature of a signed link, if there are keys to verify it with.
     pub signature: Option<&'a Signature>,
-    /// In which form.
+    /// The requested form.
     pub form: Form,
-    /// Who asks: the edge knows no credentials but signed links.
+    /// The caller. The edge accepts no credentials except signed links.
     pub caller: &'a Caller,
-    /// Whether a manifest is asked for at a plain address, where there are several tenants.
+    /// `true` if a manifest is requested at a plain address, and there are several tenants.
     pub is_plain: bool,
 }
 
-/// An answer with an object, or about it.
+/// A reply, with the bytes of an object if it has one.
 pub struct Answer {
-    /// What the rules say.
+    /// The reply that the rules prescribe.
     pub reply: Reply,
     /// The bytes that the reply describes.
     pub bytes: Option<Bytes>,
-    /// The object's bytes as stored.
+    /// Length of the stored bytes.
     pub size: u64,
-    /// The bytes of its content.
+    /// Length of the content.
     pub length: u64,
-    /// Seconds since it was checked, where it comes from the cache.
+    /// Seconds since the last check, for an answer from the cache.
     pub age: Option<u64>,
 }
 
 impl Answer {
-    /// An answer without an object.
+    /// Creates an answer without an object.
     pub const fn of(reply: Reply) -> Self {
         Self { reply, bytes: None, size: 0, length: 0, age: None }
     }
 }
 
-/// An object that was found, and how long ago it was checked, in seconds, where it comes from the cache.
+/// An object that was found; `age` is the number of seconds since its last check, if it came from the cache.
 struct Seen {
     facts: Facts,
     size: u64,
@@ -83,11 +84,11 @@ struct Seen {
     age: Option<u64>,
 }
 
-/// What looking for an object comes to, and how.
+/// The result of the search for an object, and the part that the cache played.
 type Looked = (Result<Seen, Problem>, CacheState);
 
 impl Read<'_> {
-    /// Answers, and says how the answer came about.
+    /// Answers the request, and reports how the cache was involved.
     pub async fn answer(&self) -> (Result<Answer, Problem>, CacheState) {
         if let ObjectKey::Revision(id, _) = self.key {
             let (current, state) = self.look(&ObjectKey::Record(*id)).await;
@@ -102,14 +103,15 @@ impl Read<'_> {
             let Seen { facts, size, bytes, age } = seen;
             Ok(Answer { reply, bytes: Some(bytes), size, length: facts.length, age })
         });
-        // How it came about would tell who shows a link that does not hold whether something is there.
+        // For an invalid link, the cache state would reveal whether the object exists.
         if answer.is_err() && self.signature.is_some() {
             state = CacheState::Uncached;
         }
         (answer, state)
     }
 
-    /// What is said of the object, `None` where it is not there, and how that came about. Or nobody can say whether it is there.
+    /// Returns the facts of the object, or `None` if it does not exist, and the part that the cache played. Fails if no
+    /// source can tell.
     pub async fn facts(&self) -> (Result<Option<Facts>, Problem>, CacheState) {
         let (seen, state) = self.look(self.key).await;
         let facts = match seen {
@@ -120,7 +122,7 @@ impl Read<'_> {
         (facts, state)
     }
 
-    /// Absence, in the words of what was asked for.
+    /// Rewrites an absence in the terms of the request.
     fn own(&self, problem: Problem) -> Problem {
         match problem.kind {
             Kind::NotFound => self.lookup().absent(),
@@ -128,7 +130,7 @@ impl Read<'_> {
         }
     }
 
-    /// Whether the link opens what was asked for; `None` where none was shown, or no keys are known.
+    /// Verifies the request's signed link; `None` if there is no link, or no key to verify it with.
     fn opens(&self) -> Option<Result<(), Problem>> {
         let (signature, keys) = (self.signature?, self.configuration.link_keys.as_ref()?);
         Some(signature.verify(keys, self.key, self.asked.now))
@@ -152,7 +154,7 @@ impl Read<'_> {
         Keeper { domain: self.asked.origin.clone(), lifetimes: self.configuration.lifetimes }
     }
 
-    /// The object under `key`, from the cache while that is good for it, or else from R2 and the origin.
+    /// Finds the object under `key`: in the cache while its entry may be served, else in R2 and at the origin.
     async fn look(&self, key: &ObjectKey) -> Looked {
         let kept = self.keeper().find(key).await.unwrap_or_else(|error| {
             log::failure(&self.asked.id, "the cache does not answer", &error.0);
@@ -162,7 +164,7 @@ impl Read<'_> {
         let age = entry.age(self.asked.now);
         let lifetimes = &self.configuration.lifetimes;
         let stored = match entry.content {
-            // Who shows a link may be shown what to others is not there.
+            // A signed link may open an object that is absent for everyone else.
             Content::Nothing(_) if self.signature.is_some() => return self.load(key, None).await,
             Content::Nothing(absence) => {
                 return match lifetimes.of_absence(age) {
@@ -171,10 +173,10 @@ impl Read<'_> {
                 };
             }
             Content::Object(stored) => stored,
-            // No object has the path of a legacy id.
+            // No object has the path of a legacy ID.
             Content::Alias(_) => return self.load(key, None).await,
         };
-        // An entry that says nonsense is none.
+        // An entry with invalid attributes counts as absent.
         let Ok(facts) = stored.facts() else { return self.load(key, None).await };
         let freshness =
             if facts.tombstone { lifetimes.of_absence(age) } else { lifetimes.of_object(key, age) };
@@ -193,10 +195,11 @@ impl Read<'_> {
         }
     }
 
-    /// The parameters of a signed link to `key`, as they were sent. The link of an earlier record does not open the
-    /// current one, which the origin has to show nonetheless: where it holds, the edge signs a link of its own.
+    /// Returns the parameters of a signed link to `key`, as the client sent them. A valid link to an earlier record
+    /// does not open the current record, which the edge needs from the origin nonetheless: the edge then signs a link
+    /// of its own.
     fn link(&self, key: &ObjectKey) -> String {
-        // With one that does not hold, the same is looked for as without.
+        // An invalid link is treated like none.
         let (Some(signature), Some(Ok(())), Some(keys)) =
             (self.signature, self.opens(), &self.configuration.link_keys)
         else {
@@ -210,11 +213,11 @@ impl Read<'_> {
         self.asked.query.split('&').filter(is_of_link).collect::<Vec<_>>().join("&")
     }
 
-    /// A load, and the name by which others share it.
+    /// Creates a load, and the name under which requests share it.
     fn new_load(&self, key: &ObjectKey, held: Option<&Held>) -> (String, Load) {
         let signature = self.link(key);
         let (is_held, known) = (held.is_some(), held.and_then(|held| held.stored.tag.clone()));
-        // What comes depends on the link that is shown and on what the cache has: those who have the same share a load.
+        // The result depends on the link and on the cached entry, so requests share a load only if both are the same.
         let name = format!("{key} {is_held} {} {signature}", known.as_deref().unwrap_or_default());
         let load = Load {
             configuration: Rc::clone(self.configuration),
@@ -229,7 +232,7 @@ impl Read<'_> {
         (name, load)
     }
 
-    /// Checks a stale entry after the answer, unless that is under way.
+    /// Checks a stale entry after the response, unless a check is already in progress.
     fn refresh(&self, key: &ObjectKey, held: &Held) {
         let (name, load) = self.new_load(key, Some(held));
         if LOADS.with(|loads| loads.is_under_way(&name)) {
@@ -237,21 +240,23 @@ impl Read<'_> {
         }
         let (context, milliseconds) = (self.context.clone(), self.patience());
         let refresh = task::promise(async move {
-            // What it comes to is kept by the load itself, and said in the log if it is a failure.
+            // The load caches its result itself, and logs a failure.
             let _ = share(&LOADS, &name, &context, milliseconds, load.run()).await;
             Ok(JsValue::UNDEFINED)
         });
         runtime::go_on(self.context, &refresh);
     }
 
-    /// How long a load may take in all, in milliseconds: R2, the origin, and where the origin points to.
+    /// Returns the longest duration of a load, in milliseconds: a timeout each for R2, the origin, and the target of
+    /// the origin's redirect.
     fn patience(&self) -> u64 {
         self.configuration.timeout.saturating_mul(3)
     }
 
     async fn load(&self, key: &ObjectKey, held: Option<Held>) -> Looked {
         let (name, load) = self.new_load(key, held.as_ref());
-        // What is at hand was found before, who joins another one costs nothing, and a link was given out by the operator.
+        // A cached object was admitted before, joining a load costs nothing, and a signed link was issued by the
+        // operator.
         let is_free = held.is_some()
             || LOADS.with(|loads| loads.is_under_way(&name))
             || self.opens().is_some_and(|opens| opens.is_ok());
@@ -289,7 +294,7 @@ impl Read<'_> {
     }
 }
 
-/// An object of the cache.
+/// An object from the cache.
 struct Held {
     stored: Stored,
     facts: Facts,
@@ -308,7 +313,7 @@ impl Held {
     }
 }
 
-/// Why there is nothing; its reader says what was asked for.
+/// Returns the problem of an absence; [`Read::own`] puts it into the terms of the request.
 fn not_there(problem: Option<Problem>) -> Problem {
     problem.unwrap_or_else(|| Problem::new(Kind::NotFound, ""))
 }

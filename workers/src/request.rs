@@ -1,4 +1,4 @@
-//! A request, as far as anything depends on it.
+//! The parts of a request on which an answer depends.
 
 use credlink_core::http::problem::{Kind, Problem};
 use credlink_core::http::request_id;
@@ -6,30 +6,30 @@ use credlink_core::time::Timestamp;
 use http::header::ACCEPT_ENCODING;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
-/// What a request asks.
+/// A parsed request.
 #[derive(Debug)]
 pub struct Asked {
-    /// Its method.
+    /// The method.
     pub method: Method,
-    /// Scheme and authority of its URL: `https://cdn.example.com`.
+    /// Scheme and authority of the URL: `https://cdn.example.com`.
     pub origin: String,
-    /// The path of its URL, as it was sent.
+    /// The path of the URL, as it was sent.
     pub path: String,
-    /// The query of its URL, without the question mark.
+    /// The query of the URL, without the question mark.
     pub query: String,
-    /// When it came.
+    /// The time of arrival.
     pub now: Timestamp,
-    /// The headers that conditions, ranges, codings and credentials are in.
+    /// The headers for preconditions, ranges, content codings and credentials.
     pub headers: HeaderMap,
-    /// Its id: the client's own, or a new one.
+    /// The request ID: the client's own, or a new one.
     pub id: String,
 }
 
 impl Asked {
-    /// Reads what `runtime.js` has written down.
+    /// Parses the lines that `runtime.js` makes of a request.
     ///
     /// # Errors
-    /// A method that is none.
+    /// An invalid method or URL.
     pub fn read(lines: &str) -> Result<Self, Problem> {
         let unreadable = || Problem::new(Kind::InvalidRequest, "the request's method or URL cannot be read");
         let mut lines = lines.split('\n');
@@ -45,7 +45,7 @@ impl Asked {
             let Some((name, value)) = line.split_once(':') else { continue };
             let name =
                 if name == "accept-encoding" { Ok(ACCEPT_ENCODING) } else { name.parse::<HeaderName>() };
-            // A value is bytes to HTTP, and each of them a character to JavaScript.
+            // A header value is bytes in HTTP, and JavaScript represents each byte as a character.
             let bytes: Option<Vec<u8>> = value.chars().map(|letter| u8::try_from(letter).ok()).collect();
             let value = bytes.and_then(|bytes| HeaderValue::from_bytes(&bytes).ok());
             if let (Ok(name), Some(value)) = (name, value) {
@@ -91,7 +91,7 @@ mod tests {
     }
 
     proptest::proptest! {
-        /// A panic would fail every request of the isolate.
+        /// No input makes the parser panic, which would fail every request of the isolate.
         #[test]
         fn no_text_is_too_much(text in "(GET|.{0,8})\n(https?://[a-z]{1,3}(/.{0,40})?|.{0,40})\n[0-9]{0,25}\n[0-9a-f-]{0,9}\n(x-request-id:a\n)(.{0,9}:.{0,20}\n){0,4}") {
             if let Ok(asked) = Asked::read(&text) {

@@ -1,6 +1,6 @@
-//! The Workers runtime, as `js/runtime.js` hands it over: everything that this crate does to the outside.
+//! The Workers runtime, as exposed by `js/runtime.js`: every interaction of this crate with the outside.
 //!
-//! What fails there fails as a [`Broken`] with the runtime's own words, for the log and for nobody else.
+//! Failures are reported as [`Broken`], with the runtime's own message, which is meant only for the log.
 
 use std::ops::Range;
 
@@ -14,7 +14,7 @@ use web_sys::{Request, Response};
 
 #[wasm_bindgen(module = "/js/runtime.js")]
 extern "C" {
-    /// An object of R2.
+    /// An object from R2.
     #[wasm_bindgen(typescript_type = "object")]
     pub type Loaded;
     #[wasm_bindgen(method, getter)]
@@ -26,7 +26,7 @@ extern "C" {
     #[wasm_bindgen(method, getter)]
     pub fn stored(this: &Loaded) -> Option<ArrayBuffer>;
 
-    /// What another server answered.
+    /// The response of another server.
     #[wasm_bindgen(typescript_type = "object")]
     pub type Answered;
     #[wasm_bindgen(method, getter)]
@@ -42,11 +42,11 @@ extern "C" {
     #[wasm_bindgen(method, getter)]
     pub fn body(this: &Answered) -> Option<ArrayBuffer>;
 
-    /// See [`super::request::Asked::read`].
+    /// Describes a request in lines; see [`super::request::Asked::read`].
     pub fn lines(request: &Request) -> String;
     #[wasm_bindgen(js_name = now)]
     fn milliseconds() -> f64;
-    /// A variable or a secret, if it is set.
+    /// Returns a variable or a secret, if it is set.
     pub fn variable(env: &JsValue, name: &str) -> Option<String>;
     #[wasm_bindgen(catch)]
     fn answer(status: u16, headers: &str, text: Option<&str>) -> Result<Response, JsValue>;
@@ -70,7 +70,7 @@ extern "C" {
     fn may_look(limiter: &JsValue, key: &str, milliseconds: f64) -> Promise;
     #[wasm_bindgen(catch, js_name = match)]
     fn match_(url: &str) -> Result<Promise, JsValue>;
-    /// What is said of a cached object.
+    /// Returns the metadata of a cached object.
     pub fn said(response: &Response) -> Option<String>;
     #[wasm_bindgen(catch)]
     fn keep(url: &str, headers: &str, from: &JsValue) -> Result<Promise, JsValue>;
@@ -96,17 +96,17 @@ extern "C" {
         limit: f64,
         milliseconds: f64,
     ) -> Promise;
-    /// The text of bytes.
+    /// Decodes bytes as text.
     pub fn decode(bytes: &ArrayBuffer) -> String;
     #[wasm_bindgen(catch, js_name = waitUntil)]
     fn wait_until(context: &JsValue, promise: &Promise) -> Result<(), JsValue>;
-    /// A line of the log.
+    /// Writes a line to the log.
     pub fn log(line: &str);
-    /// A line of the log that somebody has to look at.
+    /// Writes a line to the log as an error.
     pub fn complain(line: &str);
 }
 
-/// What the runtime says when something does not work.
+/// A failure in the runtime, with its message.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{0}")]
 pub struct Broken(pub String);
@@ -121,8 +121,8 @@ impl From<JsValue> for Broken {
     }
 }
 
-/// The text without the query of any URL in it: that is where links carry their signatures, and the runtime repeats a URL
-/// that it does not take.
+/// Removes the query of every URL in the text: links carry their signatures there, and the runtime's messages repeat
+/// invalid URLs.
 fn without_queries(text: &str) -> String {
     let words = text.split(' ').map(|word| match word.split_once('?') {
         Some((before, query)) if query.contains('=') => before,
@@ -131,12 +131,12 @@ fn without_queries(text: &str) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// Where the bytes of an answer come from.
+/// The source of a response's bytes.
 #[derive(Clone, Debug)]
 pub enum Bytes {
-    /// A response of the cache, whose body is read once.
+    /// A response from the cache, whose body can be read once.
     Cached(Response),
-    /// Bytes at hand.
+    /// Bytes in memory.
     Held(ArrayBuffer),
 }
 
@@ -149,34 +149,34 @@ impl Bytes {
     }
 }
 
-/// The time.
+/// Returns the current time.
 pub fn now() -> Timestamp {
     #[expect(clippy::cast_possible_truncation, reason = "a date has 52 bits")]
     Timestamp::from_milliseconds(milliseconds() as i64)
 }
 
-/// A number as JavaScript has it: lengths and durations here stay far below 2^53.
+/// Converts a number for JavaScript: lengths and durations here stay far below 2^53.
 #[expect(clippy::cast_precision_loss, reason = "a length or a duration needs no more than 52 bits")]
 const fn number(value: u64) -> f64 {
     value as f64
 }
 
-/// What a promise comes to.
+/// Waits for the result of a promise.
 pub async fn settled(promise: &Promise) -> Result<JsValue, Broken> {
     JsFuture::from(promise.clone()).await.map_err(Broken::from)
 }
 
-/// An answer with a text, or with no body. `headers` are lines of `name:value`.
+/// Creates a response with a text, or without a body. `headers` are lines of `name:value`.
 pub fn respond(status: u16, headers: &str, text: Option<&str>) -> Result<Response, Broken> {
     answer(status, headers, text).map_err(Broken::from)
 }
 
-/// An answer with stored bytes as they are.
+/// Creates a response with stored bytes as they are.
 pub fn respond_stored(status: u16, headers: &str, from: &Bytes) -> Result<Response, Broken> {
     answer_stored(status, headers, from.value()).map_err(Broken::from)
 }
 
-/// An answer with a stored gzip unpacked to `length` bytes.
+/// Creates a response with a stored gzip, unpacked to `length` bytes.
 pub async fn respond_unpacked(
     status: u16,
     headers: &str,
@@ -187,7 +187,7 @@ pub async fn respond_unpacked(
     Ok(response.unchecked_into())
 }
 
-/// An answer with a part of a content of `length` bytes.
+/// Creates a response with a part of a content of `length` bytes.
 pub async fn respond_part(
     status: u16,
     headers: &str,
@@ -202,38 +202,39 @@ pub async fn respond_part(
     Ok(response.unchecked_into())
 }
 
-/// SHA-256 of a content of `length` bytes; `None` where it has another length, or the gzip is damaged.
+/// Returns the SHA-256 of a content of `length` bytes; `None` if its length differs or the gzip is damaged.
 pub async fn sha256(stored: &ArrayBuffer, gzip: bool, length: u64) -> Result<Option<Digest>, Broken> {
     let digits = settled(&digest(stored, gzip, number(length))).await?;
     Ok(digits.as_string().and_then(|digits| digits.parse().ok()))
 }
 
-/// The cached response under `url`.
+/// Returns the cached response under `url`.
 pub async fn cached(url: &str) -> Result<Option<Response>, Broken> {
     let found = settled(&match_(url)?).await?;
     Ok((!found.is_undefined()).then(|| found.unchecked_into()))
 }
 
-/// Caches bytes, or that there are none.
+/// Caches an entry, with its bytes or without any.
 pub async fn cache(url: &str, headers: &str, from: Option<&Bytes>) -> Result<(), Broken> {
     settled(&keep(url, headers, from.map_or(&JsValue::UNDEFINED, Bytes::value))?).await.map(drop)
 }
 
-/// Forgets a cached object.
+/// Removes an object from the cache.
 pub async fn forget_cached(url: &str) -> Result<(), Broken> {
     settled(&forget(url)?).await.map(drop)
 }
 
-/// Waits for what another request began, for so many milliseconds at most.
+/// Waits at most `milliseconds` for a promise of another request.
 pub async fn wait_for(promise: &Promise, milliseconds: u64) -> Result<(), Broken> {
     settled(&follow(promise, number(milliseconds))).await.map(drop)
 }
 
-/// The place that bytes take among the long ones that are loaded and checked at a time, until this is dropped.
+/// A guard for one of the limited places for long objects that are loaded and checked at the same time. Dropping it
+/// frees the place.
 pub struct Place(Option<ArrayBuffer>);
 
 impl Place {
-    /// The place of what was loaded, which has none if it is not long.
+    /// Guards the place of loaded bytes. Bytes that are not long have no place.
     pub const fn of(loaded: Option<ArrayBuffer>) -> Self {
         Self(loaded)
     }
@@ -247,13 +248,13 @@ impl Drop for Place {
     }
 }
 
-/// Counts one more under `key` by a limiter, and returns `true` if that is within its bound.
+/// Counts a request under `key` with a limiter, and returns `true` if it is within the limit.
 pub async fn is_admitted(limiter: &JsValue, key: &str, milliseconds: u64) -> Result<bool, Broken> {
     Ok(settled(&may_look(limiter, key, number(milliseconds))).await?.is_truthy())
 }
 
-/// The object under `key` in R2. Its bytes are missing where it still has the entity tag `known`, has more than `limit` bytes,
-/// or has the metadata `hidden` (`name=value`).
+/// Loads the object under `key` from R2. Its bytes are omitted if its entity tag is still `known`, if it has more than
+/// `limit` bytes, or if it has the metadata `hidden` (`name=value`).
 pub async fn load_object(
     bucket: &JsValue,
     key: &str,
@@ -267,7 +268,7 @@ pub async fn load_object(
     Ok((!found.is_undefined()).then(|| found.unchecked_into()))
 }
 
-/// Puts an object into R2 where nothing stands; whether it did.
+/// Puts an object into R2 if the key is free, and returns `true` if it was.
 pub async fn fill_object(
     bucket: &JsValue,
     key: &str,
@@ -277,41 +278,41 @@ pub async fn fill_object(
     Ok(settled(&fill(bucket, key, stored, attributes)).await?.is_truthy())
 }
 
-/// Whether R2 answers.
+/// Checks that R2 answers.
 pub async fn probe_bucket(bucket: &JsValue, key: &str, milliseconds: u64) -> Result<(), Broken> {
     settled(&probe(bucket, key, number(milliseconds))).await.map(drop)
 }
 
-/// The text of a request's body; `None` where it has more than `limit` bytes.
+/// Reads the body of a request as text; `None` if it has more than `limit` bytes.
 pub async fn body_text(request: &Request, limit: usize) -> Result<Option<String>, Broken> {
     Ok(settled(&text(request, number(limit as u64))).await?.as_string())
 }
 
-/// A question to another server.
+/// A request to another server.
 #[derive(Debug)]
 pub struct Question<'a> {
-    /// GET or POST.
+    /// The method: GET or POST.
     pub method: &'a str,
-    /// Where.
+    /// The URL.
     pub url: &'a str,
-    /// Lines of `name:value`.
+    /// The headers, as lines of `name:value`.
     pub headers: &'a str,
     /// The body.
     pub content: Option<&'a str>,
-    /// Longest body of the answer, in bytes.
+    /// Longest body of the response that is read, in bytes.
     pub limit: usize,
-    /// Longest time it may take in all.
+    /// Timeout of the whole exchange.
     pub milliseconds: u64,
 }
 
-/// Asks another server.
+/// Sends a request to another server.
 pub async fn ask_server(question: &Question<'_>) -> Result<Answered, Broken> {
     let Question { method, url, headers, content, limit, milliseconds } = question;
     let promise = ask(method, url, headers, *content, number(*limit as u64), number(*milliseconds));
     Ok(settled(&promise).await?.unchecked_into())
 }
 
-/// Goes on with `promise` after the answer.
+/// Keeps the request's context alive until `promise` is settled, after the response was sent.
 pub fn go_on(context: &JsValue, promise: &Promise) {
     if let Err(error) = wait_until(context, promise) {
         complain(&Broken::from(error).0);

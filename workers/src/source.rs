@@ -1,8 +1,7 @@
-//! Where objects come from: R2, and behind it the origin's API.
+//! The sources of objects: R2, and the origin's API behind it.
 //!
-//! Whatever comes is checked against the digest that was recorded when it was written, before anybody is answered with it
-//! and before it is kept (guarantee 4). What was loaded is kept after the answer: in the cache, and in R2 if it was
-//! missing there.
+//! Every object is verified against the digest that was recorded when it was written, before it is served or cached
+//! (guarantee 4). A loaded object is kept after the response: in the cache, and in R2 if it was missing there.
 
 use std::rc::Rc;
 
@@ -24,73 +23,74 @@ use crate::log;
 use crate::runtime::{self, Answered, Broken, Place, Question};
 use crate::task;
 
-/// Longest object that is read, in bytes as stored.
+/// Longest object that is read, in stored bytes.
 pub const MAX_OBJECT_BYTES: usize =
     if MAX_C2PA_MANIFEST_BYTES > MAX_RECORD_BYTES { MAX_C2PA_MANIFEST_BYTES } else { MAX_RECORD_BYTES };
 
-/// A load: of one object, for one request and all who join it.
+/// A load of one object, shared by one request and all that join it.
 pub struct Load {
-    /// What is configured.
+    /// The Worker's configuration.
     pub configuration: Rc<Configuration>,
-    /// Where what is loaded is kept.
+    /// The cache that receives the loaded object.
     pub keeper: Keeper,
-    /// The context of the request that began it.
+    /// The context of the request that started the load.
     pub context: JsValue,
-    /// The id of that request.
+    /// The ID of that request.
     pub request_id: String,
-    /// Which object.
+    /// The key of the object.
     pub key: ObjectKey,
-    /// `true` if the cache has the object. It is public there: what is private is not kept.
+    /// `true` if the cache has the object. It was public when it was cached, because private objects are not.
     pub is_held: bool,
-    /// R2's entity tag of what the cache has. What came from the origin has none.
+    /// R2's entity tag of the cached object. An object that came from the origin has none.
     pub known: Option<String>,
-    /// The parameters of a signed link, as the client sent them, or nothing.
+    /// The parameters of a signed link, as the client sent them, or an empty string.
     pub signature: String,
 }
 
-/// What a load comes to.
+/// The outcome of a load.
 #[derive(Clone)]
 pub enum Outcome {
-    /// An object, checked.
+    /// A verified object.
     Found(Rc<Found>),
-    /// The object is the one that is at hand; what is said of it now.
+    /// The cached object is current; these are its present attributes and facts.
     Same(Rc<(Stored, Facts)>),
-    /// There is none, or none any more.
+    /// The object does not exist, or was deleted.
     Nothing(Absence),
-    /// The origin does not hand it out.
+    /// The origin refuses to serve the object.
     Refused(Problem),
-    /// It is not what was stored.
+    /// The object differs from what was stored.
     Damaged,
-    /// Neither R2 nor the origin could say.
+    /// Neither R2 nor the origin could be asked.
     Unreachable,
 }
 
-/// An object, checked.
+/// A verified object.
 pub struct Found {
-    /// As it is stored.
+    /// Its metadata as stored.
     pub stored: Stored,
-    /// What is known of it.
+    /// The facts that its attributes state.
     pub facts: Facts,
-    /// Its bytes as stored.
+    /// The stored bytes.
     pub bytes: ArrayBuffer,
 }
 
-/// What is to be done with an object once it was answered.
+/// The destination of a loaded object, besides the cache.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Fill {
-    /// Put it into R2, where it is missing.
+    /// R2, where the object is missing.
     Bucket,
-    /// Nothing.
+    /// None.
     None,
 }
 
-/// The API's problem that an answer is, if it is one.
+/// Returns the API's problem in a response, if it is one.
 pub fn problem_of(answered: &Answered) -> Option<Problem> {
     let text = answered.body().map(|bytes| runtime::decode(&bytes))?;
     Problem::read(text.as_bytes())
 }
 
-/// The outcome where the origin hands out nothing. `None`: the answer is not about this object.
+/// Returns the outcome of a response in which the origin serves no object; `None` if the response is not about this
+/// object.
 fn declined(answered: &Answered) -> Option<Outcome> {
     let problem = problem_of(answered).filter(|_| matches!(answered.status(), 403 | 404 | 410))?;
     match problem.kind {
@@ -101,14 +101,14 @@ fn declined(answered: &Answered) -> Option<Outcome> {
 }
 
 impl Outcome {
-    /// There is no object, or none that a client without a good link may know of.
+    /// The object does not exist, or only for clients with a valid link.
     fn nothing() -> Self {
         Self::Nothing(Absence::of(&Problem::new(Kind::NotFound, "")))
     }
 }
 
 impl Load {
-    /// Loads. Beside what came stands what is left to do then: to keep it.
+    /// Runs the load. The future beside the result then caches that result.
     pub async fn run(self) -> (Brought<Outcome>, impl Future<Output = ()>) {
         let checked = runtime::now();
         let (outcome, fill) = self.bucket().await;
@@ -128,13 +128,13 @@ impl Load {
             Ok(None) => return self.origin(Fill::Bucket).await,
             Err(error) => {
                 self.complain("R2 does not answer", &error);
-                // Nothing can be said of what it holds.
+                // The content of R2 is unknown.
                 return self.origin(Fill::None).await;
             }
         };
         let place = || Place::of(loaded.stored());
         let tag = loaded.etag();
-        // Without any, it is damaged.
+        // Missing attributes make the object damaged.
         let attributes = serde_json::from_str::<Attributes>(&loaded.said()).unwrap_or_default();
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a length in bytes")]
         let size = loaded.size() as u64;
@@ -143,15 +143,16 @@ impl Load {
         let facts = match stored.facts() {
             Ok(facts) if !self.hides(&facts) => facts,
             hidden => {
-                // It is not kept while the origin is asked: what that sends takes a place too.
+                // The place is freed before the origin is asked, because its response takes a place too.
                 drop(place());
-                // Nobody can say of what is damaged whether it is private.
+                // Damaged attributes do not tell whether an object is private.
                 let outcome = match hidden {
                     Ok(_) => Outcome::nothing(),
                     Err(error) => self.damaged(&error),
                 };
-                // What is not there is looked for at the origin too, which takes its time, and may fail. What is at hand was
-                // public when it was kept: it is not answered any more, whatever the origin says.
+                // For a client without a link, a private object is looked up at the origin like an absent one, which
+                // takes the same time and may fail the same way. A cached object was public when it was cached: it is
+                // no longer served, whatever the origin says.
                 if self.is_held || !self.signature.is_empty() {
                     return (outcome, Fill::None);
                 }
@@ -167,7 +168,8 @@ impl Load {
         (outcome, Fill::None)
     }
 
-    /// Who shows no link is told of nothing that is private, not even that it is damaged (guarantee 13).
+    /// Returns `true` if the object must be concealed: a client without a link learns nothing about a private object,
+    /// not even that it is damaged (guarantee 13).
     fn hides(&self, facts: &Facts) -> bool {
         facts.visibility == Visibility::Private && self.signature.is_empty()
     }
@@ -192,7 +194,7 @@ impl Load {
         }
     }
 
-    /// Asks the origin for what R2 does not have or cannot say.
+    /// Asks the origin for an object that R2 does not have, or if R2 does not answer.
     async fn origin(&self, fill: Fill) -> (Outcome, Fill) {
         let Some(origin) = &self.configuration.origin else {
             let outcome = if fill == Fill::Bucket { Outcome::nothing() } else { Outcome::Unreachable };
@@ -219,7 +221,7 @@ impl Load {
         (outcome, Fill::None)
     }
 
-    /// What a server answers, and the place that it takes.
+    /// Returns the response of a server, with a guard for the place that its body takes.
     async fn ask(&self, url: &str, headers: &str) -> Result<(Answered, Place), Broken> {
         let milliseconds = self.configuration.timeout;
         let (method, content, limit) = ("GET", None, MAX_OBJECT_BYTES);
@@ -229,7 +231,8 @@ impl Load {
         Ok((answered, place))
     }
 
-    /// The object in an answer of the origin, or where the answer points to: one that is too large for a function.
+    /// Reads the object from a response of the origin, or from the target of its redirect: the origin redirects if an
+    /// object is too large for a function's response.
     async fn object(&self, answered: Answered, mut fill: Fill) -> (Outcome, Fill) {
         let attributes = answered.said().and_then(|said| serde_json::from_str::<Attributes>(&said).ok());
         let Some(mut attributes) = attributes else {
@@ -242,7 +245,7 @@ impl Load {
         };
         let body = match (&elsewhere, answered.status()) {
             (Some(Ok((there, _))), _) if there.status() == 200 => {
-                // The runtime has unpacked it: the bytes are not those that are stored.
+                // The runtime has unpacked the body, so the bytes are not the stored ones.
                 if there.coding().is_some() {
                     (attributes.content_encoding, fill) = (None, Fill::None);
                 }
@@ -272,13 +275,13 @@ impl Load {
         (outcome, fill)
     }
 
-    /// Keeps what came in the cache, and begins to put it into R2, which nobody waits for.
+    /// Caches the outcome, and starts to put the object into R2 without waiting for it.
     async fn keep(self, outcome: Outcome, fill: Fill, checked: Timestamp) {
         if let Err(error) = self.keeper.keep(&self.key, &outcome, checked).await {
             self.complain("the cache does not keep an object", &error);
         }
         let Outcome::Found(found) = outcome else { return };
-        // A private object is left to the service: an edge that checks no links must not come to hold one.
+        // Private objects are left to the service: an edge that verifies no links must not come to store one.
         if fill == Fill::None || found.facts.visibility == Visibility::Private || found.facts.tombstone {
             return;
         }

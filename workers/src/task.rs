@@ -1,9 +1,9 @@
-//! Futures as promises: what runs everything here that waits.
+//! Futures as promises: the executor of everything asynchronous in this crate.
 //!
-//! The executor of wasm-bindgen has one queue of microtasks for all requests of an isolate: a step of one request may run
-//! while the runtime is at another, whose streams and responses it must not touch. And this runtime takes some microseconds
-//! for a microtask, twice for every await. Here a future goes on at once, in the call that says what it has waited for:
-//! in its own request's context.
+//! The executor of wasm-bindgen has one queue of microtasks for all requests of an isolate: a step of one request may
+//! run in the context of another, whose streams and responses it must not touch. Moreover, the Workers runtime takes
+//! some microseconds per microtask, twice for every await. Here, a future continues at once, within the call that
+//! reports the event it waited for, and so in its own request's context.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -16,13 +16,13 @@ use wasm_bindgen::JsValue;
 
 type Task = Pin<Box<dyn Future<Output = ()>>>;
 
-/// Where a task is between two steps of it.
+/// The state of a task.
 enum Step {
-    /// It waits.
+    /// The task waits to be woken.
     Waits(Task),
-    /// It is being run.
+    /// The task is being polled.
     Runs,
-    /// It is being run, and what it waits for next is there already.
+    /// The task is being polled, and was woken again meanwhile.
     RunsOn,
 }
 
@@ -31,7 +31,8 @@ thread_local! {
     static LATEST: Cell<u64> = const { Cell::new(0) };
 }
 
-/// Changes what there is. Nothing may be dropped in `change` that holds a bell: it comes back here.
+/// Changes the set of tasks. `change` must not drop anything that holds a bell, because dropping a bell calls this
+/// function again.
 fn change<R>(change: impl FnOnce(&mut BTreeMap<u64, Step>) -> R) -> R {
     STEPS.with(|steps| {
         let mut all = steps.take();
@@ -41,8 +42,8 @@ fn change<R>(change: impl FnOnce(&mut BTreeMap<u64, Step>) -> R) -> R {
     })
 }
 
-/// What a task waits for holds its bell. Who drops it without ringing, as the runtime does with promises that never
-/// come to anything, ends the task.
+/// The waker of a task, held by whatever the task waits for. If it is dropped without waking, as the runtime does with
+/// promises that never settle, the task ends.
 struct Bell(u64);
 
 impl Wake for Bell {
@@ -57,7 +58,7 @@ impl Wake for Bell {
 
 impl Drop for Bell {
     fn drop(&mut self) {
-        // The task itself is dropped outside: it may hold the bells of others.
+        // The task is dropped outside of `change`, because it may hold the bells of other tasks.
         drop(change(|steps| steps.remove(&self.0)));
     }
 }
@@ -69,7 +70,7 @@ fn run(id: u64, bell: &Waker) {
             let next = if matches!(step, Step::Waits(_)) { Step::Runs } else { Step::RunsOn };
             Some(std::mem::replace(step, next))
         });
-        // It has ended, or it is being run further up the stack and goes on there.
+        // The task has ended, or is being polled further up the stack and continues there.
         let Some(Step::Waits(mut task)) = step else { return };
         if task.as_mut().poll(&mut Context::from_waker(bell)).is_ready() {
             change(|steps| steps.remove(&id));
@@ -82,7 +83,7 @@ fn run(id: u64, bell: &Waker) {
     }
 }
 
-/// Runs a future until it has to wait, and from then on whenever what it waits for is there. The promise is that of its
+/// Runs a future until it has to wait, and resumes it whenever it is woken. The promise settles with the future's
 /// result.
 pub fn promise(future: impl Future<Output = Result<JsValue, JsValue>> + 'static) -> Promise {
     let mut future = Some(future);
@@ -93,7 +94,7 @@ pub fn promise(future: impl Future<Output = Result<JsValue, JsValue>> + 'static)
                 Ok(value) => (resolve, value),
                 Err(value) => (reject, value),
             };
-            // The functions that settle a promise do not fail.
+            // Settling a promise does not fail.
             let _ = settle.call1(&JsValue::UNDEFINED, &value);
         });
         start(task);
@@ -117,7 +118,7 @@ mod tests {
 
     use super::*;
 
-    /// A task that counts its steps and waits `waits` times, for whoever has its bell.
+    /// Returns a task that counts its polls and is pending `waits` times; its waker is placed in `bell`.
     fn counted(waits: u32, bell: &Rc<Cell<Option<Waker>>>) -> (Rc<Cell<u32>>, Task) {
         let (steps, bell) = (Rc::new(Cell::new(0)), Rc::clone(bell));
         let seen = Rc::clone(&steps);

@@ -2,11 +2,11 @@
 
 /** The status and the title of each kind, by its slug. */
 const KINDS = {
-  "invalid-field": [400, "A part of the request is not as it has to be"],
+  "invalid-field": [400, "A part of the request is invalid"],
   "private": [403, "This is private"],
   "not-found": [404, "There is nothing here"],
   "no-such-route": [404, "There is no such path"],
-  "method-not-allowed": [405, "This path does not take this method"],
+  "method-not-allowed": [405, "This path does not allow this method"],
   "deleted": [410, "This was deleted"],
   "expired": [410, "This has expired"],
   "precondition-failed": [412, "It has changed since"],

@@ -42,7 +42,7 @@ function noSuchRoute() {
 function readOnly(method, name, key) {
   if (method === "GET" || method === "HEAD") return { name, key: key() };
   if (method === "OPTIONS") return { name: "options", allow: READ_ONLY };
-  const detail = `${method} is not taken here; this path takes ${READ_ONLY}`;
+  const detail = `${method} is not allowed here; this path allows ${READ_ONLY}`;
   throw new Problem("method-not-allowed", detail, { headers: { allow: READ_ONLY } });
 }
 

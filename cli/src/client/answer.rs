@@ -46,7 +46,7 @@ impl Answer {
     /// Parses the body as JSON of the expected form.
     pub fn read<T: DeserializeOwned>(&self) -> Result<T, Trouble> {
         serde_json::from_slice(&self.body).map_err(|error| {
-            Trouble::new(Kind::NotCredLink, format!("it is no CredLink that answered: {error}"))
+            Trouble::new(Kind::NotCredLink, format!("the server that answered is not CredLink: {error}"))
         })
     }
 

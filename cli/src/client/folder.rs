@@ -162,7 +162,7 @@ impl Drop for Folder {
                 tracing::warn!(reason = %failure, "the store's mark does not cover the last commits");
             }
             if let Err(failure) = deployment.rows().flush().await {
-                tracing::warn!(reason = %failure, "the last sums were not written; a recount sets them right");
+                tracing::warn!(reason = %failure, "the last sums were not written; a recount corrects them");
             }
         });
     }

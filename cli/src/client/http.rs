@@ -94,7 +94,7 @@ fn cut_off(url: &str, error: &CallError) -> Trouble {
         CallErrorKind::TooLong(_) => unreachable(url, error),
         _ => Trouble::new(
             Kind::CutOff,
-            format!("{} has begun to answer, and did not end: {error}", server(url)),
+            format!("{} began to answer, but did not finish: {error}", server(url)),
         ),
     }
 }
@@ -104,7 +104,7 @@ fn unreachable(url: &str, error: &CallError) -> Trouble {
     match error.kind() {
         CallErrorKind::WithoutTls => {
             let plain = server.replacen("https://", "http://", 1);
-            let detail = format!("{server} speaks HTTP without TLS: name it as {plain}");
+            let detail = format!("{server} speaks HTTP without TLS: use {plain}");
             Trouble::new(Kind::Unreachable, detail)
         }
         CallErrorKind::Broken(error) => {

@@ -31,7 +31,8 @@ enum Before {
 pub fn delete(connection: &Connection, args: &Delete, printer: &Printer) -> Result<Exit, Trouble> {
     let subject = Subject::read(&args.subject)?;
     let no_proof = || {
-        let mut detail = "what is deleted is a proof: name it by its file, its hash or its id".to_owned();
+        let mut detail =
+            "only a proof can be deleted here: name it by its file, its hash or its id".to_owned();
         if let Subject::Manifest(id) = &subject {
             detail.push_str(&format!(
                 ". A manifest that no proof holds is deleted over the API, with DELETE /v1{}; `credlink withdraw` takes one from \
@@ -63,8 +64,8 @@ pub fn delete(connection: &Connection, args: &Delete, printer: &Printer) -> Resu
     let result = serde_json::json!({ "id": id, "deleted": deleted, "was_there": was_there });
     let words = || match before {
         Before::Proof => format!("{id}: deleted"),
-        Before::Deleted => format!("{id}: it was deleted before; nothing was there any more"),
-        Before::Expired => format!("{id}: deleted; it had expired, and nobody could read it any more"),
+        Before::Deleted => format!("{id}: it had been deleted before; nothing was left to delete"),
+        Before::Expired => format!("{id}: deleted; it had expired, so nobody could read it"),
         Before::Lost => format!("{id}: deleted; its record was lost, and what was left of it is gone"),
         Before::Damaged => format!("{id}: deleted; what was there was damaged, and could not be read"),
         Before::Nothing => format!("{id}: {}", nothing(connection, &subject)),

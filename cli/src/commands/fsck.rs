@@ -162,7 +162,7 @@ async fn undo(deployment: &Deployment, args: &Fsck, printer: &Printer) -> Result
     let words = || {
         let mut words = format!("{restored} brought back");
         if taken > 0 {
-            words += &format!(", {taken} kept aside, since something else stands in their places");
+            words += &format!(", {taken} kept aside, because their keys are in use again");
         }
         if not > 0 {
             words += &format!(", {not} not; the log says why");

@@ -36,7 +36,8 @@ pub fn get(connection: &Connection, args: &Get, printer: &Printer) -> Result<Exi
     }
     if let Some(id) = legacy {
         let detail = format!(
-            "there is neither a file `{id}` here nor a proof with the legacy id `{id}` there, and it is no {OTHERS} either"
+            "there is no file `{id}` here and no proof with the legacy id `{id}` on the server, and it is not a \
+             {OTHERS}"
         );
         return Err(Trouble::new(Kind::NoProof, detail));
     }
@@ -67,8 +68,7 @@ fn of_legacy(client: &Client, id: &LegacyId) -> Result<Option<Answer>, Trouble> 
         Ok(answer) => Ok(Some(answer)),
         Err(trouble) if trouble.is_unknown() => Ok(None),
         Err(trouble) => {
-            Err(trouble
-                .with(&format!("there is no file `{id}` here, so that it was asked for as a legacy id")))
+            Err(trouble.with(&format!("there is no file `{id}` here, so it was looked up as a legacy id")))
         }
     }
 }
@@ -87,7 +87,8 @@ fn write_out(
         manifest_of(client, &answer).map_err(|trouble| {
             if args.subject.contains("signature=") && trouble.is_unknown() {
                 trouble.with(
-                    "the link opens the record alone; that of its manifest is the `manifest_url` of the answer that signed it",
+                    "the link opens only the record; the link to its manifest is the `manifest_url` in the answer \
+                     that signed it",
                 )
             } else {
                 trouble
@@ -109,8 +110,11 @@ fn write_out(
 fn asked_where(trouble: Trouble, client: &Client) -> Trouble {
     match client.named_tenant() {
         _ if !trouble.is_absence() => trouble,
-        None => trouble.with("the plain address was asked; where there are several tenants, --tenant names whose manifest is meant"),
-        Some(tenant) => trouble.with(&format!("the manifests of the tenant `{tenant}` were asked for (--tenant)")),
+        None => trouble
+            .with("the plain address was read; with several tenants, --tenant says whose manifest is meant"),
+        Some(tenant) => {
+            trouble.with(&format!("the manifests of the tenant `{tenant}` were asked for (--tenant)"))
+        }
     }
 }
 

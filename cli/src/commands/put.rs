@@ -98,8 +98,8 @@ pub fn put(connection: &Connection, args: Put, printer: &Printer) -> Result<Exit
     let is_exposed = is_for_few && stored.visibility == Visibility::Public;
     if is_exposed {
         printer.remark(
-            "everybody can read it: it was there already, as a public proof, and nothing was changed. To make it private, delete it \
-             and store it again; its C2PA manifest alone is made private by `credlink withdraw`",
+            "everybody can read it: the proof exists already and is public, and nothing was changed. To make it \
+             private, delete it and store it again; its C2PA manifest alone is made private by `credlink withdraw`",
         );
     }
     Ok(if stored.identical && !is_exposed { Exit::Done } else { Exit::Absent })
@@ -187,10 +187,11 @@ impl Shown<'_> {
     const fn readers(&self) -> &'static str {
         match self.stored.visibility {
             Visibility::Public if self.is_withdrawn => {
-                "everybody (public); its C2PA manifest was withdrawn, and is for its tenant, and who has a signed link"
+                "everybody (public); its C2PA manifest was withdrawn, and is for its tenant and holders of a signed \
+                 link"
             }
             Visibility::Public => "everybody (public)",
-            Visibility::Private => "its tenant, and who has a signed link (private)",
+            Visibility::Private => "its tenant and holders of a signed link (private)",
         }
     }
 }
@@ -200,7 +201,7 @@ fn signature(path: &Path) -> Result<String, Trouble> {
     let mut input = Input::open(path)?;
     let bytes = input.read_up_to(MAX_SIGNATURE_BYTES)?.ok_or_else(|| {
         let name = input.name().display();
-        let detail = format!("{name} is no signature: it has more than {MAX_SIGNATURE_BYTES} bytes");
+        let detail = format!("{name} is not a signature: it has more than {MAX_SIGNATURE_BYTES} bytes");
         Trouble::new(Kind::File, detail)
     })?;
     Ok(as_text(bytes))

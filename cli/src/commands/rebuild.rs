@@ -185,24 +185,24 @@ fn words(report: &Report, is_writing: bool) -> Vec<String> {
     }
     if *lost > 0 {
         lines.push(format!(
-            "{lost} LOST, as told above; their rows stay as they are. What was deleted and is there again is put away by \
-             `credlink fsck --repair`, once index and store belong together; of all else bring the objects back, or delete \
-             the proofs and store them again"
+            "{lost} LOST, as told above; their rows stay as they are. Deleted objects that reappeared are put away \
+             by `credlink fsck --repair`, once index and store belong together; for everything else, bring the \
+             objects back, or delete the proofs and store them again"
         ));
     }
     lines.push(match (joined, report.is_whole()) {
         (true, _) => "index and store belong together".to_owned(),
         (false, true) if *lost > 0 && is_writing => {
-            "index and store are not said to belong together: --confirm takes what is lost as lost".to_owned()
+            "index and store are not confirmed to belong together: --confirm accepts the losses".to_owned()
         }
         (false, true) if *made == 0 && *changed == 0 => {
-            let rest = if *lost > 0 { "takes what is lost as lost, and " } else { "" };
-            format!("every row is as its objects are: --confirm {rest}says that index and store belong together")
+            let rest = if *lost > 0 { "accepts the losses, and " } else { "" };
+            format!("every row matches its objects: --confirm {rest}records that index and store belong together")
         }
         (false, true) => "the index has rows: --confirm brings them up to date".to_owned(),
         (false, false) => format!(
-            "{unread} UNREAD, as told above: index and store are not said to belong together until they are mended or \
-             removed (`credlink storage rm`), and this ran again"
+            "{unread} UNREAD, as told above: repair or remove them (`credlink storage rm`) and run this again; \
+             until then, index and store are not confirmed to belong together"
         ),
     });
     lines

@@ -115,7 +115,7 @@ fn unread(media: &Media, error: &ReadingError) -> Trouble {
 /// deleted, the check fails. If nothing answers, that is an error.
 fn manifest(client: &Client, record: &Record) -> Result<Result<(Bytes, bool), Check>, Trouble> {
     let failed = |why: &dyn std::fmt::Display| {
-        Check::failed("manifest", &format!("the manifest cannot be had: {why}"))
+        Check::failed("manifest", &format!("the manifest cannot be read: {why}"))
     };
     match (record.manifest.inline_bytes(), &record.manifest.id) {
         (Err(error), _) => Ok(Err(failed(&error))),
@@ -128,7 +128,7 @@ fn manifest(client: &Client, record: &Record) -> Result<Result<(Bytes, bool), Ch
             }
             Err(trouble) if trouble.is_unknown() => {
                 let detail = format!(
-                    "the manifest {id}: its owner has withdrawn it, or it was lost: it is not there for this reader"
+                    "the manifest {id}: it is not available to this reader: its owner has withdrawn it, or it was lost"
                 );
                 Ok(Err(Check::new("manifest", Outcome::Open, detail)))
             }
@@ -145,10 +145,10 @@ fn words(verification: &Verification<'_>, tenant: &Tenant) -> Vec<String> {
         (true, false) if verification.other_is_stored => absent(),
         (true, false) if verification.id.is_none() => format!("{}; its manifest is stored here", absent()),
         (true, false) if verification.is_open("manifest") => {
-            "nothing fails, and its manifest is not there".to_owned()
+            "no check fails, but its manifest is missing".to_owned()
         }
         (true, false) if verification.is_open("validation") => {
-            "nothing fails, and the manifest could not be validated as a whole".to_owned()
+            "no check fails, but the manifest could not be fully validated".to_owned()
         }
         (true, false) => "everything that can be checked holds".to_owned(),
         (false, false) => "NOT everything holds".to_owned(),

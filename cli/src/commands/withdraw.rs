@@ -44,7 +44,8 @@ fn manifest(client: &Client, subject: &Subject) -> Result<(Option<Tenant>, Manif
         (Subject::Manifest(id), _) => return Ok((client.named_tenant().cloned(), id.clone())),
         (_, Some(proof)) => proof,
         (_, None) => {
-            let detail = "what is withdrawn is a manifest: name it by its id, or by its file, its hash or its proof's id";
+            let detail = "only a manifest can be withdrawn: name it by its id, or by its file, its hash or its \
+                          proof's id";
             return Err(Trouble::new(Kind::Usage, detail));
         }
     };

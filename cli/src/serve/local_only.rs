@@ -44,7 +44,7 @@ pub fn check(request: &mut Parts) -> Result<(), Problem> {
     let host = host(request)?;
     if let Some(name) = proxied(&request.headers) {
         let detail = format!(
-            "this server asks for no credential and answers this machine alone; `{name}` says that the request came \
+            "this server needs no credential and serves this machine only, but `{name}` says that the request came \
              through a proxy; {REMEDY}"
         );
         return Err(Problem::new(Kind::NotThisMachine, detail).at(name));
@@ -52,8 +52,8 @@ pub fn check(request: &mut Parts) -> Result<(), Problem> {
     match foreign(&request.headers, host.as_ref()) {
         Some(name) if !is_public_read(request) => {
             let detail = format!(
-                "this server asks for no credential, and the page of another site may not do this; `{name}` says that \
-                 it is one; {REMEDY}"
+                "this server needs no credential, and pages of other sites may not do this; `{name}` says that the \
+                 request comes from such a page; {REMEDY}"
             );
             Err(Problem::new(Kind::NotThisMachine, detail).at(name))
         }
@@ -78,7 +78,7 @@ fn host(request: &Parts) -> Result<Option<Authority>, Problem> {
         Some(authority) if is_this_machine(authority.host()) => Ok(Some(authority)),
         _ => {
             let detail = format!(
-                "this server asks for no credential, and answers for localhost, 127.0.0.0/8 and [::1] alone; {REMEDY}"
+                "this server needs no credential, and answers only as localhost, 127.0.0.0/8 and [::1]; {REMEDY}"
             );
             Err(Problem::new(Kind::Misdirected, detail).at("host"))
         }

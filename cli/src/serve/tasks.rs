@@ -82,7 +82,7 @@ async fn guard(deployment: Arc<Deployment>) {
     loop {
         times.tick().await;
         if let Err(failure) = deployment.service().tick().await {
-            tracing::warn!(reason = %failure, "the store's mark did not go up; the next tick does it");
+            tracing::warn!(reason = %failure, "the store's mark did not advance; the next tick tries again");
         }
         deployment.service().standing().await;
     }
@@ -144,7 +144,7 @@ async fn import(deployment: Arc<Deployment>) {
         let report = legacy.import_requested(deployment.service()).await;
         if report != Report::default() {
             let (taken_over, failed) = (report.imported, report.failed);
-            tracing::info!(taken_over, failed, "legacy records that were asked for are taken over");
+            tracing::info!(taken_over, failed, "imported legacy records that were requested");
         }
     }
 }

@@ -28,7 +28,7 @@ pub fn answering(answer: impl Fn(&str) -> String + Send + 'static) -> String {
     })
 }
 
-/// The same, with a body of arbitrary bytes.
+/// A server that answers as the one above does, with a body of arbitrary bytes.
 fn serving(answer: impl Fn(&str) -> (String, Vec<u8>) + Send + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -207,5 +207,5 @@ fn an_answer_that_breaks_off_is_told_as_that() {
     let half =
         answering(|_| "200 OK\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{".to_owned());
     let cut = world.run(&format!("get photo.jpg --url {half}")).ends(1);
-    cut.says(&["The answer was cut off: http://127.0.0.1:", "has begun to answer, and did not end"]);
+    cut.says(&["The answer was cut off: http://127.0.0.1:", "began to answer, but did not finish"]);
 }

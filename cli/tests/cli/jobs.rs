@@ -26,7 +26,7 @@ fn a_job_that_is_over_is_removed_and_its_proofs_stay() {
     world
         .run("migrate remove --job archive")
         .ends(2)
-        .says(&["Confirm it with --confirm archive", "Proofs stay"]);
+        .says(&["Confirm it with --confirm archive", "The proofs stay"]);
     world.run("migrate remove --job archive --confirm other").ends(2).says(&["nothing was done"]);
     world.run("migrate status --job archive").ends(0);
     let removed = world.run("migrate remove --job archive --confirm archive").ends(0);
@@ -105,7 +105,7 @@ fn a_record_that_is_lost_comes_back_with_a_run() {
     world.run("migrate status --job all").ends(0).says(&["failed       1", "1 failed: lost"]);
     world.run(&format!("storage rm folder:proofs/{id} --data-dir data")).ends(0).says(&["1 deleted"]);
     let again = world.run(&format!("storage rm folder:proofs/{id} --data-dir data")).ends(3);
-    again.says(&["0 deleted", &format!("nothing stands at folder:proofs/{id}")]);
+    again.says(&["0 deleted", &format!("there is nothing at folder:proofs/{id}")]);
     // A job that has begun knows its source and its store.
     world.run("migrate run --job all --to dir:other").ends(2).says(&["has --to dir:"]);
     world.run("migrate run --job all").ends(0).says(&["1 copied"]);

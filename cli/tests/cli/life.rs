@@ -64,7 +64,7 @@ fn a_life(world: &World, place: &str) {
     assert_eq!(run("stats --json").ends(0).json()["proofs"], 1);
 
     run("delete photo.jpg").ends(0).says(&["deleted"]);
-    run(&format!("delete {id}")).ends(0).says(&["it was deleted before; nothing was there any more"]);
+    run(&format!("delete {id}")).ends(0).says(&["it had been deleted before; nothing was left to delete"]);
     run("get photo.jpg").ends(3).says(&["This was deleted"]);
     run("verify photo.jpg").ends(3).says(&["This was deleted"]);
     run("list").ends(0).says(&["there are no proofs"]);
@@ -243,7 +243,7 @@ fn a_legacy_id_leads_to_its_proof() {
     let direct = world.run("get p-1 --data-dir data").ends(0);
     assert!(direct.stdout().contains(&hash), "{}", direct.stdout());
     world.run("get p-1 --manifest --data-dir data").ends(0).says(&[r#"{"n":1}"#]);
-    let neither = "neither a file `p-2` here nor a proof with the legacy id `p-2` there";
+    let neither = "there is no file `p-2` here and no proof with the legacy id `p-2` on the server";
     world.run("get p-2 --data-dir data").ends(3).says(&["There is no such proof", neither]);
     // If a file of that name exists, the file is meant.
     world.write("p-1", b"another");

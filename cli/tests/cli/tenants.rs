@@ -96,8 +96,8 @@ fn a_manifest_that_was_withdrawn_is_left_open() {
     world.run(&format!("withdraw {ID} --token secret {place}")).ends(0);
     let verify = world.run(&format!("verify inside.jpg {place}")).ends(0);
     let verify = verify.says(&[
-        "inside.jpg: nothing fails, and its manifest is not there",
-        "its owner has withdrawn it, or it was lost: it is not there for this reader",
+        "inside.jpg: no check fails, but its manifest is missing",
+        "it is not available to this reader: its owner has withdrawn it, or it was lost",
     ]);
     assert!(!verify.report().contains("NOT everything"), "{}", verify.report());
     let verify = world.run(&format!("verify inside.jpg --token secret {place}")).ends(0);
@@ -212,7 +212,7 @@ fn a_front_is_shown_and_decided() {
     assert_eq!(given, expected);
     several(&format!("get {ID} --force -o out.c2pa"))
         .ends(3)
-        .says(&["the plain address was asked", "--tenant names"]);
+        .says(&["the plain address was read", "--tenant says"]);
     several(&format!("front {ID} --free")).ends(0).says(&["nobody's"]);
     several(&format!("front {ID} --give acme --free")).ends(2);
     several(&format!("front {ID} --give A/B")).ends(2);

@@ -16,11 +16,11 @@ fn trouble_says_what_to_do() {
     ]);
     world.run("get photo.jpg --data-dir nothing").ends(1).says(&["nothing holds no CredLink"]);
     assert!(!world.path("nothing").exists());
-    let no_such_file = "and it is no proof id or SHA-256 either";
+    let no_such_file = "and it is not a proof id or SHA-256 either";
     world.run(&format!("delete xyz {nobody}")).ends(1).says(&["xyz cannot be read", no_such_file]);
-    let asked = "there is no file `xyz` here, so that it was asked for as a legacy id";
+    let asked = "there is no file `xyz` here, so it was looked up as a legacy id";
     world.run(&format!("get xyz {nobody}")).ends(1).says(&["nothing answers", asked]);
-    let other = "and it is no proof id, manifest id or SHA-256 either";
+    let other = "and it is not a proof id, manifest id or SHA-256 either";
     world.run(&format!("withdraw xyz {nobody}")).ends(1).says(&["xyz cannot be read", other]);
     world.write("notes.txt", b"no picture");
     let put = world.run("put notes.txt --data-dir data").ends(1);
@@ -31,25 +31,25 @@ fn trouble_says_what_to_do() {
     ]);
     world.write("broken.json", b"{");
     let put = world.run("put notes.txt --manifest broken.json --data-dir data").ends(1);
-    put.says(&["The manifest cannot be read: broken.json: ", "nor a JSON one: this is no JSON: EOF"]);
+    put.says(&["The manifest cannot be read: broken.json: ", "nor a JSON one: this is not JSON: EOF"]);
     world.run("put nothing.jpg --data-dir data").ends(1).says(&["nothing.jpg cannot be read"]);
     world.run("put photo.jpg --data-dir data").ends(0);
     let missing = world.run("delete notes.txt --data-dir data").ends(3);
     missing.says(&["there is no such proof", "the one of the tenant `default` was looked for (--tenant)"]);
     world.run("delete urn:c2pa:x --data-dir data").ends(2).says(&[
-        "what is deleted is a proof",
+        "only a proof can be deleted here",
         "DELETE /v1/manifests/urn:c2pa:x",
         "`credlink withdraw`",
     ]);
     world.run("get sha256:abc --data-dir data").ends(2).says(&["64 hexadecimal digits"]);
     let neither = world.run("get p-zz --data-dir data").ends(3);
     neither.says(&[
-        "There is no such proof: there is neither a file `p-zz` here nor a proof with the legacy id `p-zz`",
+        "There is no such proof: there is no file `p-zz` here and no proof with the legacy id `p-zz`",
     ]);
     world
         .run("get no/such --data-dir data")
         .ends(1)
-        .says(&["no/such cannot be read", "it is no proof id, manifest id"]);
+        .says(&["no/such cannot be read", "it is not a proof id, manifest id"]);
     for url in ["nonsense", "http://a?x=1"] {
         world
             .run(&format!("get photo.jpg --url {url}"))
@@ -195,7 +195,7 @@ fn what_was_reached_is_told() {
     world
         .run(&format!("get photo.jpg {tls}"))
         .ends(1)
-        .says(&["speaks HTTP without TLS: name it as http://127.0.0.1:"]);
+        .says(&["speaks HTTP without TLS: use http://127.0.0.1:"]);
 }
 
 #[test]
@@ -205,11 +205,7 @@ fn a_wrong_manifest_is_named_by_its_file() {
     world.write("photo.jpg.c2pa", b"\0\0\0\x08jumb");
     for (typed, code, says) in [
         ("photo.jpg --manifest bom.json", 1, "bom.json: it begins with a byte order mark"),
-        (
-            "photo.jpg --manifest photo.jpg",
-            1,
-            "photo.jpg: this is a file of type image/jpeg, and no manifest",
-        ),
+        ("photo.jpg --manifest photo.jpg", 1, "photo.jpg: this is a file of type image/jpeg, not a manifest"),
         ("photo.jpg", 1, "photo.jpg.c2pa: the JUMBF boxes are damaged at byte 0"),
         (
             "photo.jpg.c2pa",

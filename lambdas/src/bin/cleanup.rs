@@ -1,4 +1,4 @@
-//! The function `cleanup`: expired proofs, orphans and stale uploads.
+//! The function `cleanup`: removes expired proofs, orphans and stale uploads.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! The function `delete`: DELETE, and deletion in batches.
+//! The function `delete`: serves DELETE and batch deletion.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! The function `migrate`: replicates what a provider missed, and copies the items of queued migrations.
+//! The function `migrate`: replicates objects that a provider missed, and copies the items of queued migrations.
 
 use std::process::ExitCode;
 

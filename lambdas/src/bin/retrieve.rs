@@ -1,4 +1,4 @@
-//! The function `retrieve`: GET and HEAD, but for links.
+//! The function `retrieve`: serves GET and HEAD, except for links.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! The function `store`: POST and PUT, and links.
+//! The function `store`: serves POST, PUT and links.
 
 use std::process::ExitCode;
 

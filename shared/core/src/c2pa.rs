@@ -69,10 +69,10 @@ pub enum C2paError {
     #[error("the JUMBF boxes are nested more than {MAX_JUMBF_DEPTH} levels deep")]
     TooDeep,
     /// The bytes are something else, or empty.
-    #[error("this is no C2PA manifest store: {0}")]
+    #[error("this is not a C2PA manifest store: {0}")]
     NotAStore(&'static str),
     /// The label of the active manifest is not a manifest ID.
-    #[error("the active manifest's label is no manifest id: {0}")]
+    #[error("the active manifest's label is not a manifest id: {0}")]
     Label(#[from] ManifestIdError),
 }
 

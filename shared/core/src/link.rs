@@ -109,8 +109,9 @@ impl Signature {
                 ));
             }
         };
-        let expires = expires.parse().map_err(|_| refused("`expires` is no number of seconds since 1970"))?;
-        let life = life.parse().map_err(|_| refused("`life` is no number"))?;
+        let expires =
+            expires.parse().map_err(|_| refused("`expires` is not a number of seconds since 1970"))?;
+        let life = life.parse().map_err(|_| refused("`life` is not a number"))?;
         let mac = URL_SAFE_NO_PAD.decode(mac).map_err(|_| refused("`signature` is damaged"))?;
         Ok(Some(Self { expires, key_id: key_id.to_owned(), life, mac }))
     }

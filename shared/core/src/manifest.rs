@@ -64,7 +64,7 @@ pub enum ManifestError {
     #[error(transparent)]
     JsonTooDeep(#[from] TooDeep),
     /// The bytes are not JSON.
-    #[error("this is no JSON: {0}")]
+    #[error("this is not JSON: {0}")]
     NotJson(String),
     /// The JSON is not an object.
     #[error("a JSON manifest is an object")]

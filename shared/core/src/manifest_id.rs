@@ -26,8 +26,8 @@ pub struct ManifestId(String);
 pub enum ManifestIdError {
     /// The ID is empty, or longer than the bound.
     #[error(
-        "a manifest id has 1 to {MAX_MANIFEST_ID_BYTES} characters, of which those that are no letters, digits, `:`, `.`, `_`, `-` \
-         and `~` of ASCII count three for each byte; this has {0}"
+        "a manifest id has 1 to {MAX_MANIFEST_ID_BYTES} characters, of which those that are not letters, digits, \
+         `:`, `.`, `_`, `-` and `~` of ASCII count three for each byte; this has {0}"
     )]
     Length(usize),
     /// The ID has a character that is not allowed.

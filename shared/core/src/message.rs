@@ -162,7 +162,7 @@ mod tests {
             ("{}".to_owned(), "missing field `version`"),
             (text.replace("\"version\":1", "\"version\":2"), "has version 2"),
             (text.replace("replicate", "explode"), "unknown variant `explode`"),
-            (text.replace("proofs/", "proof/"), "which is no key"),
+            (text.replace("proofs/", "proof/"), "which is not the key"),
             (text.replace("fallback", "other"), "unknown variant `other`"),
             (text.replace("r-1", &"r".repeat(MAX_REQUEST_ID_BYTES + 1)), "a request id has at most"),
             (

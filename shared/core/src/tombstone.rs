@@ -100,15 +100,13 @@ impl Tombstone {
     /// The reason, in words, why `body` is not a tombstone.
     pub fn parse(body: &[u8]) -> Result<Self, String> {
         if body.len() > MAX_TOMBSTONE_BYTES {
-            return Err(format!(
-                "the deletion marker is damaged: it has more than {MAX_TOMBSTONE_BYTES} bytes"
-            ));
+            return Err(format!("the tombstone is damaged: it has more than {MAX_TOMBSTONE_BYTES} bytes"));
         }
-        let marker: Self = serde_json::from_slice(body)
-            .map_err(|error| format!("the deletion marker is damaged: {error}"))?;
+        let marker: Self =
+            serde_json::from_slice(body).map_err(|error| format!("the tombstone is damaged: {error}"))?;
         if marker.version != VERSION {
             return Err(format!(
-                "the deletion marker has version {}; this program reads {VERSION}",
+                "the tombstone has version {}; this program reads {VERSION}",
                 marker.version
             ));
         }

@@ -27,8 +27,8 @@ const OFF_SECONDS: u32 = 60;
 fn off(what: &str) -> Problem {
     let mut problem = Problem::unavailable(OFF_SECONDS);
     problem.detail = format!(
-        "{what} while the cloud storage is switched off: the legacy store answers reads of proofs and takes new ones alone, \
-         until CREDLINK_CLOUD_STORAGE is `on` again"
+        "{what} while the cloud storage is switched off: only the legacy store serves and accepts proofs until \
+         CREDLINK_CLOUD_STORAGE is `on` again"
     );
     problem
 }
@@ -101,12 +101,15 @@ impl<L: LegacyStore> Hybrid<L> {
             return Err(off("no private proofs are stored").into());
         }
         if draft.origin.is_some() {
-            return Err(off("nothing is taken over").into());
+            return Err(off("nothing is imported").into());
         }
         let id = draft.id();
         // A migration does not import a proof that was deleted here.
         if let Some((_, at)) = deleted(service, &id).await {
-            return Err(off(&format!("what was deleted, as this on {at}, is not stored again")).into());
+            return Err(off(&format!(
+                "a deleted proof, such as this one (deleted on {at}), is not stored again"
+            ))
+            .into());
         }
         for _ in 0..ATTEMPTS {
             if let Some(found) = self.locate(service, &id).await? {

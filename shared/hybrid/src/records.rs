@@ -104,7 +104,7 @@ impl<S: Source> LegacyRecords<S> {
         }
         match &self.catalogue {
             Some(catalogue) if !catalogue.is_complete() => Err(self.unavailable(
-                "its records have not all been looked at yet, so that nothing can be said of one that was not met",
+                "not all of its records have been examined yet, so it is not known whether this one exists",
             )),
             Some(_) | None => Ok(None),
         }
@@ -207,11 +207,11 @@ impl<S: Source> LegacyRecords<S> {
                 Ok(()) => report.imported += 1,
                 Err(Error::Problem(problem)) => {
                     report.failed += 1;
-                    tracing::warn!(proof = %id, item, reason = %problem, "a legacy record is not taken over");
+                    tracing::warn!(proof = %id, item, reason = %problem, "a legacy record is not imported");
                 }
                 Err(Error::Failure(failure)) => {
                     report.failed += 1;
-                    tracing::warn!(proof = %id, item, reason = %failure, "a legacy record is not taken over yet");
+                    tracing::warn!(proof = %id, item, reason = %failure, "a legacy record is not imported yet");
                 }
             }
             self.requested.lock().unwrap_or_else(PoisonError::into_inner).proofs.remove(&id);

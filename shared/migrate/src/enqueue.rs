@@ -120,7 +120,7 @@ async fn plan<L: Ledger, C: Clock>(
     for item in odd {
         tracing::error!(
             key = item.key,
-            "the source lists a key that is empty or too long: it is passed over"
+            "the source lists a key that is empty or too long: the key is skipped"
         );
     }
     let keys: Vec<String> = items.iter().map(|item| item.key.clone()).collect();

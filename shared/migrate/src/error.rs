@@ -12,8 +12,8 @@ use super::progress::Counts;
 pub enum RunError {
     /// Another run holds the job.
     #[error(
-        "the job `{0}` is being worked on; one run of a job at a time, and one that was killed lets it go \
-         {LEASE_SECONDS} s later"
+        "another run is working on the job `{0}`; a job has one run at a time, and the lease of a run that was \
+         killed ends after {LEASE_SECONDS} s"
     )]
     Held(JobName),
     /// The job of this name has another source, destination or tenant.
@@ -36,12 +36,12 @@ pub enum RunError {
     Unknown(JobName),
     /// The job is being removed.
     #[error(
-        "the job `{0}` is being removed, or left something when it was: its ledger is not whole. `credlink migrate remove` ends \
-         that, and then its name is free"
+        "the job `{0}` is being removed, or its removal was interrupted, so its ledger is incomplete. `credlink \
+         migrate remove` completes the removal, and frees the name"
     )]
     Removing(JobName),
     /// Another run claimed the job while this one could not renew its lease.
-    #[error("another run took the job `{0}` over")]
+    #[error("another run has taken the lease of the job `{0}`")]
     Lost(JobName),
     /// A port is out of reach, or an operator has to act. This marks no item as failed.
     #[error("it was ended, and can be resumed: {failure}")]

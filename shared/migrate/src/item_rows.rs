@@ -169,7 +169,7 @@ where
             Some(Content::Legacy(json)) => return Ok(legacy(&json, &self.options.owners)?.id()),
             Some(Content::Unreadable(why)) => NotCopied::new(Reason::InvalidRecord, why),
             Some(Content::Proof(_) | Content::Alias { .. } | Content::Manifest { .. } | Content::Gone(_)) => {
-                NotCopied::new(Reason::InvalidRecord, "it is no legacy record")
+                NotCopied::new(Reason::InvalidRecord, "it is not a legacy record")
             }
         };
         Err(not_copied.into())
@@ -203,7 +203,7 @@ where
         Err(GivenUp::Item(Failure {
             provider: rows.name(),
             kind: FailureKind::Unavailable,
-            message: format!("{proof}: others kept changing its row"),
+            message: format!("{proof}: other requests kept changing its row"),
         }))
     }
 

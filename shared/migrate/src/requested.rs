@@ -138,8 +138,7 @@ impl Messages {
                     drop(state);
                     tracing::warn!(
                         job = %job.name, from = job.from, to = job.to, tenant = %job.tenant,
-                        "the job moves something else than the legacy source: nothing that is read is migrated; name \
-                         another one"
+                        "this job does not move the legacy source, so reads migrate nothing; name another job"
                     );
                     return false;
                 }
@@ -160,7 +159,7 @@ impl Messages {
         tracing::warn!(
             proofs,
             reason = why,
-            "legacy records that were read are not queued to be migrated; reads begin it again"
+            "legacy records that were read could not be queued for migration; later reads try again"
         );
         false
     }

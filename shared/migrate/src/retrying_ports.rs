@@ -290,7 +290,7 @@ impl<'a, M: MigrationPorts, W: Watch> RetryingPorts<'a, M, W> {
         Err(GivenUp::Step(Failure {
             provider: self.ledger().name(),
             kind: FailureKind::Unavailable,
-            message: "others kept writing the same entries".to_owned(),
+            message: "other runs kept writing the same entries".to_owned(),
         }))
     }
 }

@@ -130,7 +130,7 @@ impl Rollback {
             EntryOutcome::Absent(proof) => (&mut self.absent, Some((proof, "it is not there".to_owned()))),
             EntryOutcome::Touched(proof) => (
                 &mut self.touched,
-                Some((proof, "somebody replaced or deleted it since, or stored it as well".to_owned())),
+                Some((proof, "it was replaced or deleted since, or somebody else stored it too".to_owned())),
             ),
             EntryOutcome::OnlyCopy(proof) => (
                 &mut self.only_copy,

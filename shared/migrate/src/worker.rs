@@ -70,11 +70,11 @@ pub enum WorkerError {
 pub async fn find_job<L: Ledger>(ledger: &L, name: &JobName, here: &str) -> Result<Option<Job>, WorkerError> {
     match ledger.job().await? {
         None => {
-            tracing::warn!(job = %name, "there is no such job in the table: its message is passed over");
+            tracing::warn!(job = %name, "there is no such job in the table: its message is skipped");
             Ok(None)
         }
         Some(Job { removing: true, .. }) => {
-            tracing::warn!(job = %name, "the job is being removed: its message is passed over");
+            tracing::warn!(job = %name, "the job is being removed: its message is skipped");
             Ok(None)
         }
         Some(Job { to, .. }) if to != here => {
@@ -160,7 +160,10 @@ pub async fn conclude<L: Ledger, Q: Queue, C: Clock>(
             if is_last_delivery.await
                 && let Err(failure) = give_up(ledger, clock, keys, &failure).await
             {
-                tracing::warn!(job = %job.name, reason = %failure, "the ledger does not say that the items were given up");
+                tracing::warn!(
+                    job = %job.name, reason = %failure,
+                    "the items go to the dead-letter queue, but the ledger could not record it"
+                );
             }
             Err(failure.into())
         }
@@ -201,7 +204,7 @@ pub async fn enumerate<S: Source, L: Ledger, Q: Queue, C: Clock>(
     }
     // The job may have been removed while its source was being opened. It cannot be removed while this claim is held.
     if ledger.job().await?.is_none_or(|job| job.removing) {
-        tracing::warn!(%job, "the job was removed: its message is passed over");
+        tracing::warn!(%job, "the job was removed: its message is skipped");
         return Ok(ledger.release(run).await?);
     }
     let options =
@@ -217,7 +220,7 @@ pub async fn enumerate<S: Source, L: Ledger, Q: Queue, C: Clock>(
     }
     // If the claim was lost, the new holder has the job and may remove it.
     if !ledger.claim(run, LEASE_SECONDS).await? {
-        tracing::warn!(%job, "another one took the job while its source was listed");
+        tracing::warn!(%job, "another run took the job's lease while its source was being listed");
         return Ok(());
     }
     close(ledger, clock, &enqueued).await?;

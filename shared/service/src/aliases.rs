@@ -203,7 +203,7 @@ pub(crate) async fn refuse_unknown<P: Ports>(service: &Service<P>, id: &LegacyId
     }
     let Err(error) = service.may_destroy().await else { return Ok(()) };
     let why = error.problem().detail;
-    let detail = format!("{why} Whether the legacy id `{id}` leads somewhere is not known until then.");
+    let detail = format!("{why} Until then, it is not known whether the legacy id `{id}` leads to a proof.");
     Err(Problem::stopped(detail, RETRY_AFTER_SECONDS).into())
 }
 
@@ -245,7 +245,7 @@ pub(crate) async fn keep_alias<P: Ports>(
             return Ok(Some(row));
         }
     }
-    let message = format!("{key}: it was replaced by others all the while");
+    let message = format!("{key}: other requests kept replacing it");
     Err(Failure { provider: service.ports.objects().name(), kind: FailureKind::Unavailable, message })
 }
 

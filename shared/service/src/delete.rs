@@ -393,7 +393,7 @@ async fn replace<P: Ports>(
         }
     }
     // The row must not say that the deletion is complete.
-    let message = format!("{key}: it was replaced by others all the while");
+    let message = format!("{key}: other requests kept replacing it");
     Err(Failure { provider: service.ports.objects().name(), kind: FailureKind::Unavailable, message })
 }
 

@@ -37,7 +37,7 @@ impl Error {
                 FailureKind::OutOfSpace => Problem::out_of_space(ROOM_AFTER_SECONDS),
                 FailureKind::AccessDenied => Problem::new(
                     Kind::Internal,
-                    "the service is set up wrongly; the operator finds the reason in the log under the request id",
+                    "the service is misconfigured; the operator finds the reason in the log under the request id",
                 ),
                 FailureKind::Damaged => Problem::damaged(),
             },
@@ -47,6 +47,5 @@ impl Error {
 
 /// The answer to a caller that lost too many races in a row.
 pub fn contended() -> Error {
-    Problem::new(Kind::Contended, "others kept changing this while the request was worked on; try again")
-        .into()
+    Problem::new(Kind::Contended, "other requests kept changing this during the request; try again").into()
 }

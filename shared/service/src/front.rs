@@ -69,7 +69,7 @@ impl<P: Ports> Service<P> {
         if front.manifest_id == *id {
             return Ok(front);
         }
-        Err(self.damaged(&key, &format!("what stands there is the front of {}", front.manifest_id)))
+        Err(self.damaged(&key, &format!("its key holds the front of {}", front.manifest_id)))
     }
 
     /// Claims the plain address for a stored manifest. A failure is only logged: the store is complete, and a later

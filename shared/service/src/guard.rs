@@ -261,7 +261,7 @@ impl<P: Ports> Service<P> {
             tracing::error!(why = doubt.label(), %doubt, "something is stopped");
         }
         for why in told.into_iter().filter(|why| !labels.contains(why)) {
-            tracing::info!(why, "this stops nothing any more");
+            tracing::info!(why, "this no longer stops anything");
         }
     }
 

@@ -74,7 +74,7 @@ pub(crate) async fn follow_hold<P: Ports>(
         let note = note.map_err(|error| service.damaged(&key, &error))?;
         let noted = ManifestKey::new(&note.tenant, &note.manifest);
         if noted != *manifest {
-            let why = format!("what stands there is the hold of the manifest {noted}");
+            let why = format!("its key holds the hold of the manifest {noted}");
             return Err(service.damaged(&key, &why).into());
         }
         let Some(facts) = service.manifest_facts(manifest).await? else { return Ok(Reconciled::Orphan) };

@@ -193,7 +193,7 @@ fn unread_in_words(unread: &Unread) -> String {
         Credentials::Keys => "the keys that access tokens are checked with cannot be read",
         Credentials::Tokens => "the list of access tokens cannot be read",
     };
-    let then = if unread.is_in_use { "what was read before is in use" } else { "no such token is accepted" };
+    let then = if unread.is_in_use { "the previous ones are in use" } else { "no such token is accepted" };
     format!("{what}; {then}")
 }
 
@@ -204,10 +204,11 @@ fn one_of_two(state: &ProviderState) -> ProviderHealth {
         (BreakerState::Closed, Some(kind)) => Some(in_words(kind).to_owned()),
         (BreakerState::Open | BreakerState::HalfOpen, kind) => {
             let why = kind.map(|kind| format!(", {}", in_words(kind))).unwrap_or_default();
-            Some(format!("not asked since {} s{why}", state.for_ms / 1_000))
+            Some(format!("not asked for {} s{why}", state.for_ms / 1_000))
         }
     };
-    let behind = state.behind.then(|| "it missed writes; what it holds is checked".to_owned());
+    let behind =
+        state.behind.then(|| "it missed writes; its copies are checked when they are read".to_owned());
     ProviderHealth {
         name: state.name,
         role: match state.replica {

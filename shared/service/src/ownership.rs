@@ -49,12 +49,12 @@ pub(crate) async fn is_hidden_by<P: Ports>(
             hides(&tenant, visibility)
         }
         Err(failure) => {
-            tracing::error!(%failure, "nobody can say who may know of what is damaged");
+            tracing::error!(%failure, "an object is damaged, and its owner could not be determined");
             true
         }
     };
     if is_hidden {
-        tracing::error!(failure = %damage, "what is private to another than who asks is damaged");
+        tracing::error!(failure = %damage, "an object is damaged, which is concealed from this caller");
     }
     is_hidden
 }

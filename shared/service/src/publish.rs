@@ -411,7 +411,7 @@ impl<P: Ports> Service<P> {
         let Some(head) = self.ports.objects().head(&key).await? else { return Ok(None) };
         let facts = Facts::read(&head.attributes).map_err(|error| self.damaged(&key, &error))?;
         if facts.tenant != owned.tenant {
-            let why = format!("what stands there is a manifest of the tenant `{}`", facts.tenant);
+            let why = format!("its key holds a manifest of the tenant `{}`", facts.tenant);
             return Err(self.damaged(&key, &why));
         }
         if facts.tombstone {

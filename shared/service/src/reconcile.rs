@@ -148,7 +148,7 @@ async fn attempt<P: Ports>(
     let record = service.record(&key, &current.verified)?;
     match (judge_record(Found::Record(record.revision), row), row) {
         (Verdict::Right, Some(row)) if row.record_sha256 != facts.sha256 => {
-            let why = "the record is not the one that the index was told of".to_owned();
+            let why = "the record differs from the one that the index records".to_owned();
             Ok(Some(Reconciled::Broken(why)))
         }
         (Verdict::Right, _) => Ok(Some(Reconciled::Right)),
@@ -301,7 +301,8 @@ async fn follow_record<P: Ports>(
         // The index has another content or another visibility under the manifest's ID.
         Err(Error::Problem(problem)) if !is_conflict(&problem) => Err(problem.into()),
         Err(Error::Problem(problem)) if live.is_none() => {
-            tracing::warn!(proof = %record.id, why = problem.detail, "a record that no row stands for cannot be taken up");
+            tracing::warn!(proof = %record.id, why = problem.detail, "a record without a row cannot be added to the \
+                                                                      index");
             Ok(Some(Reconciled::Orphan))
         }
         Err(Error::Problem(problem)) => Ok(Some(Reconciled::Broken(problem.detail))),

@@ -181,7 +181,7 @@ async fn brought_up<P: Ports>(
     let row = match service.manifest_row(manifest).await {
         Ok(row) => row,
         Err(failure) => {
-            tracing::debug!(%manifest, %failure, "a read does not know whether a manifest lags behind its row");
+            tracing::debug!(%manifest, %failure, "a read could not check whether a manifest lags behind its row");
             None
         }
     };
@@ -234,7 +234,7 @@ async fn lags_behind<P: Ports>(service: &Service<P>, id: &ProofId, facts: &Facts
             State::Deleted(_) => !facts.tombstone,
         },
         Err(failure) => {
-            tracing::debug!(proof = %id, %failure, "a read does not know whether the row lags behind");
+            tracing::debug!(proof = %id, %failure, "a read could not check whether the row lags behind");
             false
         }
     }

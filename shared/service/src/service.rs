@@ -262,7 +262,7 @@ impl<P: Ports> Service<P> {
         if is_its_own {
             return Ok(record);
         }
-        let why = format!("what stands there is revision {} of the proof {}", record.revision, record.id);
+        let why = format!("its key holds revision {} of the proof {}", record.revision, record.id);
         Err(self.damaged(key, &why))
     }
 
@@ -273,7 +273,7 @@ impl<P: Ports> Service<P> {
         if note.id == *id {
             return Ok(note);
         }
-        Err(self.damaged(&key, &format!("what stands there is the note of the legacy id `{}`", note.id)))
+        Err(self.damaged(&key, &format!("its key holds the note of the legacy id `{}`", note.id)))
     }
 
     pub(crate) fn damaged(&self, key: &ObjectKey, why: &dyn std::fmt::Display) -> Failure {

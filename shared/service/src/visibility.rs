@@ -82,7 +82,9 @@ pub(crate) async fn bring_up<P: Ports>(service: &Service<P>, row: &ManifestRow) 
     };
     let facts = current.verified.facts();
     if facts.sha256 != row.sha256 || facts.generation > row.generation {
-        return Err(service.damaged(&key, &"the manifest is not the one that the index was told of").into());
+        return Err(service
+            .damaged(&key, &"the manifest differs from the one that the index records")
+            .into());
     }
     if facts.generation < row.generation || facts.visibility != row.visibility {
         let content = service

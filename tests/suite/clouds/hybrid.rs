@@ -258,9 +258,9 @@ async fn what_is_read_is_answered_where_it_cannot_be_queued() {
     ledger(&ground, "other").keep_job(&job(&ground, "other", "s3://another-one")).await.unwrap();
     let dead = format!("http://127.0.0.1:{}", free_port());
     for (more, says) in [
-        ([("CREDLINK_LEGACY_JOB", "other")], "the job moves something else"),
+        ([("CREDLINK_LEGACY_JOB", "other")], "this job does not move the legacy source"),
         ([("CREDLINK_QUEUE_URL", "")], "nothing of them is migrated"),
-        ([("AWS_ENDPOINT_URL_SQS", dead.as_str())], "are not queued to be migrated"),
+        ([("AWS_ENDPOINT_URL_SQS", dead.as_str())], "could not be queued for migration"),
     ] {
         let retrieve = beside(&ground, "retrieve", &from, &more);
         for _ in 0..2 {

@@ -538,7 +538,7 @@ async fn what_cannot_be_done_yet_goes_to_the_dead_letters_and_comes_back_from_th
         }
     }
     let reasons: Vec<String> = migrate.printed();
-    for says in ["there is no such job in the table", "it is no message of CredLink", "NoSuchBucket"] {
+    for says in ["there is no such job in the table", "this is not a message of CredLink", "NoSuchBucket"] {
         assert!(reasons.iter().any(|line| line.contains(says)), "{says}: {reasons:?}");
     }
     assert_eq!(receive(&ground, Duration::ZERO).await.len(), 0);

@@ -262,7 +262,7 @@ fn a_damaged_mark_stops_what_it_has_to_and_is_made_anew() {
             [server.post("/v1/proofs", &manifest("b", 0)), server.delete_in_words(&proof_path("a"))]
         {
             assert_eq!(status, 503, "{problem}");
-            assert!(problem["detail"].as_str().unwrap().contains("could not be found out"), "{problem}");
+            assert!(problem["detail"].as_str().unwrap().contains("could not be checked"), "{problem}");
         }
         server.stop();
         let rebuild = |confirm: &[&str]| {

@@ -79,8 +79,8 @@ fn health_says_which_credentials_cannot_be_read() {
     assert!(source["problem"].as_str().unwrap().contains("tokens.json"), "{source}");
     assert!(source["read_seconds_ago"].as_u64().unwrap() >= 30, "{source}");
     let problems = json!([
-        "the list of access tokens cannot be read; what was read before is in use",
-        "the keys that access tokens are checked with cannot be read; what was read before is in use",
+        "the list of access tokens cannot be read; the previous ones are in use",
+        "the keys that access tokens are checked with cannot be read; the previous ones are in use",
     ]);
     assert_eq!(told["problems"], problems);
     // Other callers are told neither causes nor ages.

@@ -146,6 +146,6 @@ fn health_tells_the_providers_apart() {
         }
         assert_eq!(states(&told), expected("degraded", "down"));
         let problem = told["providers"][0]["problem"].as_str().unwrap();
-        assert!(problem.starts_with("not asked since"), "{problem}");
+        assert!(problem.starts_with("not asked for"), "{problem}");
     });
 }

@@ -78,9 +78,9 @@ fn every_fault_is_named() {
             assert!(is_said, "{key}: {what}: {found:#?}");
         };
         says(Severity::Broken, &ObjectKey::Record(proof("plain")), "live proof whose record is not stored");
-        says(Severity::Broken, &ObjectKey::Record(proof("deleted")), "its marker is not there");
+        says(Severity::Broken, &ObjectKey::Record(proof("deleted")), "its tombstone is missing");
         says(Severity::Broken, &ObjectKey::Record(proof("signed")), "it names the manifest");
-        says(Severity::Leftover, &orphan, "no row stands for it");
+        says(Severity::Leftover, &orphan, "it has no row");
         says(Severity::Behind, &alone, "the primary, s3, is damaged");
         says(Severity::Behind, &ObjectKey::Record(proof("private")), "the fallback, r2, is missing");
         says(

@@ -131,7 +131,7 @@ async fn an_object_in_the_place_of_another_is_not_read() {
     let mut wanted: Vec<_> = misplaced.iter().map(|(_, to)| to.to_string()).collect();
     wanted.sort();
     assert_eq!(named, wanted, "{found:?}");
-    assert!(found.iter().all(|finding| finding.what.contains("what stands there is")), "{found:?}");
+    assert!(found.iter().all(|finding| finding.what.contains("its key holds")), "{found:?}");
     assert!(!report.joined && report.unread == 3, "{report:?}");
     similar(&before, &rows(service.ports().index()).await);
 }

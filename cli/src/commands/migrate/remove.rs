@@ -26,8 +26,8 @@ pub(super) async fn remove(args: &JobArgs, typed: &Remove, printer: &Printer) ->
     if let Some(job) = &job {
         open::check_places(args, job)?;
         let what = format!(
-            "What is known of this job goes: what it made at {} can't be rolled back by it any more, nor {} be cleaned up. Proofs \
-             stay, in both.",
+            "The ledger of this job is deleted: what the job made at {} can no longer be rolled back, and {} can no \
+             longer be cleaned up. The proofs stay in both.",
             job.to, job.from
         );
         confirm(&job.name, typed.confirm.confirm.as_ref(), &what)?;

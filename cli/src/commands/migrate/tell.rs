@@ -222,7 +222,7 @@ pub(super) fn cleanup(job: &Job, done: &Cleanup, printer: &Printer) -> Result<()
             ("are other names of proofs, and lead where those do", done.names),
             ("were not copied", done.not_copied),
             ("changed since they were copied", done.changed),
-            ("are not found at the store any more: credlink migrate verify", done.unsafe_now),
+            ("are no longer found at the store: credlink migrate verify", done.unsafe_now),
         ] {
             if count > 0 {
                 writeln!(text, "  {count} stay: they {what}");
@@ -243,7 +243,7 @@ pub(super) fn rollback(job: &Job, done: &Rollback, printer: &Printer) -> Result<
         let mut text =
             Lines::from(format!("{}: {} deleted; {} were before", job.to, done.withdrawn, done.rolled_back));
         for (what, count) in [
-            ("somebody replaced or deleted since", done.touched),
+            ("were replaced or deleted since", done.touched),
             ("were there before the job, or are another item's", done.not_ours),
             ("are not there", done.absent),
             ("are the only copy: their item was deleted from the source", done.only_copy),
@@ -251,7 +251,7 @@ pub(super) fn rollback(job: &Job, done: &Rollback, printer: &Printer) -> Result<
             ("could not be deleted", done.failed),
         ] {
             if count > 0 {
-                writeln!(text, "  {count} stay that {what}");
+                writeln!(text, "  {count} stay because they {what}");
             }
         }
         for kept in done.kept.iter().take(NAMED) {

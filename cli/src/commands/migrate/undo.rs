@@ -61,7 +61,8 @@ pub(super) async fn rollback(
 ) -> Result<Exit, Trouble> {
     let (ledger, job) = open::begun(args).await?;
     let what = format!(
-        "What this job made, and nobody has touched since, is deleted from {}; another run of the job brings it back.",
+        "Everything that this job made and nobody has changed since is deleted from {}; another run of the job \
+         brings it back.",
         job.to
     );
     confirm(&job.name, typed.confirm.as_ref(), &what)?;

@@ -133,5 +133,5 @@ pub(super) fn failed(error: impl Display) -> Trouble {
 
 /// Returns the problem of a place without an object.
 pub(super) fn absent(place: &Place) -> Trouble {
-    Trouble::new(Kind::NoObject, format!("nothing stands at {place}"))
+    Trouble::new(Kind::NoObject, format!("there is nothing at {place}"))
 }

@@ -45,7 +45,7 @@ pub(super) async fn remove(
             // Every provider accepts the deletion of an object that does not exist. An object that cannot be described
             // may be the very one that has to be deleted.
             if let Ok(None) = provider.describe(&place.key).await {
-                printer.remark(&format!("nothing stands at {place}"));
+                printer.remark(&format!("there is nothing at {place}"));
                 missing.push(place.to_string());
             } else {
                 add(provider.remove_all(std::slice::from_ref(&place.key)).await);

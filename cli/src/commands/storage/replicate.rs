@@ -60,7 +60,7 @@ pub(super) async fn replicate(
     let words = || {
         vec![
             format!(
-                "{} objects are queued to be brought to the {to}; {} keys are none of CredLink's",
+                "{} objects are queued to be brought to the {to}; {} keys are not CredLink's",
                 walked.queued, walked.foreign
             ),
             format!("request id {request_id}"),

@@ -58,7 +58,7 @@ pub fn look<'a>(client: &Client, media: &'a Media) -> Result<Result<Verification
 fn with_another_stored<'a>(media: &'a Media, id: &ManifestId, own: Validated) -> Verification<'a> {
     let of_own = match own.outcome() {
         Outcome::Holds => "the one in the file is valid for it",
-        _ => "of the one in the file is told below what is known",
+        _ => "what is known about the one in the file follows below",
     };
     let said = format!("another manifest is stored here under the id {id}; {of_own}");
     let check = Check::new("manifest", Outcome::Open, said);
@@ -86,7 +86,7 @@ fn against<'a>(media: &'a Media, named: &str, stored: Validated) -> Verification
             (Outcome::Open, "this manifest is stored here, and not as the proof of this very file")
         }
         Outcome::Open => {
-            (Outcome::Open, "this manifest is stored here; whether it is this file's is not known")
+            (Outcome::Open, "this manifest is stored here; it is not known whether it belongs to this file")
         }
     };
     verification(media, changed, Check::new("manifest", outcome, format!("{named}: {said}")), stored)

@@ -26,10 +26,11 @@ pub fn requested(headers: &HeaderMap, now: Timestamp) -> Result<Option<Timestamp
     let wrong = |what: String| {
         Problem::field(
             DELETED.as_str(),
-            format!("it has to be one instant as RFC 3339 writes it, {latest} at the latest; {what}"),
+            format!("it has to be a single RFC 3339 instant, {latest} at the latest; {what}"),
         )
     };
-    let text = single(headers, &DELETED).ok_or_else(|| wrong("this is no text, or several".to_owned()))?;
+    let text = single(headers, &DELETED)
+        .ok_or_else(|| wrong("this is not text, or is given more than once".to_owned()))?;
     let at: Timestamp = text.parse().map_err(|_| wrong(format!("this is `{text}`")))?;
     if at > latest {
         return Err(wrong(format!("this is {at}: the two clocks differ")));
@@ -63,12 +64,16 @@ mod tests {
         ] {
             assert_eq!(asked(&[text]), Ok(Some(at.to_owned())));
         }
-        let allowed = "`credlink-deleted`: it has to be one instant as RFC 3339 writes it, 2026-01-01T00:05:00.000Z at the latest; ";
+        let allowed = "`credlink-deleted`: it has to be a single RFC 3339 instant, 2026-01-01T00:05:00.000Z at the \
+                       latest; ";
         for (values, what) in [
             (&["2026-01-01T00:05:00.001Z"][..], "this is 2026-01-01T00:05:00.001Z: the two clocks differ"),
             (&["yesterday"], "this is `yesterday`"),
             (&[""], "this is ``"),
-            (&["2026-01-01T00:00:00Z", "2026-01-01T00:00:00Z"], "this is no text, or several"),
+            (
+                &["2026-01-01T00:00:00Z", "2026-01-01T00:00:00Z"],
+                "this is not text, or is given more than once",
+            ),
         ] {
             assert_eq!(asked(values), Err(format!("{allowed}{what}")));
         }

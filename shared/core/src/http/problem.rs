@@ -54,7 +54,7 @@ kinds! {
     /// The request cannot be read.
     InvalidRequest, BAD_REQUEST, "invalid-request", "The request cannot be read";
     /// A field, parameter, header or part of the path is not valid.
-    InvalidField, BAD_REQUEST, "invalid-field", "A part of the request is not as it has to be";
+    InvalidField, BAD_REQUEST, "invalid-field", "A part of the request is invalid";
     /// The manifest cannot be read.
     InvalidManifest, BAD_REQUEST, "invalid-manifest", "The manifest cannot be read";
     /// The credential is missing or not accepted.
@@ -74,7 +74,7 @@ kinds! {
     /// The path does not exist.
     NoSuchRoute, NOT_FOUND, "no-such-route", "There is no such path";
     /// The path exists, but does not take this method.
-    MethodNotAllowed, METHOD_NOT_ALLOWED, "method-not-allowed", "This path does not take this method";
+    MethodNotAllowed, METHOD_NOT_ALLOWED, "method-not-allowed", "This path does not allow this method";
     /// Other content is stored under the manifest ID (guarantee 6).
     ManifestConflict, CONFLICT, "manifest-conflict", "This manifest id has another content already";
     /// The legacy ID leads to another proof, or is another tenant's.
@@ -86,7 +86,7 @@ kinds! {
     /// The proof has no room for further revisions.
     TooManyRevisions, CONFLICT, "too-many-revisions", "The proof has as many revisions as it may have";
     /// The job moves something other than what is asked for, or has not ended.
-    JobConflict, CONFLICT, "job-conflict", "This job stands in the way";
+    JobConflict, CONFLICT, "job-conflict", "The job does not allow this";
     /// Other requests keep changing the same thing.
     Contended, CONFLICT, "contended", "Others are changing the same proof";
     /// The object was deleted.
@@ -100,7 +100,7 @@ kinds! {
     /// The request target is longer than the bound.
     TargetTooLong, URI_TOO_LONG, "target-too-long", "The path and query are too long";
     /// The content type or content coding is not accepted here.
-    UnsupportedMediaType, UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "This content is not taken here";
+    UnsupportedMediaType, UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "This content is not accepted here";
     /// The range lies beyond the end.
     RangeNotSatisfiable, RANGE_NOT_SATISFIABLE, "range-not-satisfiable", "The range lies beyond the end";
     /// The server does not answer for the host that the request names.
@@ -122,7 +122,7 @@ kinds! {
     /// There is no room for more requests at the moment.
     Busy, SERVICE_UNAVAILABLE, "busy", "There is no room for this at the moment";
     /// Index, store and clock do not fit together, and an operator must look.
-    Stopped, SERVICE_UNAVAILABLE, "stopped", "This is stopped until an operator has looked";
+    Stopped, SERVICE_UNAVAILABLE, "stopped", "This is stopped until an operator intervenes";
 }
 
 /// The part of `type` before the slug. It is a URN: it identifies the kind, and does not promise a page.
@@ -204,7 +204,7 @@ impl Problem {
     /// Returns the problem of a path without this method (RFC 9110, section 15.5.6: `Allow` is required).
     #[must_use]
     pub fn method_not_allowed(method: &str, allow: &'static str) -> Self {
-        Self::new(Kind::MethodNotAllowed, format!("{method} is not taken here; this path takes {allow}"))
+        Self::new(Kind::MethodNotAllowed, format!("{method} is not allowed here; this path allows {allow}"))
             .header(ALLOW, allow)
     }
 
@@ -264,8 +264,10 @@ impl Problem {
     /// Returns the problem of a client that has used up its share for a while.
     #[must_use]
     pub fn too_many_requests(seconds: u32) -> Self {
-        let detail =
-            format!("this address has asked for too much that is not in the cache; try again in {seconds} s");
+        let detail = format!(
+            "this address has sent too many requests that the cache could not answer; try again in \
+             {seconds} s"
+        );
         Self::new(Kind::TooManyRequests, detail).header(RETRY_AFTER, &seconds.to_string())
     }
 
@@ -279,8 +281,8 @@ impl Problem {
     #[must_use]
     pub fn out_of_space(seconds: u32) -> Self {
         let detail = format!(
-            "the storage is out of space: nothing can be stored until there is room; reading goes on, and deleting for \
-             as long as the room that is kept for it lasts; nothing is lost; try again in {seconds} s"
+            "the storage is out of space: nothing can be stored until space is freed; reads continue, and so do \
+             deletions while the space reserved for them lasts; nothing is lost; try again in {seconds} s"
         );
         Self::new(Kind::Unavailable, detail).header(RETRY_AFTER, &seconds.to_string())
     }

@@ -11,7 +11,7 @@ use crate::hash::serde_as_text;
 /// The ID that the legacy service gave a proof. It stays valid for ever, as an alias of the proof.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[cfg_attr(feature = "openapi", schema(value_type = String, description = "The id that a proof had in a store that was taken over.", pattern = "^[A-Za-z0-9][A-Za-z0-9._~:-]{0,127}$"))]
+#[cfg_attr(feature = "openapi", schema(value_type = String, description = "The id that a proof had in the legacy store from which it was imported.", pattern = "^[A-Za-z0-9][A-Za-z0-9._~:-]{0,127}$"))]
 pub struct LegacyId(String);
 
 /// A reason why text is not a legacy ID.

@@ -45,7 +45,7 @@ pub enum LegacyError {
     #[error(transparent)]
     TooDeep(#[from] TooDeep),
     /// The text is not JSON, is not an object, or has a member twice.
-    #[error("this is no legacy record: {0}")]
+    #[error("this is not a legacy record: {0}")]
     NotAnObject(String),
     /// A required member is missing.
     #[error("the member `{0}` is missing")]

@@ -60,8 +60,8 @@ fn what_is_wrong_is_said() {
         ("1767225600000", "\"yesterday\"", "not `yesterday`"),
         ("1767225600000", "1.5", "`timestamp`: it has to be a whole number"),
         ("\"signature\"", "\"manifest\"", "the member `manifest` is there twice"),
-        ("1767225600000}", "1767225600000", "this is no legacy record"),
-        ("1767225600000}", "1767225600000}{}", "this is no legacy record"),
+        ("1767225600000}", "1767225600000", "this is not a legacy record"),
+        ("1767225600000}", "1767225600000}{}", "this is not a legacy record"),
     ] {
         let error = record(|text| text.replacen(from, to, 1)).unwrap_err().to_string();
         assert!(error.contains(says), "{from} -> {to}: {error}");

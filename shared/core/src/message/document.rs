@@ -55,13 +55,13 @@ pub enum MessageError {
     #[error("a message has at most {MAX_MESSAGE_BYTES} bytes; this one has {0}")]
     TooLong(usize),
     /// The text is not JSON, or members are missing.
-    #[error("it is no message of CredLink: {0}")]
+    #[error("this is not a message of CredLink: {0}")]
     Malformed(String),
     /// The message has another version.
     #[error("the message has version {0}; this program reads {VERSION}")]
     Version(u32),
     /// The message names something that is not the key of an object.
-    #[error("the message names `{0}`, which is no key of a CredLink object")]
+    #[error("the message names `{0}`, which is not the key of a CredLink object")]
     Key(String),
     /// The message names no key, or too many.
     #[error("a message names 1 to {MAX_MESSAGE_KEYS} keys; this one names {0}")]

@@ -40,7 +40,7 @@ pub enum ObjectKey {
 
 /// The error for a key that does not belong to CredLink.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no key of a CredLink object")]
+#[error("`{0}` is not the key of a CredLink object")]
 pub struct KeyError(pub String);
 
 /// The characters to escape in the parts of a key that a client chose. The colon is among them, since Windows and some

@@ -59,8 +59,5 @@ pub fn private_alias_reply(proof: &ProofId) -> Reply {
 /// Returns the answer if nothing has this ID, or if the caller may not read what it leads to.
 #[must_use]
 pub fn alias_absent(id: &LegacyId) -> Problem {
-    Problem::new(
-        Kind::NotFound,
-        format!("`{id}` is neither a proof id nor an id that a proof had in a store that was taken over"),
-    )
+    Problem::new(Kind::NotFound, format!("`{id}` is not a proof id, and no proof has it as its legacy id"))
 }

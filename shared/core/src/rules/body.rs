@@ -18,10 +18,7 @@ pub(super) fn json<'de, T: Deserialize<'de>>(body: &'de [u8], depth: usize) -> R
         .map_err(|error| Problem::new(Kind::InvalidRequest, error.to_string()))?;
     // serde also reads a struct from an array, member by member. No client means that.
     if body.trim_ascii_start().first().is_some_and(|first| *first != b'{') {
-        return Err(Problem::new(
-            Kind::InvalidRequest,
-            "the body is not as it has to be: it is no JSON object",
-        ));
+        return Err(Problem::new(Kind::InvalidRequest, "the body is invalid: it is not a JSON object"));
     }
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
@@ -39,18 +36,14 @@ pub(super) fn json<'de, T: Deserialize<'de>>(body: &'de [u8], depth: usize) -> R
                 let detail = format!("the body has an {}", excerpt(&detail));
                 Problem::new(Kind::InvalidField, detail).at(&excerpt(member))
             }
-            (None, "." | "?") => Problem::new(
-                Kind::InvalidRequest,
-                format!("the body is not as it has to be: {}", excerpt(&detail)),
-            ),
+            (None, "." | "?") => {
+                Problem::new(Kind::InvalidRequest, format!("the body is invalid: {}", excerpt(&detail)))
+            }
             (None, field) => Problem::field(field, excerpt(&detail)),
         }
     })?;
     deserializer.end().map_err(|error| {
-        Problem::new(
-            Kind::InvalidRequest,
-            format!("the body has something behind its JSON document: {error}"),
-        )
+        Problem::new(Kind::InvalidRequest, format!("the body continues after its JSON document: {error}"))
     })?;
     Ok(value)
 }

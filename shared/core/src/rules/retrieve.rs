@@ -70,7 +70,8 @@ impl Lookup<'_> {
             ObjectKey::Manifest(key) => format!("no manifest has the id {}", key.id),
             ObjectKey::Front(id) => {
                 format!(
-                    "nothing is decided of the address /v1/manifests/{id}: it serves the tenant `default`"
+                    "nobody has claimed the plain address /v1/manifests/{id}; it serves the manifest of the tenant \
+                     `default`"
                 )
             }
             ObjectKey::Alias(_) | ObjectKey::Hold(..) | ObjectKey::Removed(..) | ObjectKey::Identity => {

@@ -120,7 +120,7 @@ impl Destination for Remote {
                 return Ok(outcome);
             }
         }
-        Err(failure(FailureKind::Unavailable, format!("{}: others kept changing it", steps.id())))
+        Err(failure(FailureKind::Unavailable, format!("{}: other processes kept changing it", steps.id())))
     }
 
     async fn verify(&self, copy: &CopiedItem, depth: Depth) -> Result<Verdict, Failure> {

@@ -97,7 +97,7 @@ impl<P: Ports> ServiceDestination<P> {
         Failure {
             provider: self.service.ports().index().name(),
             kind: FailureKind::Unavailable,
-            message: format!("{id}: others kept changing it"),
+            message: format!("{id}: other processes kept changing it"),
         }
     }
 

@@ -223,7 +223,7 @@ fn content(line: &Line) -> Content {
         Ok(_) => not_an_entry("the second element of this one is no object"),
         Err(error) => match serde_json::from_str::<IgnoredAny>(text) {
             Ok(_) => not_an_entry("this array is another one"),
-            Err(_) => not_an_entry(&format!("this is no JSON: {error}")),
+            Err(_) => not_an_entry(&format!("this is not JSON: {error}")),
         },
     }
 }

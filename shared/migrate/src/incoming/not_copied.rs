@@ -31,7 +31,7 @@ impl NotCopied {
 
     /// Creates the reason for an item that was listed and is no longer there.
     pub(crate) fn vanished() -> Self {
-        Self::new(Reason::Vanished, "it was listed, and is not there any more")
+        Self::new(Reason::Vanished, "it was listed, but no longer exists")
     }
 
     /// Returns `true` if there is nothing to copy, so that the item did not fail.

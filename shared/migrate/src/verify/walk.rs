@@ -224,7 +224,7 @@ impl<'b, 'a, M: MigrationPorts, W: Watch> Walk<'b, 'a, M, W> {
                          that is a conflict, replace {} first (PUT)",
                         copy.source, copy.target
                     ),
-                    None => "the source's item cannot be read any more".to_owned(),
+                    None => "the source's item can no longer be read".to_owned(),
                 },
             ))),
             // The item was removed after it was listed.

@@ -20,7 +20,7 @@ use crate::service::Service;
 pub(super) async fn look<P: Ports>(service: &Service<P>, listed: &Listed) -> Result<Look, Failure> {
     let mut look = Look::default();
     let Ok(key) = listed.key.parse::<ObjectKey>() else {
-        look.add(Severity::Foreign, &listed.key, "this is no object of CredLink; it is left alone");
+        look.add(Severity::Foreign, &listed.key, "this is not an object of CredLink; it is left alone");
         return Ok(look);
     };
     let Some(found) = verified(service, &key, &mut look).await? else { return Ok(look) };
@@ -56,7 +56,7 @@ pub(super) async fn look<P: Ports>(service: &Service<P>, listed: &Listed) -> Res
         ObjectKey::Alias(id) => match AliasNote::parse(&found.content()) {
             Err(error) => look.broken(&key, error.to_string()),
             Ok(_) if service.alias_row(id).await?.is_none() => {
-                look.leftover(&key, "the index does not have the legacy id; its row follows");
+                look.leftover(&key, "the index does not have the legacy id yet; its row will be written");
             }
             // The finding about the row says how they differ.
             Ok(_) => {}
@@ -91,7 +91,7 @@ async fn record<P: Ports>(
     if found.facts().tombstone {
         judged(look, key, judge_record(Found::Tombstone, row));
         if row.is_some_and(|row| matches!(row.state, State::Deleted(_)) && row.void != found.facts().void) {
-            look.leftover(key, "marker and row do not agree whether anybody was told of what is deleted");
+            look.leftover(key, "tombstone and row disagree on whether anybody was told of what was deleted");
         }
         return Ok(());
     }
@@ -105,7 +105,7 @@ async fn record<P: Ports>(
     let verdict = judge_record(Found::Record(record.revision), row);
     judged(look, key, verdict);
     if verdict == Verdict::Right && row.is_some_and(|row| row.record_sha256 != found.facts().sha256) {
-        look.broken(key, "the record is not the one that the index was told of");
+        look.broken(key, "the record differs from the one that the index records");
     }
     // No caller was told of an orphan, and its manifest may be gone.
     if matches!(verdict, Verdict::Right | Verdict::Ahead) {
@@ -164,9 +164,9 @@ async fn manifest<P: Ports>(
         && let (Some(generation), Some(row)) = (generation, row)
     {
         if row.sha256 != facts.sha256 || row.length != facts.length {
-            look.broken(key, "the manifest is not the one that the index was told of");
+            look.broken(key, "the manifest differs from the one that the index records");
         } else if generation < row.generation && row.visibility != facts.visibility {
-            look.leftover(key, "a change of its visibility was cut off; cleanup ends it");
+            look.leftover(key, "a change of its visibility was interrupted; cleanup completes it");
         } else if row.generation != generation {
             let known = row.generation;
             look.broken(
@@ -190,8 +190,13 @@ async fn hold<P: Ports>(
     match service.manifest_row(manifest).await? {
         Some(row) if row.state == State::Live && row.standalone && row.generation == generation => {}
         Some(row) if matches!(row.state, State::Deleting(_)) => {}
-        Some(_) => look.leftover(key, "its manifest does not stand by itself, or is of another life"),
-        None => look.leftover(key, "the index does not have its manifest; its row follows, if it is there"),
+        Some(_) => {
+            look.leftover(key, "its manifest is not stored for itself, or was deleted and stored again since")
+        }
+        None => look.leftover(
+            key,
+            "the index does not have its manifest; if the manifest exists, its row will be written",
+        ),
     }
     Ok(())
 }
@@ -199,9 +204,12 @@ async fn hold<P: Ports>(
 fn judged(look: &mut Look, key: &ObjectKey, verdict: Verdict) {
     match verdict {
         Verdict::Right => {}
-        Verdict::Orphan => look
-            .leftover(key, "no row stands for it: a store was cut off before its row, or the index is older"),
-        Verdict::Ahead => look.leftover(key, "its row is behind: a replacement ended before its row"),
+        Verdict::Orphan => look.leftover(
+            key,
+            "it has no row: a store was interrupted before it wrote the row, or the index is older",
+        ),
+        Verdict::Ahead => look
+            .leftover(key, "its row is out of date: a replacement was interrupted before it updated the row"),
         // The finding about the row reports it.
         Verdict::Unfinished => {}
         Verdict::Broken(why) => look.broken(key, why),

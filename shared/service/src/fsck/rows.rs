@@ -52,7 +52,7 @@ async fn proof<P: Ports>(service: &Service<P>, row: &ProofRow, look: &mut Look) 
     if let Some(begun) = row.replacing.filter(|at| at.plus_seconds(ORPHAN_AGE_SECONDS) <= service.now()) {
         look.leftover(
             &key,
-            format!("a replacement begun on {begun} was cut off, and still claims its manifest"),
+            format!("a replacement begun on {begun} was interrupted, and still claims its manifest"),
         );
     }
     Ok(())
@@ -68,7 +68,10 @@ async fn manifest<P: Ports>(service: &Service<P>, row: &ManifestRow, look: &mut 
     }
     let hold = ObjectKey::Hold(row.manifest_key(), row.generation);
     if row.standalone && !stands(service, &hold).await? {
-        look.leftover(&hold, "the manifest stands by itself, and nothing but the index says so");
+        look.leftover(
+            &hold,
+            "the manifest is stored for itself, but only the index says so: its hold is missing",
+        );
     }
     Ok(())
 }
@@ -90,7 +93,7 @@ async fn alias<P: Ports>(service: &Service<P>, row: AliasRow, look: &mut Look) -
     if let Some(note) = verified(service, &object, &mut Look::default()).await?
         && AliasNote::parse(&note.content()).is_ok_and(|note| note != AliasNote::of(&row))
     {
-        look.leftover(&object, "it does not say what its row says: a change was cut off between the two");
+        look.leftover(&object, "it contradicts its row: a change was interrupted between the two");
     }
     Ok(())
 }
@@ -106,7 +109,7 @@ async fn gone<P: Ports>(
     if let State::Deleting(at) = state {
         look.leftover(key, format!("a deletion begun on {at} is unfinished"));
     } else if !stands(service, key).await? {
-        look.broken(key, "the index has it as deleted, and its marker is not there");
+        look.broken(key, "the index says that it was deleted, but its tombstone is missing");
     }
     Ok(())
 }

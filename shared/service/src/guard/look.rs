@@ -136,7 +136,7 @@ impl<P: Ports> Service<P> {
         Failure {
             provider: self.ports.index().name(),
             kind: FailureKind::Unavailable,
-            message: format!("{}: others kept changing it", RowKey::Store),
+            message: format!("{}: other processes kept changing it", RowKey::Store),
         }
     }
 

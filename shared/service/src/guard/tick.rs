@@ -82,7 +82,7 @@ impl<P: Ports> Service<P> {
             if is_due(marked) { self.advance(Step::Epoch).await } else { Ok(()) }
         };
         if let Err(failure) = Box::pin(ticked).await {
-            tracing::warn!(reason = %failure, "the store's mark did not go up; the next tick does it");
+            tracing::warn!(reason = %failure, "the store's mark did not advance; the next tick tries again");
         }
     }
 

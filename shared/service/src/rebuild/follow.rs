@@ -177,7 +177,7 @@ fn by_content<P: Ports>(
     let lost = |what: &str| Step::Done(Followed::Lost(what.to_owned()));
     match row.state {
         State::Live if row.sha256 != facts.sha256 => {
-            lost("the manifest is not the one that the index was told of")
+            lost("the manifest differs from the one that the index records")
         }
         // A change of the manifest's visibility was cut off; cleanup finishes it.
         State::Live if facts.generation < row.generation && facts.visibility != row.visibility => {

@@ -67,7 +67,7 @@ async fn look<P: Ports>(service: &Service<P>, row: Row) -> Result<Followed, Fail
         }
         (State::Live, _) => Followed::Lost("the index has a live manifest that is not stored".to_owned()),
         (State::Deleted(_), _) => {
-            Followed::Lost("the index has it as deleted, and its marker is not stored".to_owned())
+            Followed::Lost("the index says that it was deleted, but its tombstone is not stored".to_owned())
         }
     })
 }

@@ -38,11 +38,11 @@ pub fn rows() -> Vec<Bad> {
     let many = format!(r#"{{"ids":[{}""]}}"#, r#""","#.repeat(1_000));
     vec![
         bad("nothing", store(""), 400, "EOF"),
-        bad("no JSON", store("media_hash=1"), 400, "no JSON object"),
+        bad("no JSON", store("media_hash=1"), 400, "not a JSON object"),
         bad("cut short", store(r#"{"media_hash":"sha"#), 400, "EOF"),
-        bad("not an object", store("[1]"), 400, "no JSON object"),
-        bad("the members without their names", store(r#"["sha256:x",null,{}]"#), 400, "no JSON object"),
-        bad("something behind it", store("{} {}"), 400, "something behind its JSON document"),
+        bad("not an object", store("[1]"), 400, "not a JSON object"),
+        bad("the members without their names", store(r#"["sha256:x",null,{}]"#), 400, "not a JSON object"),
+        bad("something behind it", store("{} {}"), 400, "continues after its JSON document"),
         bad("not UTF-8", store("").map(|_| Bytes::from_static(b"{\"media_hash\":\"\xff\"}")), 400, "unicode"),
         bad("nested too deep", store(&format!(r#"{{"manifest":{nested}}}"#)), 400, "67 levels"),
         bad("nested too deep outside a manifest", store(&"[".repeat(100_000)), 400, "67 levels"),

@@ -247,7 +247,7 @@ pub fn rows() -> Vec<Bad> {
             "a replacement with a legacy id",
             replacement(with_id(origin("restores", Value::Null))),
             400,
-            "when its proof is stored",
+            "when the proof is stored",
         ),
         bad(
             "a legacy id that is replaced",

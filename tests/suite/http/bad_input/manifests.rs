@@ -63,7 +63,7 @@ pub fn rows() -> Vec<Bad> {
         bad("no base64", base64("a*b=".into(), "application/c2pa"), 400, "base64"),
         bad("base64 for URLs", base64(BASE64URL.encode(&[0xff; 3]), "application/c2pa"), 400, "base64"),
         bad("nothing in base64", store(b""), 400, "JUMBF superbox"),
-        bad("JSON in base64 that is none", base64(BASE64.encode(b"{"), "application/json"), 400, "no JSON"),
+        bad("JSON in base64 that is none", base64(BASE64.encode(b"{"), "application/json"), 400, "not JSON"),
         bad(
             "JSON in base64 that is no object",
             base64(BASE64.encode(b"1"), "application/json"),

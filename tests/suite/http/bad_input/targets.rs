@@ -14,8 +14,8 @@ pub fn rows() -> Vec<Bad> {
     let method = |method: &str, path: &str| ask(method.parse().unwrap(), path);
     let hash = media("there");
     vec![
-        bad("an id that nothing has or had", at("abc"), 404, "neither a proof id nor"),
-        bad("an id in capitals", at(&id.to_string().to_uppercase()), 404, "neither a proof id nor"),
+        bad("an id that nothing has or had", at("abc"), 404, "not a proof id, and no proof"),
+        bad("an id in capitals", at(&id.to_string().to_uppercase()), 404, "not a proof id, and no proof"),
         bad("an id that is too long for any", at(&"x".repeat(129)), 400, "1 to 128 characters"),
         bad("an id with a space", at("a%20b"), 400, "32 characters"),
         bad("no id", at(""), 400, "32 characters"),

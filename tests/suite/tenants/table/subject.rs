@@ -15,7 +15,7 @@ use bytes::Bytes;
 use super::Cast;
 use crate::http::ask::{ask, c2pa, json as request, media, with};
 
-/// The kinds of things, by who may know of them. Their words have the same length, and so have the answers.
+/// The kinds of things, by the callers that may know of them. Their words have the same length, and so have the answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Every caller may read them.

@@ -166,9 +166,9 @@ impl fmt::Display for Doubt {
                  rebuild`.",
             ),
             Self::Mismatch(Mismatch::StoreUnmarked) => f.write_str(
-                "The index belongs to a store, and this one bears no mark of it: another store is configured, or its \
-                 objects were lost. Nothing is stored, replaced or deleted until an operator brings the store back, or \
-                 runs `credlink rebuild`.",
+                "The index belongs to a store, and this one does not have that store's mark: another store is \
+                 configured, or its objects were lost. Nothing is stored, replaced or deleted until an operator \
+                 brings the store back, or runs `credlink rebuild`.",
             ),
             Self::Mismatch(Mismatch::Unmarked) => f.write_str(
                 "Neither the index nor the store says that they belong together. Nothing is deleted until an operator \
@@ -176,9 +176,10 @@ impl fmt::Display for Doubt {
             ),
             Self::Unknown { provider, why } => write!(
                 f,
-                "Whether index and store belong together could not be found out ({provider}: {why}). Nothing is deleted \
-                 meanwhile, and nothing is stored by a process that has not found it out before. If it stays so, an operator runs \
-                 `credlink fsck`; a mark of the store that is damaged is made anew by `credlink rebuild --confirm`."
+                "It could not be checked whether index and store belong together ({provider}: {why}). Meanwhile \
+                 nothing is deleted, and a process that has never completed this check stores nothing. If this \
+                 persists, an operator runs `credlink fsck`; `credlink rebuild --confirm` replaces a damaged mark \
+                 of the store."
             ),
             Self::ClockAhead { seen, now } => write!(
                 f,
@@ -194,9 +195,9 @@ impl fmt::Display for Doubt {
             ),
             Self::CollectorStopped(Stopped { since, removed, of }) => write!(
                 f,
-                "Cleanup stopped on {since}: it had removed {removed} of {of} objects it looked at as orphans, and one more is \
-                 more than its share. No orphan is removed until an operator has looked at what it removed (`credlink fsck \
-                 --undo` brings that back), and runs `credlink cleanup --go-on`."
+                "Cleanup stopped on {since}: it had removed {removed} of {of} examined objects as orphans, and one \
+                 more would exceed its limit. No orphan is removed until an operator has checked what was removed \
+                 (`credlink fsck --undo` brings that back), and runs `credlink cleanup --go-on`."
             ),
         }
     }

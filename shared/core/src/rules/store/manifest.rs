@@ -56,10 +56,10 @@ pub(super) fn manifest(body: &StoreBody<'_>) -> Result<Manifest, Problem> {
         }
         (None, Some(text)) => {
             let no_base64 = |why: &dyn std::fmt::Display| {
-                Problem::field(LONG_MEMBER, format!("this is no base64 (RFC 4648, section 4): {why}"))
+                Problem::field(LONG_MEMBER, format!("this is not base64 (RFC 4648, section 4): {why}"))
             };
             let text =
-                unescaped(text.get()).ok_or_else(|| no_base64(&"it is no text of those characters"))?;
+                unescaped(text.get()).ok_or_else(|| no_base64(&"it is not a string of those characters"))?;
             let bytes = from_base64(&text).map_err(|error| no_base64(&error))?;
             drop(text);
             Manifest::of_type(kind.unwrap_or(ManifestType::C2pa), bytes)

@@ -80,7 +80,7 @@ pub(super) fn check_origin(
         return Err(Problem::field("origin.restores", detail));
     }
     if is_replacement && (origin.legacy_id.is_some() || origin.legacy_fields.is_some()) {
-        let detail = "a replacement has no legacy id: an id is taken over when its proof is stored";
+        let detail = "a replacement cannot set a legacy id: it is set when the proof is stored";
         return Err(Problem::field("origin.legacy_id", detail));
     }
     Ok(())

@@ -71,8 +71,9 @@ pub(super) fn tags(tags: Tags) -> Result<BTreeMap<String, String>, Problem> {
             return Err(Problem::field(
                 &format!("tags.{}", excerpt(key)),
                 format!(
-                    "a tag has a key of 1 to {MAX_TAG_KEY_CHARS} and a value of up to {MAX_TAG_VALUE_CHARS} letters, \
-                     digits, spaces and + - = . _ : / @; combining marks, as some scripts have, are no letters"
+                    "a tag has a key of 1 to {MAX_TAG_KEY_CHARS} and a value of up to {MAX_TAG_VALUE_CHARS} \
+                     letters, digits, spaces and + - = . _ : / @; combining marks, which some scripts use, are not \
+                     letters"
                 ),
             ));
         }

@@ -80,7 +80,7 @@ async fn what_is_no_record_says_why() {
     assert_eq!(text(&lines, "line 1").await, "! the line is no UTF-8");
     assert!(text(&lines, "line 2").await.contains("this array is another one"));
     assert!(text(&lines, "line 3").await.contains("the second element of this one is no object"));
-    assert!(text(&lines, "line 4").await.contains("this is no JSON"));
+    assert!(text(&lines, "line 4").await.contains("this is not JSON"));
     assert_eq!(text(&lines, "line 5").await, "nonsense", "what is wrong with it, its parser says");
     assert!(text(&lines, "line 6").await.contains("this array is another one"));
 }
