@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_s3::config::Credentials;
 use bytes::Bytes;
 use credlink_aws::dynamodb::table::create_table;
-use credlink_aws::s3::{S3Objects, Settings};
+use credlink_aws::s3::{S3Objects, S3Settings};
 use credlink_aws::{http_client, plain_config};
 use credlink_core::hash::Digest;
 use credlink_core::object::{Attributes, ObjectKey};
@@ -18,7 +18,7 @@ use credlink_runtime::clock::SystemClock;
 
 use crate::engines::{ACCESS_KEY, BUCKET, REGION, SECRET, TABLE};
 use crate::error::Error;
-use crate::material::{Kind, media_hash, proof_id};
+use crate::material::{MaterialKind, media_hash, proof_id};
 
 /// Clients with the SDK's own settings, and their own connection pool.
 #[derive(Debug)]
@@ -31,8 +31,8 @@ pub struct Bare {
 #[must_use]
 pub fn objects(address: SocketAddr) -> S3Objects {
     let credentials = Credentials::new(ACCESS_KEY, SECRET, None, None, "bench");
-    let settings = Settings::s3(BUCKET, REGION).at(format!("http://{address}"));
-    S3Objects::new(Settings { credentials: Some(credentials), ..settings }, &plain_config(http_client()))
+    let settings = S3Settings::s3(BUCKET, REGION).at(format!("http://{address}"));
+    S3Objects::new(S3Settings { credentials: Some(credentials), ..settings }, &plain_config(http_client()))
 }
 
 /// A store that is prepared before the clock starts.
@@ -137,7 +137,7 @@ impl Prepared {
     /// # Errors
     /// Fails if there is no such proof.
     pub fn new(number: u64) -> Result<Self, Error> {
-        let draft = Draft::parse(&Kind::Json.body(number), Tenant::default(), None);
+        let draft = Draft::parse(&MaterialKind::Json.body(number), Tenant::default(), None);
         let draft = draft.map_err(|problem| Error::wrong("a draft", problem))?;
         let record = draft.record(1, Timestamp::from_milliseconds(1_795_262_400_000));
         let (id, bytes) = (proof_id(number), record.to_bytes());

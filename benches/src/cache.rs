@@ -12,7 +12,7 @@ use credlink_core::time::Timestamp;
 use credlink_ports::{Cache as _, Failure};
 
 use crate::error::Error;
-use crate::material::{Kind, proof_id};
+use crate::material::{MaterialKind, proof_id};
 use crate::plan::Plan;
 use crate::report::{Cell, Table};
 use crate::spread::Spread;
@@ -113,7 +113,7 @@ async fn read(cache: &MokaCache, key: &ObjectKey, record: &Verified) -> Result<(
 
 /// The record of proof `number`, as a provider returns it.
 fn record(number: u64) -> Result<(ObjectKey, Verified), Error> {
-    let draft = Draft::parse(&Kind::Json.body(number), Tenant::default(), None);
+    let draft = Draft::parse(&MaterialKind::Json.body(number), Tenant::default(), None);
     let record =
         draft.map_err(|problem| Error::wrong("a draft", problem))?.record(1, Timestamp::from_milliseconds(0));
     let key = ObjectKey::Record(proof_id(number));

@@ -18,7 +18,7 @@ use credlink_ports::{
     Clock as _, FailureKind, Medium, Parts, SingleProvider, forward_index, forward_objects,
 };
 use credlink_service::cleanup::{Limits, cleanup};
-use credlink_service::{Service, Settings};
+use credlink_service::{Service, ServiceSettings};
 use http::Request;
 use tokio::runtime::Builder;
 use tokio::time::{Instant, sleep};
@@ -175,7 +175,7 @@ fn service(
         jobs: NoJobs,
     };
     let public_url = "http://127.0.0.1".to_owned();
-    let settings = Settings { public_url, ..Settings::default() };
+    let settings = ServiceSettings { public_url, ..ServiceSettings::default() };
     Service::new(parts, settings).unguarded()
 }
 

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use clap::ValueEnum;
 use credlink_auth::gate::Gate;
 use credlink_core::object::ObjectKey;
-use credlink_deployment::configuration::{Configuration, Source};
+use credlink_deployment::configuration::{Configuration, Variables};
 use credlink_deployment::deployment::{Deployment, Opening};
 use credlink_ports::Cache as _;
 use futures_util::future::join_all;
@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::bare::{Bare, Prepared};
 use crate::error::Error;
-use crate::material::{Kind, json_manifest, proof_id};
+use crate::material::{MaterialKind, json_manifest, proof_id};
 use crate::report;
 use crate::spread::quantile;
 
@@ -117,7 +117,7 @@ pub fn run(subject: Subject, rounds: usize, with_table: bool) -> Result<(), Erro
 }
 
 async fn open() -> Result<Deployment, Error> {
-    let configuration = Configuration::read(&Source::environment());
+    let configuration = Configuration::read(&Variables::environment());
     let configuration = configuration.map_err(|error| Error::wrong("the configuration", error))?;
     let opening = Opening {
         configuration: &configuration,
@@ -167,7 +167,7 @@ async fn forget(deployment: &Deployment, number: u64) {
 
 async fn calls(deployment: &Deployment, bare: &Bare, rounds: usize) -> Result<Calls, Error> {
     for number in 0..READ {
-        store(deployment, Kind::Json.body(number)).await?;
+        store(deployment, MaterialKind::Json.body(number)).await?;
         let answer = read(deployment, &reading(number, false)?).await?;
         if !String::from_utf8_lossy(answer.body()).contains(&json_manifest(number)) {
             return Err(Error::wrong("a read", "it is not what was stored"));
@@ -224,7 +224,7 @@ async fn store_round(deployment: &Deployment, bare: &Bare, first: u64) -> Result
     let (mut alone, mut service) = (Vec::new(), Vec::new());
     for number in first..first + STORED {
         let prepared = Prepared::new(BARE + number)?;
-        let body = Kind::Json.body(number);
+        let body = MaterialKind::Json.body(number);
         let started = Instant::now();
         bare.store(prepared).await?;
         alone.push(microseconds(started));
@@ -242,7 +242,7 @@ fn microseconds(since: Instant) -> f64 {
 async fn crowds() -> Result<Crowds, Error> {
     // The writer has used connections and memory, so the readers start afresh.
     let writer = open().await?;
-    let stores = iter((0..=AT_ONCE).map(|number| store(&writer, Kind::Json.body(number))));
+    let stores = iter((0..=AT_ONCE).map(|number| store(&writer, MaterialKind::Json.body(number))));
     stores.buffer_unordered(8).try_collect::<()>().await?;
     drop(writer);
     let deployment = Arc::new(open().await?);

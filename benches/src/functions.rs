@@ -18,7 +18,7 @@ use credlink_core::time::Timestamp;
 use http::Method;
 
 use crate::error::Error;
-use crate::material::{C2PA_BYTES, Kind, c2pa_manifest, json_manifest, media_hash, noise, proof_id};
+use crate::material::{C2PA_BYTES, MaterialKind, c2pa_manifest, json_manifest, media_hash, noise, proof_id};
 use crate::plan::Plan;
 use crate::report::{Cell, Table};
 use crate::spread::Spread;
@@ -56,7 +56,7 @@ pub fn cases() -> Vec<Case> {
     let (small, large) = (c2pa_manifest(1, C2PA_BYTES), c2pa_manifest(1, 1_000_000));
     let json = json_manifest(1);
     let packed = at_rest(json.as_bytes()).bytes.into_owned();
-    let body = Kind::Json.body(1);
+    let body = MaterialKind::Json.body(1);
     let record = Draft::parse(&body, Tenant::default(), None)
         .map_or_else(|_| Bytes::new(), |draft| draft.record(1, Timestamp::from_milliseconds(0)).to_bytes());
     let (sixty_four, hash, path) = (noise(1, 65_536), media_hash(1), format!("/v1/proofs/{}", proof_id(1)));

@@ -22,7 +22,7 @@ use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
-use crate::material::{Kind, manifest_id, media_hash, noise, proof_id};
+use crate::material::{MaterialKind, manifest_id, media_hash, noise, proof_id};
 use crate::report;
 
 /// Number of concurrent writes in a round, and number of all writes in it.
@@ -109,7 +109,7 @@ impl Store {
         Ok(match subject {
             Subject::Index => {
                 let index = EmbeddedIndex::open(path).map_err(|error| opening(&error))?;
-                Self::Index(index, Box::new([row(Kind::Json)?, row(Kind::C2pa)?]))
+                Self::Index(index, Box::new([row(MaterialKind::Json)?, row(MaterialKind::C2pa)?]))
             }
             Subject::Folder => Self::Folder(Folder::open(path).map_err(|error| opening(&error))?),
         })
@@ -163,7 +163,7 @@ impl Store {
 }
 
 /// The row of a proof of this kind, as a store creates it.
-fn row(kind: Kind) -> Result<ProofRow, Error> {
+fn row(kind: MaterialKind) -> Result<ProofRow, Error> {
     let draft = Draft::parse(&kind.body(0), Tenant::default(), None);
     let now = Timestamp::from_milliseconds(1_767_225_600_000);
     let record = draft.map_err(|problem| Error::wrong("a draft", problem))?.record(1, now);

@@ -5,7 +5,7 @@
 
 use crate::error::Error;
 use crate::load::{self, Outcome};
-use crate::material::Kind;
+use crate::material::MaterialKind;
 use crate::plan::Plan;
 use crate::reads::learn;
 use crate::report::{Cell, Table, progress};
@@ -35,11 +35,12 @@ pub fn run(plan: &Plan) -> Result<(), Error> {
     let data = tempfile::tempdir_in(&plan.folder).map_err(Error::io("making a folder"))?;
     let server = Server::credlink(&plan.server, data.path())?;
     let mut numbers = Numbers::default();
-    numbers.store(&server, Kind::Json, 64, WARM_UP)?;
+    numbers.store(&server, MaterialKind::Json, 64, WARM_UP)?;
     let reads = learn(&server, Wanted::Record, HOT)?;
 
     progress("latency: stores");
-    let rounds = measure(plan, |connections, count| numbers.store(&server, Kind::Json, connections, count))?;
+    let rounds =
+        measure(plan, |connections, count| numbers.store(&server, MaterialKind::Json, connections, count))?;
     rows("stores", &rounds, &mut table);
     progress("latency: reads");
     let rounds = measure(plan, |connections, count| load::run(server.address, connections, count, &reads))?;

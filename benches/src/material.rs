@@ -15,14 +15,14 @@ pub const C2PA_BYTES: usize = 65_536;
 
 /// The kind of a proof's manifest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum MaterialKind {
     /// A JSON manifest of [`JSON_BYTES`]: text with digests in it, which gzip shortens by three quarters.
     Json,
     /// A C2PA manifest store of [`C2PA_BYTES`]: nearly all of it a thumbnail, which gzip does not shorten.
     C2pa,
 }
 
-impl Kind {
+impl MaterialKind {
     /// The name of the kind in tables.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -161,14 +161,14 @@ mod tests {
 
     #[test]
     fn proofs_have_the_stated_size_and_pass_every_check() {
-        for kind in [Kind::Json, Kind::C2pa] {
+        for kind in [MaterialKind::Json, MaterialKind::C2pa] {
             for number in [0, 7, 1_000_000] {
                 let draft = Draft::parse(&kind.body(number), Tenant::default(), None).unwrap();
                 assert_eq!(draft.manifest.bytes().len(), kind.bytes());
                 assert_eq!(draft.id(), proof_id(number));
                 assert_eq!(
                     draft.manifest.id().is_some_and(|id| id.as_str() == manifest_id(number)),
-                    kind == Kind::C2pa
+                    kind == MaterialKind::C2pa
                 );
             }
         }

@@ -11,7 +11,7 @@ use crate::client::{Answer, Asked};
 use crate::disk::forget_contents;
 use crate::error::Error;
 use crate::load::{self, Outcome};
-use crate::material::Kind;
+use crate::material::MaterialKind;
 use crate::plan::Plan;
 use crate::report::{Cell, Table, progress};
 use crate::server::Server;
@@ -75,7 +75,7 @@ fn constant(reads: &Reads) -> Result<(usize, Reads), Error> {
 /// Fails if a read fails or is wrong, or if the cache was not in the state after which the figure is named.
 pub fn run(plan: &Plan) -> Result<(), Error> {
     progress("reads: storing what is read");
-    let (json, c2pa) = (stored(plan, Kind::Json, COLD)?, stored(plan, Kind::C2pa, HOT)?);
+    let (json, c2pa) = (stored(plan, MaterialKind::Json, COLD)?, stored(plan, MaterialKind::C2pa, HOT)?);
     let columns = ["what", "connections", "reads/s", "p50, ms", "p99, ms", "ceiling/s", "ratio"];
     let mut table = Table::new(
         "Hot reads (`reads`)",
@@ -100,7 +100,7 @@ pub fn run(plan: &Plan) -> Result<(), Error> {
 }
 
 /// A folder with `count` proofs.
-fn stored(plan: &Plan, kind: Kind, count: u64) -> Result<TempDir, Error> {
+fn stored(plan: &Plan, kind: MaterialKind, count: u64) -> Result<TempDir, Error> {
     let data = tempfile::tempdir_in(&plan.folder).map_err(Error::io("making a folder"))?;
     let server = Server::credlink(&plan.server, data.path())?;
     Numbers::default().store(&server, kind, 64, usize::try_from(count).unwrap_or(usize::MAX))?;

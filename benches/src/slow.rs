@@ -14,7 +14,7 @@ use tokio::time::{sleep, timeout};
 use crate::client::{get, once};
 use crate::error::Error;
 use crate::load::{self, Outcome};
-use crate::material::{Kind, manifest_id};
+use crate::material::{MaterialKind, manifest_id};
 use crate::plan::Plan;
 use crate::reads::learn;
 use crate::report::{Cell, Table, progress};
@@ -85,9 +85,9 @@ pub fn run(plan: &Plan) -> Result<(), Error> {
     let data = tempfile::tempdir_in(&plan.folder).map_err(Error::io("making a folder"))?;
     let server = Server::credlink(&plan.server, data.path())?;
     let mut numbers = Numbers::default();
-    numbers.store(&server, Kind::Json, OTHERS, HOT as usize)?;
+    numbers.store(&server, MaterialKind::Json, OTHERS, HOT as usize)?;
     let reads = learn(&server, Wanted::Record, HOT)?;
-    numbers.store(&server, Kind::C2pa, OTHERS, HOT as usize)?;
+    numbers.store(&server, MaterialKind::C2pa, OTHERS, HOT as usize)?;
     check(&server)?;
     let runtime =
         Builder::new_current_thread().enable_all().build().map_err(Error::io("starting a runtime"))?;

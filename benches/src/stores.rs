@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::disk::Disk;
 use crate::error::Error;
 use crate::load::{self, Outcome};
-use crate::material::{Kind, noise};
+use crate::material::{MaterialKind, noise};
 use crate::plan::Plan;
 use crate::report::{Cell, Table, progress};
 use crate::server::Server;
@@ -36,7 +36,7 @@ impl Numbers {
     pub fn store(
         &mut self,
         server: &Server,
-        kind: Kind,
+        kind: MaterialKind,
         connections: usize,
         count: usize,
     ) -> Result<Outcome, Error> {
@@ -56,7 +56,7 @@ pub fn run(plan: &Plan) -> Result<(), Error> {
          of files as long as the manifest. The ratio is stores over files.",
         &["manifest", "connections", "stores/s", "p50, ms", "p99, ms", "bare files/s", "ratio"],
     );
-    for kind in [Kind::Json, Kind::C2pa] {
+    for kind in [MaterialKind::Json, MaterialKind::C2pa] {
         progress(&format!("stores: {}", kind.name()));
         measure(plan, kind, &mut table)?;
     }
@@ -64,7 +64,7 @@ pub fn run(plan: &Plan) -> Result<(), Error> {
     Ok(())
 }
 
-fn measure(plan: &Plan, kind: Kind, table: &mut Table) -> Result<(), Error> {
+fn measure(plan: &Plan, kind: MaterialKind, table: &mut Table) -> Result<(), Error> {
     let data = tempfile::tempdir_in(&plan.folder).map_err(Error::io("making a folder"))?;
     let server = Server::credlink(&plan.server, data.path())?;
     let (disk, file) = (Disk::new(&plan.folder)?, noise(0, kind.bytes()));

@@ -10,7 +10,7 @@ use http_body_util::Full;
 
 use crate::client::{Answer, Asked};
 use crate::error::Error;
-use crate::material::{C2PA_BYTES, Kind, c2pa_manifest, json_manifest, manifest_id, proof_id};
+use crate::material::{C2PA_BYTES, MaterialKind, c2pa_manifest, json_manifest, manifest_id, proof_id};
 
 /// One in this many reads is checked to the last byte. SHA-256 of 64 KB takes as long as a read, so more checks would
 /// measure the client.
@@ -38,7 +38,7 @@ pub struct Stores {
 impl Stores {
     /// Stores of `count` proofs from number `first` on.
     #[must_use]
-    pub fn new(kind: Kind, first: u64, count: usize) -> Self {
+    pub fn new(kind: MaterialKind, first: u64, count: usize) -> Self {
         let numbers = first..first.saturating_add(count as u64);
         Self { first, bodies: numbers.map(|number| kind.body(number)).collect() }
     }

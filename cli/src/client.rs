@@ -23,7 +23,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 
 use crate::args::Connection;
-use crate::error::{Kind, Named, Trouble};
+use crate::error::{Named, Trouble, TroubleKind};
 pub use answer::Answer;
 use answer::{not_credlink, refusal};
 pub use folder::{Folder, Purpose};
@@ -119,7 +119,7 @@ impl Client {
 
     /// Stores a proof.
     pub fn store(&self, store: &Store) -> Result<Answer, Trouble> {
-        let body = serde_json::to_vec(store).map_err(|error| Trouble::new(Kind::Usage, error))?;
+        let body = serde_json::to_vec(store).map_err(|error| Trouble::new(TroubleKind::Usage, error))?;
         self.ask(Question { method: Method::POST, target: "/v1/proofs".to_owned(), body: Some(body.into()) })
     }
 

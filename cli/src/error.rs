@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
-use credlink_core::http::problem::{Kind as Problem, Received, TYPE_PREFIX};
+use credlink_core::http::problem::{ProblemKind as Problem, Received, TYPE_PREFIX};
 use credlink_core::tenant::Tenant;
 use http::StatusCode;
 use serde::Serialize;
@@ -14,7 +14,7 @@ use crate::lines::Lines;
 
 /// The kinds of problems that arise on this side. The slug ends the stable `type`, as in the server's problems.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum TroubleKind {
     /// Nothing answers.
     Unreachable,
     /// An answer ended too early.
@@ -49,7 +49,7 @@ pub enum Kind {
     Unread,
 }
 
-impl Kind {
+impl TroubleKind {
     const fn about(self) -> (&'static str, &'static str) {
         match self {
             Self::Unreachable => ("unreachable", "No server answers"),
@@ -114,7 +114,7 @@ impl Named {
 
 impl Trouble {
     /// Creates a problem of this side.
-    pub fn new(kind: Kind, detail: impl fmt::Display) -> Self {
+    pub fn new(kind: TroubleKind, detail: impl fmt::Display) -> Self {
         let (slug, title) = kind.about();
         Self(Box::new(Received {
             kind: kind_of(slug),
@@ -129,7 +129,7 @@ impl Trouble {
 
     /// Creates the problem of a file that cannot be used, with its name, the intended use and the reason.
     pub fn file(path: &Path, doing: &str, error: &dyn fmt::Display) -> Self {
-        Self::new(Kind::File, format!("{} cannot be {doing}: {error}", path.display()))
+        Self::new(TroubleKind::File, format!("{} cannot be {doing}: {error}", path.display()))
     }
 
     /// Creates the problem that an answer with an error status reports. Nothing but a problem document of CredLink
@@ -144,7 +144,7 @@ impl Trouble {
                 _ => named.is_it_there(),
             };
             let detail = format!("{status}, without a problem document of CredLink: {hint}");
-            let mut trouble = Self::new(Kind::NotCredLink, detail);
+            let mut trouble = Self::new(TroubleKind::NotCredLink, detail);
             trouble.0.status = Some(status.as_u16());
             return trouble;
         };
@@ -197,8 +197,8 @@ impl Trouble {
     /// Returns `true` if CredLink itself says that the object is absent, or no longer there.
     pub fn is_absence(&self) -> bool {
         [Problem::NotFound, Problem::Deleted, Problem::Expired].iter().any(|kind| self.0.is(*kind))
-            || self.is(Kind::NoObject)
-            || self.is(Kind::NoProof)
+            || self.is(TroubleKind::NoObject)
+            || self.is(TroubleKind::NoProof)
     }
 
     /// Returns `true` if the problem says that the credential, or its absence, gives no access.
@@ -235,14 +235,14 @@ impl Trouble {
 
     /// Returns `true` if the reader of the output is gone.
     pub fn is_unread(&self) -> bool {
-        self.is(Kind::Unread)
+        self.is(TroubleKind::Unread)
     }
 
     /// Returns the exit code.
     pub fn exit(&self) -> Exit {
         match () {
             () if self.is_absence() => Exit::Absent,
-            () if self.is(Kind::Usage) => Exit::Usage,
+            () if self.is(TroubleKind::Usage) => Exit::Usage,
             () if self.is_unread() => Exit::Unread,
             () => Exit::Failed,
         }
@@ -256,7 +256,7 @@ impl Trouble {
     }
 
     /// Returns `true` if this is a problem of this side, and of the given kind.
-    fn is(&self, kind: Kind) -> bool {
+    fn is(&self, kind: TroubleKind) -> bool {
         self.0.kind == kind_of(kind.about().0)
     }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use credlink_verify::media::Media;
 
-use crate::error::{Kind, Trouble};
+use crate::error::{Trouble, TroubleKind};
 
 /// The name that stands for standard input on the command line.
 pub const STANDARD_INPUT: &str = "-";
@@ -20,7 +20,7 @@ pub fn media(typed: &Path) -> Result<Media, Trouble> {
     } else {
         Media::open(typed)
     };
-    read.map_err(|error| Trouble::new(Kind::File, error))
+    read.map_err(|error| Trouble::new(TroubleKind::File, error))
 }
 
 /// An input that can be read once.

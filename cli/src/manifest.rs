@@ -17,7 +17,7 @@ use crate::isolation::{self, ReadingError};
 
 /// A manifest, and the place where it was found.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Found {
+pub struct FoundManifest {
     /// The exact bytes.
     pub bytes: Vec<u8>,
     /// The type, by the content.
@@ -26,7 +26,7 @@ pub struct Found {
     pub source: String,
 }
 
-impl Found {
+impl FoundManifest {
     /// Reads the content of a manifest file, which decides whether it is C2PA or JSON.
     fn in_file(bytes: Vec<u8>, source: String) -> Result<Self, Trouble> {
         let is_c2pa =
@@ -37,7 +37,7 @@ impl Found {
     fn of(kind: ManifestType, bytes: Vec<u8>, source: String) -> Result<Self, Trouble> {
         match why_not(&bytes, kind) {
             None => Ok(Self { bytes, kind, source }),
-            Some(why) => Err(Trouble::new(error::Kind::BadManifest, format!("{source}: {why}"))),
+            Some(why) => Err(Trouble::new(error::TroubleKind::BadManifest, format!("{source}: {why}"))),
         }
     }
 }
@@ -64,13 +64,13 @@ fn why_not(bytes: &[u8], kind: ManifestType) -> Option<String> {
 
 /// Finds the manifest of `media`: the one that was `named`, otherwise the one in the file, otherwise the first one
 /// beside it.
-pub fn find(media: &Media, media_type: Option<&str>, named: Option<&Path>) -> Result<Found, Trouble> {
+pub fn find(media: &Media, media_type: Option<&str>, named: Option<&Path>) -> Result<FoundManifest, Trouble> {
     if let Some(path) = named {
         return read(path);
     }
     let name = media.name().display();
     let mut tried = match embedded(media, media_type)? {
-        Ok(bytes) => return Found::of(ManifestType::C2pa, bytes, format!("embedded in {name}")),
+        Ok(bytes) => return FoundManifest::of(ManifestType::C2pa, bytes, format!("embedded in {name}")),
         Err(why) => vec![format!("{name} ({why})")],
     };
     for path in sidecars(media) {
@@ -80,7 +80,7 @@ pub fn find(media: &Media, media_type: Option<&str>, named: Option<&Path>) -> Re
         tried.push(path.display().to_string());
     }
     let detail = format!("tried {}; name one with --manifest", tried.join(", "));
-    Err(Trouble::new(error::Kind::NoManifest, detail))
+    Err(Trouble::new(error::TroubleKind::NoManifest, detail))
 }
 
 /// Returns the paths at which a manifest may be found beside a file.
@@ -96,15 +96,15 @@ fn sidecars(media: &Media) -> impl Iterator<Item = PathBuf> {
 }
 
 /// Reads a manifest file; `-` is standard input. Stops reading after the maximum length of a manifest.
-fn read(path: &Path) -> Result<Found, Trouble> {
+fn read(path: &Path) -> Result<FoundManifest, Trouble> {
     let mut input = Input::open(path)?;
     let bytes = input.read_up_to(MAX_C2PA_MANIFEST_BYTES)?;
     let name = input.name().display().to_string();
     let bytes = bytes.ok_or_else(|| {
         let detail = format!("{name} is not a manifest: it has more than {MAX_C2PA_MANIFEST_BYTES} bytes");
-        Trouble::new(error::Kind::File, detail)
+        Trouble::new(error::TroubleKind::File, detail)
     })?;
-    Found::in_file(bytes, name)
+    FoundManifest::in_file(bytes, name)
 }
 
 /// Reads the manifest store in a file, as the named media type if that is a readable one. Otherwise returns the reason,
@@ -124,7 +124,7 @@ fn embedded(media: &Media, media_type: Option<&str>) -> Result<Result<Vec<u8>, S
     if media_type == ManifestType::C2pa.as_str() {
         let name = media.name().display();
         let detail = format!("{name} is a manifest: name its picture or video, with --manifest {name}");
-        return Err(Trouble::new(error::Kind::Usage, detail));
+        return Err(Trouble::new(error::TroubleKind::Usage, detail));
     }
     let Some(format) = detected_type::format(&media_type) else {
         return Ok(Err(format!("CredLink reads no manifest in a file of type {media_type}")));
@@ -133,7 +133,10 @@ fn embedded(media: &Media, media_type: Option<&str>) -> Result<Result<Vec<u8>, S
         Ok(report) => report,
         // The file was replaced between its hashing and its reading.
         Err(error @ ReadingError::Changed) => {
-            return Err(Trouble::new(error::Kind::File, format!("{}: {error}", media.name().display())));
+            return Err(Trouble::new(
+                error::TroubleKind::File,
+                format!("{}: {error}", media.name().display()),
+            ));
         }
         Err(error) => return Ok(Err(error.to_string())),
     };

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
-use crate::error::{Kind, Trouble};
+use crate::error::{Trouble, TroubleKind};
 use crate::input::STANDARD_INPUT;
 
 /// The name that stands for standard output on the command line.
@@ -26,8 +26,9 @@ impl Output {
             return Ok(None);
         }
         let shown = typed.display();
-        let refused =
-            |why: String| Err(Trouble::new(Kind::Usage, format!("{shown} {why}; nothing was written")));
+        let refused = |why: String| {
+            Err(Trouble::new(TroubleKind::Usage, format!("{shown} {why}; nothing was written")))
+        };
         // Standard input may be a file, too.
         let source = if source == Path::new(STANDARD_INPUT) { Path::new("/dev/stdin") } else { source };
         if are_one(typed, source) {
@@ -62,7 +63,7 @@ impl Output {
         written.map_err(|error| match error.kind() {
             ErrorKind::AlreadyExists => {
                 let detail = format!("{} is there already: --force replaces it", self.path.display());
-                Trouble::new(Kind::Usage, detail)
+                Trouble::new(TroubleKind::Usage, detail)
             }
             _ => Trouble::file(&self.path, "written", &error),
         })

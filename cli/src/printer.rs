@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::error::{Kind, Trouble};
+use crate::error::{Trouble, TroubleKind};
 use crate::exit::Exit;
 use crate::lines;
 pub use crate::lines::{Lines, one_line};
@@ -55,7 +55,9 @@ impl Printer {
     pub fn bytes(&self, bytes: &[u8]) -> Result<(), Trouble> {
         let mut stdout = io::stdout().lock();
         stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(|error| match error.kind() {
-            ErrorKind::BrokenPipe => Trouble::new(Kind::Unread, "not everything that was printed was read"),
+            ErrorKind::BrokenPipe => {
+                Trouble::new(TroubleKind::Unread, "not everything that was printed was read")
+            }
             _ => Trouble::file(Path::new("stdout"), "written", &error),
         })
     }
@@ -75,7 +77,10 @@ impl Printer {
 
     fn unless_terminal(&self, bytes: &[u8], why: &str) -> Result<(), Trouble> {
         if io::stdout().is_terminal() {
-            return Err(Trouble::new(Kind::Usage, format!("{why}; send it to a file, with --output or `>`")));
+            return Err(Trouble::new(
+                TroubleKind::Usage,
+                format!("{why}; send it to a file, with --output or `>`"),
+            ));
         }
         self.bytes(bytes)
     }

@@ -26,7 +26,7 @@ use std::time::Duration;
 use credlink_auth::gate::Gate;
 use credlink_auth::jwt::JwtAuthenticator;
 use credlink_auth::tokens::{StaticTokens, TokensError};
-use credlink_deployment::configuration::{Configuration, Source, TENANTS};
+use credlink_deployment::configuration::{Configuration, TENANTS, Variables};
 use credlink_deployment::data_folder::note::Note;
 use credlink_deployment::deployment::{Deployment, Machine, OpenError, Opening};
 use credlink_disk::foreign::Foreign;
@@ -40,7 +40,7 @@ use tokio::runtime::Builder;
 pub(crate) use tasks::CLEAN;
 
 use crate::args::Serve;
-use crate::error::{Kind, Trouble};
+use crate::error::{Trouble, TroubleKind};
 use crate::exit::Exit;
 use crate::logs;
 use crate::printer::Printer;
@@ -66,12 +66,12 @@ struct Started<'a> {
 pub fn serve(args: Serve, printer: &Printer) -> Result<Exit, Trouble> {
     logs::for_a_server();
     let configuration = Configuration::from_environment();
-    let configuration = configuration.map_err(|error| Trouble::new(Kind::Usage, error))?;
+    let configuration = configuration.map_err(|error| Trouble::new(TroubleKind::Usage, error))?;
     let gate = gate(&args, configuration.has_tenants)?;
     // The recorder must exist before the service is made, because the service counts with the recorder that it finds.
-    let metrics = Prometheus::install().map_err(|error| Trouble::new(Kind::Server, error))?;
+    let metrics = Prometheus::install().map_err(|error| Trouble::new(TroubleKind::Server, error))?;
     let runtime = Builder::new_multi_thread().thread_stack_size(STACK_BYTES).enable_all().build();
-    let runtime = runtime.map_err(|error| Trouble::new(Kind::Server, error))?;
+    let runtime = runtime.map_err(|error| Trouble::new(TroubleKind::Server, error))?;
     let served = runtime.block_on(run(args, &configuration, gate, metrics, printer));
     runtime.shutdown_timeout(LAST_WRITES);
     served.map(|()| Exit::Done)
@@ -98,7 +98,7 @@ async fn run(
     let url = address.map(|address| format!("http://{address}"));
     let cannot_listen = |error| {
         let detail = format!("cannot listen on {}: {error}; --listen names another address", args.listen);
-        Trouble::new(Kind::Server, detail)
+        Trouble::new(TroubleKind::Server, detail)
     };
     let (listener, url) = (listener.map_err(cannot_listen)?, url.map_err(cannot_listen)?);
     let public_url = address::public_url(args.public_url.as_deref(), &url)?;
@@ -112,7 +112,7 @@ async fn run(
         tracing::warn!(reason = %failure, "the store's mark did not advance; it advances with the next commit");
     }
     // The signals are caught before the server says that it runs, so that none is missed.
-    let stop = told_to_stop().map_err(|error| Trouble::new(Kind::Server, error))?;
+    let stop = told_to_stop().map_err(|error| Trouble::new(TroubleKind::Server, error))?;
     printer.say(|| words(&url, &args), &Started { url: &url, data_dir: &args.data_dir })?;
     tracing::info!(url, data_dir = %args.data_dir.display(), credentials = asks, "listening");
     let mut background = tasks::start(&deployment, &metrics);
@@ -140,7 +140,7 @@ async fn run(
 }
 
 fn gate(args: &Serve, has_tenants: bool) -> Result<Gate, Trouble> {
-    let usage = |error: &dyn std::fmt::Display| Trouble::new(Kind::Usage, error);
+    let usage = |error: &dyn std::fmt::Display| Trouble::new(TroubleKind::Usage, error);
     let tokens = args.tokens.as_deref().map(tokens).transpose()?;
     let jwt = args.jwt.settings().map(JwtAuthenticator::new).transpose().map_err(|error| usage(&error))?;
     if jwt.is_none() && tokens.as_ref().is_some_and(StaticTokens::is_empty) {
@@ -164,7 +164,7 @@ fn tokens(path: &Path) -> Result<StaticTokens, Trouble> {
             }
             error => format!("{name}: {error}"),
         };
-        Trouble::new(Kind::Usage, detail)
+        Trouble::new(TroubleKind::Usage, detail)
     })
 }
 
@@ -182,7 +182,7 @@ async fn open(
     public_url: String,
 ) -> Result<Deployment, Trouble> {
     let (folder, tokens) = (args.data_dir.as_path(), args.tokens.as_deref());
-    let cannot = |error: &dyn std::fmt::Display| Trouble::new(Kind::Folder, error);
+    let cannot = |error: &dyn std::fmt::Display| Trouble::new(TroubleKind::Folder, error);
     // The note is read even if the variable says whether there are several tenants: a note that cannot be read may be
     // from a newer program.
     let had_tenants = Note::has_tenants(folder).map_err(|error| cannot(&error))?;
@@ -192,7 +192,7 @@ async fn open(
              plain addresses then serve the tenant `default` alone",
             folder.display()
         );
-        return Err(Trouble::new(Kind::Folder, detail));
+        return Err(Trouble::new(TroubleKind::Folder, detail));
     }
     Foreign::check(folder, tokens).map_err(|error| cannot(&error))?;
     let link_keys = match &configuration.link_keys {
@@ -215,7 +215,7 @@ async fn open(
     })?;
     let checked = deployment.check().await;
     if !checked.is_usable {
-        return Err(Trouble::new(Kind::Provider, checked.wrong.join("; ")));
+        return Err(Trouble::new(TroubleKind::Provider, checked.wrong.join("; ")));
     }
     for wrong in checked.wrong {
         tracing::warn!(wrong, "not everything can be used");
@@ -230,7 +230,7 @@ async fn open(
 }
 
 fn is_said(variable: &str) -> bool {
-    Source::environment().text(variable).is_some()
+    Variables::environment().text(variable).is_some()
 }
 
 fn words(url: &str, args: &Serve) -> Vec<String> {

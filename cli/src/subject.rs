@@ -8,7 +8,7 @@ use credlink_core::proof_id::ProofId;
 use credlink_verify::media::Media;
 
 use crate::client::Client;
-use crate::error::{Kind, Trouble};
+use crate::error::{Trouble, TroubleKind};
 use crate::input::{self, STANDARD_INPUT};
 
 /// The subject of a command.
@@ -33,8 +33,9 @@ impl Subject {
             return Ok(Self::Url(typed.to_owned()));
         }
         if typed.starts_with("sha256:") {
-            let hash =
-                typed.parse().map_err(|error| Trouble::new(Kind::Usage, format!("`{typed}`: {error}")))?;
+            let hash = typed
+                .parse()
+                .map_err(|error| Trouble::new(TroubleKind::Usage, format!("`{typed}`: {error}")))?;
             return Ok(Self::Hash(hash));
         }
         if let Ok(hash) = typed.parse() {

@@ -13,7 +13,7 @@ use std::time::{Duration, SystemTime};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use credlink_core::http::problem::{Kind, Problem};
+use credlink_core::http::problem::{Problem, ProblemKind};
 use credlink_core::http::reply::Body as ReplyBody;
 use credlink_core::http::request_id::REQUEST_ID;
 use credlink_core::http::route::{Form, Reads, Route};
@@ -111,7 +111,7 @@ fn too_late() -> Problem {
         "too little time was left to make this change to its end, so it was not begun; send it again in \
          {AGAIN_SECONDS} s"
     );
-    let mut problem = Problem::new(Kind::Unavailable, detail);
+    let mut problem = Problem::new(ProblemKind::Unavailable, detail);
     problem.headers.push((RETRY_AFTER, HeaderValue::from(AGAIN_SECONDS)));
     problem
 }
@@ -124,7 +124,7 @@ pub fn deadline(context: &Context) -> Instant {
 }
 
 fn request(event: ApiGatewayV2httpRequest, context: &Context) -> Result<Request<Bytes>, Problem> {
-    let invalid = |why: &str| Problem::new(Kind::InvalidRequest, why);
+    let invalid = |why: &str| Problem::new(ProblemKind::InvalidRequest, why);
     let raw = event.raw_path.unwrap_or_default();
     let stage = event.request_context.stage.unwrap_or_default();
     // The name of a named stage precedes the path.
@@ -195,7 +195,7 @@ async fn too_large(
                 "the object has more than {MAX_ANSWER_BYTES} bytes, which this address cannot answer with; read it \
                  from the CDN domain"
             );
-            plain(&Problem::new(Kind::TooLarge, detail), &id)
+            plain(&Problem::new(ProblemKind::TooLarge, detail), &id)
         }
     }
 }
@@ -240,7 +240,7 @@ mod tests {
 
     use credlink_auth::gate::Gate;
     use credlink_deployment::local::{Local, open};
-    use credlink_service::Settings;
+    use credlink_service::ServiceSettings;
     use credlink_service::plain::Plain;
     use serde_json::{Value, json};
 
@@ -267,7 +267,7 @@ mod tests {
     }
 
     fn service(folder: &Path) -> Service<Local> {
-        let settings = Settings {
+        let settings = ServiceSettings {
             public_url: "https://cdn.example.com".to_owned(),
             link_keys: None,
             count_reads: false,

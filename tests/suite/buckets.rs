@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use credlink_aws::s3::{Checksums, Credentials, S3Objects, Settings};
+use credlink_aws::s3::{Checksums, Credentials, S3Objects, S3Settings};
 use credlink_aws::{Limits, http_client, plain_config};
 
 use crate::engines::{ministack, r2, unique};
@@ -21,24 +21,24 @@ pub fn credentials(key: &str, secret: &str) -> Credentials {
     Credentials::new(key, secret, None, None, "tests")
 }
 
-/// Settings for an S3 bucket, which need not exist.
-pub fn s3_settings(bucket: &str) -> Settings {
-    Settings {
+/// S3Settings for an S3 bucket, which need not exist.
+pub fn s3_settings(bucket: &str) -> S3Settings {
+    S3Settings {
         credentials: Some(credentials(ministack::ACCESS_KEY, ministack::SECRET)),
         checksums: Checksums::WhenSupported,
         limits: PATIENT,
-        ..Settings::s3(bucket, ministack::REGION).at(ministack::endpoint())
+        ..S3Settings::s3(bucket, ministack::REGION).at(ministack::endpoint())
     }
 }
 
-/// Settings for an R2 bucket, which need not exist.
-pub fn r2_settings(bucket: &str) -> Settings {
-    let settings = Settings::r2(bucket, "account", credentials(r2::ACCESS_KEY, r2::SECRET));
-    Settings { limits: PATIENT, ..settings.at(r2::endpoint()) }
+/// S3Settings for an R2 bucket, which need not exist.
+pub fn r2_settings(bucket: &str) -> S3Settings {
+    let settings = S3Settings::r2(bucket, "account", credentials(r2::ACCESS_KEY, r2::SECRET));
+    S3Settings { limits: PATIENT, ..settings.at(r2::endpoint()) }
 }
 
 /// A client with these settings.
-pub fn open(settings: Settings) -> S3Objects {
+pub fn open(settings: S3Settings) -> S3Objects {
     S3Objects::new(settings, &plain_config(http_client()))
 }
 

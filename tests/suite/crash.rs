@@ -14,7 +14,7 @@ use credlink_core::hash::{Digest, MediaHash};
 use credlink_core::record::Record;
 use credlink_core::testing::manifest_store;
 use credlink_deployment::local::open;
-use credlink_service::Settings;
+use credlink_service::ServiceSettings;
 use credlink_service::cleanup::{Limits, cleanup};
 use credlink_service::fsck::{Severity, fsck};
 use data_encoding::BASE64;
@@ -170,11 +170,11 @@ fn check(url: &str, agent: &ureq::Agent, file: &str, known: &[State], when: &str
 /// Runs fsck over the folder while no server owns it, and asserts that nothing is broken and, if `tidy`, that cleanup
 /// leaves nothing behind.
 async fn check_folder(folder: &Path, tidy: bool, when: &str) {
-    let settings = Settings {
+    let settings = ServiceSettings {
         public_url: "http://127.0.0.1".to_owned(),
         count_reads: true,
         notice_on_read: true,
-        ..Settings::default()
+        ..ServiceSettings::default()
     };
     let service = open(folder, Gate::Trusted(Trusted), settings).unwrap();
     let mut worst = Severity::Broken;

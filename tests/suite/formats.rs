@@ -8,7 +8,7 @@ use credlink_core::encoding::{at_rest, at_rest_again, decode};
 use credlink_core::hash::{Digest, MediaHash};
 use credlink_core::http::conditional::{Validators, evaluate_read, range_applies};
 use credlink_core::http::query::Query;
-use credlink_core::http::range::{Wanted, wanted};
+use credlink_core::http::range::{RequestedRange, wanted};
 use credlink_core::link::{LinkKey, LinkKeys, Signature};
 use credlink_core::manifest::Manifest;
 use credlink_core::manifest_id::ManifestId;
@@ -186,7 +186,7 @@ proptest! {
         text in "(bytes|Bytes|rows)?[= ]{0,2}[0-9]{0,22} ?- ?[0-9]{0,22}[,0-9-]{0,3}",
         length in prop_oneof![0..100_u64, any::<u64>()],
     ) {
-        if let Wanted::Part(part) = wanted(&text, length) {
+        if let RequestedRange::Part(part) = wanted(&text, length) {
             prop_assert!(part.start < part.end && part.end <= length, "{part:?} of {length}");
         }
     }

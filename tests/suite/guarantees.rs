@@ -21,7 +21,7 @@ use credlink_ports::doubles::{MemoryIndex, MemoryObjects};
 use credlink_ports::migration::jobs::NoJobs;
 use credlink_ports::{Condition, Medium, Objects as _, Parts, Ports, Put, Replicas};
 use credlink_service::fsck::{Severity, fsck};
-use credlink_service::{Service, Settings};
+use credlink_service::{Service, ServiceSettings};
 use data_encoding::BASE64;
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -35,12 +35,12 @@ use crate::world::{Ground, World};
 const ID: &str = "urn:c2pa:f9168c5e-ceb2-4faa-b6bf-329bf39fa1e4";
 const MANIFEST_PATH: &str = "/v1/manifests/urn:c2pa:f9168c5e-ceb2-4faa-b6bf-329bf39fa1e4";
 
-fn settings() -> Settings {
-    Settings {
+fn settings() -> ServiceSettings {
+    ServiceSettings {
         public_url: "http://127.0.0.1".to_owned(),
         count_reads: true,
         notice_on_read: true,
-        ..Settings::default()
+        ..ServiceSettings::default()
     }
 }
 

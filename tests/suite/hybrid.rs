@@ -17,13 +17,13 @@ use credlink_core::legacy::LegacyRecord;
 use credlink_core::tenant::Tenant;
 use credlink_core::testing::manifest_store;
 use credlink_core::time::Timestamp;
-use credlink_deployment::configuration::Source;
-use credlink_deployment::legacy::{LegacySource, Settings as LegacySettings};
+use credlink_deployment::configuration::Variables;
+use credlink_deployment::legacy::{LegacySettings, LegacySource};
 use credlink_deployment::local::{Local, open};
 use credlink_hybrid::Hybrid;
 use credlink_hybrid::records::Report;
 use credlink_service::fsck::fsck;
-use credlink_service::{Service, Settings};
+use credlink_service::{Service, ServiceSettings};
 use data_encoding::BASE64;
 use http::header::{ETAG, IF_MATCH, LOCATION, RETRY_AFTER};
 use http::{Method, Request, Response, Uri};
@@ -63,11 +63,12 @@ fn settings(place: &str, more: &[(&str, &str)]) -> LegacySettings {
         "CREDLINK_LEGACY_SOURCE" => Some(place.to_owned()),
         _ => more.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned()),
     };
-    LegacySettings::read(&Source::new(find)).unwrap().unwrap()
+    LegacySettings::read(&Variables::new(find)).unwrap().unwrap()
 }
 
 fn service(data: &Path) -> Arc<Service<Local>> {
-    let settings = Settings { public_url: "http://127.0.0.1".to_owned(), ..Settings::default() };
+    let settings =
+        ServiceSettings { public_url: "http://127.0.0.1".to_owned(), ..ServiceSettings::default() };
     Arc::new(open(data, Gate::of(None, None), settings).unwrap())
 }
 

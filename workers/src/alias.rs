@@ -5,7 +5,7 @@
 
 use std::rc::Rc;
 
-use credlink_core::http::problem::{Kind, Problem};
+use credlink_core::http::problem::{Problem, ProblemKind};
 use credlink_core::legacy::LegacyId;
 use credlink_core::proof_id::ProofId;
 use credlink_core::rules::alias::{FRESH_SECONDS, alias_absent, alias_reply};
@@ -141,7 +141,9 @@ impl Load {
         match (answered.status(), answered.location().and_then(|location| location.parse().ok())) {
             (308, Some(proof)) => Named::Proof(proof),
             (308, None) => self.unknown(&"it sends to no proof"),
-            (404, _) if problem_of(&answered).is_some_and(|problem| problem.kind == Kind::NotFound) => {
+            (404, _)
+                if problem_of(&answered).is_some_and(|problem| problem.kind == ProblemKind::NotFound) =>
+            {
                 Named::Nothing
             }
             (status, _) => self.unknown(&format!("its status is {status}")),

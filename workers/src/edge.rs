@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use credlink_core::access::Caller;
 use credlink_core::front::Front;
 use credlink_core::http::cors;
-use credlink_core::http::problem::{Kind, Problem};
+use credlink_core::http::problem::{Problem, ProblemKind};
 use credlink_core::http::reply::{Body, Reply};
 use credlink_core::http::request_id::REQUEST_ID;
 use credlink_core::http::route::{Form, Reads, Route};
@@ -53,7 +53,7 @@ pub async fn handle(request: &Request, environment: &JsValue, context: &JsValue)
         Err(error) => {
             log::failure(&asked.id, "an answer cannot be made", &error.0);
             let failed = Answer::of(
-                Problem::new(Kind::Internal, "the answer could not be made").reply(Some(&asked.id)),
+                Problem::new(ProblemKind::Internal, "the answer could not be made").reply(Some(&asked.id)),
             );
             let (response, bytes) = respond(failed, &asked, CacheState::None).await?;
             log::request(&asked, course.route.unwrap_or("none"), 500, CacheState::None, bytes);
@@ -75,7 +75,7 @@ async fn answer(
         log::failure(&asked.id, "the Worker is set up wrongly", &error.to_string());
         let detail =
             "the edge is set up wrongly; the operator finds the reason in the log under the request id";
-        Problem::new(Kind::Internal, detail)
+        Problem::new(ProblemKind::Internal, detail)
     })?;
     if asked.path == purge::PATH {
         course.route = Some("purge");
@@ -89,7 +89,7 @@ async fn answer(
     if asked.path == "/v1" || asked.path.starts_with("/v1/") {
         let detail = "this is the CDN domain: it has /proofs/{id}, /proofs/by-hash/{media hash}, /manifests/{id}, \
                       /tenants/{tenant}/manifests/{id} and /health; paths under /v1 are the API's";
-        return Err(Problem::new(Kind::NoSuchRoute, detail));
+        return Err(Problem::new(ProblemKind::NoSuchRoute, detail));
     }
     let route = Route::parse_public(&asked.method, &asked.path, &asked.query)?;
     course.route = Some(route.name());
@@ -123,7 +123,7 @@ async fn answer(
                 };
             }
             let Some(manifest) = manifest else {
-                return Err(Problem::new(Kind::NotFound, format!("no manifest has the id {id}")));
+                return Err(Problem::new(ProblemKind::NotFound, format!("no manifest has the id {id}")));
             };
             let key = &ObjectKey::Manifest(manifest);
             let signature = signature.as_ref().filter(|_| checks_links);

@@ -3,7 +3,7 @@
 //! The bytes of an entry are stored without `Content-Encoding`, because the runtime would compress bytes that are
 //! labelled gzip a second time.
 
-use credlink_core::http::problem::{DELETED_MEMBER, Kind, Problem};
+use credlink_core::http::problem::{DELETED_MEMBER, Problem, ProblemKind};
 use credlink_core::legacy::LegacyId;
 use credlink_core::object::{Attributes, AttributesError, Facts, ObjectKey};
 use credlink_core::proof_id::ProofId;
@@ -71,7 +71,8 @@ impl Absence {
     /// Restores the problem; `None` if the object simply does not exist.
     #[must_use]
     pub fn problem(&self) -> Option<Problem> {
-        let gone = [Kind::Deleted, Kind::Expired].into_iter().find(|kind| kind.slug() == self.kind);
+        let gone =
+            [ProblemKind::Deleted, ProblemKind::Expired].into_iter().find(|kind| kind.slug() == self.kind);
         let problem = Problem::new(gone?, self.detail.clone());
         Some(match &self.deleted {
             Some(at) => problem.with(DELETED_MEMBER, at.as_str()),
@@ -158,7 +159,7 @@ mod tests {
     fn an_entry_reads_back() {
         let attributes = Attributes { content_type: "application/c2pa".to_owned(), ..Attributes::default() };
         let stored = Stored { tag: Some("abc".to_owned()), size: 7, attributes };
-        let gone = Absence::of(&Problem::new(Kind::Deleted, "this was deleted"));
+        let gone = Absence::of(&Problem::new(ProblemKind::Deleted, "this was deleted"));
         for content in [Content::Object(stored), Content::Nothing(gone)] {
             let entry = Entry::new(content, at(1_000));
             let text = serde_json::to_string(&entry).unwrap();
@@ -172,9 +173,9 @@ mod tests {
     #[test]
     fn absence_keeps_its_reason() {
         let back = |kind| Absence::of(&Problem::new(kind, "why")).problem().map(|problem| problem.kind);
-        assert_eq!(back(Kind::Deleted), Some(Kind::Deleted));
-        assert_eq!(back(Kind::Expired), Some(Kind::Expired));
-        assert_eq!(back(Kind::NotFound), None);
+        assert_eq!(back(ProblemKind::Deleted), Some(ProblemKind::Deleted));
+        assert_eq!(back(ProblemKind::Expired), Some(ProblemKind::Expired));
+        assert_eq!(back(ProblemKind::NotFound), None);
         let deleted = Problem::deleted(at(7));
         assert_eq!(Absence::of(&deleted).problem(), Some(deleted));
     }
@@ -185,7 +186,8 @@ mod tests {
         assert_eq!(tag(&ObjectKey::Revision(id, 3)), format!("proofs/{id}"));
         let manifest = ObjectKey::Manifest("urn:c2pa:x".parse().unwrap());
         assert_eq!(tag(&manifest), "manifests/urn%3Ac2pa%3Ax");
-        let entry = Entry::new(Content::Nothing(Absence::of(&Problem::new(Kind::NotFound, "no"))), at(5));
+        let entry =
+            Entry::new(Content::Nothing(Absence::of(&Problem::new(ProblemKind::NotFound, "no"))), at(5));
         let expected = "credlink-entry:{\"version\":1,\"checked\":5,\"content\":{\"nothing\":{\"kind\":\
                         \"not-found\",\"detail\":\"no\"}}}\ncontent-type:application/octet-stream\ncache-control:public, \
                         max-age=9\ncache-tag:manifests/urn%3Ac2pa%3Ax";

@@ -1,7 +1,7 @@
 //! Reads and writes the cache of this data center.
 
 use credlink_core::access::Visibility;
-use credlink_core::http::problem::{Kind, Problem};
+use credlink_core::http::problem::{Problem, ProblemKind};
 use credlink_core::legacy::LegacyId;
 use credlink_core::link::path;
 use credlink_core::object::{Facts, ObjectKey};
@@ -91,11 +91,13 @@ impl Keeper {
             // The object became private, so the public entry has to go, even if the bytes are the same. For a client
             // without a link, the object does not exist.
             Outcome::Found(found) if found.facts.visibility == Visibility::Private => {
-                self.keep_absence(&url, key, &Absence::of(&Problem::new(Kind::NotFound, "")), checked).await
+                self.keep_absence(&url, key, &Absence::of(&Problem::new(ProblemKind::NotFound, "")), checked)
+                    .await
             }
             Outcome::Found(_) => runtime::forget_cached(&url).await,
             Outcome::Same(same) if !self.is_kept(&same.1) => {
-                self.keep_absence(&url, key, &Absence::of(&Problem::new(Kind::NotFound, "")), checked).await
+                self.keep_absence(&url, key, &Absence::of(&Problem::new(ProblemKind::NotFound, "")), checked)
+                    .await
             }
             Outcome::Same(same) => {
                 let (stored, facts) = &**same;

@@ -1,7 +1,7 @@
 //! Purging: removes cached entries of a proof or a manifest before their lifetime is over, from this data center and,
 //! where one is configured, from the zone. A purge follows a deletion or a replacement.
 
-use credlink_core::http::problem::{Kind, Problem};
+use credlink_core::http::problem::{Problem, ProblemKind};
 use credlink_core::http::reply::Reply;
 use credlink_core::manifest_id::ManifestId;
 use credlink_core::manifest_key::ManifestKey;
@@ -69,13 +69,13 @@ pub async fn purge(
 ) -> Result<Reply, Problem> {
     let Some(token) = &configuration.purge_token else {
         return Err(Problem::new(
-            Kind::NoSuchRoute,
+            ProblemKind::NoSuchRoute,
             "this edge takes no purges: CREDLINK_PURGE_TOKEN is not set",
         ));
     };
     authorize(asked, token)?;
     let body = runtime::body_text(request, MAX_BODY_BYTES).await.map_err(|error| {
-        Problem::new(Kind::InvalidRequest, format!("the body could not be read: {error}"))
+        Problem::new(ProblemKind::InvalidRequest, format!("the body could not be read: {error}"))
     })?;
     let keys = keys(&body.ok_or_else(|| Problem::too_large("a purge", MAX_BODY_BYTES))?)?;
     let keeper = Keeper { domain: asked.origin.clone(), lifetimes: configuration.lifetimes };
@@ -105,12 +105,12 @@ fn authorize(asked: &Asked, token: &str) -> Result<(), Problem> {
 fn keys(body: &str) -> Result<Vec<ObjectKey>, Problem> {
     let allowed = "a purge is a JSON object with `proofs`, `manifests` and `fronts`, each a list of ids";
     let purge: Purge = serde_json::from_str(body)
-        .map_err(|error| Problem::new(Kind::InvalidRequest, format!("{allowed}: {error}")))?;
+        .map_err(|error| Problem::new(ProblemKind::InvalidRequest, format!("{allowed}: {error}")))?;
     let count: usize = [&purge.proofs, &purge.manifests, &purge.fronts].iter().map(|ids| ids.len()).sum();
     if count == 0 || count > MAX_IDS {
         let detail =
             format!("`proofs`, `manifests` and `fronts` have 1 to {MAX_IDS} ids together, not {count}");
-        return Err(Problem::new(Kind::InvalidRequest, detail));
+        return Err(Problem::new(ProblemKind::InvalidRequest, detail));
     }
     let proofs = purge.proofs.iter().map(|id| {
         id.parse::<ProofId>().map(ObjectKey::Record).map_err(|error| Problem::field("proofs", error))

@@ -4,7 +4,7 @@
 use std::rc::Rc;
 
 use credlink_core::access::Caller;
-use credlink_core::http::problem::{Kind, Problem};
+use credlink_core::http::problem::{Problem, ProblemKind};
 use credlink_core::http::reply::Reply;
 use credlink_core::http::route::Form;
 use credlink_core::link::Signature;
@@ -116,7 +116,7 @@ impl Read<'_> {
         let (seen, state) = self.look(self.key).await;
         let facts = match seen {
             Ok(seen) => Ok(Some(seen.facts)),
-            Err(problem) if matches!(problem.kind, Kind::NotFound | Kind::Deleted) => Ok(None),
+            Err(problem) if matches!(problem.kind, ProblemKind::NotFound | ProblemKind::Deleted) => Ok(None),
             Err(problem) => Err(problem),
         };
         (facts, state)
@@ -125,7 +125,7 @@ impl Read<'_> {
     /// Rewrites an absence in the terms of the request.
     fn own(&self, problem: Problem) -> Problem {
         match problem.kind {
-            Kind::NotFound => self.lookup().absent(),
+            ProblemKind::NotFound => self.lookup().absent(),
             _ => problem,
         }
     }
@@ -315,5 +315,5 @@ impl Held {
 
 /// Returns the problem of an absence; [`Read::own`] puts it into the terms of the request.
 fn not_there(problem: Option<Problem>) -> Problem {
-    problem.unwrap_or_else(|| Problem::new(Kind::NotFound, ""))
+    problem.unwrap_or_else(|| Problem::new(ProblemKind::NotFound, ""))
 }

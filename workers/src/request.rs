@@ -1,6 +1,6 @@
 //! The parts of a request on which an answer depends.
 
-use credlink_core::http::problem::{Kind, Problem};
+use credlink_core::http::problem::{Problem, ProblemKind};
 use credlink_core::http::request_id;
 use credlink_core::time::Timestamp;
 use http::header::ACCEPT_ENCODING;
@@ -31,7 +31,8 @@ impl Asked {
     /// # Errors
     /// An invalid method or URL.
     pub fn read(lines: &str) -> Result<Self, Problem> {
-        let unreadable = || Problem::new(Kind::InvalidRequest, "the request's method or URL cannot be read");
+        let unreadable =
+            || Problem::new(ProblemKind::InvalidRequest, "the request's method or URL cannot be read");
         let mut lines = lines.split('\n');
         let mut next = || lines.next().ok_or_else(unreadable);
         let (method, url, now, new_id) = (next()?, next()?, next()?, next()?);
@@ -86,7 +87,7 @@ mod tests {
         for text in
             ["", "GET", "GET\nhttps://a/", "G T\nhttps://a/\n1\nr", "GET\n/a\n1\nr", "GET\nhttps://a\n1\nr"]
         {
-            assert_eq!(Asked::read(text).unwrap_err().kind, Kind::InvalidRequest, "{text}");
+            assert_eq!(Asked::read(text).unwrap_err().kind, ProblemKind::InvalidRequest, "{text}");
         }
     }
 

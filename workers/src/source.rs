@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use credlink_core::access::Visibility;
 use credlink_core::bounds::{MAX_C2PA_MANIFEST_BYTES, MAX_RECORD_BYTES};
-use credlink_core::http::problem::{Kind, Problem};
+use credlink_core::http::problem::{Problem, ProblemKind};
 use credlink_core::link::path;
 use credlink_core::media_type::STORED_TYPE;
 use credlink_core::object::{Attributes, Facts, ObjectKey};
@@ -51,7 +51,7 @@ pub struct Load {
 #[derive(Clone)]
 pub enum Outcome {
     /// A verified object.
-    Found(Rc<Found>),
+    Found(Rc<LoadedObject>),
     /// The cached object is current; these are its present attributes and facts.
     Same(Rc<(Stored, Facts)>),
     /// The object does not exist, or was deleted.
@@ -65,7 +65,7 @@ pub enum Outcome {
 }
 
 /// A verified object.
-pub struct Found {
+pub struct LoadedObject {
     /// Its metadata as stored.
     pub stored: Stored,
     /// The facts that its attributes state.
@@ -94,8 +94,10 @@ pub fn problem_of(answered: &Answered) -> Option<Problem> {
 fn declined(answered: &Answered) -> Option<Outcome> {
     let problem = problem_of(answered).filter(|_| matches!(answered.status(), 403 | 404 | 410))?;
     match problem.kind {
-        Kind::NotFound | Kind::Deleted | Kind::Expired => Some(Outcome::Nothing(Absence::of(&problem))),
-        Kind::InvalidLink => Some(Outcome::Refused(problem)),
+        ProblemKind::NotFound | ProblemKind::Deleted | ProblemKind::Expired => {
+            Some(Outcome::Nothing(Absence::of(&problem)))
+        }
+        ProblemKind::InvalidLink => Some(Outcome::Refused(problem)),
         _ => None,
     }
 }
@@ -103,7 +105,7 @@ fn declined(answered: &Answered) -> Option<Outcome> {
 impl Outcome {
     /// The object does not exist, or only for clients with a valid link.
     fn nothing() -> Self {
-        Self::Nothing(Absence::of(&Problem::new(Kind::NotFound, "")))
+        Self::Nothing(Absence::of(&Problem::new(ProblemKind::NotFound, "")))
     }
 }
 
@@ -184,7 +186,7 @@ impl Load {
         }
         match runtime::sha256(&bytes, facts.coding.is_some(), facts.length).await {
             Ok(Some(digest)) if digest == facts.sha256 => {
-                Outcome::Found(Rc::new(Found { stored, facts, bytes }))
+                Outcome::Found(Rc::new(LoadedObject { stored, facts, bytes }))
             }
             Ok(Some(digest)) => {
                 self.damaged(&format!("its content has the SHA-256 {digest}; {} was recorded", facts.sha256))

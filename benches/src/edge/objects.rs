@@ -9,7 +9,7 @@ use credlink_core::tenant::Tenant;
 use credlink_core::time::Timestamp;
 
 use crate::error::Error;
-use crate::material::{Kind, c2pa_manifest, manifest_id, proof_id};
+use crate::material::{MaterialKind, c2pa_manifest, manifest_id, proof_id};
 
 /// Number of objects of each kind: more than connections, so that no two requests in flight are for the same object.
 pub const COUNT: u64 = 32;
@@ -49,7 +49,7 @@ pub fn all() -> Result<Vec<Stored>, Error> {
 
 /// The record of a proof, gzipped as it is at rest.
 fn record(number: u64) -> Result<Stored, Error> {
-    let draft = Draft::parse(&Kind::Json.body(number), Tenant::default(), None);
+    let draft = Draft::parse(&MaterialKind::Json.body(number), Tenant::default(), None);
     let draft = draft.map_err(|problem| Error::wrong("a draft", problem))?;
     let mut record = draft.record(1, Timestamp::from_milliseconds(CREATED));
     record.expires = Timestamp::from_milliseconds(EXPIRES);

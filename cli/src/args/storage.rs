@@ -23,7 +23,7 @@ pub enum Action {
     Ls {
         /// The prefix of the keys, such as s3:proofs/
         #[arg(value_name = "PROVIDER:PREFIX")]
-        place: Place,
+        place: StorageLocation,
         /// List all keys under the prefix, instead of those up to the next `/`
         #[arg(short, long)]
         recursive: bool,
@@ -32,7 +32,7 @@ pub enum Action {
     Stat {
         /// The object
         #[arg(value_name = "PROVIDER:KEY")]
-        place: Place,
+        place: StorageLocation,
     },
     /// Copy an object, or everything under a prefix with --recursive, and replace what exists
     Cp(Transfer),
@@ -42,7 +42,7 @@ pub enum Action {
     Rm {
         /// The objects, or the prefixes
         #[arg(value_name = "PROVIDER:KEY", required = true)]
-        places: Vec<Place>,
+        places: Vec<StorageLocation>,
         /// Delete everything under each prefix; needs --yes
         #[arg(short, long)]
         recursive: bool,
@@ -54,7 +54,7 @@ pub enum Action {
     Sign {
         /// The object
         #[arg(value_name = "PROVIDER:KEY")]
-        place: Place,
+        place: StorageLocation,
         /// The lifetime of the URL: 90s, 15m, 1h, 7d; at most seven days
         #[arg(long, value_name = "TIME", default_value = "1h", value_parser = time)]
         expires_in: Duration,
@@ -69,7 +69,7 @@ pub enum Action {
     Cat {
         /// The object
         #[arg(value_name = "PROVIDER:KEY")]
-        place: Place,
+        place: StorageLocation,
         /// Write only these bytes: 0-99, 100- or -100 (the last hundred)
         #[arg(long, value_name = "FROM-TO", value_parser = range, allow_hyphen_values = true)]
         range: Option<Range>,
@@ -80,7 +80,7 @@ pub enum Action {
         file: PathBuf,
         /// The object; the file's name is appended to a key that ends with `/`
         #[arg(value_name = "PROVIDER:KEY")]
-        place: Place,
+        place: StorageLocation,
         /// The media type of the object
         #[arg(long, value_name = "TYPE", default_value = "application/octet-stream")]
         content_type: String,
@@ -103,7 +103,7 @@ pub enum Action {
     Stats {
         /// The prefix of the keys
         #[arg(value_name = "PROVIDER:PREFIX")]
-        place: Place,
+        place: StorageLocation,
     },
 }
 
@@ -112,10 +112,10 @@ pub enum Action {
 pub struct Transfer {
     /// The source: an object, or a prefix
     #[arg(value_name = "PROVIDER:KEY")]
-    pub from: Place,
+    pub from: StorageLocation,
     /// The destination; the object's name is appended to a key that ends with `/`
     #[arg(value_name = "PROVIDER:KEY")]
-    pub to: Place,
+    pub to: StorageLocation,
     /// Take everything under the prefix
     #[arg(short, long)]
     pub recursive: bool,
@@ -152,14 +152,14 @@ pub enum Method {
 
 /// A key, or a prefix of keys, at a provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct StorageLocation {
     /// `s3`, `r2`, `folder`, `primary` or `fallback`.
     pub provider: String,
     /// The key.
     pub key: String,
 }
 
-impl FromStr for Place {
+impl FromStr for StorageLocation {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -169,7 +169,7 @@ impl FromStr for Place {
     }
 }
 
-impl std::fmt::Display for Place {
+impl std::fmt::Display for StorageLocation {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}:{}", self.provider, self.key)
     }
@@ -210,8 +210,8 @@ mod tests {
         for wrong in ["", "-", "9-1", "x-2", "5"] {
             assert!(range(wrong).is_err(), "{wrong}");
         }
-        let place: Place = "s3:a:b".parse().unwrap();
+        let place: StorageLocation = "s3:a:b".parse().unwrap();
         assert_eq!((place.provider.as_str(), place.key.as_str()), ("s3", "a:b"));
-        assert!("photo.jpg".parse::<Place>().is_err());
+        assert!("photo.jpg".parse::<StorageLocation>().is_err());
     }
 }

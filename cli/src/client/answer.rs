@@ -12,7 +12,7 @@ use http::header::{CONTENT_TYPE, ETAG, LOCATION};
 use http::{HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;
 
-use crate::error::{Kind, Named, Trouble};
+use crate::error::{Named, Trouble, TroubleKind};
 
 /// An answer, over HTTP or from a folder.
 #[derive(Clone, Debug)]
@@ -30,7 +30,7 @@ pub(super) fn refusal(answer: &Answer, named: Named) -> Trouble {
         Some(location) => {
             let detail =
                 format!("{}: it leads to {location}; name the address there with --url", answer.status);
-            Trouble::new(Kind::NotCredLink, detail)
+            Trouble::new(TroubleKind::NotCredLink, detail)
         }
         None => Trouble::answered(answer.status, &answer.body, named),
     }
@@ -39,14 +39,17 @@ pub(super) fn refusal(answer: &Answer, named: Named) -> Trouble {
 /// Returns the problem of an answer that is not CredLink's.
 pub(super) fn not_credlink(answer: &Answer, named: Named) -> Trouble {
     let detail = format!("{}, and not as CredLink answers: {}", answer.status, named.is_it_there());
-    Trouble::new(Kind::NotCredLink, detail)
+    Trouble::new(TroubleKind::NotCredLink, detail)
 }
 
 impl Answer {
     /// Parses the body as JSON of the expected form.
     pub fn read<T: DeserializeOwned>(&self) -> Result<T, Trouble> {
         serde_json::from_slice(&self.body).map_err(|error| {
-            Trouble::new(Kind::NotCredLink, format!("the server that answered is not CredLink: {error}"))
+            Trouble::new(
+                TroubleKind::NotCredLink,
+                format!("the server that answered is not CredLink: {error}"),
+            )
         })
     }
 

@@ -21,7 +21,7 @@ use http::{Request, Uri};
 use tokio::runtime::{Builder, Runtime};
 
 use super::{Answer, Question};
-use crate::error::{Kind, Trouble};
+use crate::error::{Trouble, TroubleKind};
 use crate::logs;
 use crate::serve::keep_link_key_private;
 
@@ -57,9 +57,9 @@ impl Folder {
     /// `tenant`, and may do everything with that tenant's own objects.
     pub fn open(path: &Path, tenant: &Tenant, purpose: Purpose) -> Result<Self, Trouble> {
         logs::for_a_command();
-        let cannot = |error: &dyn std::fmt::Display| Trouble::new(Kind::Folder, error);
+        let cannot = |error: &dyn std::fmt::Display| Trouble::new(TroubleKind::Folder, error);
         let configuration = Configuration::from_environment();
-        let configuration = configuration.map_err(|error| Trouble::new(Kind::Usage, error))?;
+        let configuration = configuration.map_err(|error| Trouble::new(TroubleKind::Usage, error))?;
         Note::of(path, &configuration).check(path).map_err(|error| cannot(&error))?;
         if purpose == Purpose::Store {
             Foreign::check(path, None).map_err(|error| cannot(&error))?;
@@ -68,7 +68,7 @@ impl Folder {
         if configuration.legacy.is_some() {
             let detail = "CREDLINK_LEGACY_SOURCE names a store that answers for what is not here yet, which only a server can \
                           look in: ask one, with --url";
-            return Err(Trouble::new(Kind::Usage, detail));
+            return Err(Trouble::new(TroubleKind::Usage, detail));
         }
         if configuration.index == IndexChoice::Embedded {
             holds_an_index(path, &configuration, purpose)?;
@@ -98,7 +98,7 @@ impl Folder {
         let checked = runtime.block_on(deployment.check());
         // The deployment would work with one provider alone, and so would a server, which repairs the other one later.
         if !checked.is_usable {
-            return Err(Trouble::new(Kind::Provider, checked.wrong.join("; ")));
+            return Err(Trouble::new(TroubleKind::Provider, checked.wrong.join("; ")));
         }
         for wrong in checked.wrong {
             tracing::warn!(wrong, "not everything can be used");
@@ -127,7 +127,7 @@ impl Folder {
         if question.body.is_some() {
             request = request.header(CONTENT_TYPE, JSON_TYPE);
         }
-        let request = request.body(()).map_err(|error| Trouble::new(Kind::Usage, error))?;
+        let request = request.body(()).map_err(|error| Trouble::new(TroubleKind::Usage, error))?;
         let (parts, ()) = request.into_parts();
         let body = async { Ok(question.body.unwrap_or_default()) };
         let (parts, body) = self.run(self.deployment.handle(&parts, body)).into_parts();
@@ -139,14 +139,14 @@ impl Folder {
 fn holds_an_index(path: &Path, configuration: &Configuration, purpose: Purpose) -> Result<(), Trouble> {
     let own = [Some(&configuration.primary), configuration.fallback.as_ref()];
     let folders = own.into_iter().flatten().filter_map(ProviderSettings::own_folder);
-    NewIndex::OverNothing.check(path, folders).map_err(|error| Trouble::new(Kind::Folder, error))?;
+    NewIndex::OverNothing.check(path, folders).map_err(|error| Trouble::new(TroubleKind::Folder, error))?;
     let index = is_there(&index_path(path));
-    if purpose != Purpose::Store && !index.map_err(|error| Trouble::new(Kind::Folder, error))? {
+    if purpose != Purpose::Store && !index.map_err(|error| Trouble::new(TroubleKind::Folder, error))? {
         let detail = format!(
             "{} holds no CredLink; `credlink serve` and `credlink put` make one where --data-dir says",
             path.display()
         );
-        return Err(Trouble::new(Kind::Folder, detail));
+        return Err(Trouble::new(TroubleKind::Folder, detail));
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use http::uri::{Authority, Scheme};
 use http::{HeaderValue, Request, Uri};
 
 use super::{Answer, Question};
-use crate::error::{Kind, Trouble};
+use crate::error::{Trouble, TroubleKind};
 
 /// Maximum number of redirects that are followed. A legacy ID leads to its proof, and a proof that is too large for a
 /// function leads to a bucket.
@@ -29,10 +29,10 @@ impl Http {
             let detail = format!(
                 "--url is an address such as http://127.0.0.1:8787, without a query, and not `{url}`"
             );
-            Trouble::new(Kind::Usage, detail)
+            Trouble::new(TroubleKind::Usage, detail)
         })?;
         let token = token.map(|token| HeaderValue::from_str(&format!("Bearer {token}"))).transpose();
-        let token = token.map_err(|_| Trouble::new(Kind::Usage, "--token is visible ASCII"))?;
+        let token = token.map_err(|_| Trouble::new(TroubleKind::Usage, "--token is visible ASCII"))?;
         let policy = Policy {
             user_agent: Some(USER_AGENT),
             // `localhost` would mean another machine to a proxy.
@@ -93,7 +93,7 @@ fn cut_off(url: &str, error: &CallError) -> Trouble {
     match error.kind() {
         CallErrorKind::TooLong(_) => unreachable(url, error),
         _ => Trouble::new(
-            Kind::CutOff,
+            TroubleKind::CutOff,
             format!("{} began to answer, but did not finish: {error}", server(url)),
         ),
     }
@@ -105,25 +105,25 @@ fn unreachable(url: &str, error: &CallError) -> Trouble {
         CallErrorKind::WithoutTls => {
             let plain = server.replacen("https://", "http://", 1);
             let detail = format!("{server} speaks HTTP without TLS: use {plain}");
-            Trouble::new(Kind::Unreachable, detail)
+            Trouble::new(TroubleKind::Unreachable, detail)
         }
         CallErrorKind::Broken(error) => {
-            Trouble::new(Kind::Unreachable, format!("the connection to {server} broke: {error}"))
+            Trouble::new(TroubleKind::Unreachable, format!("the connection to {server} broke: {error}"))
         }
         CallErrorKind::Unanswered => {
             let detail = format!(
                 "nothing answers at {server} ({error}). Start a server with `credlink serve`, name another one with \
                  --url, or work on a folder with --data-dir"
             );
-            Trouble::new(Kind::Unreachable, detail)
+            Trouble::new(TroubleKind::Unreachable, detail)
         }
         CallErrorKind::TimedOut(part) => {
-            Trouble::new(Kind::Unreachable, format!("{server} does not answer in time ({part})"))
+            Trouble::new(TroubleKind::Unreachable, format!("{server} does not answer in time ({part})"))
         }
         CallErrorKind::TooLong(limit) => {
-            Trouble::new(Kind::NotCredLink, format!("{server} answers with more than {limit} bytes"))
+            Trouble::new(TroubleKind::NotCredLink, format!("{server} answers with more than {limit} bytes"))
         }
-        CallErrorKind::Other => Trouble::new(Kind::Unreachable, format!("{server}: {error}")),
+        CallErrorKind::Other => Trouble::new(TroubleKind::Unreachable, format!("{server}: {error}")),
     }
 }
 

@@ -11,7 +11,7 @@ use super::deployment;
 use super::fsck::cleaned;
 use super::progress::Progress;
 use crate::args::Cleanup;
-use crate::error::{Kind, Trouble};
+use crate::error::{Trouble, TroubleKind};
 use crate::exit::Exit;
 use crate::printer::Printer;
 
@@ -65,5 +65,5 @@ async fn all(deployment: &Deployment, args: &Cleanup, printer: &Printer) -> Resu
 }
 
 fn failed(error: impl std::fmt::Display) -> Trouble {
-    Trouble::new(Kind::Provider, error)
+    Trouble::new(TroubleKind::Provider, error)
 }

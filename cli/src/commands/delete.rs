@@ -5,7 +5,7 @@ use credlink_core::proof_id::ProofId;
 
 use crate::args::{Connection, Delete};
 use crate::client::{Client, Purpose};
-use crate::error::{Kind, Trouble};
+use crate::error::{Trouble, TroubleKind};
 use crate::exit::Exit;
 use crate::printer::Printer;
 use crate::subject::Subject;
@@ -40,7 +40,7 @@ pub fn delete(connection: &Connection, args: &Delete, printer: &Printer) -> Resu
                 plain_path(id)
             ));
         }
-        Trouble::new(Kind::Usage, detail)
+        Trouble::new(TroubleKind::Usage, detail)
     };
     if matches!(subject, Subject::Manifest(_) | Subject::Url(_)) {
         return Err(no_proof());

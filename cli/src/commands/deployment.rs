@@ -12,7 +12,7 @@ use credlink_disk::presence::is_there;
 use credlink_embedded::index::SERVING_CACHE_BYTES;
 use tokio::runtime::Builder;
 
-use crate::error::{Kind, Trouble};
+use crate::error::{Trouble, TroubleKind};
 use crate::logs;
 use crate::serve::keep_link_key_private;
 
@@ -22,9 +22,9 @@ const STACK_BYTES: usize = 16_777_216;
 /// Opens the deployment that the environment names, with `folder` for its data on this machine.
 pub(super) async fn open(folder: &Path, new_index: NewIndex) -> Result<Deployment, Trouble> {
     let configuration = Configuration::from_environment();
-    let configuration = configuration.map_err(|error| Trouble::new(Kind::Usage, error))?;
+    let configuration = configuration.map_err(|error| Trouble::new(TroubleKind::Usage, error))?;
     let note = Note::of(folder, &configuration);
-    note.check(folder).map_err(|error| Trouble::new(Kind::Folder, error))?;
+    note.check(folder).map_err(|error| Trouble::new(TroubleKind::Folder, error))?;
     let primary = &configuration.primary;
     let objects = match primary.name() {
         "folder" => Some(primary.own_folder().unwrap_or(folder)),
@@ -44,11 +44,12 @@ pub(super) async fn open(folder: &Path, new_index: NewIndex) -> Result<Deploymen
         link_keys: None,
         count_reads: false,
     };
-    let deployment = Deployment::open(opening).await.map_err(|error| Trouble::new(Kind::Folder, error))?;
+    let deployment =
+        Deployment::open(opening).await.map_err(|error| Trouble::new(TroubleKind::Folder, error))?;
     let checked = deployment.check().await;
     // This is an error even if one provider would do, because objects that only the other one has must not be missed.
     if !checked.wrong.is_empty() {
-        return Err(Trouble::new(Kind::Provider, checked.wrong.join("; ")));
+        return Err(Trouble::new(TroubleKind::Provider, checked.wrong.join("; ")));
     }
     Ok(deployment)
 }
@@ -61,7 +62,7 @@ pub(super) fn holds_an_index(folder: &Path) -> Result<(), Trouble> {
 }
 
 fn stands_at(path: &Path) -> Result<bool, Trouble> {
-    is_there(path).map_err(|error| Trouble::new(Kind::Folder, error))
+    is_there(path).map_err(|error| Trouble::new(TroubleKind::Folder, error))
 }
 
 fn none_in(folder: &Path) -> Trouble {
@@ -69,7 +70,7 @@ fn none_in(folder: &Path) -> Trouble {
         "{} holds no CredLink; `credlink serve` and `credlink put` make one where --data-dir says",
         folder.display()
     );
-    Trouble::new(Kind::Folder, detail)
+    Trouble::new(TroubleKind::Folder, detail)
 }
 
 /// Runs `work` to its end, on threads whose stacks are large enough for SDK calls.
@@ -80,14 +81,14 @@ where
 {
     logs::for_a_command();
     let runtime = Builder::new_multi_thread().thread_stack_size(STACK_BYTES).enable_all().build();
-    let runtime = runtime.map_err(|error| Trouble::new(Kind::Server, error))?;
+    let runtime = runtime.map_err(|error| Trouble::new(TroubleKind::Server, error))?;
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().stack_size(STACK_BYTES);
         let thread = thread.spawn_scoped(scope, || runtime.block_on(work()));
-        let thread = thread.map_err(|error| Trouble::new(Kind::Server, error))?;
-        thread
-            .join()
-            .unwrap_or_else(|_| Err(Trouble::new(Kind::Server, "it panicked; the same command goes on")))
+        let thread = thread.map_err(|error| Trouble::new(TroubleKind::Server, error))?;
+        thread.join().unwrap_or_else(|_| {
+            Err(Trouble::new(TroubleKind::Server, "it panicked; the same command goes on"))
+        })
     })
 }
 

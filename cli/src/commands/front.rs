@@ -7,7 +7,7 @@ use credlink_core::tenant::Tenant;
 
 use crate::args::{Connection, Front};
 use crate::client::{Client, Purpose};
-use crate::error::{Kind, Trouble};
+use crate::error::{Trouble, TroubleKind};
 use crate::exit::Exit;
 use crate::printer::Printer;
 
@@ -20,10 +20,11 @@ pub fn front(connection: &Connection, args: &Front, printer: &Printer) -> Result
     } else {
         client.front(&args.id).map_err(unclaimed)?
     };
-    let decision = Decision::parse(&answer.body).map_err(|error| Trouble::new(Kind::NotCredLink, error))?;
+    let decision =
+        Decision::parse(&answer.body).map_err(|error| Trouble::new(TroubleKind::NotCredLink, error))?;
     // A front that a migration has released means the same as no front.
     if decision.is_released() {
-        return Err(nobodys(Trouble::new(Kind::NoObject, "")));
+        return Err(nobodys(Trouble::new(TroubleKind::NoObject, "")));
     }
     printer.say(|| words(&decision, counts(&client, is_decided)), &decision)?;
     if let Some(tenant) = &args.give

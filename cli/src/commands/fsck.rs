@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::deployment;
 use crate::args::Fsck;
-use crate::error::{Kind, Trouble};
+use crate::error::{Trouble, TroubleKind};
 use crate::exit::Exit;
 use crate::printer::Printer;
 
@@ -45,7 +45,7 @@ pub fn fsck(args: &Fsck, printer: &Printer) -> Result<Exit, Trouble> {
 /// which only one process can open.
 fn surrounding(folder: &Path) -> Result<Surrounding, Trouble> {
     let configuration = Configuration::from_environment();
-    let configuration = configuration.map_err(|error| Trouble::new(Kind::Usage, error))?;
+    let configuration = configuration.map_err(|error| Trouble::new(TroubleKind::Usage, error))?;
     match configuration.index {
         IndexChoice::DynamoDb(_) => Ok(Surrounding::Shared),
         IndexChoice::Embedded => deployment::holds_an_index(folder).map(|()| Surrounding::Alone),
@@ -174,5 +174,5 @@ async fn undo(deployment: &Deployment, args: &Fsck, printer: &Printer) -> Result
 }
 
 fn failed(error: &dyn std::fmt::Display) -> Trouble {
-    Trouble::new(Kind::Provider, error)
+    Trouble::new(TroubleKind::Provider, error)
 }

@@ -9,7 +9,7 @@ use credlink_core::record::Record;
 
 use crate::args::{Connection, Get};
 use crate::client::{Answer, Client, Purpose};
-use crate::error::{Kind, Trouble};
+use crate::error::{Trouble, TroubleKind};
 use crate::exit::Exit;
 use crate::output::Output;
 use crate::printer::Printer;
@@ -39,7 +39,7 @@ pub fn get(connection: &Connection, args: &Get, printer: &Printer) -> Result<Exi
             "there is no file `{id}` here and no proof with the legacy id `{id}` on the server, and it is not a \
              {OTHERS}"
         );
-        return Err(Trouble::new(Kind::NoProof, detail));
+        return Err(Trouble::new(TroubleKind::NoProof, detail));
     }
     let proof = subject.proof(&client, OTHERS)?;
     let answer = match (proof, &subject) {
@@ -120,7 +120,7 @@ fn asked_where(trouble: Trouble, client: &Client) -> Trouble {
 
 /// Returns the manifest of a record.
 fn manifest_of(client: &Client, answer: &Answer) -> Result<Content, Trouble> {
-    let damaged = |error| Trouble::new(Kind::NotCredLink, error);
+    let damaged = |error| Trouble::new(TroubleKind::NotCredLink, error);
     let Record { tenant, manifest, .. } = Record::parse(&answer.body).map_err(damaged)?;
     let bytes = match (manifest.inline_bytes().map_err(damaged)?, &manifest.id) {
         (Some(bytes), _) => bytes,

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::args::{Connection, List};
 use crate::client::{Client, Purpose};
-use crate::error::{Kind, Trouble};
+use crate::error::{Trouble, TroubleKind};
 use crate::exit::Exit;
 use crate::printer::Printer;
 
@@ -78,7 +78,7 @@ fn check_tenant(client: &Client, proofs: &[Value], printer: &Printer) -> Result<
     let detail = format!("these are the proofs of the caller's tenant, which is not `{tenant}`");
     if *tenant != Tenant::default() {
         let detail = format!("{detail}: list with its tenant as --tenant, or with a token of `{tenant}`");
-        return Err(Trouble::new(Kind::Usage, detail));
+        return Err(Trouble::new(TroubleKind::Usage, detail));
     }
     printer.remark(&format!("{detail}; to find one by its file, name the tenant with --tenant"));
     Ok(())
@@ -100,7 +100,7 @@ impl Identity {
 const HEADING: &str = "ID                                CREATED           EXPIRES     MANIFEST          BYTES      READS  SHA-256";
 
 fn line(proof: &Value) -> Result<String, Trouble> {
-    let row = Row::deserialize(proof).map_err(|error| Trouble::new(Kind::NotCredLink, error))?;
+    let row = Row::deserialize(proof).map_err(|error| Trouble::new(TroubleKind::NotCredLink, error))?;
     let hex = row.media_hash.trim_start_matches("sha256:");
     let private = if row.visibility == "private" { "  private" } else { "" };
     Ok(format!(

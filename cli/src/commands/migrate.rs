@@ -31,7 +31,7 @@ use progress_bar::Bar;
 
 use crate::args::Connection;
 use crate::args::migrate::{Action, Migrate};
-use crate::error::{Kind, Trouble};
+use crate::error::{Trouble, TroubleKind};
 use crate::exit::Exit;
 use crate::logs;
 use crate::printer::Printer;
@@ -44,7 +44,7 @@ const STACK_BYTES: usize = 16_777_216;
 pub fn migrate(connection: &Connection, args: Migrate, printer: &Printer) -> Result<Exit, Trouble> {
     logs::for_a_command();
     let runtime = Builder::new_multi_thread().thread_stack_size(STACK_BYTES).enable_all().build();
-    let runtime = runtime.map_err(|error| Trouble::new(Kind::Job, error))?;
+    let runtime = runtime.map_err(|error| Trouble::new(TroubleKind::Job, error))?;
     let work = || async {
         let Migrate { action, job } = &args;
         match action {
@@ -65,17 +65,17 @@ pub fn migrate(connection: &Connection, args: Migrate, printer: &Printer) -> Res
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().stack_size(STACK_BYTES);
         let thread = thread.spawn_scoped(scope, || runtime.block_on(work()));
-        let thread = thread.map_err(|error| Trouble::new(Kind::Job, error))?;
+        let thread = thread.map_err(|error| Trouble::new(TroubleKind::Job, error))?;
         thread
             .join()
-            .unwrap_or_else(|_| Err(Trouble::new(Kind::Job, "it panicked; the same command goes on")))
+            .unwrap_or_else(|_| Err(Trouble::new(TroubleKind::Job, "it panicked; the same command goes on")))
     })
 }
 
 /// Runs `work` to its end. The first signal asks it to end early, and the second ends the program. The ledger holds
 /// what is needed to continue.
 async fn until_told<R>(bar: &Bar, work: impl Future<Output = R>) -> Result<R, Trouble> {
-    let first = told_to_stop().map_err(|error| Trouble::new(Kind::Job, error))?;
+    let first = told_to_stop().map_err(|error| Trouble::new(TroubleKind::Job, error))?;
     let signals = async {
         first.await;
         bar.cancel();
@@ -102,7 +102,7 @@ fn ended(error: RunError) -> Trouble {
         | RunError::Differs { .. }
         | RunError::Unknown(_)
         | RunError::Removing(_)
-        | RunError::Lost(_) => Trouble::new(Kind::Job, error),
+        | RunError::Lost(_) => Trouble::new(TroubleKind::Job, error),
         RunError::Ended { ref failure, .. } => Trouble::new(kind_of(failure), error),
     }
 }
@@ -118,9 +118,9 @@ fn ended_without_a_job(error: RunError) -> Trouble {
 }
 
 /// Returns the kind of problem that a failure is: one side does not permit the action, or it does not work.
-const fn kind_of(failure: &Failure) -> Kind {
+const fn kind_of(failure: &Failure) -> TroubleKind {
     match failure.kind {
-        FailureKind::AccessDenied => Kind::Refused,
-        _ => Kind::Provider,
+        FailureKind::AccessDenied => TroubleKind::Refused,
+        _ => TroubleKind::Provider,
     }
 }

@@ -18,10 +18,10 @@ use serde_json::{Map, Value};
 
 use crate::args::{Connection, Put};
 use crate::client::{Client, Purpose, Store};
-use crate::error::{Kind, Trouble};
+use crate::error::{Trouble, TroubleKind};
 use crate::exit::Exit;
 use crate::input::{self, Input, STANDARD_INPUT};
-use crate::manifest::{self, Found};
+use crate::manifest::{self, FoundManifest};
 use crate::printer::Printer;
 
 /// The server's answer to a request that stores a proof.
@@ -40,7 +40,7 @@ struct Stored {
 pub fn put(connection: &Connection, args: Put, printer: &Printer) -> Result<Exit, Trouble> {
     let inputs = [Some(args.file.as_path()), args.manifest.as_deref(), args.signature.as_deref()];
     if inputs.into_iter().flatten().filter(|path| *path == Path::new(STANDARD_INPUT)).count() > 1 {
-        return Err(Trouble::new(Kind::Usage, "only one of the files can be `-`, standard input"));
+        return Err(Trouble::new(TroubleKind::Usage, "only one of the files can be `-`, standard input"));
     }
     let is_for_few = args.private;
     let has_own_terms = !args.tags.is_empty() || args.expires_in.is_some();
@@ -125,7 +125,7 @@ fn tags(typed: Vec<(String, String)>) -> Result<BTreeMap<String, String>, Troubl
     for (name, value) in typed {
         if tags.insert(name.clone(), value).is_some() {
             return Err(Trouble::new(
-                Kind::Usage,
+                TroubleKind::Usage,
                 format!("the tag `{name}` is there twice; a name has one value"),
             ));
         }
@@ -134,7 +134,12 @@ fn tags(typed: Vec<(String, String)>) -> Result<BTreeMap<String, String>, Troubl
 }
 
 /// Returns `true` if the C2PA manifest of a public proof is private to its tenant, and `None` if that cannot be known.
-fn is_withdrawn(client: &Client, manifest: &Found, stored: &Stored, tenant: Option<&Tenant>) -> Option<bool> {
+fn is_withdrawn(
+    client: &Client,
+    manifest: &FoundManifest,
+    stored: &Stored,
+    tenant: Option<&Tenant>,
+) -> Option<bool> {
     let is_of_a_public_proof = stored.identical && stored.visibility == Visibility::Public;
     if manifest.kind != ManifestType::C2pa || !is_of_a_public_proof {
         return None;
@@ -148,7 +153,7 @@ fn is_withdrawn(client: &Client, manifest: &Found, stored: &Stored, tenant: Opti
 /// The result, as a person reads it.
 struct Shown<'a> {
     file: &'a Path,
-    manifest: &'a Found,
+    manifest: &'a FoundManifest,
     stored: &'a Stored,
     tenant: Option<&'a Tenant>,
     is_withdrawn: bool,
@@ -202,7 +207,7 @@ fn signature(path: &Path) -> Result<String, Trouble> {
     let bytes = input.read_up_to(MAX_SIGNATURE_BYTES)?.ok_or_else(|| {
         let name = input.name().display();
         let detail = format!("{name} is not a signature: it has more than {MAX_SIGNATURE_BYTES} bytes");
-        Trouble::new(Kind::File, detail)
+        Trouble::new(TroubleKind::File, detail)
     })?;
     Ok(as_text(bytes))
 }

@@ -13,7 +13,7 @@ use tokio::time::sleep;
 use super::deployment;
 use super::progress::Progress;
 use crate::args;
-use crate::error::{Kind, Trouble};
+use crate::error::{Trouble, TroubleKind};
 use crate::exit::Exit;
 use crate::printer::Printer;
 use crate::serve::CLEAN;
@@ -53,7 +53,7 @@ async fn all(deployment: &Deployment, args: &args::Rebuild, printer: &Printer) -
                 "the mark of the store, which says which index belongs to it, cannot be read: {why}. If the index is this \
                  store's, or was lost, --confirm makes the mark anew"
             );
-            return Err(Trouble::new(Kind::Usage, detail));
+            return Err(Trouble::new(TroubleKind::Usage, detail));
         }
         service.remove_damaged_mark().await.map_err(failed)?;
     }
@@ -61,7 +61,7 @@ async fn all(deployment: &Deployment, args: &args::Rebuild, printer: &Printer) -
         let detail = "the index belongs to another store, or to a copy of this one, and nothing is made of its rows. Move it away (`index.redb` of \
                       the folder; on AWS, name another table in CREDLINK_TABLE) and run this again: every row is made \
                       anew from the objects";
-        return Err(Trouble::new(Kind::Usage, detail));
+        return Err(Trouble::new(TroubleKind::Usage, detail));
     }
     let kept = match args.anew {
         true => None,
@@ -145,7 +145,10 @@ async fn walk(
                 tries += 1;
             }
             Err(failure) => {
-                return Err(Trouble::new(Kind::Provider, format!("{failure}; the same command goes on")));
+                return Err(Trouble::new(
+                    TroubleKind::Provider,
+                    format!("{failure}; the same command goes on"),
+                ));
             }
         }
     }
@@ -209,5 +212,5 @@ fn words(report: &Report, is_writing: bool) -> Vec<String> {
 }
 
 fn failed(failure: Failure) -> Trouble {
-    Trouble::new(Kind::Provider, failure)
+    Trouble::new(TroubleKind::Provider, failure)
 }

@@ -15,14 +15,14 @@ use providers::{Access, Providers};
 
 use crate::args::Connection;
 use crate::args::storage::{Action, Storage};
-use crate::error::{Kind, Trouble};
+use crate::error::{Trouble, TroubleKind};
 use crate::exit::Exit;
 use crate::printer::Printer;
 
 /// Runs the action that was typed.
 pub fn storage(connection: &Connection, args: Storage, printer: &Printer) -> Result<Exit, Trouble> {
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    let runtime = runtime.map_err(|error| Trouble::new(Kind::Provider, error))?;
+    let runtime = runtime.map_err(|error| Trouble::new(TroubleKind::Provider, error))?;
     runtime.block_on(run(connection, args.action, printer))
 }
 

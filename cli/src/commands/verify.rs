@@ -17,7 +17,7 @@ use serde::Serialize;
 
 use crate::args::{Connection, Verify};
 use crate::client::{Client, Purpose};
-use crate::error::{Kind, Trouble};
+use crate::error::{Trouble, TroubleKind};
 use crate::exit::Exit;
 use crate::input;
 use crate::isolation::{self, ReadingError};
@@ -107,7 +107,7 @@ fn proof<'a>(
 
 /// Returns the problem of a file that could not be read within its limits, so that nothing is known of it.
 fn unread(media: &Media, error: &ReadingError) -> Trouble {
-    Trouble::new(Kind::File, format!("{}: {error}", media.name().display()))
+    Trouble::new(TroubleKind::File, format!("{}: {error}", media.name().display()))
 }
 
 /// Returns the manifest's bytes, from the record or from its tenant's address, and `true` if they are private to this

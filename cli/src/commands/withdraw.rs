@@ -7,7 +7,7 @@ use credlink_core::tenant::Tenant;
 
 use crate::args::{Connection, Withdraw};
 use crate::client::{Client, Purpose};
-use crate::error::{Kind, Trouble};
+use crate::error::{Trouble, TroubleKind};
 use crate::exit::Exit;
 use crate::printer::Printer;
 use crate::subject::Subject;
@@ -46,18 +46,19 @@ fn manifest(client: &Client, subject: &Subject) -> Result<(Option<Tenant>, Manif
         (_, None) => {
             let detail = "only a manifest can be withdrawn: name it by its id, or by its file, its hash or its \
                           proof's id";
-            return Err(Trouble::new(Kind::Usage, detail));
+            return Err(Trouble::new(TroubleKind::Usage, detail));
         }
     };
     let answer = client.record(&proof).map_err(|trouble| trouble.asked_as(client.tenant()))?;
-    let record = Record::parse(&answer.body).map_err(|error| Trouble::new(Kind::NotCredLink, error))?;
+    let record =
+        Record::parse(&answer.body).map_err(|error| Trouble::new(TroubleKind::NotCredLink, error))?;
     // The proof may be another tenant's public one. The caller's own manifest with the same ID is not meant then.
     let id = record.manifest.id.ok_or_else(|| {
         let detail = format!(
             "the manifest of {proof} stands in its record, and everybody who may read that reads it: delete the proof \
              (`credlink delete`), and store it anew with --private"
         );
-        Trouble::new(Kind::Usage, detail)
+        Trouble::new(TroubleKind::Usage, detail)
     })?;
     Ok((Some(record.tenant), id))
 }

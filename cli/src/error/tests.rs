@@ -25,8 +25,8 @@ fn absence_and_usage_have_codes_of_their_own() {
     for slug in ["deleted", "expired", "not-found"] {
         assert_eq!(said(404, slug).exit(), Exit::Absent, "{slug}");
     }
-    assert_eq!(Trouble::new(Kind::Usage, "no").exit(), Exit::Usage);
-    assert_eq!(Trouble::new(Kind::Unreachable, "no").exit(), Exit::Failed);
+    assert_eq!(Trouble::new(TroubleKind::Usage, "no").exit(), Exit::Usage);
+    assert_eq!(Trouble::new(TroubleKind::Unreachable, "no").exit(), Exit::Failed);
 }
 
 #[test]
@@ -65,9 +65,9 @@ fn a_server_makes_no_line_and_steers_no_terminal() {
 
 #[test]
 fn nothing_is_said_twice() {
-    let trouble = Trouble::new(Kind::NoManifest, "no manifest was found");
+    let trouble = Trouble::new(TroubleKind::NoManifest, "no manifest was found");
     assert_eq!(trouble.to_string(), "No manifest was found");
-    let trouble = Trouble::new(Kind::NoManifest, "no manifest was found; look again");
+    let trouble = Trouble::new(TroubleKind::NoManifest, "no manifest was found; look again");
     assert_eq!(trouble.to_string(), "No manifest was found; look again");
 }
 

@@ -6,13 +6,13 @@ use credlink_core::bounds::MAX_C2PA_MANIFEST_BYTES;
 use credlink_verify::reader;
 
 use crate::args::ReadMedia;
-use crate::error::{Kind, Trouble};
+use crate::error::{Trouble, TroubleKind};
 use crate::exit::Exit;
 use crate::printer::Printer;
 
 /// Reads the file within its memory limit, and prints a [`Report`](credlink_verify::report::Report).
 pub fn read(args: &ReadMedia, printer: &Printer) -> Result<Exit, Trouble> {
-    limit(args.memory).map_err(|error| Trouble::new(Kind::Server, error))?;
+    limit(args.memory).map_err(|error| Trouble::new(TroubleKind::Server, error))?;
     let failed = |error: io::Error| Trouble::file(&args.file, "read", &error);
     let mut manifest = Vec::new();
     if args.validate {

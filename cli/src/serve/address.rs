@@ -5,14 +5,14 @@ use std::net::{SocketAddr, ToSocketAddrs as _};
 use credlink_client::is_this_machine;
 use http::Uri;
 
-use crate::error::{Kind, Trouble};
+use crate::error::{Trouble, TroubleKind};
 
 /// Resolves the address that `listen` names: `127.0.0.1:8787`, `[::1]:0`, `localhost:8787`.
 pub fn resolve(listen: &str) -> Result<SocketAddr, Trouble> {
     let wrong = |why: &dyn std::fmt::Display| {
         let detail =
             format!("--listen is an address and a port such as 127.0.0.1:8787, not `{listen}`: {why}");
-        Trouble::new(Kind::Usage, detail)
+        Trouble::new(TroubleKind::Usage, detail)
     };
     let mut addresses = listen.to_socket_addrs().map_err(|error| wrong(&error))?;
     addresses.next().ok_or_else(|| wrong(&"it has no address"))
@@ -25,7 +25,7 @@ pub fn open_to_others(listen: &str) -> Trouble {
          JSON array of {{\"name\", \"sha256\" (of the token), \"tenant\", \"scopes\"}}, or --jwks FILE|URL for JSON Web \
          Tokens, or listen on 127.0.0.1"
     );
-    Trouble::new(Kind::Usage, detail)
+    Trouble::new(TroubleKind::Usage, detail)
 }
 
 /// Returns the problem of a server without credentials whose public URL others can reach.
@@ -34,7 +34,7 @@ pub fn public_without_tokens(url: &str) -> Trouble {
         "--public-url {url} says that others reach this server, and without tokens everybody who does could store and \
          delete. Give --tokens FILE or --jwks FILE|URL, or leave --public-url out"
     );
-    Trouble::new(Kind::Usage, detail)
+    Trouble::new(TroubleKind::Usage, detail)
 }
 
 /// Returns `true` if a URL leads to a machine other than this one.
@@ -60,7 +60,7 @@ pub fn public_url(given: Option<&str>, listening: &str) -> Result<String, Troubl
         Ok(given.trim_end_matches('/').to_owned())
     } else {
         let detail = format!("--public-url is an address such as https://cdn.example.com, not `{given}`");
-        Err(Trouble::new(Kind::Usage, detail))
+        Err(Trouble::new(TroubleKind::Usage, detail))
     }
 }
 

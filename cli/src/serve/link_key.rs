@@ -9,7 +9,7 @@ use credlink_core::link::{LinkKey, LinkKeys, MIN_KEY_BYTES};
 use credlink_disk::private;
 use data_encoding::HEXLOWER;
 
-use crate::error::{Kind, Trouble};
+use crate::error::{Trouble, TroubleKind};
 
 /// The name of the file in the data folder.
 const FILE: &str = "link-key";
@@ -26,7 +26,7 @@ pub fn open(folder: &Path) -> Result<LinkKeys, Trouble> {
              be made",
             folder.display()
         );
-        Trouble::new(Kind::Folder, detail)
+        Trouble::new(TroubleKind::Folder, detail)
     };
     if folder.metadata().is_ok_and(|there| !there.is_dir()) {
         return Err(cannot("cannot hold the data", &io::ErrorKind::NotADirectory.into()));
@@ -83,7 +83,7 @@ fn damaged(path: &Path) -> Trouble {
         path.display(),
         2 * MIN_KEY_BYTES
     );
-    Trouble::new(Kind::Folder, detail)
+    Trouble::new(TroubleKind::Folder, detail)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! rebinding), and a proxy passes on requests from anywhere. The address of a connection does not distinguish them.
 
 use credlink_client::is_this_machine;
-use credlink_core::http::problem::{Kind, Problem};
+use credlink_core::http::problem::{Problem, ProblemKind};
 use credlink_core::http::route::Route;
 use credlink_service::router::Stranger;
 use http::header::{FORWARDED, HOST, HeaderName, ORIGIN, VIA};
@@ -47,7 +47,7 @@ pub fn check(request: &mut Parts) -> Result<(), Problem> {
             "this server needs no credential and serves this machine only, but `{name}` says that the request came \
              through a proxy; {REMEDY}"
         );
-        return Err(Problem::new(Kind::NotThisMachine, detail).at(name));
+        return Err(Problem::new(ProblemKind::NotThisMachine, detail).at(name));
     }
     match foreign(&request.headers, host.as_ref()) {
         Some(name) if !is_public_read(request) => {
@@ -55,7 +55,7 @@ pub fn check(request: &mut Parts) -> Result<(), Problem> {
                 "this server needs no credential, and pages of other sites may not do this; `{name}` says that the \
                  request comes from such a page; {REMEDY}"
             );
-            Err(Problem::new(Kind::NotThisMachine, detail).at(name))
+            Err(Problem::new(ProblemKind::NotThisMachine, detail).at(name))
         }
         Some(_) => {
             request.extensions.insert(Stranger);
@@ -80,7 +80,7 @@ fn host(request: &Parts) -> Result<Option<Authority>, Problem> {
             let detail = format!(
                 "this server needs no credential, and answers only as localhost, 127.0.0.0/8 and [::1]; {REMEDY}"
             );
-            Err(Problem::new(Kind::Misdirected, detail).at("host"))
+            Err(Problem::new(ProblemKind::Misdirected, detail).at("host"))
         }
     }
 }
@@ -121,7 +121,7 @@ mod tests {
 
     const RECORD: &str = "/v1/manifests/urn:c2pa:x";
 
-    fn asked(method: &str, path: &str, headers: &[(&str, &str)]) -> Result<(), Kind> {
+    fn asked(method: &str, path: &str, headers: &[(&str, &str)]) -> Result<(), ProblemKind> {
         let mut request = http::Request::builder().method(method).uri(path);
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -146,14 +146,18 @@ mod tests {
             "a b",
         ] {
             for method in ["GET", "DELETE"] {
-                assert_eq!(asked(method, RECORD, &[("host", host)]), Err(Kind::Misdirected), "{host}");
+                assert_eq!(asked(method, RECORD, &[("host", host)]), Err(ProblemKind::Misdirected), "{host}");
             }
         }
-        assert_eq!(asked("GET", "http://evil.example/v1/health", &[]), Err(Kind::Misdirected), "of HTTP/2");
+        assert_eq!(
+            asked("GET", "http://evil.example/v1/health", &[]),
+            Err(ProblemKind::Misdirected),
+            "of HTTP/2"
+        );
         assert_eq!(asked("GET", "http://localhost:8787/v1/health", &[]), Ok(()));
         let of_a_page = [("host", "localhost:8787")];
         let foreign = "http://evil.example/v1/health";
-        assert_eq!(asked("GET", foreign, &of_a_page), Err(Kind::Misdirected), "the target decides");
+        assert_eq!(asked("GET", foreign, &of_a_page), Err(ProblemKind::Misdirected), "the target decides");
         assert_eq!(asked("GET", "http://localhost/v1/health", &[("host", "evil.example")]), Ok(()));
     }
 
@@ -183,7 +187,7 @@ mod tests {
         ] {
             let headers = [("host", "localhost"), (name, "203.0.113.9")];
             for method in ["GET", "POST"] {
-                assert_eq!(asked(method, RECORD, &headers), Err(Kind::NotThisMachine), "{name}");
+                assert_eq!(asked(method, RECORD, &headers), Err(ProblemKind::NotThisMachine), "{name}");
             }
         }
     }
@@ -215,7 +219,7 @@ mod tests {
             ] {
                 assert_eq!(
                     asked(method, path, &headers),
-                    Err(Kind::NotThisMachine),
+                    Err(ProblemKind::NotThisMachine),
                     "{method} {path} {value}"
                 );
             }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use credlink_auth::gate::Gate;
 use credlink_deployment::local::open;
-use credlink_service::Settings;
+use credlink_service::ServiceSettings;
 use futures_util::StreamExt as _;
 use futures_util::stream::iter;
 use http::Request;
@@ -61,10 +61,10 @@ fn a_rebuild_that_is_killed_goes_on() {
     let data = world.path("data");
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     {
-        let settings = Settings {
+        let settings = ServiceSettings {
             public_url: "http://127.0.0.1".to_owned(),
             notice_on_read: true,
-            ..Settings::default()
+            ..ServiceSettings::default()
         };
         let service = open(&data, Gate::of(None, None), settings).unwrap();
         let store = async |number: usize| {

@@ -34,10 +34,10 @@ const MAX_FILE_BYTES: usize = 1_000_000;
 /// so a token that was removed is valid for that long at most. A file that cannot be used changes nothing, and the log
 /// says why. Clones share one set of tokens.
 #[derive(Debug, Clone)]
-pub struct StaticTokens(Arc<Source>);
+pub struct StaticTokens(Arc<TokenFile>);
 
 #[derive(Debug)]
-struct Source {
+struct TokenFile {
     file: Option<PathBuf>,
     state: RwLock<State>,
     /// Held by the task that checks the file.
@@ -129,7 +129,7 @@ impl StaticTokens {
         let (file, digest) = file.unzip();
         let now = Instant::now();
         let state = State { tokens: Arc::new(tokens), file: digest, looked: now, read: now, failure: None };
-        Self(Arc::new(Source {
+        Self(Arc::new(TokenFile {
             file,
             state: RwLock::new(state),
             looking: Mutex::new(()),
@@ -177,7 +177,7 @@ impl StaticTokens {
     }
 }
 
-impl Source {
+impl TokenFile {
     fn is_old(&self) -> bool {
         self.state.read().unwrap_or_else(PoisonError::into_inner).looked.elapsed() >= FILE_AGE
     }

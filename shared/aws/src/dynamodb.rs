@@ -59,7 +59,7 @@ const NAME: &str = "dynamodb";
 
 /// The settings of a [`DynamoIndex`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settings {
+pub struct DynamoSettings {
     /// The table's name.
     pub table: String,
     /// The endpoint of DynamoDB, if it is not the region's, such as `http://127.0.0.1:8000`.
@@ -81,8 +81,8 @@ pub struct DynamoIndex {
 impl DynamoIndex {
     /// Creates an index in the table that `settings` name, with the region and the credentials of `config`.
     #[must_use]
-    pub fn new(config: &SdkConfig, settings: Settings) -> Self {
-        let Settings { table, endpoint, limits } = settings;
+    pub fn new(config: &SdkConfig, settings: DynamoSettings) -> Self {
+        let DynamoSettings { table, endpoint, limits } = settings;
         let mut config = Builder::from(config).retry_config(limits.retry()).timeout_config(limits.timeouts());
         if let Some(endpoint) = endpoint {
             config = config.endpoint_url(endpoint);

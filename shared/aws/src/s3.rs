@@ -67,7 +67,7 @@ pub use aws_sdk_s3::config::Credentials;
 pub use check::Health;
 pub use keys::{Deletion, Entry, Sum};
 pub use links::SignedUrl;
-pub use settings::{Checksums, Encryption, Kind, Settings};
+pub use settings::{BucketKind, Checksums, Encryption, S3Settings};
 pub use transfer::{Body, Download, Range, Uploaded};
 
 /// The slowest upload for which time is allowed, in bytes per second.
@@ -80,7 +80,7 @@ pub struct S3Objects(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     client: Client,
-    settings: Settings,
+    settings: S3Settings,
     /// The last error that was not a regular answer, for operators.
     last_error: Mutex<Option<Error>>,
     /// The memory budget for objects that are not short.
@@ -93,7 +93,7 @@ impl S3Objects {
     /// `shared` provides the pool of connections and, if the settings have no access key, the credential chain: see
     /// [`aws::sdk_config`](crate::sdk_config) and [`aws::plain_config`](crate::plain_config).
     #[must_use]
-    pub fn new(settings: Settings, shared: &SdkConfig) -> Self {
+    pub fn new(settings: S3Settings, shared: &SdkConfig) -> Self {
         let limits = settings.limits;
         let (request, response) = match settings.checksums {
             Checksums::WhenSupported => {
@@ -117,7 +117,7 @@ impl S3Objects {
             // The SDK appends the bucket directly to the path: `…/s3` and `bucket` would become `…/s3bucket`.
             config = config.endpoint_url(format!("{}/", endpoint.trim_end_matches('/')));
         }
-        if settings.kind == Kind::R2 {
+        if settings.kind == BucketKind::R2 {
             config = config.interceptor(AsStored);
         }
         if let Some(credentials) = &settings.credentials {
@@ -134,7 +134,7 @@ impl S3Objects {
 
     /// Returns the settings with which the client was created.
     #[must_use]
-    pub fn settings(&self) -> &Settings {
+    pub fn settings(&self) -> &S3Settings {
         &self.0.settings
     }
 
@@ -142,7 +142,7 @@ impl S3Objects {
         &self.0.client
     }
 
-    fn kind(&self) -> Kind {
+    fn kind(&self) -> BucketKind {
         self.0.settings.kind
     }
 
@@ -156,7 +156,7 @@ impl S3Objects {
 
     /// Returns `true` if the service accepts tags. R2 refuses a request with tags.
     fn takes_tags(&self) -> bool {
-        self.kind() == Kind::S3
+        self.kind() == BucketKind::S3
     }
 
     /// Returns `true` if writes have their SHA-256 in a header of its own, to be stored and returned by `HEAD`. If not,
@@ -166,20 +166,20 @@ impl S3Objects {
     }
 
     fn storage_class(&self) -> Option<StorageClass> {
-        self.0.settings.storage_class.clone().filter(|_| self.kind() == Kind::S3)
+        self.0.settings.storage_class.clone().filter(|_| self.kind() == BucketKind::S3)
     }
 
     fn encryption(&self) -> Option<ServerSideEncryption> {
         match (self.kind(), &self.0.settings.encryption) {
-            (Kind::R2, _) | (Kind::S3, Encryption::Bucket) => None,
-            (Kind::S3, Encryption::Aes256) => Some(ServerSideEncryption::Aes256),
-            (Kind::S3, Encryption::Kms(_)) => Some(ServerSideEncryption::AwsKms),
+            (BucketKind::R2, _) | (BucketKind::S3, Encryption::Bucket) => None,
+            (BucketKind::S3, Encryption::Aes256) => Some(ServerSideEncryption::Aes256),
+            (BucketKind::S3, Encryption::Kms(_)) => Some(ServerSideEncryption::AwsKms),
         }
     }
 
     fn kms_key(&self) -> Option<String> {
         match (self.kind(), &self.0.settings.encryption) {
-            (Kind::S3, Encryption::Kms(key)) => Some(key.clone()),
+            (BucketKind::S3, Encryption::Kms(key)) => Some(key.clone()),
             _ => None,
         }
     }

@@ -38,7 +38,7 @@ const COUNTS: [QueueAttributeName; 3] = [
 
 /// The settings of an [`SqsQueue`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settings {
+pub struct SqsSettings {
     /// The queue's URL, such as `https://sqs.eu-central-1.amazonaws.com/123456789012/credlink-work`.
     pub queue_url: String,
     /// The endpoint of SQS, if it is not the region's, such as `http://127.0.0.1:4566`.
@@ -59,8 +59,8 @@ impl SqsQueue {
     /// Creates a client of the queue that `settings` name, with the region and the credentials of `config`. Nothing is
     /// sent.
     #[must_use]
-    pub fn new(config: &SdkConfig, settings: Settings) -> Self {
-        let Settings { queue_url, endpoint, limits } = settings;
+    pub fn new(config: &SdkConfig, settings: SqsSettings) -> Self {
+        let SqsSettings { queue_url, endpoint, limits } = settings;
         let mut config = Builder::from(config).retry_config(limits.retry()).timeout_config(limits.timeouts());
         if let Some(endpoint) = endpoint {
             config = config.endpoint_url(endpoint);

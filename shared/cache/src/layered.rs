@@ -22,7 +22,7 @@ use super::folder::{FolderLayer, FolderSettings};
 use super::lifetime::{AgeClock, Lifetimes};
 use super::memory::{MemoryBounds, MokaCache};
 use super::purge::{Edge, EdgeSettings};
-use super::redis::{Found, RedisLayer, RedisSettings};
+use super::redis::{RedisEntry, RedisLayer, RedisSettings};
 
 /// The layers of a cache, with their bounds.
 #[derive(Debug, Clone, Default)]
@@ -94,8 +94,8 @@ impl Layered {
         let mut lease = None;
         if let Some(redis) = &self.redis {
             match redis.read(key).await {
-                Found::Held(held) => return Ok(held),
-                Found::Missing(found) => lease = found,
+                RedisEntry::Held(held) => return Ok(held),
+                RedisEntry::Missing(found) => lease = found,
             }
         }
         if let Some(folder) = &self.folder

@@ -127,7 +127,7 @@ pub(super) struct Lease(String);
 
 /// The result of a read.
 #[derive(Debug)]
-pub(super) enum Found {
+pub(super) enum RedisEntry {
     /// The entry is there.
     Held(Held),
     /// The entry is missing; with the lease to fill its place, if this reader got it.
@@ -150,18 +150,18 @@ impl RedisLayer {
     }
 
     /// Reads the entry of `key`, or takes the lease of its place.
-    pub(super) async fn read(&self, key: &ObjectKey) -> Found {
+    pub(super) async fn read(&self, key: &ObjectKey) -> RedisEntry {
         let found = self.try_read(key).await;
         match found {
-            Found::Held(_) => self.tally.hit(),
-            Found::Missing(_) => self.tally.miss(),
+            RedisEntry::Held(_) => self.tally.hit(),
+            RedisEntry::Missing(_) => self.tally.miss(),
         }
         found
     }
 
-    async fn try_read(&self, key: &ObjectKey) -> Found {
+    async fn try_read(&self, key: &ObjectKey) -> RedisEntry {
         if !self.repeat().await || self.unsettled.contains(key) {
-            return Found::Missing(None);
+            return RedisEntry::Missing(None);
         }
         let lease = Uuid::new_v4().simple().to_string();
         let [value, place] = self.names(key);
@@ -170,19 +170,19 @@ impl RedisLayer {
         // The time is taken before the call, so that the answer describes a state that is no older.
         let now = self.clock.now();
         let Some((bytes, number)) = self.call::<(Option<Vec<u8>>, i64)>(&command).await else {
-            return Found::Missing(None);
+            return RedisEntry::Missing(None);
         };
-        let Some(bytes) = bytes else { return Found::Missing((number == 1).then_some(Lease(lease))) };
+        let Some(bytes) = bytes else { return RedisEntry::Missing((number == 1).then_some(Lease(lease))) };
         let bytes = Bytes::from(bytes);
         match self.open(key, &bytes, number, now) {
-            Ok(Some(held)) => Found::Held(held),
-            Ok(None) => Found::Missing(None),
+            Ok(Some(held)) => RedisEntry::Held(held),
+            Ok(None) => RedisEntry::Missing(None),
             Err(why) => {
                 tracing::warn!(cache.layer = "l2", object.key = %key, %why, "a damaged entry is removed");
                 self.tally.error();
                 let mut command = redis::cmd("EVAL");
                 self.call::<i64>(command.arg(REMOVE).arg(1).arg(value).arg(&bytes[..])).await;
-                Found::Missing(None)
+                RedisEntry::Missing(None)
             }
         }
     }

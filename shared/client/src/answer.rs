@@ -10,7 +10,7 @@ use bytes::Bytes;
 use credlink_core::access::Visibility;
 use credlink_core::hash::Digest;
 use credlink_core::http::mark::MARK;
-use credlink_core::http::problem::{Kind, Received};
+use credlink_core::http::problem::{ProblemKind, Received};
 use credlink_ports::FailureKind;
 use http::header::{CACHE_CONTROL, ETAG, RETRY_AFTER};
 use http::{HeaderMap, StatusCode};
@@ -51,14 +51,15 @@ impl Answer {
     /// Returns `true` if CredLink says that the object does not exist, and is not known to have existed.
     #[must_use]
     pub fn is_not_found(&self) -> bool {
-        self.status == StatusCode::NOT_FOUND && self.problem().is(Kind::NotFound)
+        self.status == StatusCode::NOT_FOUND && self.problem().is(ProblemKind::NotFound)
     }
 
     /// Returns `true` if CredLink says that the object was deleted or has expired.
     #[must_use]
     pub fn is_gone(&self) -> bool {
         let problem = self.problem();
-        self.status == StatusCode::GONE && [Kind::Deleted, Kind::Expired].iter().any(|kind| problem.is(*kind))
+        self.status == StatusCode::GONE
+            && [ProblemKind::Deleted, ProblemKind::Expired].iter().any(|kind| problem.is(*kind))
     }
 
     /// Returns the digest in the `ETag`.
@@ -89,17 +90,20 @@ impl Answer {
             }
             StatusCode::REQUEST_TIMEOUT | StatusCode::GATEWAY_TIMEOUT => Some(FailureKind::TimedOut),
             StatusCode::INSUFFICIENT_STORAGE => Some(FailureKind::OutOfSpace),
-            StatusCode::BAD_GATEWAY if self.problem().is(Kind::Damaged) => Some(FailureKind::Damaged),
+            StatusCode::BAD_GATEWAY if self.problem().is(ProblemKind::Damaged) => Some(FailureKind::Damaged),
             status if status.is_server_error() => Some(FailureKind::Unavailable),
-            StatusCode::CONFLICT if self.problem().is(Kind::Contended) => Some(FailureKind::Unavailable),
+            StatusCode::CONFLICT if self.problem().is(ProblemKind::Contended) => {
+                Some(FailureKind::Unavailable)
+            }
             StatusCode::NOT_FOUND
             | StatusCode::GONE
             | StatusCode::CONFLICT
             | StatusCode::PRECONDITION_FAILED
             | StatusCode::METHOD_NOT_ALLOWED => {
                 let problem = self.problem();
-                let is_about_the_path =
-                    [Kind::NoSuchRoute, Kind::MethodNotAllowed].iter().any(|kind| problem.is(*kind));
+                let is_about_the_path = [ProblemKind::NoSuchRoute, ProblemKind::MethodNotAllowed]
+                    .iter()
+                    .any(|kind| problem.is(*kind));
                 // A wrong address is not temporary: an operator must act.
                 (problem.slug().is_empty() || is_about_the_path).then_some(FailureKind::AccessDenied)
             }

@@ -15,7 +15,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use sha2::Sha256;
 
-use crate::http::problem::{Kind, Problem};
+use crate::http::problem::{Problem, ProblemKind};
 use crate::http::query::Query;
 use crate::manifest_id::ManifestId;
 use crate::manifest_key::ManifestKey;
@@ -175,7 +175,7 @@ impl LinkKeys {
 }
 
 fn refused(why: &str) -> Problem {
-    Problem::new(Kind::InvalidLink, format!("the link is refused: {why}"))
+    Problem::new(ProblemKind::InvalidLink, format!("the link is refused: {why}"))
 }
 
 #[cfg(test)]

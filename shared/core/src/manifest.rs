@@ -42,11 +42,11 @@ impl ManifestType {
 pub struct Manifest {
     bytes: Bytes,
     sha256: Digest,
-    kind: Kind,
+    kind: ManifestContent,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Kind {
+enum ManifestContent {
     C2pa(ManifestStore),
     Json,
 }
@@ -78,7 +78,7 @@ impl Manifest {
     /// The errors of [`ManifestStore::parse`].
     pub fn c2pa(bytes: Bytes) -> Result<Self, ManifestError> {
         let store = ManifestStore::parse(&bytes)?;
-        Ok(Self { sha256: Digest::of(&bytes), bytes, kind: Kind::C2pa(store) })
+        Ok(Self { sha256: Digest::of(&bytes), bytes, kind: ManifestContent::C2pa(store) })
     }
 
     /// Reads a JSON manifest: one object, with any content within the bounds.
@@ -95,7 +95,7 @@ impl Manifest {
         if !value.get().starts_with('{') {
             return Err(ManifestError::NotAnObject);
         }
-        Ok(Self { sha256: Digest::of(&bytes), bytes, kind: Kind::Json })
+        Ok(Self { sha256: Digest::of(&bytes), bytes, kind: ManifestContent::Json })
     }
 
     /// Reads a manifest of the given type.
@@ -125,8 +125,8 @@ impl Manifest {
     #[must_use]
     pub const fn kind(&self) -> ManifestType {
         match self.kind {
-            Kind::C2pa(_) => ManifestType::C2pa,
-            Kind::Json => ManifestType::Json,
+            ManifestContent::C2pa(_) => ManifestType::C2pa,
+            ManifestContent::Json => ManifestType::Json,
         }
     }
 
@@ -134,8 +134,8 @@ impl Manifest {
     #[must_use]
     pub const fn id(&self) -> Option<&ManifestId> {
         match &self.kind {
-            Kind::C2pa(store) => Some(&store.active),
-            Kind::Json => None,
+            ManifestContent::C2pa(store) => Some(&store.active),
+            ManifestContent::Json => None,
         }
     }
 
@@ -143,8 +143,8 @@ impl Manifest {
     #[must_use]
     pub const fn binding(&self) -> &Binding {
         match &self.kind {
-            Kind::C2pa(store) => &store.binding,
-            Kind::Json => &Binding::None,
+            ManifestContent::C2pa(store) => &store.binding,
+            ManifestContent::Json => &Binding::None,
         }
     }
 }

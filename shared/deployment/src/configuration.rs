@@ -23,11 +23,11 @@ use credlink_aws::Limits;
 use credlink_cache::purge::{EdgeSettings, MIN_TOKEN_CHARACTERS};
 use credlink_cache::redis::RedisAddress;
 
-use crate::legacy::settings::Settings as LegacySettings;
+use crate::legacy::settings::LegacySettings;
 use crate::migration::sources::MigrationSources;
 use crate::provider::{self, ProviderSettings};
 
-pub use value::{ConfigurationError, Source};
+pub use value::{ConfigurationError, Variables};
 pub use variables::{VARIABLES, Variable, table};
 
 /// The service's configuration.
@@ -105,14 +105,14 @@ impl Configuration {
     /// # Errors
     /// Returns an error for the first variable that cannot be used.
     pub fn from_environment() -> Result<Self, ConfigurationError> {
-        Self::read(&Source::environment())
+        Self::read(&Variables::environment())
     }
 
     /// Reads the variables from `source`.
     ///
     /// # Errors
     /// Returns an error for the first variable that cannot be used.
-    pub fn read(source: &Source<'_>) -> Result<Self, ConfigurationError> {
+    pub fn read(source: &Variables<'_>) -> Result<Self, ConfigurationError> {
         let primary = ProviderSettings::said_by(source, "STORAGE_PROVIDER")?;
         let primary = primary.unwrap_or_else(|| ProviderSettings::folder(source));
         let fallback = ProviderSettings::said_by(source, "STORAGE_FALLBACK_PROVIDER")?;
@@ -150,7 +150,7 @@ impl Configuration {
 }
 
 /// Returns `true` if there are several tenants.
-fn has_tenants(source: &Source<'_>) -> Result<bool, ConfigurationError> {
+fn has_tenants(source: &Variables<'_>) -> Result<bool, ConfigurationError> {
     match source.text(TENANTS).as_deref() {
         None | Some("one") => Ok(false),
         Some("several") => Ok(true),
@@ -159,13 +159,13 @@ fn has_tenants(source: &Source<'_>) -> Result<bool, ConfigurationError> {
 }
 
 /// Reads the CDN domain: the primary's, or else the one set for R2.
-fn cdn_url(source: &Source<'_>) -> Result<Option<String>, ConfigurationError> {
+fn cdn_url(source: &Variables<'_>) -> Result<Option<String>, ConfigurationError> {
     let (own, r2) = (source.url("STORAGE_CDN_URL")?, source.url("R2_CDN_URL")?);
     Ok(own.or(r2))
 }
 
 /// Reads the edge: its address and the token that goes with it.
-fn edge(source: &Source<'_>) -> Result<Option<EdgeSettings>, ConfigurationError> {
+fn edge(source: &Variables<'_>) -> Result<Option<EdgeSettings>, ConfigurationError> {
     const NAME: &str = "CREDLINK_EDGE_TOKEN";
     let (url, token) = (source.url("CREDLINK_EDGE_URL")?, source.text(NAME));
     let allowed = format!(
@@ -216,7 +216,7 @@ impl Configuration {
 
 /// Reads the keys of signed links: `name:secret` of the key that signs, optionally followed by a comma and the previous
 /// key, which is only accepted.
-fn link_keys(source: &Source<'_>) -> Result<Option<LinkKeys>, ConfigurationError> {
+fn link_keys(source: &Variables<'_>) -> Result<Option<LinkKeys>, ConfigurationError> {
     const NAME: &str = "CREDLINK_LINK_KEYS";
     const ALLOWED: &str = "`NAME:SECRET`, or two of them with a comma between, the one that signs first; a name has 1 to \
                            32 letters, digits, `-` and `_`, a secret 64 hexadecimal digits or more";

@@ -29,9 +29,9 @@ use crate::provider::{self, Provider};
 use queueing::Queueing;
 use settings::SOURCE;
 
-pub use settings::Settings;
+pub use settings::LegacySettings;
 
-impl Settings {
+impl LegacySettings {
     /// Opens the source, with a catalogue if this process walks over it. Nothing is sent over the network yet.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use credlink_ports::Parts;
 use credlink_ports::migration::jobs::NoJobs;
-use credlink_service::{Service, Settings};
+use credlink_service::{Service, ServiceSettings};
 
 use credlink_auth::gate::Gate;
 use credlink_cache::MokaCache;
@@ -50,7 +50,7 @@ pub enum OpenError {
 /// # Errors
 /// Returns an error if another process uses the folder, if it is a part of a larger deployment, if it has objects and
 /// no index, if it is damaged, or if the file system refuses.
-pub fn open(folder: &Path, gate: Gate, settings: Settings) -> Result<Service<Local>, OpenError> {
+pub fn open(folder: &Path, gate: Gate, settings: ServiceSettings) -> Result<Service<Local>, OpenError> {
     open_within(folder, gate, settings, SERVING_CACHE_BYTES, NewIndex::OverNothing)
 }
 
@@ -62,12 +62,13 @@ pub fn open(folder: &Path, gate: Gate, settings: Settings) -> Result<Service<Loc
 pub fn open_within(
     folder: &Path,
     gate: Gate,
-    settings: Settings,
+    settings: ServiceSettings,
     index_cache_bytes: usize,
     new_index: NewIndex,
 ) -> Result<Service<Local>, OpenError> {
     Note::check_alone(folder)?;
-    let settings = Settings { has_tenants: settings.has_tenants || Note::has_tenants(folder)?, ..settings };
+    let settings =
+        ServiceSettings { has_tenants: settings.has_tenants || Note::has_tenants(folder)?, ..settings };
     ObjectsLost::check(folder, folder)?;
     // The folder is locked first, since only the holder of the lock may open the index.
     let objects = Folder::open(folder)?;

@@ -37,7 +37,7 @@ use credlink_ports::{
 use credlink_runtime::deadline;
 use credlink_runtime::in_flight::{InFlight, SHORT_BYTES};
 use file::{Header, ReadError};
-use layout::Place;
+use layout::ObjectPath;
 use temporary::Temporary;
 
 use crate::failure::{from_io, off_the_executor_with};
@@ -218,12 +218,12 @@ impl Inner {
         }
     }
 
-    fn path(&self, place: &Place) -> PathBuf {
+    fn path(&self, place: &ObjectPath) -> PathBuf {
         self.objects.join(&place.top).join(&place.shard).join(&place.name)
     }
 
     /// Opens the file of `key`. If `objects` is gone too, as after an unmount, that is a failure and not absence.
-    fn file(&self, key: &str, place: &Place) -> Result<Option<File>, Failure> {
+    fn file(&self, key: &str, place: &ObjectPath) -> Result<Option<File>, Failure> {
         match private::open_to_read(&self.path(place)) {
             Ok(file) => Ok(Some(file)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -236,12 +236,12 @@ impl Inner {
 
     /// Reads an object into `body`, which is empty and most likely has the capacity for it.
     fn get_long(&self, key: &str, body: Vec<u8>) -> Result<Option<Object>, Failure> {
-        self.file(key, &Place::of(key))?.map(|file| object(key, file, body)).transpose()
+        self.file(key, &ObjectPath::of(key))?.map(|file| object(key, file, body)).transpose()
     }
 
     /// Returns the object if its file is short.
     fn get_short(&self, key: &str) -> Result<Short, Failure> {
-        let Some(file) = self.file(key, &Place::of(key))? else { return Ok(Short::Absent) };
+        let Some(file) = self.file(key, &ObjectPath::of(key))? else { return Ok(Short::Absent) };
         let metadata = file.metadata().map_err(|error| from_io(NAME, &format!("reading {key}"), &error))?;
         match usize::try_from(metadata.len()).unwrap_or(usize::MAX) {
             length if length > SHORT_BYTES => Ok(Short::Long(length)),
@@ -250,7 +250,7 @@ impl Inner {
     }
 
     fn head(&self, key: &str) -> Result<Option<Head>, Failure> {
-        let Some(mut file) = self.file(key, &Place::of(key))? else { return Ok(None) };
+        let Some(mut file) = self.file(key, &ObjectPath::of(key))? else { return Ok(None) };
         let (header, _) = file::read_header(&mut file, key).map_err(|error| unreadable(key, error))?;
         head(key, &file, header).map(Some)
     }
@@ -258,7 +258,7 @@ impl Inner {
     fn holds(&self, key: &str, condition: &Condition) -> Result<bool, Failure> {
         match condition {
             // The file's presence decides, whatever its content: a damaged object is not silently replaced.
-            Condition::Absent => Ok(self.file(key, &Place::of(key))?.is_none()),
+            Condition::Absent => Ok(self.file(key, &ObjectPath::of(key))?.is_none()),
             Condition::Matches(tag) => Ok(self.head(key)?.is_some_and(|head| head.tag == *tag)),
         }
     }
@@ -285,7 +285,7 @@ impl Inner {
             kind: FailureKind::Damaged,
             message: format!("the attributes of {key} need more than {} bytes", file::MAX_HEADER_BYTES),
         })?;
-        let place = Place::of(key);
+        let place = ObjectPath::of(key);
         let written = || {
             let directory = self.shard(&place)?;
             let number = self.written.fetch_add(1, Ordering::Relaxed);
@@ -312,7 +312,7 @@ impl Inner {
 
     fn delete(&self, key: &str) -> Result<(), Failure> {
         let failed = |error: io::Error| from_io(NAME, &format!("deleting {key}"), &error);
-        let place = Place::of(key);
+        let place = ObjectPath::of(key);
         let directory = self.objects.join(&place.top).join(&place.shard);
         let _alone = self.keys[stripe(key, KEY_STRIPES)].lock().unwrap_or_else(PoisonError::into_inner);
         let removed = {
@@ -329,7 +329,7 @@ impl Inner {
     }
 
     fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Page<Listed>, Failure> {
-        listing::page(&self.objects, &listing::Wanted { prefix, after, limit }, |shard| {
+        listing::page(&self.objects, &listing::ListingRange { prefix, after, limit }, |shard| {
             // A name that is replaced while its directory is read may be missed or read twice (POSIX leaves it open),
             // so renames into this directory wait, for about half a millisecond for each thousand names.
             let _still = self.listings(shard).write().unwrap_or_else(PoisonError::into_inner);
@@ -344,7 +344,7 @@ impl Inner {
 
     /// Returns the directory of a shard, and makes it if there is none. It is synced into its parents before anything
     /// in it is acknowledged, even if another task has just made it.
-    fn shard(&self, place: &Place) -> io::Result<PathBuf> {
+    fn shard(&self, place: &ObjectPath) -> io::Result<PathBuf> {
         let parent = self.objects.join(&place.top);
         let directory = parent.join(&place.shard);
         let name = (place.top.clone(), place.shard.clone());

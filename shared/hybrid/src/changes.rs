@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use credlink_core::access::Caller;
-use credlink_core::http::problem::Kind;
+use credlink_core::http::problem::ProblemKind;
 use credlink_core::legacy::LegacyId;
 use credlink_core::proof_id::ProofId;
 use credlink_core::rules::alias::AliasBody;
@@ -35,7 +35,11 @@ impl<L: LegacyStore> Hybrid<L> {
         match steps::import(service, &found.draft).await {
             Ok(_) => Ok(()),
             // There is nothing left to change.
-            Err(Error::Problem(problem)) if matches!(problem.kind, Kind::Expired | Kind::Deleted) => Ok(()),
+            Err(Error::Problem(problem))
+                if matches!(problem.kind, ProblemKind::Expired | ProblemKind::Deleted) =>
+            {
+                Ok(())
+            }
             Err(error) => Err(error),
         }
     }

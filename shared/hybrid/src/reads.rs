@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use credlink_core::access::Visibility;
 use credlink_core::hash::Digest;
-use credlink_core::http::problem::{Kind, Problem};
+use credlink_core::http::problem::{Problem, ProblemKind};
 use credlink_core::http::route::Form;
 use credlink_core::legacy::LegacyId;
 use credlink_core::object::{ObjectKey, Verified};
@@ -82,7 +82,7 @@ impl<L: LegacyStore> Hybrid<L> {
         let key = ObjectKey::Record(proof);
         match call.lookup(service, &key, Form::Content, None).respond(verified.facts()) {
             // A record that the caller may not read is absent under this ID too.
-            Err(problem) if problem.kind == Kind::NotFound => Err(alias_absent(id).into()),
+            Err(problem) if problem.kind == ProblemKind::NotFound => Err(alias_absent(id).into()),
             _ if leads && verified.facts().visibility == Visibility::Private => {
                 Ok(private_alias_reply(&proof).into())
             }

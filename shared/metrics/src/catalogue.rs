@@ -8,7 +8,7 @@ use metrics::{describe_counter, describe_gauge, describe_histogram, gauge};
 
 /// The kind of a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum MetricKind {
     /// A value that only grows.
     Counter,
     /// The current value of something.
@@ -52,7 +52,7 @@ pub struct Metric {
     /// Its name.
     pub name: &'static str,
     /// Its kind.
-    pub kind: Kind,
+    pub kind: MetricKind,
     /// Its unit.
     pub unit: Unit,
     /// The names of its labels.
@@ -63,7 +63,7 @@ pub struct Metric {
 
 const fn metric(
     name: &'static str,
-    kind: Kind,
+    kind: MetricKind,
     unit: Unit,
     labels: &'static [&'static str],
     description: &'static str,
@@ -90,7 +90,7 @@ pub(crate) const RESIDENT_MEMORY: &str = "process_resident_memory_bytes";
 
 /// Every metric, in the order of the documentation.
 pub const CATALOGUE: [Metric; 24] = {
-    use Kind::{Counter, Gauge, Histogram};
+    use MetricKind::{Counter, Gauge, Histogram};
     [
         metric(STORES, Counter, Unit::Count, &[], "Proofs that were stored"),
         metric(DEDUPLICATED, Counter, Unit::Count, &[], "Stores of a proof that was there already"),
@@ -202,9 +202,9 @@ pub const CATALOGUE: [Metric; 24] = {
 pub fn describe() {
     for Metric { name, kind, description, .. } in CATALOGUE {
         match kind {
-            Kind::Counter => describe_counter!(name, description),
-            Kind::Gauge => describe_gauge!(name, description),
-            Kind::Histogram => describe_histogram!(name, description),
+            MetricKind::Counter => describe_counter!(name, description),
+            MetricKind::Gauge => describe_gauge!(name, description),
+            MetricKind::Histogram => describe_histogram!(name, description),
         }
     }
 }

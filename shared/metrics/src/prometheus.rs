@@ -86,7 +86,7 @@ mod tests {
     use metrics::{counter, histogram};
 
     use super::*;
-    use crate::catalogue::{CATALOGUE, Kind, note_unread};
+    use crate::catalogue::{CATALOGUE, MetricKind, note_unread};
     use crate::metered::Metered;
 
     /// Emits every metric of this crate and those above it once.
@@ -135,9 +135,9 @@ mod tests {
             .iter()
             .filter(|metric| metric.name != RESIDENT_MEMORY || cfg!(target_os = "linux"))
             .map(|metric| match metric.kind {
-                Kind::Counter => format!("{}_total counter", metric.name),
-                Kind::Gauge => format!("{} gauge", metric.name),
-                Kind::Histogram => format!("{} summary", metric.name),
+                MetricKind::Counter => format!("{}_total counter", metric.name),
+                MetricKind::Gauge => format!("{} gauge", metric.name),
+                MetricKind::Histogram => format!("{} summary", metric.name),
             })
             .collect();
         assert_eq!(told, listed, "{text}");

@@ -8,7 +8,7 @@ mod tests;
 use bytes::Bytes;
 use credlink_core::access::Visibility;
 use credlink_core::hash::Digest;
-use credlink_core::http::problem::Kind;
+use credlink_core::http::problem::ProblemKind;
 use credlink_core::legacy::{LegacyError, LegacyId, LegacyRecord};
 use credlink_core::manifest::Manifest;
 use credlink_core::proof_id::ProofId;
@@ -219,7 +219,7 @@ fn draft(record: &Record, revision: &Revision, owners: &Owners) -> Result<Draft,
     let manifest = Manifest::of_type(record.manifest.kind, bytes)
         .map_err(|error| NotCopied::new(Reason::InvalidManifest, error))?;
     check_binding(&manifest, &record.media_hash).map_err(|problem| {
-        let reason = if problem.kind == Kind::BindingMismatch {
+        let reason = if problem.kind == ProblemKind::BindingMismatch {
             Reason::HashMismatch
         } else {
             Reason::InvalidManifest

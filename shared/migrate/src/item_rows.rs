@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use credlink_ports::migration::ledger::Reason;
 use credlink_ports::migration::target::Target;
-use credlink_ports::migration::{Content, Destination as _, Item, ItemRows, MigrationPorts, Standing};
+use credlink_ports::migration::{Content, Destination as _, ExistingState, Item, ItemRows, MigrationPorts};
 use credlink_ports::{Failure, FailureKind};
 
 use super::copy::CopyOptions;
@@ -177,7 +177,7 @@ where
 
     /// Makes the row of a proof name an item that has it.
     async fn keep(&self, item: &Item, proof: ProofId) -> Result<Kept, GivenUp> {
-        if self.ports.find(&Target::Proof(proof)).await? != Standing::Absent {
+        if self.ports.find(&Target::Proof(proof)).await? != ExistingState::Absent {
             return Ok(Kept::NotNeeded);
         }
         let (retrier, rows) = (&self.ports.retrier, self.ports.destination());

@@ -11,8 +11,8 @@ use credlink_ports::migration::import_with_fronts;
 use credlink_ports::migration::ledger::{CopiedItem, Entry, Order};
 use credlink_ports::migration::target::{Payload, Target};
 use credlink_ports::migration::{
-    Content, Depth, Destination as _, Imported, Item, Ledger as _, MigrationPorts, Removal, Sleep as _,
-    Source as _, Standing, Verdict, Withdrawal,
+    Content, Depth, Destination as _, ExistingState, Imported, Item, Ledger as _, MigrationPorts, Removal,
+    Sleep as _, Source as _, Verdict, Withdrawal,
 };
 use credlink_ports::{Clock, Failure, FailureKind, Page};
 
@@ -143,7 +143,7 @@ impl<'a, M: MigrationPorts, W: Watch> RetryingPorts<'a, M, W> {
             .await
     }
 
-    pub(super) async fn find(&self, target: &Target) -> Result<Standing, GivenUp> {
+    pub(super) async fn find(&self, target: &Target) -> Result<ExistingState, GivenUp> {
         self.retrier
             .for_item(
                 "destination find",

@@ -15,7 +15,7 @@ use serde::Serialize;
 use credlink_ports::Clock;
 use credlink_ports::migration::ledger::{Entry, ItemState, JobName, Order};
 use credlink_ports::migration::target::Target;
-use credlink_ports::migration::{MigrationPorts, Standing, Withdrawal};
+use credlink_ports::migration::{ExistingState, MigrationPorts, Withdrawal};
 
 use super::error::{RunError, was_cancelled};
 use super::job_spec::known;
@@ -192,8 +192,8 @@ async fn roll_back_entry<M: MigrationPorts, W: Watch>(
         | ItemState::Skipped { .. } => {
             let Some(begun) = entry.begun.as_ref() else { return Ok(EntryOutcome::NotCopied) };
             return Ok(match ports.find(&begun.target).await? {
-                Standing::Live(_) => EntryOutcome::Unfinished(begun.target.to_string()),
-                Standing::Absent | Standing::Deleted(_) => EntryOutcome::NotCopied,
+                ExistingState::Live(_) => EntryOutcome::Unfinished(begun.target.to_string()),
+                ExistingState::Absent | ExistingState::Deleted(_) => EntryOutcome::NotCopied,
             });
         }
     };

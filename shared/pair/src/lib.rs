@@ -62,7 +62,7 @@ const MAX_NOTED: usize = 10_000;
 
 /// An operator's settings for two providers.
 #[derive(Debug, Clone, Copy)]
-pub struct Settings {
+pub struct ReplicationSettings {
     /// The timeout of one call to a provider. It is less than half of a request's time, so that there is still time to
     /// ask the other provider.
     pub timeout: Duration,
@@ -81,7 +81,7 @@ pub struct Settings {
     pub hedge: bool,
 }
 
-impl Default for Settings {
+impl Default for ReplicationSettings {
     fn default() -> Self {
         Self {
             timeout: Duration::from_secs(5),
@@ -102,7 +102,7 @@ pub struct Replicated<P, F, Q, I> {
     index: I,
     behind: Behind<I>,
     clock: Arc<dyn Clock + Send + Sync>,
-    settings: Settings,
+    settings: ReplicationSettings,
     noted: Mutex<HashMap<ObjectKey, Instant>>,
     budget: Mutex<Budget>,
 }
@@ -123,7 +123,7 @@ impl<P: Objects, F: Objects, Q: Queue, I: Index + Clone> Replicated<P, F, Q, I> 
         queue: Q,
         index: I,
         clock: impl Clock + Send + Sync + 'static,
-        settings: Settings,
+        settings: ReplicationSettings,
     ) -> Self {
         let clock: Arc<dyn Clock + Send + Sync> = Arc::new(clock);
         Self {

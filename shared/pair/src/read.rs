@@ -6,7 +6,7 @@ use std::time::Duration;
 use credlink_core::object::{Facts, Head, Object, ObjectKey, StoredTag, Verified};
 use credlink_core::replica::Replica;
 use credlink_core::row::Row;
-use credlink_core::rules::repair::{Standing, Wanted, judge, wanted};
+use credlink_core::rules::repair::{ExpectedObject, ReplicaState, judge, wanted};
 use credlink_ports::{Checksum, Checksummed, Failure, FailureKind, Index, Objects, Queue};
 use futures_util::future::{Either, join, select};
 
@@ -223,10 +223,10 @@ impl<P: Objects, F: Objects, Q: Queue, I: Index> Replicated<P, F, Q, I> {
 
     async fn checked_by(&self, key: &ObjectKey, row: Option<&Row>) -> Result<Option<Object>, Failure> {
         let wanted = wanted(key, row);
-        if wanted == Wanted::Nothing {
+        if wanted == ExpectedObject::Nothing {
             return Ok(None);
         }
-        if wanted == Wanted::Latest {
+        if wanted == ExpectedObject::Latest {
             return self.latest(key).await;
         }
         let by_primary = self.get_on(&self.primary, key).await;
@@ -249,7 +249,7 @@ impl<P: Objects, F: Objects, Q: Queue, I: Index> Replicated<P, F, Q, I> {
         }
         match failure {
             Some(failure) => Err(failure),
-            None if stale || wanted == Wanted::Content => {
+            None if stale || wanted == ExpectedObject::Content => {
                 Err(self.stale(key, "neither provider has what the index names"))
             }
             None => Ok(None),
@@ -291,12 +291,15 @@ fn look(key: &ObjectKey, row: Option<&Row>, answer: Answer<Object>) -> Look {
         Err(missed) => Look::Silent(missed.failure),
         Ok(None) => Look::Absent,
         Ok(Some(object)) => match wanted(key, row) {
-            Wanted::Undecided | Wanted::Kept | Wanted::Latest | Wanted::Going => Look::Good(object),
-            Wanted::Content | Wanted::Marker | Wanted::Nothing => {
+            ExpectedObject::Undecided
+            | ExpectedObject::Kept
+            | ExpectedObject::Latest
+            | ExpectedObject::Going => Look::Good(object),
+            ExpectedObject::Content | ExpectedObject::Marker | ExpectedObject::Nothing => {
                 match Verified::check(object.clone()).map(|verified| judge(key, row, &verified)) {
-                    Ok(Standing::Right | Standing::Ahead) => Look::Good(object),
+                    Ok(ReplicaState::Right | ReplicaState::Ahead) => Look::Good(object),
                     // The copy at the other provider may be intact.
-                    Ok(Standing::Stale) | Err(_) => Look::Stale,
+                    Ok(ReplicaState::Stale) | Err(_) => Look::Stale,
                 }
             }
         },

@@ -15,7 +15,7 @@ use credlink_core::object::{Facts, Head, Object, ObjectKey, StoredTag, Verified}
 use credlink_core::replica::Replica;
 use credlink_core::row::Row;
 use credlink_core::rules::consistency::orphan_is_due;
-use credlink_core::rules::repair::{self, Standing, Wanted, judge, wanted};
+use credlink_core::rules::repair::{self, ExpectedObject, ReplicaState, judge, wanted};
 use credlink_core::time::Timestamp;
 use credlink_core::tombstone::Tombstone;
 use serde::Serialize;
@@ -128,8 +128,8 @@ impl Side {
 
     /// Compares the object with the row. Damaged content counts as stale, so it may be replaced by the content that the
     /// row names.
-    fn standing(&self, key: &ObjectKey, row: Option<&Row>) -> Standing {
-        self.verified.as_ref().map_or(Standing::Stale, |verified| judge(key, row, verified))
+    fn standing(&self, key: &ObjectKey, row: Option<&Row>) -> ReplicaState {
+        self.verified.as_ref().map_or(ReplicaState::Stale, |verified| judge(key, row, verified))
     }
 
     fn described(side: Option<&Self>) -> String {
@@ -192,12 +192,12 @@ impl<F: Objects, T: Objects> Pair<'_, F, T> {
     /// Makes one attempt. Returns `None` if objects changed meanwhile, so that the repair must start again.
     async fn repair(&self) -> Result<Option<Outcome>, Unrepaired> {
         match wanted(self.key, self.row) {
-            Wanted::Undecided | Wanted::Kept => self.fill().await,
-            Wanted::Latest => self.bring_latest().await,
-            Wanted::Content => self.bring_content().await,
-            Wanted::Going => self.follow_deletion().await,
-            Wanted::Marker => self.bring_marker().await,
-            Wanted::Nothing => self.remove().await,
+            ExpectedObject::Undecided | ExpectedObject::Kept => self.fill().await,
+            ExpectedObject::Latest => self.bring_latest().await,
+            ExpectedObject::Content => self.bring_content().await,
+            ExpectedObject::Going => self.follow_deletion().await,
+            ExpectedObject::Marker => self.bring_marker().await,
+            ExpectedObject::Nothing => self.remove().await,
         }
     }
 
@@ -240,17 +240,17 @@ impl<F: Objects, T: Objects> Pair<'_, F, T> {
         match (standing(self.there), standing(self.here)) {
             // The row will follow this object soon, or cleanup will make it follow. Only then is it known which object
             // is current.
-            (Some(Standing::Ahead), _) if !self.is_old(self.there) => {
+            (Some(ReplicaState::Ahead), _) if !self.is_old(self.there) => {
                 Err(self.under_way("a replacement may be under way"))
             }
-            (_, Some(Standing::Ahead)) => Err(self.under_way("a replacement may be under way")),
-            (Some(Standing::Right), _) => Ok(Some(Outcome::AlreadyThere)),
-            (_, Some(Standing::Right)) => match self.here {
+            (_, Some(ReplicaState::Ahead)) => Err(self.under_way("a replacement may be under way")),
+            (Some(ReplicaState::Right), _) => Ok(Some(Outcome::AlreadyThere)),
+            (_, Some(ReplicaState::Right)) => match self.here {
                 Some(here) => self.copy(here).await,
                 None => Ok(None),
             },
-            (Some(Standing::Ahead), _) => Err(self.under_way("a replacement ended before its row")),
-            (Some(Standing::Stale) | None, Some(Standing::Stale) | None) => Err(Unrepaired::Lost {
+            (Some(ReplicaState::Ahead), _) => Err(self.under_way("a replacement ended before its row")),
+            (Some(ReplicaState::Stale) | None, Some(ReplicaState::Stale) | None) => Err(Unrepaired::Lost {
                 key: self.key.clone(),
                 row: self.row.map(named).unwrap_or_default(),
                 to: self.to.name(),
@@ -295,7 +295,7 @@ impl<F: Objects, T: Objects> Pair<'_, F, T> {
     /// Returns `true` if the object of `side` was stored again after the deletion that the row records, and `other` has
     /// no tombstone of an even later deletion.
     fn is_next_life(&self, side: Option<&Side>, other: Option<&Side>) -> bool {
-        let Some(side) = side.filter(|side| side.standing(self.key, self.row) == Standing::Ahead) else {
+        let Some(side) = side.filter(|side| side.standing(self.key, self.row) == ReplicaState::Ahead) else {
             return false;
         };
         let other = other.filter(|other| other.is_marker()).and_then(|other| other.verified.as_ref());

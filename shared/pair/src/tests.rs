@@ -125,7 +125,7 @@ struct World {
     both: Replicated<Slow, Slow, MemoryQueue, MemoryIndex>,
 }
 
-fn world(settings: Settings) -> World {
+fn world(settings: ReplicationSettings) -> World {
     let (primary, fallback) = (Slow::new(), Slow::new());
     let (queue, index) = (MemoryQueue::default(), MemoryIndex::new());
     let both = Replicated::new(
@@ -160,7 +160,7 @@ async fn a_write_waits_a_second_for_the_fallback_and_for_the_primary_as_long_as_
         (3_000, 60_000, 4_000, 1),
         (60_000, 10, 5_000, 1),
     ] {
-        let world = world(Settings::default());
+        let world = world(ReplicationSettings::default());
         world.primary.takes(primary);
         world.fallback.takes(fallback);
         let (put, elapsed) = create(&world, "x").await;
@@ -173,7 +173,7 @@ async fn a_write_waits_a_second_for_the_fallback_and_for_the_primary_as_long_as_
 
 #[tokio::test(start_paused = true)]
 async fn a_dead_provider_stops_costing_time() {
-    let world = world(Settings::default());
+    let world = world(ReplicationSettings::default());
     create(&world, "x").await.0.unwrap();
     world.primary.takes(60_000);
     world.primary.calls();
@@ -197,7 +197,7 @@ async fn a_dead_provider_stops_costing_time() {
 
 #[tokio::test(start_paused = true)]
 async fn a_slow_read_is_hedged() {
-    let world = world(Settings { hedge: true, ..Settings::default() });
+    let world = world(ReplicationSettings { hedge: true, ..ReplicationSettings::default() });
     create(&world, "x").await.0.unwrap();
     let read = async || {
         let began = Instant::now();
@@ -250,7 +250,7 @@ async fn repairs(world: &World, replica: Replica) -> Option<usize> {
 async fn who_creates_the_same_object_as_another_needs_no_repair() {
     for first_at in [Replica::Primary, Replica::Fallback] {
         for (content, is_same) in [(b"first", true), (b"other", false)] {
-            let world = world(Settings::default());
+            let world = world(ReplicationSettings::default());
             let provider = if first_at == Replica::Primary { &world.primary } else { &world.fallback };
             let attributes = attributes("x", content, false);
             let body = Bytes::from_static(content);
@@ -270,7 +270,7 @@ async fn who_creates_the_same_object_as_another_needs_no_repair() {
 async fn who_confirms_has_the_stale_provider_repaired_whichever_answers() {
     for stale in [Replica::Primary, Replica::Fallback] {
         for silent in [None, Some(Replica::Primary), Some(Replica::Fallback)] {
-            let world = world(Settings::default());
+            let world = world(ReplicationSettings::default());
             let expected = attributes("x", b"later", false);
             for replica in [Replica::Primary, Replica::Fallback] {
                 let content: &[u8] = if replica == stale { b"earlier" } else { b"later" };
@@ -287,7 +287,7 @@ async fn who_confirms_has_the_stale_provider_repaired_whichever_answers() {
 
 #[tokio::test(start_paused = true)]
 async fn a_write_that_the_fallback_throttles_is_waited_for() {
-    let world = world(Settings::default());
+    let world = world(ReplicationSettings::default());
     world.fallback.throttles(Throttles::Once);
     for (name, content) in [("x", b"first"), ("y", b"other")] {
         let began = Instant::now();
@@ -306,7 +306,7 @@ async fn a_write_that_the_fallback_throttles_is_waited_for() {
 /// Stale content at the fallback is not served, and the fallback does not count as out of reach.
 #[tokio::test(start_paused = true)]
 async fn a_write_that_the_fallback_throttles_to_the_end_is_left_to_its_repair() {
-    let world = world(Settings { look_every: Duration::ZERO, ..Settings::default() });
+    let world = world(ReplicationSettings { look_every: Duration::ZERO, ..ReplicationSettings::default() });
     let Put::Stored(tag) = write(&world, "x", b"content", Condition::Absent, false).await else {
         panic!("it is stored")
     };
@@ -329,7 +329,7 @@ async fn a_write_that_the_fallback_throttles_to_the_end_is_left_to_its_repair() 
 
 #[tokio::test(start_paused = true)]
 async fn the_first_deletion_that_a_provider_misses_waits_until_every_process_knows() {
-    let world = world(Settings::default());
+    let world = world(ReplicationSettings::default());
     let put = async |name: &str, content: &'static [u8], condition, tombstone| {
         write(&world, name, content, condition, tombstone).await
     };
@@ -360,7 +360,7 @@ async fn calls_can_move_between_threads() {
     fn moves<T: Send>(value: T) -> T {
         value
     }
-    let world = world(Settings::default());
+    let world = world(ReplicationSettings::default());
     let (both, key) = (moves(&world.both), key("x"));
     let tag = StoredTag("p::x".to_owned());
     let (absent, matches) = (Condition::Absent, Condition::Matches(tag));

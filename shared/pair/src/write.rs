@@ -12,7 +12,7 @@ use std::pin::pin;
 use bytes::Bytes;
 use credlink_core::object::{Attributes, Facts, Head, ObjectKey, StoredTag};
 use credlink_core::replica::Replica;
-use credlink_core::rules::repair::{Wanted, wanted};
+use credlink_core::rules::repair::{ExpectedObject, wanted};
 use credlink_ports::{Condition, Failure, Index, Objects, Put, Queue};
 use futures_util::future::{Either, join, select};
 
@@ -26,7 +26,7 @@ use super::tag::{Tag, identity, identity_of, same};
 use super::{Replicated, Stale};
 
 /// The object that a provider has under a key, compared with the one that a condition names.
-enum Found {
+enum PresentObject {
     /// The object that the condition names. It has this tag.
     Same(StoredTag),
     /// The object that was to be written.
@@ -120,18 +120,18 @@ impl<P: Objects, F: Objects, Q: Queue, I: Index> Replicated<P, F, Q, I> {
     ) -> Result<Put, Failure> {
         let stored = |read, own| Ok(Put::Stored(Tag::new(read, own, attributes).text()));
         let by_primary = match self.find_to_replace(&self.primary, key, tag, attributes).await {
-            Ok(Found::Same(own)) => {
+            Ok(PresentObject::Same(own)) => {
                 self.put_on(&self.primary, key, &body, attributes, Condition::Matches(own)).await
             }
             // The tag is the fallback's, and the primary missed that object. The primary is repaired first, and then
             // decides.
-            Ok(Found::Other) if tag.read == Replica::Fallback => {
+            Ok(PresentObject::Other) if tag.read == Replica::Fallback => {
                 match self.bring_primary_up(key, tag, attributes).await? {
                     Some(condition) => self.put_on(&self.primary, key, &body, attributes, condition).await,
                     None => Ok(Put::Lost),
                 }
             }
-            Ok(Found::Other | Found::Written) => Ok(Put::Lost),
+            Ok(PresentObject::Other | PresentObject::Written) => Ok(Put::Lost),
             Err(missed) => Err(missed),
         };
         match by_primary {
@@ -143,10 +143,10 @@ impl<P: Objects, F: Objects, Q: Queue, I: Index> Replicated<P, F, Q, I> {
             Err(by_primary) => {
                 let found = self.find_to_replace(&self.fallback, key, tag, attributes).await;
                 let by_fallback = match found {
-                    Ok(Found::Same(own)) => {
+                    Ok(PresentObject::Same(own)) => {
                         self.put_on(&self.fallback, key, &body, attributes, Condition::Matches(own)).await
                     }
-                    Ok(Found::Other | Found::Written) => Ok(Put::Lost),
+                    Ok(PresentObject::Other | PresentObject::Written) => Ok(Put::Lost),
                     Err(missed) => Err(missed),
                 };
                 match by_fallback {
@@ -180,13 +180,13 @@ impl<P: Objects, F: Objects, Q: Queue, I: Index> Replicated<P, F, Q, I> {
     ) -> Result<(), Failure> {
         let follow = async {
             match self.find_to_replace(&self.fallback, key, tag, attributes).await {
-                Ok(Found::Written) => Ok(true),
-                Ok(Found::Same(own)) => {
+                Ok(PresentObject::Written) => Ok(true),
+                Ok(PresentObject::Same(own)) => {
                     let put =
                         self.put_on(&self.fallback, key, body, attributes, Condition::Matches(own)).await?;
                     Ok(matches!(put, Put::Stored(_)))
                 }
-                Ok(Found::Other) => Ok(false),
+                Ok(PresentObject::Other) => Ok(false),
                 Err(missed) => Err(missed),
             }
         };
@@ -221,15 +221,15 @@ impl<P: Objects, F: Objects, Q: Queue, I: Index> Replicated<P, F, Q, I> {
         key: &ObjectKey,
         tag: &Tag,
         attributes: &Attributes,
-    ) -> Result<Found, Missed> {
+    ) -> Result<PresentObject, Missed> {
         if side.replica == tag.read {
-            return Ok(Found::Same(tag.own.clone()));
+            return Ok(PresentObject::Same(tag.own.clone()));
         }
         let head = side.call("head", side.objects.head(key)).await;
         Ok(match head.map_err(|missed| Missed { attempted: false, ..missed })? {
-            Some(head) if tag.is_of(&head) => Found::Same(head.tag),
-            Some(head) if is(&head, attributes) => Found::Written,
-            _ => Found::Other,
+            Some(head) if tag.is_of(&head) => PresentObject::Same(head.tag),
+            Some(head) if is(&head, attributes) => PresentObject::Written,
+            _ => PresentObject::Other,
         })
     }
 
@@ -268,7 +268,7 @@ impl<P: Objects, F: Objects, Q: Queue, I: Index> Replicated<P, F, Q, I> {
             {
                 let row = self.index.get(&key.row()).await?;
                 let condition = head.map_or(Condition::Absent, |head| Condition::Matches(head.tag));
-                Ok((wanted(key, row.as_ref()) == Wanted::Going).then_some(condition))
+                Ok((wanted(key, row.as_ref()) == ExpectedObject::Going).then_some(condition))
             }
             _ => Ok(None),
         }

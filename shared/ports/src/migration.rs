@@ -28,7 +28,8 @@ pub mod target;
 mod verdict;
 
 pub use destination::{
-    AdoptedFront, Destination, Imported, ItemRows, PROOF_MISSING, Standing, Withdrawal, import_with_fronts,
+    AdoptedFront, Destination, ExistingState, Imported, ItemRows, PROOF_MISSING, Withdrawal,
+    import_with_fronts,
 };
 pub use item::{Content, Item, Revision, RevisionManifest};
 pub use ledger::Ledger;

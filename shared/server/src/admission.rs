@@ -84,7 +84,7 @@ pub enum Entered {
 
 /// A kind of place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+enum ConnectionKind {
     /// The slot that every connection needs.
     Slot,
     /// The place that an HTTP/2 connection needs besides.
@@ -153,7 +153,7 @@ impl Admission {
         let admitted = if is_first { self.0.take_slot(network) } else { None };
         match admitted {
             Some(held_slot) => Some(Entered::Admitted(held_slot)),
-            None => Waiting::enter(&self.0, Kind::Slot, network).map(Entered::Waiting),
+            None => Waiting::enter(&self.0, ConnectionKind::Slot, network).map(Entered::Waiting),
         }
     }
 
@@ -173,17 +173,17 @@ impl Shared {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn freed(&self, kind: Kind) -> &Notify {
+    fn freed(&self, kind: ConnectionKind) -> &Notify {
         match kind {
-            Kind::Slot => &self.slot_freed,
-            Kind::Http2 => &self.http2_freed,
+            ConnectionKind::Slot => &self.slot_freed,
+            ConnectionKind::Http2 => &self.http2_freed,
         }
     }
 
     /// Takes a slot, if one is free. Otherwise tells some connections to leave: as many as others wait.
     fn take_slot(self: &Arc<Self>, address: IpAddr) -> Option<HeldSlot> {
         let mut taken = self.taken();
-        if !taken.take(Kind::Slot, address) {
+        if !taken.take(ConnectionKind::Slot, address) {
             return None;
         }
         let network = taken.networks.entry(address).or_insert_with(|| Arc::new(Network::new(address)));
@@ -200,7 +200,7 @@ impl Shared {
     /// leave.
     fn count_as_http2(&self, slot: &Slot) -> bool {
         let mut taken = self.taken();
-        let is_counted = taken.take(Kind::Http2, slot.network.address);
+        let is_counted = taken.take(ConnectionKind::Http2, slot.network.address);
         if is_counted {
             slot.is_http2.store(true, Ordering::Relaxed);
         }
@@ -209,22 +209,22 @@ impl Shared {
 }
 
 impl Taken {
-    fn pool(&self, kind: Kind) -> &Pool {
+    fn pool(&self, kind: ConnectionKind) -> &Pool {
         match kind {
-            Kind::Slot => &self.of_slots,
-            Kind::Http2 => &self.of_http2,
+            ConnectionKind::Slot => &self.of_slots,
+            ConnectionKind::Http2 => &self.of_http2,
         }
     }
 
-    fn pool_mut(&mut self, kind: Kind) -> &mut Pool {
+    fn pool_mut(&mut self, kind: ConnectionKind) -> &mut Pool {
         match kind {
-            Kind::Slot => &mut self.of_slots,
-            Kind::Http2 => &mut self.of_http2,
+            ConnectionKind::Slot => &mut self.of_slots,
+            ConnectionKind::Http2 => &mut self.of_http2,
         }
     }
 
     /// Takes a place of a kind, if one is free and no network that has fewer waits for it. If none is free, makes room.
-    fn take(&mut self, kind: Kind, network: IpAddr) -> bool {
+    fn take(&mut self, kind: ConnectionKind, network: IpAddr) -> bool {
         if self.pool(kind).is_for_others(network) {
             return false;
         }

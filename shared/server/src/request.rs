@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use credlink_core::bounds::MAX_BODY_BYTES;
-use credlink_core::http::problem::{Kind, Problem};
+use credlink_core::http::problem::{Problem, ProblemKind};
 use futures_util::FutureExt as _;
 use http::header::{CONTENT_ENCODING, EXPECT, HOST, RETRY_AFTER};
 use http::request::Parts;
@@ -157,7 +157,7 @@ async fn guarded(handler: &dyn Handler, parts: &Parts, body: BodyFuture) -> Resp
 /// Returns the problem of a change that is not begun or not finished, because the server is about to end.
 fn stopping() -> Problem {
     let detail = "the server is stopping; the request may be sent again to the one that comes after it";
-    let mut problem = Problem::new(Kind::Unavailable, detail);
+    let mut problem = Problem::new(ProblemKind::Unavailable, detail);
     problem.headers.push((RETRY_AFTER, HeaderValue::from_static("5")));
     problem
 }
@@ -165,7 +165,7 @@ fn stopping() -> Problem {
 /// Returns the answer to a request whose handler gave none.
 fn broken() -> Response<Bytes> {
     problem::answer(&Problem::new(
-        Kind::Internal,
+        ProblemKind::Internal,
         "the request could not be finished; the log has the reason",
     ))
 }

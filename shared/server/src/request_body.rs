@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use credlink_core::bounds::MAX_BODY_BYTES;
-use credlink_core::http::problem::{Kind, Problem};
+use credlink_core::http::problem::{Problem, ProblemKind};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::{Body as _, Incoming};
 use tokio::time::{Instant, sleep, timeout_at};
@@ -171,5 +171,5 @@ fn no_room() -> Problem {
 
 /// Returns the problem of a body that did not arrive.
 pub fn unreadable(why: &str) -> Problem {
-    Problem::new(Kind::InvalidRequest, format!("the body did not arrive: {why}"))
+    Problem::new(ProblemKind::InvalidRequest, format!("the body did not arrive: {why}"))
 }

@@ -9,7 +9,7 @@
 mod bind;
 
 use credlink_core::access::{Caller, Visibility};
-use credlink_core::http::problem::{Kind, Problem};
+use credlink_core::http::problem::{Problem, ProblemKind};
 use credlink_core::legacy::LegacyId;
 use credlink_core::note::AliasNote;
 use credlink_core::object::{Facts, ObjectKey};
@@ -139,7 +139,7 @@ pub async fn withdraw<P: Ports>(
         }
         if row.proof != *proof {
             let detail = format!("the legacy id `{id}` leads to {}, not to {proof}", row.proof);
-            return Err(Problem::new(Kind::PreconditionFailed, detail).at("proof").into());
+            return Err(Problem::new(ProblemKind::PreconditionFailed, detail).at("proof").into());
         }
         if row.withdrawn.is_some() {
             keep_alias(service, id).await?;

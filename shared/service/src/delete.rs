@@ -7,7 +7,7 @@
 //! object is void, and to readers nothing was ever there (guarantee 11).
 
 use credlink_core::http::conditional::check_removal;
-use credlink_core::http::problem::{Kind, Problem};
+use credlink_core::http::problem::{Problem, ProblemKind};
 use credlink_core::manifest_key::ManifestKey;
 use credlink_core::object::{Facts, ObjectKey};
 use credlink_core::proof_id::ProofId;
@@ -149,7 +149,7 @@ pub async fn delete_manifest<P: Ports>(
             Some(row) if row.holders > 0 => {
                 let hold = if row.holders == 1 { "proof holds" } else { "proofs hold" };
                 return Err(Problem::new(
-                    Kind::ManifestHeld,
+                    ProblemKind::ManifestHeld,
                     format!(
                         "{} {hold} this manifest; it goes when the last of them is deleted. Until then its tenant hides it from \
                          everybody else with PUT /v1/tenants/{}/manifests/{}/visibility",
@@ -162,7 +162,7 @@ pub async fn delete_manifest<P: Ports>(
             Some(row) if only_imported && !row.imported => {
                 let detail =
                     format!("the tenant `{}` has stored the manifest {} by itself", row.tenant, row.id);
-                return Err(Problem::new(Kind::PreconditionFailed, detail).at("imported").into());
+                return Err(Problem::new(ProblemKind::PreconditionFailed, detail).at("imported").into());
             }
             Some(row) => {
                 let deleting = row.in_state(State::Deleting(instant));

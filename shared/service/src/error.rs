@@ -3,7 +3,7 @@
 //! A [`Problem`] is an answer: the caller asked for something that is absent, not allowed or malformed. A [`Failure`]
 //! is a fault of the service: it is logged in full, and the caller learns only whether to try again.
 
-use credlink_core::http::problem::{Kind, Problem};
+use credlink_core::http::problem::{Problem, ProblemKind};
 
 use credlink_ports::{Failure, FailureKind};
 
@@ -36,7 +36,7 @@ impl Error {
                 }
                 FailureKind::OutOfSpace => Problem::out_of_space(ROOM_AFTER_SECONDS),
                 FailureKind::AccessDenied => Problem::new(
-                    Kind::Internal,
+                    ProblemKind::Internal,
                     "the service is misconfigured; the operator finds the reason in the log under the request id",
                 ),
                 FailureKind::Damaged => Problem::damaged(),
@@ -47,5 +47,6 @@ impl Error {
 
 /// The answer to a caller that lost too many races in a row.
 pub fn contended() -> Error {
-    Problem::new(Kind::Contended, "other requests kept changing this during the request; try again").into()
+    Problem::new(ProblemKind::Contended, "other requests kept changing this during the request; try again")
+        .into()
 }

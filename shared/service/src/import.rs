@@ -5,7 +5,7 @@
 //! importing the proof again binds it.
 
 use credlink_core::access::{Caller, Scope};
-use credlink_core::http::problem::{Kind, Problem};
+use credlink_core::http::problem::{Problem, ProblemKind};
 use credlink_core::legacy::LegacyId;
 use credlink_core::proof_id::ProofId;
 use credlink_core::rules::store::Draft;
@@ -78,7 +78,7 @@ pub async fn unknown_legacy_id<'a, P: Ports>(
 fn legacy_id(draft: &Draft, now: Timestamp) -> Result<Option<&LegacyId>, Problem> {
     let Some(origin) = &draft.origin else { return Ok(None) };
     if origin.expires <= now {
-        return Err(Problem::new(Kind::Expired, format!("this expired on {}", origin.expires)));
+        return Err(Problem::new(ProblemKind::Expired, format!("this expired on {}", origin.expires)));
     }
     let Some(legacy) = &origin.legacy else { return Ok(None) };
     match (legacy.id.as_str().parse::<ProofId>(), draft.id()) {

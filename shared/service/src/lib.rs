@@ -52,4 +52,4 @@ pub mod store;
 pub mod supersede;
 pub mod visibility;
 
-pub use service::{Service, Settings};
+pub use service::{Service, ServiceSettings};

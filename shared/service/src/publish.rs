@@ -10,7 +10,7 @@ use bytes::Bytes;
 use credlink_core::access::Visibility;
 use credlink_core::encoding::at_rest_again;
 use credlink_core::hash::Digest;
-use credlink_core::http::problem::{Kind, Problem};
+use credlink_core::http::problem::{Problem, ProblemKind};
 use credlink_core::manifest::Manifest;
 use credlink_core::manifest_id::ManifestId;
 use credlink_core::manifest_key::ManifestKey;
@@ -97,7 +97,7 @@ impl<'a> Reference<'a> {
 
     fn conflict(&self, found: &Digest) -> Problem {
         Problem::new(
-            Kind::ManifestConflict,
+            ProblemKind::ManifestConflict,
             format!(
                 "the manifest id {} has a content with the SHA-256 {found}; this one has {}. An id has one content for \
                  ever: sign again under a new id",
@@ -114,7 +114,7 @@ impl<'a> Reference<'a> {
         }
         let id = &self.key.id;
         Err(Problem::new(
-            Kind::VisibilityConflict,
+            ProblemKind::VisibilityConflict,
             format!(
                 "the manifest {id} is stored as {stored}, and a manifest has one visibility; PUT \
                  /v1/manifests/{id}/visibility changes it"
@@ -134,7 +134,7 @@ impl<'a> Reference<'a> {
             "the manifest {id} was private when it was deleted, and what is copied from another store does not publish it; its \
              tenant can, by storing it"
         );
-        Err(Problem::new(Kind::VisibilityConflict, detail).at("visibility"))
+        Err(Problem::new(ProblemKind::VisibilityConflict, detail).at("visibility"))
     }
 
     /// Returns the manifest's row with this reference added.

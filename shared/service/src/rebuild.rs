@@ -24,7 +24,7 @@ mod ports;
 pub mod report;
 mod rows;
 
-use credlink_core::http::problem::Kind;
+use credlink_core::http::problem::ProblemKind;
 use credlink_core::identity::Mark;
 use credlink_core::object::{ObjectKey, Verified};
 use credlink_core::time::Timestamp;
@@ -288,7 +288,7 @@ fn settled(outcome: Result<Followed, Error>) -> Result<Followed, Failure> {
             Ok(Followed::Unread(failure.message))
         }
         Err(Error::Failure(failure)) => Err(failure),
-        Err(Error::Problem(problem)) if problem.kind == Kind::Contended => {
+        Err(Error::Problem(problem)) if problem.kind == ProblemKind::Contended => {
             Err(Failure { provider: "index", kind: FailureKind::Unavailable, message: problem.detail })
         }
         Err(Error::Problem(problem)) => Ok(Followed::Unread(problem.detail)),

@@ -9,14 +9,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use credlink_core::bounds::ORPHAN_AGE_SECONDS;
-use credlink_core::http::problem::{Kind, Problem};
+use credlink_core::http::problem::{Problem, ProblemKind};
 use credlink_core::manifest_id::ManifestId;
 use credlink_core::manifest_key::ManifestKey;
 use credlink_core::object::{Facts, ObjectKey};
 use credlink_core::proof_id::ProofId;
 use credlink_core::record::Record;
 use credlink_core::row::{Pending, ProofRow, State};
-use credlink_core::rules::consistency::{Found, Verdict, judge_record};
+use credlink_core::rules::consistency::{ObjectVerdict, ProofObject, judge_record};
 use credlink_core::time::Timestamp;
 use credlink_core::tombstone::Tombstone;
 
@@ -146,20 +146,24 @@ async fn attempt<P: Ports>(
         return follow_marker(service, &marker, row).await;
     }
     let record = service.record(&key, &current.verified)?;
-    match (judge_record(Found::Record(record.revision), row), row) {
-        (Verdict::Right, Some(row)) if row.record_sha256 != facts.sha256 => {
+    match (judge_record(ProofObject::Record(record.revision), row), row) {
+        (ObjectVerdict::Right, Some(row)) if row.record_sha256 != facts.sha256 => {
             let why = "the record differs from the one that the index records".to_owned();
             Ok(Some(Reconciled::Broken(why)))
         }
-        (Verdict::Right, _) => Ok(Some(Reconciled::Right)),
+        (ObjectVerdict::Right, _) => Ok(Some(Reconciled::Right)),
         // The proof was stored again since the deletion that the row records, so the index is older.
-        (Verdict::Unfinished, Some(row)) if record.revision > row.revision => {
+        (ObjectVerdict::Unfinished, Some(row)) if record.revision > row.revision => {
             follow_record(service, &record, facts, Some(row)).await
         }
-        (Verdict::Unfinished, _) => Ok(service.spares.then_some(Reconciled::Right)),
-        (Verdict::Broken(_), Some(ProofRow { state: State::Deleted(_), .. })) => Ok(Some(Reconciled::Risen)),
-        (Verdict::Broken(why), _) => Ok(Some(Reconciled::Broken(why.to_owned()))),
-        (Verdict::Orphan | Verdict::Ahead, _) => follow_record(service, &record, facts, row).await,
+        (ObjectVerdict::Unfinished, _) => Ok(service.spares.then_some(Reconciled::Right)),
+        (ObjectVerdict::Broken(_), Some(ProofRow { state: State::Deleted(_), .. })) => {
+            Ok(Some(Reconciled::Risen))
+        }
+        (ObjectVerdict::Broken(why), _) => Ok(Some(Reconciled::Broken(why.to_owned()))),
+        (ObjectVerdict::Orphan | ObjectVerdict::Ahead, _) => {
+            follow_record(service, &record, facts, row).await
+        }
     }
 }
 
@@ -361,7 +365,7 @@ fn other_content(manifest: &ManifestId) -> String {
 
 /// Returns `true` if a reference is refused for good, and not just for now.
 const fn is_conflict(problem: &Problem) -> bool {
-    matches!(problem.kind, Kind::ManifestConflict | Kind::VisibilityConflict)
+    matches!(problem.kind, ProblemKind::ManifestConflict | ProblemKind::VisibilityConflict)
 }
 
 /// Reads the earlier records of a life for what the row lacks: those after its revision, or all of them.

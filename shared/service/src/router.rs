@@ -26,7 +26,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use credlink_core::access::{Caller, Visibility};
 use credlink_core::http::cors;
-use credlink_core::http::problem::{Kind, Problem};
+use credlink_core::http::problem::{Problem, ProblemKind};
 use credlink_core::http::request_id;
 use credlink_core::http::route::{Documents, Reads, Route};
 use credlink_core::manifest_key::ManifestKey;
@@ -136,7 +136,7 @@ impl<P: Ports> Service<P> {
             Ok(route) => route,
             // A caller who may not send the request is not told how to correct it.
             Err(problem) => {
-                if problem.kind == Kind::InvalidField {
+                if problem.kind == ProblemKind::InvalidField {
                     self.authorize(request, Route::scope_of(&request.method, path, query)).await?;
                 }
                 return Err(problem.into());
@@ -190,6 +190,6 @@ fn is_public(answer: &Result<Answer, Error>) -> bool {
             let kept = reply.headers.get(CACHE_CONTROL);
             kept.is_none_or(|kept| !kept.as_bytes().starts_with(b"private"))
         }
-        Err(error) => error.problem().kind == Kind::NotFound,
+        Err(error) => error.problem().kind == ProblemKind::NotFound,
     }
 }

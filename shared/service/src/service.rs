@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use credlink_core::access::Visibility;
 use credlink_core::bounds::QUICK_BYTES;
-use credlink_core::http::problem::{Kind, Problem};
+use credlink_core::http::problem::{Problem, ProblemKind};
 use credlink_core::legacy::LegacyId;
 use credlink_core::link::LinkKeys;
 use credlink_core::manifest_key::ManifestKey;
@@ -32,7 +32,7 @@ pub const MAX_ATTEMPTS: usize = 32;
 
 /// The settings of an operator. The default has one tenant, and needs nothing but the ports.
 #[derive(Clone, Debug, Default)]
-pub struct Settings {
+pub struct ServiceSettings {
     /// The start of the links that clients are given, up to the path and without a trailing slash:
     /// `https://cdn.example.com`.
     pub public_url: String,
@@ -56,7 +56,7 @@ pub struct Settings {
 #[derive(Debug)]
 pub struct Service<P> {
     pub(crate) ports: P,
-    pub(crate) settings: Settings,
+    pub(crate) settings: ServiceSettings,
     pub(crate) reads: ReadLog,
     pub(crate) guard: Arc<Guard>,
     pub(crate) leftovers: Arc<Leftovers>,
@@ -86,7 +86,7 @@ impl Current {
 impl<P: Ports> Service<P> {
     /// Creates a service over these ports, with a guard of its own. It knows no signers, and computes everything in
     /// place.
-    pub fn new(ports: P, settings: Settings) -> Self {
+    pub fn new(ports: P, settings: ServiceSettings) -> Self {
         let reads = ReadLog::new(settings.count_reads);
         let (guard, leftovers) = Default::default();
         let (signers, work) = (Arc::new(NoSigners), Arc::new(InPlace));
@@ -163,7 +163,7 @@ impl<P: Ports> Service<P> {
     }
 
     /// Returns the settings.
-    pub const fn settings(&self) -> &Settings {
+    pub const fn settings(&self) -> &ServiceSettings {
         &self.settings
     }
 
@@ -321,5 +321,5 @@ pub(crate) fn is_visible(row: &ProofRow, tenant: &Tenant) -> bool {
 
 /// The refusal to change a public object of another tenant.
 pub(crate) fn other_tenant() -> Problem {
-    Problem::new(Kind::OtherTenant, "only the tenant that stored it may change, delete or share it")
+    Problem::new(ProblemKind::OtherTenant, "only the tenant that stored it may change, delete or share it")
 }

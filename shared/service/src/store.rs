@@ -13,7 +13,7 @@ use credlink_core::access::Visibility;
 use credlink_core::bounds::MAX_REVISIONS;
 use credlink_core::encoding::Coding;
 use credlink_core::hash::Digest;
-use credlink_core::http::problem::{Kind, Problem};
+use credlink_core::http::problem::{Problem, ProblemKind};
 use credlink_core::manifest::Manifest;
 use credlink_core::manifest_key::ManifestKey;
 use credlink_core::object::ObjectKey;
@@ -320,8 +320,9 @@ async fn try_to_store_manifest<P: Ports>(
     (visibility, arrival): (Visibility, Arrival),
     brought: &mut Brought,
 ) -> Result<bool, Error> {
-    let id =
-        manifest.id().ok_or_else(|| Problem::new(Kind::InvalidManifest, "only a C2PA manifest has an id"))?;
+    let id = manifest
+        .id()
+        .ok_or_else(|| Problem::new(ProblemKind::InvalidManifest, "only a C2PA manifest has an id"))?;
     let key = &ManifestKey::new(tenant, id);
     for _ in 0..MAX_ATTEMPTS {
         let placed = service.ensure_manifest(manifest, key, (visibility, arrival), brought).await?;

@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 use credlink_core::bounds::{MAX_REVISIONS, ORPHAN_AGE_SECONDS};
 use credlink_core::hash::Digest;
 use credlink_core::http::conditional::check_write;
-use credlink_core::http::problem::{Kind, Problem};
+use credlink_core::http::problem::{Problem, ProblemKind};
 use credlink_core::object::ObjectKey;
 use credlink_core::proof_id::ProofId;
 use credlink_core::record::Record;
@@ -180,13 +180,13 @@ pub(crate) async fn any_live_row<P: Ports>(service: &Service<P>, id: &ProofId) -
 }
 
 fn live<P: Ports>(service: &Service<P>, id: &ProofId, row: Option<ProofRow>) -> Result<ProofRow, Error> {
-    let absent = || Problem::new(Kind::NotFound, format!("no proof has the id {id}"));
+    let absent = || Problem::new(ProblemKind::NotFound, format!("no proof has the id {id}"));
     let row = row.ok_or_else(absent)?;
     match row.state {
         State::Deleting(_) | State::Deleted(_) if row.void => Err(absent().into()),
         State::Deleting(at) | State::Deleted(at) => Err(Problem::deleted(at).into()),
         State::Live if row.has_expired(service.now()) => {
-            Err(Problem::new(Kind::Expired, format!("this expired on {}", row.expires)).into())
+            Err(Problem::new(ProblemKind::Expired, format!("this expired on {}", row.expires)).into())
         }
         State::Live => Ok(row),
     }
@@ -367,5 +367,5 @@ async fn begin<P: Ports>(
 
 fn too_many() -> Error {
     let detail = format!("a proof has at most {MAX_REVISIONS} revisions; delete it and store it anew");
-    Problem::new(Kind::TooManyRevisions, detail).into()
+    Problem::new(ProblemKind::TooManyRevisions, detail).into()
 }

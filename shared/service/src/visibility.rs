@@ -7,7 +7,7 @@
 //! records the intended state of the object, which a repeated request or cleanup brings about.
 
 use credlink_core::access::Visibility;
-use credlink_core::http::problem::{Kind, Problem};
+use credlink_core::http::problem::{Problem, ProblemKind};
 use credlink_core::manifest::Manifest;
 use credlink_core::manifest_key::ManifestKey;
 use credlink_core::object::ObjectKey;
@@ -32,7 +32,10 @@ pub async fn change_visibility<P: Ports>(
 ) -> Result<(), Error> {
     for _ in 0..MAX_ATTEMPTS {
         let absent = || {
-            Problem::new(Kind::NotFound, format!("this tenant has no manifest with the id {}", manifest.id))
+            Problem::new(
+                ProblemKind::NotFound,
+                format!("this tenant has no manifest with the id {}", manifest.id),
+            )
         };
         let row = service.manifest_row(manifest).await?.ok_or_else(absent)?;
         match row.state {
@@ -90,7 +93,7 @@ pub(crate) async fn bring_up<P: Ports>(service: &Service<P>, row: &ManifestRow) 
         let content = service
             .read(current.verified.content(), |content| {
                 Manifest::c2pa(content)
-                    .map_err(|error| Problem::new(Kind::InvalidManifest, error.to_string()))
+                    .map_err(|error| Problem::new(ProblemKind::InvalidManifest, error.to_string()))
             })
             .await?;
         if row.standalone {

@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::media::Media;
 use crate::report::Report;
-pub use validation::{Place, Validated, validate};
+pub use validation::{ManifestLocation, Validated, validate};
 
 /// The outcome of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -189,7 +189,7 @@ fn manifest_id(id: &ManifestId, recorded: Option<&ManifestId>, active: Option<&s
 }
 
 fn binding(manifest: &Manifest, hash: &MediaHash, validated: Option<&Validated>) -> Check {
-    let place = validated.map_or(Place::Unknown, |validated| validated.place);
+    let place = validated.map_or(ManifestLocation::Unknown, |validated| validated.place);
     let (outcome, detail) = match (manifest.kind(), manifest.binding()) {
         (ManifestType::Json, _) => {
             (Outcome::Open, "a JSON manifest says nothing of which file it belongs to".into())
@@ -201,12 +201,12 @@ fn binding(manifest: &Manifest, hash: &MediaHash, validated: Option<&Validated>)
             (Outcome::Fails, format!("the manifest binds another file: sha256:{digest}"))
         }
         // The binding excludes the place of a manifest in the file, and another manifest is there.
-        _ if place == Place::Other => (
+        _ if place == ManifestLocation::Other => (
             Outcome::Fails,
             "the file has another manifest in it than the one that is stored, which does not cover its place"
                 .into(),
         ),
-        (_, Binding::Partial(label)) if place == Place::Same => {
+        (_, Binding::Partial(label)) if place == ManifestLocation::Same => {
             let binds_the_rest = validated.is_some_and(|validated| validated.binds_the_rest);
             let how = if binds_the_rest { "the rest of it" } else { "some of the rest" };
             (

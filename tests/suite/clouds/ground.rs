@@ -15,7 +15,7 @@ use credlink_ports::migration::jobs::NoJobs;
 use credlink_ports::{Objects, Parts};
 use credlink_runtime::clock::SystemClock;
 use credlink_service::fsck::{Finding, Severity, fsck};
-use credlink_service::{Service, Settings};
+use credlink_service::{Service, ServiceSettings};
 use tempfile::TempDir;
 use tokio::time::Instant;
 
@@ -142,7 +142,7 @@ impl Ground {
         let public_url = PUBLIC_URL.to_owned();
         Service::new(
             parts,
-            Settings {
+            ServiceSettings {
                 public_url,
                 link_keys: None,
                 count_reads: false,

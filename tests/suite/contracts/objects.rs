@@ -7,7 +7,7 @@ use bytes::Bytes;
 use credlink_core::object::{Attributes, ObjectKey, StoredTag};
 use credlink_core::replica::Replica;
 use credlink_disk::folder::Folder;
-use credlink_pair::{Replicated, Settings};
+use credlink_pair::{Replicated, ReplicationSettings};
 use credlink_ports::doubles::{MemoryIndex, MemoryObjects, MemoryQueue};
 use credlink_ports::{Condition, Objects, Put};
 use credlink_runtime::clock::SystemClock;
@@ -99,7 +99,7 @@ fn two(dead: Option<Replica>) -> impl Objects {
     }
     let cut = |replica| Cut::new(MemoryObjects::new(), replica, outage.clone());
     // There are no other processes to wait for.
-    let settings = Settings { look_every: Duration::ZERO, ..Settings::default() };
+    let settings = ReplicationSettings { look_every: Duration::ZERO, ..ReplicationSettings::default() };
     let (primary, fallback) = (cut(Replica::Primary), cut(Replica::Fallback));
     Replicated::new(primary, fallback, MemoryQueue::default(), MemoryIndex::new(), SystemClock, settings)
 }

@@ -13,7 +13,7 @@ use credlink_ports::doubles::MemoryIndex;
 use credlink_ports::migration::jobs::NoJobs;
 use credlink_runtime::clock::SystemClock;
 use credlink_service::router::MARK;
-use credlink_service::{Service, Settings};
+use credlink_service::{Service, ServiceSettings};
 use http::header::{AGE, CONTENT_LENGTH, DATE, HOST};
 use http::{HeaderName, Method, Request, Response, StatusCode};
 
@@ -57,10 +57,10 @@ impl Ground {
             authenticator,
             jobs: NoJobs,
         };
-        let settings = Settings {
+        let settings = ServiceSettings {
             public_url: edge.url().to_owned(),
             link_keys: Some(LINK_KEYS.parse().unwrap()),
-            ..Settings::default()
+            ..ServiceSettings::default()
         };
         Self { edge, service: Service::new(parts, settings).unguarded() }
     }

@@ -8,7 +8,7 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_dynamodb::config::Credentials;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use credlink_aws::dynamodb::table::create_table;
-use credlink_aws::dynamodb::{DynamoIndex, Settings};
+use credlink_aws::dynamodb::{DynamoIndex, DynamoSettings};
 use credlink_aws::{Limits, http_client, sdk_config};
 
 use super::{Process, free_port, tool, unique};
@@ -33,7 +33,7 @@ pub async fn index_at(endpoint: &str, table: &str, client: SharedHttpClient, lim
     let credentials = Credentials::new("test", "test", None, None, "test");
     let config = sdk_config(client, Some("eu-central-1"), &limits).await.into_builder();
     let config = config.credentials_provider(SharedCredentialsProvider::new(credentials));
-    let settings = Settings { table: table.to_owned(), endpoint: Some(endpoint.to_owned()), limits };
+    let settings = DynamoSettings { table: table.to_owned(), endpoint: Some(endpoint.to_owned()), limits };
     // Sums are written with the first commit and never again, however slow the machine is.
     DynamoIndex::new(&config.build(), settings).writing_sums_every(Duration::MAX)
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_sqs::config::Credentials;
-use credlink_aws::sqs::{Settings, SqsQueue};
+use credlink_aws::sqs::{SqsQueue, SqsSettings};
 use credlink_aws::{Limits, http_client, sdk_config};
 
 use super::ministack::{ACCESS_KEY, REGION, SECRET, endpoint};
@@ -17,7 +17,7 @@ pub async fn queue_at(url: &str, endpoint: &str, access_key: &str) -> SqsQueue {
     let credentials = Credentials::new(access_key, SECRET, None, None, "test");
     let config = sdk_config(http_client(), Some(REGION), &limits).await.into_builder();
     let config = config.credentials_provider(SharedCredentialsProvider::new(credentials)).build();
-    let settings = Settings { queue_url: url.to_owned(), endpoint: Some(endpoint.to_owned()), limits };
+    let settings = SqsSettings { queue_url: url.to_owned(), endpoint: Some(endpoint.to_owned()), limits };
     SqsQueue::new(&config, settings)
 }
 

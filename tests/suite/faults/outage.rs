@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use credlink_core::replica::Replica;
 use credlink_core::time::Timestamp;
-use credlink_pair::{Replicated, Settings};
+use credlink_pair::{Replicated, ReplicationSettings};
 use credlink_ports::doubles::ManualClock;
 use credlink_ports::doubles::faults::{FaultPlan, Faulty};
 use credlink_ports::doubles::{MemoryIndex, MemoryObjects, MemoryQueue};
@@ -146,10 +146,10 @@ impl Second {
         let cut = |objects: &MemoryObjects, replica| {
             Cut::new(Gated::new(objects.clone(), gate.clone()), replica, self.outage.clone())
         };
-        let settings = Settings {
+        let settings = ReplicationSettings {
             look_every: Duration::ZERO,
             breaker: BreakerSettings { failures: u32::MAX, ..BreakerSettings::default() },
-            ..Settings::default()
+            ..ReplicationSettings::default()
         };
         let (primary, fallback) = (cut(first, Replica::Primary), cut(&self.objects, Replica::Fallback));
         let queue = self.queue.clone();

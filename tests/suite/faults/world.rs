@@ -14,7 +14,7 @@ use credlink_ports::doubles::{MemoryIndex, MemoryObjects};
 use credlink_ports::migration::jobs::NoJobs;
 use credlink_ports::{Cache, CacheStats, Clock as _, Failure, Parts};
 use credlink_service::cleanup::{Limits, cleanup};
-use credlink_service::{Service, Settings};
+use credlink_service::{Service, ServiceSettings};
 use http::{Request, Response};
 
 use super::act::{Act, Outcome};
@@ -233,11 +233,11 @@ fn process(
             authenticator: Trusted,
             jobs: NoJobs,
         },
-        Settings {
+        ServiceSettings {
             public_url: "http://127.0.0.1".to_owned(),
             count_reads: true,
             notice_on_read: true,
-            ..Settings::default()
+            ..ServiceSettings::default()
         },
     )
     .unguarded()

@@ -18,7 +18,7 @@ use credlink_ports::doubles::{MemoryIndex, MemoryObjects};
 use credlink_ports::migration::jobs::NoJobs;
 use credlink_ports::{Clock as _, Index as _, Objects as _, Parts};
 use credlink_service::cleanup::{Limits, Report, cleanup};
-use credlink_service::{Service, Settings};
+use credlink_service::{Service, ServiceSettings};
 use http::{Method, Request, Response};
 use serde_json::{Value, json};
 
@@ -87,7 +87,13 @@ impl Ground {
         let notice_on_read = !self.is_shared;
         Service::new(
             parts,
-            Settings { public_url, link_keys: None, count_reads: true, notice_on_read, has_tenants: false },
+            ServiceSettings {
+                public_url,
+                link_keys: None,
+                count_reads: true,
+                notice_on_read,
+                has_tenants: false,
+            },
         )
     }
 

@@ -15,7 +15,7 @@ use credlink_deployment::data_folder::index_path;
 use credlink_deployment::local::open;
 use credlink_embedded::index::EmbeddedIndex;
 use credlink_ports::Clock as _;
-use credlink_service::Settings;
+use credlink_service::ServiceSettings;
 use credlink_service::cleanup::{Limits, cleanup};
 use data_encoding::BASE64;
 use serde_json::{Value, json};
@@ -76,7 +76,7 @@ fn read(server: &Server, names: &[&str]) -> Vec<(Vec<u8>, Vec<u8>)> {
 
 /// Cleans up as a server would, and removes even young orphans. Returns the reason if cleanup was stopped.
 fn clean_up(folder: &Path) -> Option<String> {
-    let settings = Settings::default();
+    let settings = ServiceSettings::default();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let service = open(folder, Gate::Trusted(Trusted), settings).unwrap();

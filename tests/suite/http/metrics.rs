@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use credlink_metrics::catalogue::{CATALOGUE, Kind};
+use credlink_metrics::catalogue::{CATALOGUE, MetricKind};
 use serde_json::json;
 
 use super::ask::{media, proof_path};
@@ -84,9 +84,9 @@ fn a_session_is_counted_exactly() {
     for name in samples.keys() {
         let (name, labels) = name.split_once('{').unwrap_or((name, ""));
         let is_listed = CATALOGUE.iter().any(|metric| match metric.kind {
-            Kind::Counter => name == format!("{}_total", metric.name),
-            Kind::Gauge => name == metric.name,
-            Kind::Histogram => name.trim_end_matches("_sum").trim_end_matches("_count") == metric.name,
+            MetricKind::Counter => name == format!("{}_total", metric.name),
+            MetricKind::Gauge => name == metric.name,
+            MetricKind::Histogram => name.trim_end_matches("_sum").trim_end_matches("_count") == metric.name,
         });
         assert!(is_listed, "{name} is not in the list");
         for label in labels.split(',').filter_map(|label| label.split_once('=')) {

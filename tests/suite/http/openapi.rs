@@ -11,7 +11,7 @@ use credlink_core::bounds::{
     MAX_TAG_KEY_CHARS, MAX_TAG_VALUE_CHARS, MAX_TAGS, MAX_TENANT_BYTES,
 };
 use credlink_core::hash::{Digest, MediaHash};
-use credlink_core::http::problem::Kind;
+use credlink_core::http::problem::ProblemKind;
 use credlink_core::http::route::Route;
 use credlink_core::job_name::JobName;
 use credlink_core::legacy::LegacyId;
@@ -234,7 +234,7 @@ fn bodies_are_what_their_schemas_say() {
 fn is_taken(method: &Method, path: &str) -> bool {
     match Route::parse(method, path, "") {
         Ok(_) => true,
-        Err(problem) => !matches!(problem.kind, Kind::NoSuchRoute | Kind::MethodNotAllowed),
+        Err(problem) => !matches!(problem.kind, ProblemKind::NoSuchRoute | ProblemKind::MethodNotAllowed),
     }
 }
 

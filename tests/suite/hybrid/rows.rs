@@ -94,7 +94,8 @@ async fn an_index_out_of_reach_is_no_absence() {
             authenticator: Trusted,
             jobs: NoJobs,
         };
-        let settings = Settings { public_url: "http://127.0.0.1".to_owned(), ..Settings::default() };
+        let settings =
+            ServiceSettings { public_url: "http://127.0.0.1".to_owned(), ..ServiceSettings::default() };
         let service = Service::new(parts, settings).unguarded();
         let ask = async |request: Request<Bytes>| {
             let (parts, body) = request.into_parts();

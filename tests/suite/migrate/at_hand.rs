@@ -27,11 +27,11 @@ use credlink_ports::migration::ledger::CopiedItem;
 use credlink_ports::migration::proof_content::ProofContent;
 use credlink_ports::migration::target::Target;
 use credlink_ports::migration::{
-    Depth, Destination as _, Imported, ItemRows as _, Standing, Verdict, Withdrawal,
+    Depth, Destination as _, ExistingState, Imported, ItemRows as _, Verdict, Withdrawal,
 };
 use credlink_ports::{Condition, Index as _, Objects as _, Parts, Put};
 use credlink_service::fsck::{Severity, fsck};
-use credlink_service::{Service, Settings};
+use credlink_service::{Service, ServiceSettings};
 
 use super::ground::payload;
 
@@ -74,7 +74,7 @@ impl Store {
             authenticator: Trusted,
             jobs: NoJobs,
         };
-        let settings = Settings { public_url: "http://x".to_owned(), ..Settings::default() };
+        let settings = ServiceSettings { public_url: "http://x".to_owned(), ..ServiceSettings::default() };
         ServiceDestination::new(Service::new(parts, settings).unguarded().into(), None)
     }
 
@@ -169,12 +169,12 @@ async fn a_history_is_taken_over_once_and_goes_on() {
     let (store, drafts) = (Store::new(), history(3));
     let destination = store.open();
     let id = drafts[0].id();
-    assert_eq!(destination.find(&Target::Proof(id)).await.unwrap(), Standing::Absent);
+    assert_eq!(destination.find(&Target::Proof(id)).await.unwrap(), ExistingState::Absent);
     for end in [1, 1, 2, 4, 4] {
         let copy = stored(destination.import(&payload(&drafts[..end])).await.unwrap());
         assert_eq!(
             destination.find(&Target::Proof(id)).await.unwrap(),
-            Standing::Live(Some(ProofContent::of(&drafts[end - 1])))
+            ExistingState::Live(Some(ProofContent::of(&drafts[end - 1])))
         );
         assert_as_stored(&store, &copy).await;
         for depth in [Depth::Checksum, Depth::Content] {
@@ -209,7 +209,7 @@ async fn what_is_there_already_is_told_apart() {
     let taken = legacy("p-2", b"another file", "{}");
     let outcome = destination.import(&payload(std::slice::from_ref(&taken))).await.unwrap();
     assert!(matches!(&outcome, Imported::Refused { kind, .. } if kind == "alias-conflict"), "{outcome:?}");
-    assert_eq!(destination.find(&Target::Proof(taken.id())).await.unwrap(), Standing::Absent);
+    assert_eq!(destination.find(&Target::Proof(taken.id())).await.unwrap(), ExistingState::Absent);
     store.assert_sound().await;
 }
 
@@ -220,7 +220,7 @@ async fn what_was_withdrawn_comes_back_to_whoever_knows_when() {
     let copy = stored(destination.import(&payload(&drafts)).await.unwrap());
     let at = Timestamp::from_milliseconds(7);
     assert_eq!(destination.withdraw(&copy, at).await.unwrap(), Withdrawal::Deleted(at));
-    assert_eq!(destination.find(&copy.target).await.unwrap(), Standing::Deleted(at));
+    assert_eq!(destination.find(&copy.target).await.unwrap(), ExistingState::Deleted(at));
     // The same withdrawal again gets the same answer as the first. Another one finds a deletion that is not its own.
     assert_eq!(store.open().withdraw(&copy, at).await.unwrap(), Withdrawal::Deleted(at));
     assert_eq!(destination.withdraw(&copy, at.plus_seconds(1)).await.unwrap(), Withdrawal::Touched);
@@ -299,7 +299,7 @@ async fn a_fault_at_any_call_of_a_withdrawal_is_tried_again() {
             outcome = store.open().withdraw(&copy, at).await;
         }
         assert_eq!(outcome.unwrap(), Withdrawal::Deleted(at), "{plan:?}");
-        assert_eq!(store.open().find(&copy.target).await.unwrap(), Standing::Deleted(at), "{plan:?}");
+        assert_eq!(store.open().find(&copy.target).await.unwrap(), ExistingState::Deleted(at), "{plan:?}");
         store.assert_sound().await;
     }
 }

@@ -15,7 +15,7 @@ use credlink_ports::FailureKind;
 use credlink_ports::migration::ledger::CopiedItem;
 use credlink_ports::migration::target::{AliasDraft, ManifestDraft, Payload, Target};
 use credlink_ports::migration::{
-    Depth, Destination as _, Imported, PROOF_MISSING, Standing, Verdict, Withdrawal,
+    Depth, Destination as _, ExistingState, Imported, PROOF_MISSING, Verdict, Withdrawal,
 };
 
 use crate::migrate::ground::{id, legacy, open, payload};
@@ -78,10 +78,10 @@ async fn names(to: &AnyDestination, is_here: bool) {
         take(to, &payload(std::slice::from_ref(draft))).await;
     }
     let target = Target::Alias { id: one.id.clone(), proof: one.proof };
-    assert_eq!(to.find(&target).await.unwrap(), Standing::Absent);
+    assert_eq!(to.find(&target).await.unwrap(), ExistingState::Absent);
     let copy = take(to, &Payload::Alias(one.clone())).await;
     assert_eq!((&copy.target, copy.objects.len()), (&target, 0));
-    assert_eq!(to.find(&target).await.unwrap(), Standing::Live(None));
+    assert_eq!(to.find(&target).await.unwrap(), ExistingState::Live(None));
     assert_eq!(take(to, &Payload::Alias(one.clone())).await, copy, "once more is no more");
     for depth in [Depth::Checksum, Depth::Content] {
         assert_eq!(to.verify(&copy, depth).await.unwrap(), Verdict::Verified { by: Depth::Content });
@@ -98,7 +98,7 @@ async fn names(to: &AnyDestination, is_here: bool) {
     assert_eq!(to.withdraw(&elsewhere, AT()).await.unwrap(), Withdrawal::Touched);
 
     let at = withdrawn(to, &copy).await;
-    assert_eq!(to.find(&target).await.unwrap(), Standing::Absent);
+    assert_eq!(to.find(&target).await.unwrap(), ExistingState::Absent);
     // The API does not report that an ID was withdrawn.
     match to.verify(&copy, Depth::Checksum).await.unwrap() {
         Verdict::Changed(detail) => assert!(is_here && detail.contains("was taken back"), "{detail}"),
@@ -112,16 +112,16 @@ async fn names(to: &AnyDestination, is_here: bool) {
         Withdrawal::Absent
     );
     take(to, &Payload::Alias(one)).await;
-    assert_eq!(to.find(&target).await.unwrap(), Standing::Live(None));
+    assert_eq!(to.find(&target).await.unwrap(), ExistingState::Live(None));
 }
 
 async fn manifests(to: &AnyDestination, is_here: bool) {
     let alone = manifest_draft(manifest("urn:c2pa:alone", "film"));
     let target = Target::Manifest("urn:c2pa:alone".parse().unwrap());
-    assert_eq!(to.find(&target).await.unwrap(), Standing::Absent);
+    assert_eq!(to.find(&target).await.unwrap(), ExistingState::Absent);
     let copy = take(to, &Payload::Manifest(alone.clone())).await;
     assert_eq!(copy.target, target);
-    assert_eq!(to.find(&target).await.unwrap(), Standing::Live(None));
+    assert_eq!(to.find(&target).await.unwrap(), ExistingState::Live(None));
     assert_eq!(take(to, &Payload::Manifest(alone.clone())).await, copy);
     for depth in [Depth::Checksum, Depth::Content] {
         assert!(matches!(to.verify(&copy, depth).await.unwrap(), Verdict::Verified { .. }));
@@ -132,7 +132,7 @@ async fn manifests(to: &AnyDestination, is_here: bool) {
         other => panic!("{other:?}"),
     }
     let at = withdrawn(to, &copy).await;
-    assert_eq!(to.find(&target).await.unwrap(), Standing::Deleted(at));
+    assert_eq!(to.find(&target).await.unwrap(), ExistingState::Deleted(at));
     assert!(matches!(to.verify(&copy, Depth::Checksum).await.unwrap(), Verdict::Changed(_)));
     assert_eq!(at, AT());
     assert_eq!(withdrawn(to, &copy).await, at, "an answer that got lost is told again");
@@ -147,19 +147,19 @@ async fn manifests(to: &AnyDestination, is_here: bool) {
     let held = Draft { manifest: manifest("urn:c2pa:held", "c"), ..draft("c") };
     take(to, &payload(std::slice::from_ref(&held))).await;
     let target = Target::Manifest("urn:c2pa:held".parse().unwrap());
-    let before = if is_here { Standing::Absent } else { Standing::Live(None) };
+    let before = if is_here { ExistingState::Absent } else { ExistingState::Live(None) };
     assert_eq!(to.find(&target).await.unwrap(), before, "it is there for its proof alone");
     let copy = take(to, &Payload::Manifest(manifest_draft(held.manifest))).await;
     if is_here {
         withdrawn(to, &copy).await;
         assert_eq!(withdrawn(to, &copy).await, AT());
-        assert_eq!(to.find(&target).await.unwrap(), Standing::Absent);
+        assert_eq!(to.find(&target).await.unwrap(), ExistingState::Absent);
         assert!(matches!(to.verify(&copy, Depth::Checksum).await.unwrap(), Verdict::Missing(_)));
     } else {
         assert_eq!(to.withdraw(&copy, AT()).await.unwrap(), Withdrawal::Touched);
-        assert_eq!(to.find(&target).await.unwrap(), Standing::Live(None));
+        assert_eq!(to.find(&target).await.unwrap(), ExistingState::Live(None));
     }
-    assert!(matches!(to.find(&Target::Proof(id("c"))).await.unwrap(), Standing::Live(_)));
+    assert!(matches!(to.find(&Target::Proof(id("c"))).await.unwrap(), ExistingState::Live(_)));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,7 +9,7 @@ use credlink_core::proof_id::ProofId;
 use credlink_core::rules::store::Draft;
 use credlink_core::tenant::Tenant;
 use credlink_core::testing::manifest_store;
-use credlink_deployment::configuration::Source as Variables;
+use credlink_deployment::configuration::Variables;
 use credlink_deployment::migration::destination::{AnyDestination, Making, Opening};
 use credlink_ports::migration::target::Payload;
 use credlink_ports::migration::{Item, Source};

@@ -7,12 +7,12 @@ use credlink_aws::{http_client, sdk_config};
 use credlink_core::legacy::LegacyRecord;
 use credlink_core::rules::store::Draft;
 use credlink_core::tenant::Tenant;
-use credlink_deployment::configuration::{Configuration, Source as Variables};
+use credlink_deployment::configuration::{Configuration, Variables};
 use credlink_deployment::deployment::Surroundings;
 use credlink_deployment::migration::destination::{AnyDestination, Making, OpenError, Opening};
 use credlink_deployment::migration::source::AnySource;
 use credlink_ports::migration::target::Target;
-use credlink_ports::migration::{Depth, Destination as _, Imported, Source as _, Standing, Verdict};
+use credlink_ports::migration::{Depth, Destination as _, ExistingState, Imported, Source as _, Verdict};
 
 use crate::buckets;
 use crate::engines::{dynoxide, ministack, r2, unique};
@@ -36,7 +36,7 @@ fn opening<'a>(variables: &'a Variables<'a>) -> Opening<'a> {
 
 /// Imports a proof and finds it again.
 async fn use_it(destination: &AnyDestination) {
-    assert_eq!(destination.find(&Target::Proof(id("a"))).await.unwrap(), Standing::Absent);
+    assert_eq!(destination.find(&Target::Proof(id("a"))).await.unwrap(), ExistingState::Absent);
     let Imported::Stored(copy) = destination.import(&payload(&[draft("a")])).await.unwrap() else {
         panic!("it is stored")
     };
@@ -68,7 +68,7 @@ async fn a_folder_is_the_one_that_is_served() {
     let variables = Variables::new(misleading);
     let looking = Opening { making: Making::Refused, ..opening(&variables) };
     let unmade = AnyDestination::open(&place, looking).await.unwrap();
-    assert_eq!(unmade.find(&Target::Proof(id("a"))).await.unwrap(), Standing::Absent);
+    assert_eq!(unmade.find(&Target::Proof(id("a"))).await.unwrap(), ExistingState::Absent);
     assert!(unmade.list(None, 10).await.unwrap().items.is_empty());
     assert!(unmade.import(&payload(&[draft("a")])).await.is_err());
     assert!(!path.exists(), "nothing is made by looking");

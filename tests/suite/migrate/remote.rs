@@ -19,7 +19,7 @@ use credlink_ports::FailureKind;
 use credlink_ports::migration::ledger::CopiedItem;
 use credlink_ports::migration::proof_content::ProofContent;
 use credlink_ports::migration::target::{ManifestDraft, Payload, Target};
-use credlink_ports::migration::{Depth, Destination as _, Imported, Standing, Verdict, Withdrawal};
+use credlink_ports::migration::{Depth, Destination as _, ExistingState, Imported, Verdict, Withdrawal};
 use serde_json::json;
 
 use crate::gateway;
@@ -72,7 +72,7 @@ async fn a_legacy_record_is_taken_over_found_verified_withdrawn_and_restored() {
     let server = Server::start();
     let remote = remote(&server);
     let draft = draft("a");
-    assert_eq!(remote.find(&Target::Proof(id("a"))).await.unwrap(), Standing::Absent);
+    assert_eq!(remote.find(&Target::Proof(id("a"))).await.unwrap(), ExistingState::Absent);
     let copy = stored(&remote, std::slice::from_ref(&draft)).await;
     let record = draft.record(1, Timestamp::from_milliseconds(0)).to_bytes();
     assert_eq!((&copy.target, copy.exact), (&Target::Proof(id("a")), true));
@@ -80,7 +80,7 @@ async fn a_legacy_record_is_taken_over_found_verified_withdrawn_and_restored() {
     assert_eq!(copy.objects[0].content, Digest::of(&record), "the record is what the draft makes");
     assert_eq!(server.get_bytes(&format!("/v1/proofs/{}", id("a"))), record);
     assert_eq!(server.leads_to("/v1/proofs/old-a"), id("a").to_string());
-    let content = Standing::Live(Some(ProofContent::of(&draft)));
+    let content = ExistingState::Live(Some(ProofContent::of(&draft)));
     assert_eq!(remote.find(&Target::Proof(id("a"))).await.unwrap(), content);
     assert_verified(&remote, &copy).await;
     assert_eq!(stored(&remote, std::slice::from_ref(&draft)).await, copy, "once more is no more");
@@ -88,7 +88,7 @@ async fn a_legacy_record_is_taken_over_found_verified_withdrawn_and_restored() {
 
     let at = Timestamp::from_milliseconds(7);
     assert_eq!(remote.withdraw(&copy, at).await.unwrap(), Withdrawal::Deleted(at));
-    assert_eq!(remote.find(&Target::Proof(id("a"))).await.unwrap(), Standing::Deleted(at));
+    assert_eq!(remote.find(&Target::Proof(id("a"))).await.unwrap(), ExistingState::Deleted(at));
     assert!(matches!(remote.verify(&copy, Depth::Checksum).await.unwrap(), Verdict::Changed(_)));
     assert_eq!(
         remote.withdraw(&copy, at).await.unwrap(),
@@ -295,7 +295,7 @@ async fn private_proofs_are_taken_over_by_a_credential_that_may() {
     let copy = stored(&admin, &[private]).await;
     assert_verified(&admin, &copy).await;
     let found = open(None).find(&Target::Proof(id("a"))).await.unwrap();
-    assert_eq!(found, Standing::Absent, "nobody else can tell that it is there");
+    assert_eq!(found, ExistingState::Absent, "nobody else can tell that it is there");
     let verdict = open(None).verify(&copy, Depth::Checksum).await.unwrap();
     assert!(matches!(verdict, Verdict::Missing(_)), "{verdict:?}");
     let other: Tenant = "other".parse().unwrap();
@@ -312,12 +312,12 @@ async fn private_proofs_are_taken_over_by_a_credential_that_may() {
         );
     }
     // Nothing was stored for the credential's own tenant instead.
-    assert_eq!(admin.find(&Target::Proof(id("b"))).await.unwrap(), Standing::Absent);
+    assert_eq!(admin.find(&Target::Proof(id("b"))).await.unwrap(), ExistingState::Absent);
     let key = ManifestKey::new(&Tenant::default(), alone.manifest.id().unwrap());
-    assert_eq!(admin.find(&Target::Manifest(key)).await.unwrap(), Standing::Absent);
+    assert_eq!(admin.find(&Target::Manifest(key)).await.unwrap(), ExistingState::Absent);
     let signer = open(Some("a signer")).withdraw(&copy, Timestamp::from_milliseconds(7)).await.unwrap_err();
     assert_eq!(signer.kind, FailureKind::AccessDenied);
-    assert_eq!(admin.find(&Target::Proof(id("a"))).await.unwrap(), Standing::Live(Some(content)));
+    assert_eq!(admin.find(&Target::Proof(id("a"))).await.unwrap(), ExistingState::Live(Some(content)));
 }
 
 #[tokio::test(flavor = "multi_thread")]

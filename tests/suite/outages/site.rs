@@ -11,7 +11,7 @@ use credlink_core::object::{Attributes, ObjectKey};
 use credlink_core::replica::Replica;
 use credlink_core::row::{ReplicaRow, Row, RowKey};
 use credlink_core::rules::replica_lag::stands;
-use credlink_deployment::configuration::{Configuration, Source};
+use credlink_deployment::configuration::{Configuration, Variables};
 use credlink_deployment::deployment::{
     AnyIndex, AnyObjects, AnyQueue, Deployed, Deployment, Opening, Surroundings,
 };
@@ -137,7 +137,7 @@ impl Site {
         let variables = self.variables();
         let find =
             |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone());
-        let configuration = Configuration::read(&Source::new(find)).unwrap();
+        let configuration = Configuration::read(&Variables::new(find)).unwrap();
         let credentials = buckets::credentials(ministack::ACCESS_KEY, ministack::SECRET);
         let aws = sdk_config(http_client(), Some(ministack::REGION), &configuration.limits).await;
         let aws = aws.into_builder().credentials_provider(SharedCredentialsProvider::new(credentials));

@@ -8,7 +8,7 @@ use credlink_auth::gate::Gate;
 use credlink_core::row::{Row, RowKey, State};
 use credlink_core::testing::manifest_store;
 use credlink_core::time::Timestamp;
-use credlink_deployment::configuration::{Configuration, Source};
+use credlink_deployment::configuration::{Configuration, Variables};
 use credlink_deployment::deployment::{Deployment, Machine, Opening};
 use credlink_embedded::index::SERVING_CACHE_BYTES;
 use credlink_ports::{Commit, Index as _, Write};
@@ -77,7 +77,7 @@ async fn open(folder: &Path, edge: &Edge) -> Deployment {
         "CREDLINK_EDGE_TOKEN" => Some(TOKEN.to_owned()),
         _ => None,
     };
-    let mut configuration = Configuration::read(&Source::new(find)).unwrap();
+    let mut configuration = Configuration::read(&Variables::new(find)).unwrap();
     // Allows for a machine that is building at the same time. `calls` tests how long requests wait for the edge.
     configuration.edge = configuration.edge.map(|_| edge.settings());
     let opening = Opening {

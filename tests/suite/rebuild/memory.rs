@@ -11,7 +11,7 @@ use credlink_ports::{Clock as _, Condition, Index, Medium, Objects as _, Parts, 
 use credlink_service::cleanup::{Limits, cleanup};
 use credlink_service::rebuild::report::{Finding, Report};
 use credlink_service::rebuild::{Manner, Rebuild};
-use credlink_service::{Service, Settings};
+use credlink_service::{Service, ServiceSettings};
 
 use super::full::{Client, fill, others, rows, urn};
 use crate::http::ask::proof;
@@ -29,7 +29,7 @@ pub fn over<O: Replicas + Medium, I: Index>(
     index: I,
     clock: ManualClock,
 ) -> Service<impl Ports<Objects = O, Index = I>> {
-    let settings = Settings {
+    let settings = ServiceSettings {
         public_url: "http://127.0.0.1".to_owned(),
         link_keys: None,
         count_reads: false,

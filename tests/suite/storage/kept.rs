@@ -2,7 +2,7 @@
 
 use aws_sdk_s3::types::{ServerSideEncryption, StorageClass};
 use bytes::Bytes;
-use credlink_aws::s3::{Body, Encryption, Settings};
+use credlink_aws::s3::{Body, Encryption, S3Settings};
 use credlink_core::object::{Attributes, ObjectKey};
 use credlink_ports::{Condition, Objects as _};
 
@@ -13,7 +13,7 @@ use crate::engines::unique;
 async fn class_and_encryption_are_asked_for_with_each_write() {
     let bucket = unique("kept");
     buckets::make(&bucket).await;
-    let settings = Settings {
+    let settings = S3Settings {
         storage_class: Some(StorageClass::StandardIa),
         encryption: Encryption::Aes256,
         ..buckets::s3_settings(&bucket)

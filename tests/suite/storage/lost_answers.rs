@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use credlink_aws::s3::{S3Objects, Settings};
+use credlink_aws::s3::{S3Objects, S3Settings};
 use credlink_core::object::{Attributes, ObjectKey};
 use credlink_ports::{Condition, FailureKind, Objects as _, Put};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
@@ -71,7 +71,7 @@ async fn world() -> (Forgetful, S3Objects, S3Objects) {
     let direct = buckets::s3().await;
     let proxy = Forgetful::start().await;
     let settings = s3_settings(&direct.settings().bucket).at(&proxy.endpoint);
-    (proxy, open(Settings { ..settings }), direct)
+    (proxy, open(S3Settings { ..settings }), direct)
 }
 
 fn key() -> ObjectKey {

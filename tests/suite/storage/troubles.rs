@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use credlink_aws::Limits;
-use credlink_aws::s3::{S3Objects, Settings};
+use credlink_aws::s3::{S3Objects, S3Settings};
 use credlink_core::object::{Attributes, ObjectKey, StoredTag};
 use credlink_ports::{Condition, FailureKind, Objects as _};
 
@@ -29,9 +29,9 @@ async fn said(objects: &S3Objects) -> String {
     filtered + rest
 }
 
-fn hasty(settings: Settings) -> Settings {
+fn hasty(settings: S3Settings) -> S3Settings {
     let soon = Duration::from_secs(2);
-    Settings { limits: Limits { connect: soon, attempt: soon, operation: soon, retries: 0 }, ..settings }
+    S3Settings { limits: Limits { connect: soon, attempt: soon, operation: soon, retries: 0 }, ..settings }
 }
 
 #[tokio::test]
@@ -42,18 +42,18 @@ async fn what_is_wrong_is_said_in_words() {
     insta::assert_snapshot!("s3_missing_bucket", said(&open(s3.clone())).await);
     let stranger = Some(credentials("AKIASTRANGER", "x"));
     let bucket = buckets::s3().await.settings().bucket.clone();
-    let settings = Settings { credentials: stranger.clone(), ..s3_settings(&bucket) };
+    let settings = S3Settings { credentials: stranger.clone(), ..s3_settings(&bucket) };
     insta::assert_snapshot!("s3_unknown_key", said(&open(settings)).await.replace(&bucket, "BUCKET"));
-    let settings = Settings { region: "us-west-2".into(), ..s3_settings(&bucket) };
+    let settings = S3Settings { region: "us-west-2".into(), ..s3_settings(&bucket) };
     insta::assert_snapshot!("s3_wrong_region", said(&open(settings)).await.replace(&bucket, "BUCKET"));
     let nobody = format!("http://127.0.0.1:{}", free_port());
     insta::assert_snapshot!("s3_out_of_reach", said(&open(hasty(s3.at(nobody)))).await);
 
     insta::assert_snapshot!("r2_missing_bucket", said(&open(r2_settings("missing-bucket"))).await);
-    let settings = Settings { credentials: stranger, ..r2_settings(&r2::bucket()) };
+    let settings = S3Settings { credentials: stranger, ..r2_settings(&r2::bucket()) };
     insta::assert_snapshot!("r2_unknown_key", said(&open(settings)).await);
     let settings =
-        Settings { credentials: Some(credentials(r2::ACCESS_KEY, "wrong")), ..r2_settings("bucket-0") };
+        S3Settings { credentials: Some(credentials(r2::ACCESS_KEY, "wrong")), ..r2_settings("bucket-0") };
     insta::assert_snapshot!("r2_wrong_secret", said(&open(settings)).await);
 }
 
@@ -76,8 +76,8 @@ async fn a_missing_bucket_is_a_failure_and_not_absence() {
 async fn a_refused_key_is_a_failure_and_not_absence() {
     let stranger = Some(credentials("AKIASTRANGER", "x"));
     let bucket = buckets::s3().await.settings().bucket.clone();
-    let s3 = Settings { credentials: stranger.clone(), ..s3_settings(&bucket) };
-    let r2 = Settings { credentials: stranger, ..r2_settings(&r2::bucket()) };
+    let s3 = S3Settings { credentials: stranger.clone(), ..s3_settings(&bucket) };
+    let r2 = S3Settings { credentials: stranger, ..r2_settings(&r2::bucket()) };
     for settings in [s3, r2] {
         let objects = open(settings);
         assert_eq!(objects.get(&key()).await.unwrap_err().kind, FailureKind::AccessDenied);

@@ -5,7 +5,7 @@ use credlink_auth::gate::Gate;
 use credlink_ports::{Clock as _, Condition, Objects as _, Ports};
 use credlink_service::cleanup::{Limits, cleanup};
 use credlink_service::fsck::Severity;
-use credlink_service::{Service, Settings};
+use credlink_service::{Service, ServiceSettings};
 use http::{Method, Request, Response};
 use serde_json::json;
 
@@ -85,7 +85,7 @@ async fn what_was_withdrawn_while_there_was_one_tenant_keeps_its_address() {
         }
         let told = asked(world.service(), "operator", front()).await.status();
         assert_eq!(told == 200, expected == "404", "{number}");
-        let settings = Settings { has_tenants: true, ..Settings::default() };
+        let settings = ServiceSettings { has_tenants: true, ..ServiceSettings::default() };
         let several = Service::new(world.service().ports(), settings).unguarded();
         if walks {
             let deadline = world.clock().now().plus_seconds(1_000_000);

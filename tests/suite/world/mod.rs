@@ -24,7 +24,7 @@ use credlink_ports::migration::jobs::NoJobs;
 use credlink_ports::{Clock as _, Index as _, Objects as _, Parts, Ports as _};
 use credlink_service::cleanup::{Limits, Report, cleanup};
 use credlink_service::fsck::{Finding, Severity, fsck};
-use credlink_service::{Service, Settings};
+use credlink_service::{Service, ServiceSettings};
 use either::{EitherIndex, EitherObjects};
 use http::{Request, Response};
 use tempfile::TempDir;
@@ -106,7 +106,7 @@ impl World {
         };
         let current = LinkKey::new("first", vec![7; 32]).unwrap();
         let link_keys = Some(LinkKeys { current, previous: None });
-        let settings = Settings {
+        let settings = ServiceSettings {
             public_url: PUBLIC_URL.to_owned(),
             link_keys,
             count_reads: true,

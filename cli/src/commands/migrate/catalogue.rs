@@ -13,7 +13,7 @@ use super::unbegun::Unbegun;
 use super::{ended, tell, until_told};
 use crate::args::Connection;
 use crate::args::migrate::JobArgs;
-use crate::error::{Kind, Trouble};
+use crate::error::{Trouble, TroubleKind};
 use crate::exit::Exit;
 use crate::printer::Printer;
 
@@ -30,12 +30,12 @@ pub(super) async fn catalogue(
              r2://BUCKET, with CREDLINK_TABLE, or as dir:PATH",
             spec.to
         );
-        return Err(Trouble::new(Kind::Usage, what));
+        return Err(Trouble::new(TroubleKind::Usage, what));
     }
     let no_records = |what: &str| {
         let allowed =
             "a catalogue is of legacy records in dir:PATH, s3://BUCKET/PREFIX or r2://BUCKET/PREFIX";
-        Trouble::new(Kind::Usage, format!("{} {what}; {allowed}", spec.from))
+        Trouble::new(TroubleKind::Usage, format!("{} {what}; {allowed}", spec.from))
     };
     match &args.from {
         Some(Place::Lines(_)) => return Err(no_records("is a dump, beside which no function serves")),

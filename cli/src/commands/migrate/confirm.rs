@@ -4,7 +4,7 @@ use std::io::{BufRead as _, IsTerminal as _, Write as _, stderr, stdin};
 
 use credlink_ports::migration::ledger::JobName;
 
-use crate::error::{Kind, Trouble};
+use crate::error::{Trouble, TroubleKind};
 
 /// Asks for the job's name if it was not given and somebody is there to ask.
 pub(super) fn confirm(job: &JobName, given: Option<&JobName>, what: &str) -> Result<(), Trouble> {
@@ -15,15 +15,18 @@ pub(super) fn confirm(job: &JobName, given: Option<&JobName>, what: &str) -> Res
             let _ = write!(stderr(), "{what}\nType the job's name, `{job}`, to go on: ");
             let mut line = String::new();
             let read = stdin().lock().read_line(&mut line);
-            read.map_err(|error| Trouble::new(Kind::Usage, format!("nothing was typed: {error}")))?;
+            read.map_err(|error| Trouble::new(TroubleKind::Usage, format!("nothing was typed: {error}")))?;
             line.trim().to_owned()
         }
         None => {
-            return Err(Trouble::new(Kind::Usage, format!("{what} Confirm it with --confirm {job}")));
+            return Err(Trouble::new(TroubleKind::Usage, format!("{what} Confirm it with --confirm {job}")));
         }
     };
     if typed == job.as_str() {
         return Ok(());
     }
-    Err(Trouble::new(Kind::Usage, format!("`{typed}` is not the job's name, `{job}`: nothing was done")))
+    Err(Trouble::new(
+        TroubleKind::Usage,
+        format!("`{typed}` is not the job's name, `{job}`: nothing was done"),
+    ))
 }

@@ -24,7 +24,7 @@ use super::unbegun::Unbegun;
 use super::{ended, ended_without_a_job, tell, until_told};
 use crate::args::Connection;
 use crate::args::migrate::{DeleteAfter, JobArgs, Run};
-use crate::error::{Kind, Trouble};
+use crate::error::{Trouble, TroubleKind};
 use crate::exit::Exit;
 use crate::printer::Printer;
 
@@ -35,12 +35,12 @@ const PAGE: usize = 1_000;
 pub(super) fn spec(connection: &Connection, args: &JobArgs) -> Result<JobSpec, Trouble> {
     let needed = |place: &Option<Place>, option: &str| {
         let what = || format!("{option} is missing: a job moves everything --from a source --to a store");
-        place.clone().ok_or_else(|| Trouble::new(Kind::Usage, what()))
+        place.clone().ok_or_else(|| Trouble::new(TroubleKind::Usage, what()))
     };
     let (from, to) = (needed(&args.from, "--from")?, needed(&args.to, "--to")?);
-    to.check_destination().map_err(|error| Trouble::new(Kind::Usage, error))?;
+    to.check_destination().map_err(|error| Trouble::new(TroubleKind::Usage, error))?;
     if from == to || are_one_folder(&from, &to) {
-        return Err(Trouble::new(Kind::Usage, format!("{from} is the source and the store")));
+        return Err(Trouble::new(TroubleKind::Usage, format!("{from} is the source and the store")));
     }
     Ok(JobSpec {
         name: args.job.clone(),
@@ -95,7 +95,7 @@ async fn spec_of(connection: &Connection, args: &JobArgs) -> Result<JobSpec, Tro
             "the job `{}` is for {whose}: leave --tenant and --from-tenant out, or take another name for another job",
             job.name
         );
-        return Err(Trouble::new(Kind::Usage, what));
+        return Err(Trouble::new(TroubleKind::Usage, what));
     }
     Ok((&job).into())
 }

@@ -1,7 +1,7 @@
 //! Opening of the source, the destination and the ledger that a job names.
 
 use credlink_aws::dynamodb::ledger::TableLedger;
-use credlink_aws::dynamodb::{DynamoIndex, Settings};
+use credlink_aws::dynamodb::{DynamoIndex, DynamoSettings};
 use credlink_core::hash::MediaHash;
 use credlink_core::proof_id::ProofId;
 use credlink_core::tenant::Tenant;
@@ -24,7 +24,7 @@ use credlink_runtime::clock::SystemClock;
 use super::kind_of;
 use crate::args::Connection;
 use crate::args::migrate::JobArgs;
-use crate::error::{Kind, Trouble};
+use crate::error::{Trouble, TroubleKind};
 
 /// The purpose for which a ledger is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,7 +92,7 @@ impl<L, D> Parts<L, D> {
 /// table to look in.
 pub(super) async fn ledger(args: &JobArgs, access: Access) -> Result<AnyLedger, Trouble> {
     let path = ledger_path(&args.jobs_dir, &args.job);
-    let has_file = is_there(&path).map_err(|error| Trouble::new(Kind::Job, error))?;
+    let has_file = is_there(&path).map_err(|error| Trouble::new(TroubleKind::Job, error))?;
     let in_table = args.queue.is_some() || !has_file && access != Access::Make && has_table()?;
     if in_table {
         return Ok(AnyLedger::Table(TableLedger::new(&table().await?, &args.job, SystemClock)));
@@ -105,7 +105,7 @@ pub(super) async fn ledger(args: &JobArgs, access: Access) -> Result<AnyLedger, 
         Access::Make | Access::Change => FileLedger::open(&args.jobs_dir, &args.job, SystemClock),
         Access::Look => FileLedger::look(&args.jobs_dir, &args.job, SystemClock),
     };
-    opened.map(AnyLedger::File).map_err(|error| Trouble::new(Kind::Job, error))
+    opened.map(AnyLedger::File).map_err(|error| Trouble::new(TroubleKind::Job, error))
 }
 
 fn has_table() -> Result<bool, Trouble> {
@@ -113,7 +113,7 @@ fn has_table() -> Result<bool, Trouble> {
 }
 
 fn configuration() -> Result<Configuration, Trouble> {
-    Configuration::from_environment().map_err(|error| Trouble::new(Kind::Usage, error))
+    Configuration::from_environment().map_err(|error| Trouble::new(TroubleKind::Usage, error))
 }
 
 /// Opens the index whose table holds the ledgers of queued jobs.
@@ -121,11 +121,14 @@ pub(super) async fn table() -> Result<DynamoIndex, Trouble> {
     let configuration = configuration()?;
     let IndexChoice::DynamoDb(table) = &configuration.index else {
         let what = "the ledger of a queued job is in the index's table: set CREDLINK_TABLE";
-        return Err(Trouble::new(Kind::Usage, what));
+        return Err(Trouble::new(TroubleKind::Usage, what));
     };
     let surroundings = Surroundings::of(&configuration).await;
-    let settings =
-        Settings { table: table.clone(), endpoint: surroundings.dynamodb, limits: configuration.limits };
+    let settings = DynamoSettings {
+        table: table.clone(),
+        endpoint: surroundings.dynamodb,
+        limits: configuration.limits,
+    };
     Ok(DynamoIndex::new(&surroundings.aws, settings))
 }
 
@@ -134,7 +137,7 @@ pub(super) async fn table() -> Result<DynamoIndex, Trouble> {
 pub(super) async fn begun(args: &JobArgs) -> Result<(AnyLedger, Job), Trouble> {
     let ledger = ledger(args, Access::Change).await?;
     let job = ledger.job().await.map_err(failed)?;
-    let job = job.ok_or_else(|| Trouble::new(Kind::Job, format!("there is no job `{}`", args.job)))?;
+    let job = job.ok_or_else(|| Trouble::new(TroubleKind::Job, format!("there is no job `{}`", args.job)))?;
     check_places(args, &job)?;
     Ok((ledger, job))
 }
@@ -146,7 +149,7 @@ pub(super) fn check_places(args: &JobArgs, job: &Job) -> Result<(), Trouble> {
             && typed.to_string() != *kept
         {
             let what = format!("the job `{}` has {option} {kept}, not {typed}; leave it out", args.job);
-            return Err(Trouble::new(Kind::Usage, what));
+            return Err(Trouble::new(TroubleKind::Usage, what));
         }
     }
     Ok(())
@@ -160,7 +163,7 @@ pub(super) fn refuse_dump(from: &str) -> Result<(), Trouble> {
                 "nothing is removed from a dump: delete {} yourself when the job is verified",
                 path.display()
             );
-            Err(Trouble::new(Kind::Usage, what))
+            Err(Trouble::new(TroubleKind::Usage, what))
         }
         _ => Ok(()),
     }
@@ -195,7 +198,7 @@ pub(super) async fn check_sides(
             "{} holds legacy records, which have no tenant: --tenant says whose they become",
             job.from
         );
-        return Err(Trouble::new(Kind::Usage, what));
+        return Err(Trouble::new(TroubleKind::Usage, what));
     }
     reach_source(source).await?;
     reach_destination(destination).await?;
@@ -205,13 +208,13 @@ pub(super) async fn check_sides(
             "{} and {} are one CredLink under two names, or one is a copy of the other: they have the same store id. Nothing is moved",
             job.from, job.to
         );
-        return Err(Trouble::new(Kind::Usage, what));
+        return Err(Trouble::new(TroubleKind::Usage, what));
     }
     check_credential(&job.to, to.tenant, &job.tenant)?;
     check_credential(&job.from, from.tenant, job.from_tenant.as_ref().unwrap_or(&job.tenant))?;
     let has_more = match job.from.parse() {
         Ok(Place::Folder(folder)) if job.keep_tenants => {
-            Note::has_tenants(&folder).map_err(|error| Trouble::new(Kind::Source, error))?
+            Note::has_tenants(&folder).map_err(|error| Trouble::new(TroubleKind::Source, error))?
         }
         _ => !job.keep_tenants && !job.tenant.is_default(),
     };
@@ -220,7 +223,7 @@ pub(super) async fn check_sides(
             "{} has one tenant, `default`, and the job brings others; CREDLINK_TENANTS=several makes it one that has more",
             job.to
         );
-        return Err(Trouble::new(Kind::Usage, what));
+        return Err(Trouble::new(TroubleKind::Usage, what));
     }
     Ok(())
 }
@@ -235,7 +238,7 @@ fn check_credential(place: &str, shown: Option<Tenant>, meant: &Tenant) -> Resul
                 "the token for {place} is one of the tenant `{shown}`, and the job is for `{meant}` there: give a token of `{meant}`. A \
                  new job names its tenant with --tenant, and the one of the source with --from-tenant"
             );
-            Err(Trouble::new(Kind::Usage, what))
+            Err(Trouble::new(TroubleKind::Usage, what))
         }
     }
 }
@@ -247,12 +250,12 @@ pub(super) async fn source(
     from: &str,
     to: &str,
 ) -> Result<AnySource, Trouble> {
-    let place: Place = from.parse().map_err(|error| Trouble::new(Kind::Usage, error))?;
+    let place: Place = from.parse().map_err(|error| Trouble::new(TroubleKind::Usage, error))?;
     let is_the_stores = matches!(to.parse(), Ok(Place::Api(_)));
     let own = connection.token.as_ref().filter(|_| !is_the_stores);
     let token = args.from_token.as_ref().or(own).map(String::as_str);
-    let opened = AnySource::open(&place, &configuration::Source::environment(), token).await;
-    opened.map_err(|error| Trouble::new(Kind::Source, error))
+    let opened = AnySource::open(&place, &configuration::Variables::environment(), token).await;
+    opened.map_err(|error| Trouble::new(TroubleKind::Source, error))
 }
 
 /// Opens the destination of the proofs.
@@ -262,9 +265,9 @@ pub(super) async fn destination(
     tenant: &Tenant,
     making: Making,
 ) -> Result<AnyDestination, Trouble> {
-    let place: Place = to.parse().map_err(|error| Trouble::new(Kind::Usage, error))?;
+    let place: Place = to.parse().map_err(|error| Trouble::new(TroubleKind::Usage, error))?;
     let opening = Opening {
-        variables: &configuration::Source::environment(),
+        variables: &configuration::Variables::environment(),
         token: connection.token.as_deref(),
         data_folder: connection.data_dir.as_deref(),
         tenant: Some(tenant.clone()),
@@ -272,10 +275,10 @@ pub(super) async fn destination(
         surroundings: None,
     };
     let opened = AnyDestination::open(&place, opening).await;
-    opened.map_err(|error| Trouble::new(Kind::Folder, error))
+    opened.map_err(|error| Trouble::new(TroubleKind::Folder, error))
 }
 
 /// Returns the problem of a provider that failed.
 pub(super) fn failed(error: impl std::fmt::Display) -> Trouble {
-    Trouble::new(Kind::Provider, error)
+    Trouble::new(TroubleKind::Provider, error)
 }

@@ -1,6 +1,6 @@
 //! The actions on a queue: a run that workers carry out, and redrive.
 
-use credlink_aws::sqs::{Settings, SqsQueue};
+use credlink_aws::sqs::{SqsQueue, SqsSettings};
 use credlink_deployment::configuration::{Configuration, QueueChoice};
 use credlink_deployment::deployment::Surroundings;
 use credlink_deployment::migration::place::Place;
@@ -19,7 +19,7 @@ use super::progress_bar::Bar;
 use super::{ended, tell, until_told};
 use crate::args::Connection;
 use crate::args::migrate::{DeleteAfter, JobArgs, Redrive, Run};
-use crate::error::{Kind, Trouble};
+use crate::error::{Trouble, TroubleKind};
 use crate::exit::Exit;
 use crate::printer::Printer;
 
@@ -32,12 +32,12 @@ pub(super) async fn run(
 ) -> Result<Exit, Trouble> {
     if run.delete_after == DeleteAfter::Verified {
         let what = "a queued job deletes nothing from its source: verify it, then clean up";
-        return Err(Trouble::new(Kind::Usage, what));
+        return Err(Trouble::new(TroubleKind::Usage, what));
     }
     if !matches!((&args.from, &args.to), (Some(Place::Bucket { .. }), Some(Place::Bucket { .. }))) {
         let what =
             "a queued job moves from a bucket to a bucket, which the functions can reach: s3://… or r2://…";
-        return Err(Trouble::new(Kind::Usage, what));
+        return Err(Trouble::new(TroubleKind::Usage, what));
     }
     let (spec, queue) = (spec(connection, args)?, queue(args).await?);
     let ledger = open::ledger(args, Access::Make).await?;
@@ -87,14 +87,14 @@ pub(super) async fn redrive(args: &JobArgs, redrive: &Redrive, printer: &Printer
 async fn queue(args: &JobArgs) -> Result<SqsQueue, Trouble> {
     let url = args.queue.clone().ok_or_else(|| {
         Trouble::new(
-            Kind::Usage,
+            TroubleKind::Usage,
             "--queue is missing: the URL of the queue that the function `migrate` works off",
         )
     })?;
     let configuration = Configuration::from_environment();
-    let configuration = configuration.map_err(|error| Trouble::new(Kind::Usage, error))?;
+    let configuration = configuration.map_err(|error| Trouble::new(TroubleKind::Usage, error))?;
     let configuration = Configuration { queue: QueueChoice::Sqs(url.clone()), ..configuration };
     let surroundings = Surroundings::of(&configuration).await;
-    let settings = Settings { queue_url: url, endpoint: surroundings.sqs, limits: configuration.limits };
+    let settings = SqsSettings { queue_url: url, endpoint: surroundings.sqs, limits: configuration.limits };
     Ok(SqsQueue::new(&surroundings.aws, settings))
 }

@@ -14,7 +14,7 @@ use super::open::{self, Access, failed};
 use super::progress_bar::Bar;
 use super::until_told;
 use crate::args::migrate::{JobArgs, Remove};
-use crate::error::{Kind, Trouble};
+use crate::error::{Trouble, TroubleKind};
 use crate::exit::Exit;
 use crate::printer::Printer;
 
@@ -43,14 +43,14 @@ pub(super) async fn remove(args: &JobArgs, typed: &Remove, printer: &Printer) ->
             printer.say(words, &json!({ "job": name, "removed": false, "entries": entries }))?;
             return Ok(Exit::Interrupted);
         }
-        Removed::Absent => return Err(Trouble::new(Kind::Job, format!("there is no job `{}`", name))),
+        Removed::Absent => return Err(Trouble::new(TroubleKind::Job, format!("there is no job `{}`", name))),
         Removed::Held => {
             let detail = format!("a run has the job `{}`; wait for it, or stop it", name);
-            return Err(Trouble::new(Kind::Job, detail));
+            return Err(Trouble::new(TroubleKind::Job, detail));
         }
         Removed::Unfinished(why) => {
             let detail = format!("the job `{}` is not over: {why}; --abandon removes it all the same", name);
-            return Err(Trouble::new(Kind::Job, detail));
+            return Err(Trouble::new(TroubleKind::Job, detail));
         }
     }
     if let AnyLedger::File(ledger) = ledger {

@@ -19,7 +19,7 @@ use credlink_ports::migration::ledger::{Job, Reason};
 use super::open::{self, Access, failed};
 use super::progress_bar::{size, time};
 use crate::args::migrate::{JOBS_DIR, JobArgs};
-use crate::error::{Kind, Trouble};
+use crate::error::{Trouble, TroubleKind};
 use crate::exit::Exit;
 use crate::printer::{Lines, Printer};
 
@@ -303,7 +303,7 @@ pub(super) async fn status(args: &JobArgs, printer: &Printer) -> Result<Exit, Tr
 pub(super) async fn report(args: &JobArgs, printer: &Printer) -> Result<Exit, Trouble> {
     let ledger = open::ledger(args, Access::Look).await?;
     if ledger.job().await.map_err(failed)?.is_some_and(|job| job.removing) {
-        return Err(Trouble::new(Kind::Job, RunError::Removing(args.job.clone())));
+        return Err(Trouble::new(TroubleKind::Job, RunError::Removing(args.job.clone())));
     }
     let report = report::report(&ledger).await.map_err(failed)?.ok_or_else(|| unknown(args))?;
     let words = || report.to_markdown().trim_end().lines().map(str::to_owned).collect::<Vec<_>>();
@@ -312,7 +312,7 @@ pub(super) async fn report(args: &JobArgs, printer: &Printer) -> Result<Exit, Tr
 }
 
 fn unknown(args: &JobArgs) -> Trouble {
-    Trouble::new(Kind::Job, format!("there is no job `{}`", args.job))
+    Trouble::new(TroubleKind::Job, format!("there is no job `{}`", args.job))
 }
 
 fn add_reasons(text: &mut Lines, what: &str, reasons: &BTreeMap<Reason, u64>) {

@@ -8,15 +8,15 @@ use futures_util::TryStreamExt as _;
 use serde_json::{Value, json};
 
 use super::providers::{Providers, absent, failed};
-use crate::args::storage::{Method, Place};
-use crate::error::{Kind, Trouble};
+use crate::args::storage::{Method, StorageLocation};
+use crate::error::{Trouble, TroubleKind};
 use crate::exit::Exit;
 use crate::printer::Printer;
 
 /// Prints one line per entry, as they come, because a bucket may hold millions of objects.
 pub(super) async fn list(
     providers: &Providers,
-    place: &Place,
+    place: &StorageLocation,
     recursive: bool,
     printer: &Printer,
 ) -> Result<Exit, Trouble> {
@@ -42,7 +42,11 @@ pub(super) async fn list(
 }
 
 /// Prints the attributes of an object.
-pub(super) async fn stat(providers: &Providers, place: &Place, printer: &Printer) -> Result<Exit, Trouble> {
+pub(super) async fn stat(
+    providers: &Providers,
+    place: &StorageLocation,
+    printer: &Printer,
+) -> Result<Exit, Trouble> {
     let provider = providers.named(&place.provider).await?;
     let head = provider.describe(&place.key).await.map_err(failed)?.ok_or_else(|| absent(place))?;
     let attributes = &head.attributes;
@@ -57,7 +61,7 @@ pub(super) async fn stat(providers: &Providers, place: &Place, printer: &Printer
     Ok(Exit::Done)
 }
 
-fn words(place: &Place, head: &Head) -> Vec<String> {
+fn words(place: &StorageLocation, head: &Head) -> Vec<String> {
     let attributes = &head.attributes;
     let mut lines = vec![
         place.to_string(),
@@ -76,7 +80,7 @@ fn words(place: &Place, head: &Head) -> Vec<String> {
 /// Writes an object to stdout, piece by piece.
 pub(super) async fn cat(
     providers: &Providers,
-    place: &Place,
+    place: &StorageLocation,
     range: Option<Range>,
     printer: &Printer,
 ) -> Result<Exit, Trouble> {
@@ -121,7 +125,11 @@ fn cut_at_the_end(bytes: &[u8]) -> usize {
 }
 
 /// Prints the number of objects and their bytes.
-pub(super) async fn stats(providers: &Providers, place: &Place, printer: &Printer) -> Result<Exit, Trouble> {
+pub(super) async fn stats(
+    providers: &Providers,
+    place: &StorageLocation,
+    printer: &Printer,
+) -> Result<Exit, Trouble> {
     let sum = providers.named(&place.provider).await?.sum(&place.key).await.map_err(failed)?;
     let words = || format!("{} objects, {} bytes", sum.objects, sum.bytes);
     printer.say(words, &json!({ "objects": sum.objects, "bytes": sum.bytes }))?;
@@ -151,7 +159,7 @@ pub(super) async fn health(providers: &Providers, name: &str, printer: &Printer)
 /// Prints a signed URL.
 pub(super) async fn sign(
     providers: &Providers,
-    place: &Place,
+    place: &StorageLocation,
     expires_in: Duration,
     method: Method,
     content_type: Option<&str>,
@@ -159,11 +167,11 @@ pub(super) async fn sign(
 ) -> Result<Exit, Trouble> {
     let provider = providers.named(&place.provider).await?;
     let no_links =
-        || Trouble::new(Kind::Usage, "a folder has no signed URLs: serve it with `credlink serve`");
+        || Trouble::new(TroubleKind::Usage, "a folder has no signed URLs: serve it with `credlink serve`");
     let bucket = provider.bucket().ok_or_else(no_links)?;
     let signed = match method {
         Method::Get if content_type.is_some() => {
-            return Err(Trouble::new(Kind::Usage, "--content-type goes with --method PUT"));
+            return Err(Trouble::new(TroubleKind::Usage, "--content-type goes with --method PUT"));
         }
         Method::Get => bucket.sign_get(&place.key, expires_in).await,
         Method::Put => bucket.sign_put(&place.key, expires_in, content_type).await,

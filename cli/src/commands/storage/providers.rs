@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt::Display;
 use std::path::PathBuf;
 
-use credlink_deployment::configuration::Source;
+use credlink_deployment::configuration::Variables;
 use credlink_deployment::data_folder::note::{Note, NoteError};
 use credlink_deployment::provider::{OpenError, Provider, ProviderSettings};
 use credlink_disk::folder::Folder;
@@ -12,8 +12,8 @@ use credlink_disk::presence::is_there;
 use tokio::sync::Mutex;
 
 use crate::args::Connection;
-use crate::args::storage::Place;
-use crate::error::{Kind, Trouble};
+use crate::args::storage::StorageLocation;
+use crate::error::{Trouble, TroubleKind};
 
 /// The purpose for which providers are opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,13 +37,13 @@ impl Providers {
     }
 
     fn settings(&self, name: &str) -> Result<ProviderSettings, Trouble> {
-        let source = Source::environment();
+        let source = Variables::environment();
         // As for `serve`, objects are in a folder if the variable is not set.
         let is_folder = name == "primary" && source.text("STORAGE_PROVIDER").is_none();
         let settings = ProviderSettings::named(&source, if is_folder { "folder" } else { name });
         let settings = settings.map_err(|error| {
             let roles = "primary or fallback means what STORAGE_PROVIDER or STORAGE_FALLBACK_PROVIDER names";
-            let trouble = Trouble::new(Kind::Usage, error);
+            let trouble = Trouble::new(TroubleKind::Usage, error);
             if ["s3", "r2", "folder", "primary", "fallback"].contains(&name) {
                 trouble
             } else {
@@ -74,17 +74,17 @@ impl Providers {
             return Ok(provider.clone());
         }
         if let ProviderSettings::Folder(Some(path)) = &settings {
-            let stands = is_there(path).map_err(|error| Trouble::new(Kind::Folder, error))?;
+            let stands = is_there(path).map_err(|error| Trouble::new(TroubleKind::Folder, error))?;
             if !(stands && path.is_dir()) {
-                return Err(Trouble::new(Kind::Folder, format!("{} is no folder", path.display())));
+                return Err(Trouble::new(TroubleKind::Folder, format!("{} is no folder", path.display())));
             }
             // If the server of a data folder keeps its objects elsewhere, objects in the folder do not count.
             Note::has_objects(path).map_err(|error| elsewhere(&error))?;
         }
         let shared = settings.shared().await;
         let kind = |error: &OpenError| match error {
-            OpenError::Folder(_) => Kind::Folder,
-            OpenError::NoFolder | OpenError::NoRegion => Kind::Usage,
+            OpenError::Folder(_) => TroubleKind::Folder,
+            OpenError::NoFolder | OpenError::NoRegion => TroubleKind::Usage,
         };
         let opened = match (&settings, self.access) {
             (ProviderSettings::Folder(Some(path)), Access::Look) => {
@@ -103,8 +103,8 @@ impl Providers {
 
 /// Returns the problem of a data folder whose objects are elsewhere, or in an unknown place.
 fn elsewhere(error: &NoteError) -> Trouble {
-    let trouble = Trouble::new(Kind::Folder, error);
-    let is_said = Source::environment().text("STORAGE_FOLDER").is_some();
+    let trouble = Trouble::new(TroubleKind::Folder, error);
+    let is_said = Variables::environment().text("STORAGE_FOLDER").is_some();
     match error {
         NoteError::Differs { .. } if is_said => trouble.with(
             "here --data-dir names the folder of the objects, and comes before STORAGE_FOLDER: leave it out",
@@ -128,10 +128,10 @@ fn id(settings: &ProviderSettings) -> String {
 
 /// Returns the problem of a provider that failed.
 pub(super) fn failed(error: impl Display) -> Trouble {
-    Trouble::new(Kind::Provider, error)
+    Trouble::new(TroubleKind::Provider, error)
 }
 
 /// Returns the problem of a place without an object.
-pub(super) fn absent(place: &Place) -> Trouble {
-    Trouble::new(Kind::NoObject, format!("there is nothing at {place}"))
+pub(super) fn absent(place: &StorageLocation) -> Trouble {
+    Trouble::new(TroubleKind::NoObject, format!("there is nothing at {place}"))
 }

@@ -5,8 +5,8 @@ use futures_util::{StreamExt as _, TryStreamExt as _};
 use serde_json::json;
 
 use super::providers::{Providers, failed};
-use crate::args::storage::Place;
-use crate::error::{Kind, Trouble};
+use crate::args::storage::StorageLocation;
+use crate::error::{Trouble, TroubleKind};
 use crate::exit::Exit;
 use crate::printer::Printer;
 
@@ -16,7 +16,7 @@ const BATCH: usize = 1_000;
 /// Deletes objects, and names those that could not be deleted or do not exist.
 pub(super) async fn remove(
     providers: &Providers,
-    places: &[Place],
+    places: &[StorageLocation],
     recursive: bool,
     yes: bool,
     printer: &Printer,
@@ -24,7 +24,7 @@ pub(super) async fn remove(
     if recursive && !yes {
         let named: Vec<_> = places.iter().map(|place| format!("{place}*")).collect();
         let what = format!("this deletes everything at {}; add --yes if that is meant", named.join(", "));
-        return Err(Trouble::new(Kind::Usage, what));
+        return Err(Trouble::new(TroubleKind::Usage, what));
     }
     let mut total = Deletion::default();
     let mut missing = Vec::new();

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::providers::failed;
 use crate::args::Connection;
-use crate::error::{Kind, Trouble};
+use crate::error::{Trouble, TroubleKind};
 use crate::exit::Exit;
 use crate::printer::Printer;
 
@@ -34,7 +34,7 @@ pub(super) async fn replicate(
     printer: &Printer,
 ) -> Result<Exit, Trouble> {
     let configuration = Configuration::from_environment();
-    let configuration = configuration.map_err(|error| Trouble::new(Kind::Usage, error))?;
+    let configuration = configuration.map_err(|error| Trouble::new(TroubleKind::Usage, error))?;
     let opening = Opening {
         configuration: &configuration,
         machine: connection.data_dir.as_deref().map(|folder| Machine::new(folder, PASSING_CACHE_BYTES)),
@@ -43,10 +43,11 @@ pub(super) async fn replicate(
         link_keys: None,
         count_reads: false,
     };
-    let deployment = Deployment::open(opening).await.map_err(|error| Trouble::new(Kind::Folder, error))?;
+    let deployment =
+        Deployment::open(opening).await.map_err(|error| Trouble::new(TroubleKind::Folder, error))?;
     let AnyObjects::Two(pair) = deployment.store() else {
         let what = "there is one provider only: set STORAGE_FALLBACK_PROVIDER";
-        return Err(Trouble::new(Kind::Usage, what));
+        return Err(Trouble::new(TroubleKind::Usage, what));
     };
     let request_id = SystemClock.request_id();
     let from = match to {

@@ -15,8 +15,8 @@ use tokio::fs::File;
 use tokio::io::AsyncReadExt as _;
 
 use super::providers::{Providers, absent, failed};
-use crate::args::storage::{Place, Transfer};
-use crate::error::{Kind, Trouble};
+use crate::args::storage::{StorageLocation, Transfer};
+use crate::error::{Trouble, TroubleKind};
 use crate::exit::Exit;
 use crate::printer::Printer;
 
@@ -47,7 +47,7 @@ impl Way {
 pub(super) async fn put(
     providers: &Providers,
     file: &Path,
-    place: &Place,
+    place: &StorageLocation,
     content_type: String,
     printer: &Printer,
 ) -> Result<Exit, Trouble> {
@@ -58,7 +58,7 @@ pub(super) async fn put(
     let length = opened.metadata().await.map_err(unreadable)?.len();
     let attributes = Attributes { content_type, ..Attributes::default() };
     let uploaded = provider.upload(&key, &attributes, Some(length), pieces(opened)).await.map_err(failed)?;
-    let place = Place { key, ..place.clone() };
+    let place = StorageLocation { key, ..place.clone() };
     let words = || format!("{place}: {} bytes", uploaded.size);
     printer.say(words, &json!({ "key": place.key, "size": uploaded.size, "parts": uploaded.parts }))?;
     Ok(Exit::Done)
@@ -96,7 +96,7 @@ pub(super) async fn transfer(
     }
     if within && to.key.starts_with(&from.key) {
         let what = format!("{to} lies within {from}: the copies would be copied again");
-        return Err(Trouble::new(Kind::Usage, what));
+        return Err(Trouble::new(TroubleKind::Usage, what));
     }
     let transfers = source.walk(&from.key, true).map(|entry| {
         let (source, target) = (&source, &target);

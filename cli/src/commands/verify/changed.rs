@@ -6,14 +6,14 @@ use base64::engine::general_purpose::STANDARD;
 use credlink_core::c2pa::ManifestStore;
 use credlink_core::manifest::ManifestType;
 use credlink_core::manifest_id::ManifestId;
-use credlink_verify::checks::{self, Check, Outcome, Place, Validated};
+use credlink_verify::checks::{self, Check, ManifestLocation, Outcome, Validated};
 use credlink_verify::media::{Media, detected_type};
 use credlink_verify::report::Embedded;
 use percent_encoding::percent_decode_str;
 
 use super::{Verification, unread};
 use crate::client::Client;
-use crate::error::{Kind, Trouble};
+use crate::error::{Trouble, TroubleKind};
 use crate::isolation;
 
 /// The manifest that a file names.
@@ -44,7 +44,7 @@ pub fn look<'a>(client: &Client, media: &'a Media) -> Result<Result<Verification
     let stored = validate(&manifest)?;
     // Anybody may store another manifest under the ID, which says nothing about a file whose own manifest is valid for
     // it.
-    let own = match embedded.filter(|_| stored.place == Place::Other) {
+    let own = match embedded.filter(|_| stored.place == ManifestLocation::Other) {
         Some(own) => Some(validate(&own)?).filter(|own| own.outcome() != Outcome::Fails),
         None => None,
     };
@@ -67,7 +67,7 @@ fn with_another_stored<'a>(media: &'a Media, id: &ManifestId, own: Validated) ->
 
 /// Compares a file with the manifest that is stored under the ID that the file names.
 fn against<'a>(media: &'a Media, named: &str, stored: Validated) -> Verification<'a> {
-    let is_other_manifest = stored.place == Place::Other;
+    let is_other_manifest = stored.place == ManifestLocation::Other;
     let changed = stored.is_other_file || is_other_manifest;
     let (outcome, said) = match stored.outcome() {
         _ if stored.is_other_file => (
@@ -114,7 +114,7 @@ fn named(media: &Media) -> Result<Named, Trouble> {
     let kind = media.detected_type();
     if kind.media_type() == Some(ManifestType::C2pa.as_str()) {
         let detail = format!("{name} is a manifest: name its picture or video");
-        return Err(Trouble::new(Kind::Usage, detail));
+        return Err(Trouble::new(TroubleKind::Usage, detail));
     }
     let format = media.type_of(&kind).and_then(|media_type| {
         detected_type::format(media_type)

@@ -62,11 +62,11 @@ pub struct KeysError {
 
 /// A source of keys. Clones share one source.
 #[derive(Debug, Clone)]
-pub struct KeySource(Arc<Source>);
+pub struct KeySource(Arc<WatchedKeys>);
 
 #[derive(Debug)]
-struct Source {
-    place: Place,
+struct WatchedKeys {
+    place: KeyLocation,
     state: RwLock<State>,
     /// Held by the task that reads the keys.
     reading: Mutex<()>,
@@ -74,7 +74,7 @@ struct Source {
 }
 
 #[derive(Debug)]
-enum Place {
+enum KeyLocation {
     File(PathBuf),
     Url { url: String, timeout: Duration },
 }
@@ -107,7 +107,7 @@ impl KeySource {
     pub fn open(jwks: &Jwks) -> Result<Self, KeysError> {
         let mut state = State::default();
         let place = match jwks {
-            Jwks::Url(url) => Place::Url { url: url.clone(), timeout: URL_TIMEOUT },
+            Jwks::Url(url) => KeyLocation::Url { url: url.clone(), timeout: URL_TIMEOUT },
             Jwks::File(path) => {
                 let read = read_file(path, None).map_err(|why| KeysError { place: jwks.to_string(), why })?;
                 if let Some((keys, file)) = read {
@@ -120,10 +120,10 @@ impl KeySource {
                         failure: None,
                     };
                 }
-                Place::File(path.clone())
+                KeyLocation::File(path.clone())
             }
         };
-        Ok(Self(Arc::new(Source {
+        Ok(Self(Arc::new(WatchedKeys {
             place,
             state: RwLock::new(state),
             reading: Mutex::new(()),
@@ -144,21 +144,23 @@ impl KeySource {
                 None => keys.find(None, algorithm).is_some(),
             };
             match (&self.0.place, is_known) {
-                (Place::File(_), true) if !self.is_older(FILE_AGE) => return Ok(keys.find(id, algorithm)),
+                (KeyLocation::File(_), true) if !self.is_older(FILE_AGE) => {
+                    return Ok(keys.find(id, algorithm));
+                }
                 // The last attempt failed, or succeeded a moment ago, so there is nothing to gain by waiting.
-                (Place::Url { .. }, true) if !self.is_to_be_waited_for() => {
+                (KeyLocation::Url { .. }, true) if !self.is_to_be_waited_for() => {
                     if self.is_older(URL_AGE) && was_before(tried, URL_PAUSE) {
                         drop(tokio::spawn(self.clone().read_again(tried).in_current_span()));
                     }
                     return Ok(keys.find(id, algorithm));
                 }
-                (Place::Url { .. }, true) => {}
-                (Place::Url { .. }, false) if !was_before(tried, URL_PAUSE) => return Ok(None),
+                (KeyLocation::Url { .. }, true) => {}
+                (KeyLocation::Url { .. }, false) if !was_before(tried, URL_PAUSE) => return Ok(None),
                 _ => {}
             }
         }
         if keys.is_some()
-            || matches!(self.0.place, Place::File(_))
+            || matches!(self.0.place, KeyLocation::File(_))
             || was_before(tried, URL_PAUSE_WITHOUT_KEYS)
         {
             // A task of its own, so that a client that goes away does not end it for the others who wait for it.
@@ -183,12 +185,12 @@ impl KeySource {
     /// a second old. An address is requested by tokens alone, and the next request makes up for one that fails while
     /// the keys are young.
     pub async fn unread(&self) -> Option<Unread> {
-        if matches!(self.0.place, Place::File(_)) && self.is_older(FILE_AGE) {
+        if matches!(self.0.place, KeyLocation::File(_)) && self.is_older(FILE_AGE) {
             self.clone().read_again(self.known().1).await;
         }
         let state = self.0.state.read().unwrap_or_else(PoisonError::into_inner);
         let is_young =
-            matches!(self.0.place, Place::Url { .. }) && !was_before(state.read, URL_AGE_WAITED_FOR);
+            matches!(self.0.place, KeyLocation::Url { .. }) && !was_before(state.read, URL_AGE_WAITED_FOR);
         let reason = state.failure.clone().filter(|_| !is_young)?;
         let read_seconds_ago = state.read.map(|read| read.elapsed().as_secs());
         Some(Unread { source: SOURCE, reason, read_seconds_ago, is_in_use: state.in_use().is_some() })
@@ -207,7 +209,7 @@ impl KeySource {
 
     fn is_older(&self, age: Duration) -> bool {
         let state = self.0.state.read().unwrap_or_else(PoisonError::into_inner);
-        was_before(if matches!(self.0.place, Place::File(_)) { state.tried } else { state.read }, age)
+        was_before(if matches!(self.0.place, KeyLocation::File(_)) { state.tried } else { state.read }, age)
     }
 
     /// Reads the keys, unless another task has done so since the attempt that the caller knows of.
@@ -221,13 +223,13 @@ impl KeySource {
             return;
         }
         let read = match &self.0.place {
-            Place::File(path) => {
+            KeyLocation::File(path) => {
                 let path = path.clone();
                 let read = self.0.file.of(move || read_file(&path, file)).await;
                 let late = || Err(format!("its file system does not answer within {} s", PATIENCE.as_secs()));
                 read.unwrap_or_else(late).map(|read| read.map(|(keys, file)| (keys, Some(file))))
             }
-            Place::Url { url, timeout } => {
+            KeyLocation::Url { url, timeout } => {
                 let (url, timeout) = (url.clone(), *timeout);
                 let read = tokio::task::spawn_blocking(move || read_url(&url, timeout)).await;
                 read.unwrap_or_else(|error| Err(error.to_string())).map(|keys| Some((keys, None)))

@@ -44,12 +44,12 @@ struct Partition {
 }
 
 /// A position in an index: its sort key, and the row's key.
-struct Place {
+struct QueryPosition {
     sort: String,
     key: String,
 }
 
-impl Place {
+impl QueryPosition {
     /// Splits the sort key into its instant in milliseconds and the rest.
     fn parts(&self) -> Result<(u64, &str), Failure> {
         let parts = self.sort.split_once('#').and_then(|(at, rest)| Some((at.parse().ok()?, rest)));
@@ -165,7 +165,7 @@ impl DynamoIndex {
         after: Option<&str>,
         behind: &str,
         wanted: usize,
-    ) -> Result<Vec<Place>, Failure> {
+    ) -> Result<Vec<QueryPosition>, Failure> {
         let mut places = Vec::new();
         let mut start: Option<Item> = None;
         // A key condition has only one range, which includes both ends, so the item at `after` is skipped.
@@ -189,7 +189,8 @@ impl DynamoIndex {
             let answer = answer.map_err(|error| Error::classify(NAME, &error))?;
             for item in answer.items.unwrap_or_default() {
                 let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).cloned();
-                let place = text(sort).zip(text(PARTITION_KEY)).map(|(sort, key)| Place { sort, key });
+                let place =
+                    text(sort).zip(text(PARTITION_KEY)).map(|(sort, key)| QueryPosition { sort, key });
                 let place = place.ok_or_else(|| damaged(format!("an entry of {index} has no keys")))?;
                 if after != Some(place.sort.as_str()) {
                     places.push(place);
@@ -206,10 +207,10 @@ impl DynamoIndex {
     /// Returns the page of the first `limit` of `places`, with those of their rows that still belong to it.
     async fn filled(
         &self,
-        mut places: Vec<Place>,
+        mut places: Vec<QueryPosition>,
         limit: usize,
         fits: impl Fn(&Row) -> bool,
-        cursor: impl Fn(&Place) -> Result<Cursor, Failure>,
+        cursor: impl Fn(&QueryPosition) -> Result<Cursor, Failure>,
     ) -> Result<Page<Row>, Failure> {
         let more = places.len() > limit;
         places.truncate(limit);

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 
-use super::{Kind, S3Objects};
+use super::{BucketKind, S3Objects};
 use crate::{Error, ErrorKind};
 
 /// The health of a provider.
@@ -65,7 +65,7 @@ impl S3Objects {
         };
         let names = Names::of(settings.kind);
         let said = &error.message;
-        let elsewhere = bucket_region.filter(|there| there != region && settings.kind == Kind::S3);
+        let elsewhere = bucket_region.filter(|there| there != region && settings.kind == BucketKind::S3);
         match (error.code.as_deref(), error.kind) {
             (_, _) if elsewhere.is_some() => {
                 let there = elsewhere.unwrap_or_default();
@@ -130,16 +130,16 @@ struct Names {
 }
 
 impl Names {
-    const fn of(kind: Kind) -> Self {
+    const fn of(kind: BucketKind) -> Self {
         match kind {
-            Kind::S3 => Self {
+            BucketKind::S3 => Self {
                 bucket: "STORAGE_BUCKET",
                 region: "STORAGE_REGION",
                 endpoint: "STORAGE_ENDPOINT",
                 key: "AWS_ACCESS_KEY_ID, or the profile or role that is used",
                 secret: "AWS_SECRET_ACCESS_KEY",
             },
-            Kind::R2 => Self {
+            BucketKind::R2 => Self {
                 bucket: "R2_BUCKET",
                 region: "R2_ENDPOINT",
                 endpoint: "R2_ACCOUNT_ID or R2_ENDPOINT",

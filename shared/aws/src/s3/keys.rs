@@ -16,7 +16,7 @@ use credlink_runtime::deadline::at_most;
 use credlink_runtime::throttle;
 
 use super::attributes::{etag, tag, timestamp, unescape};
-use super::{Kind, S3Objects};
+use super::{BucketKind, S3Objects};
 use crate::{Error, ErrorKind};
 
 /// The maximum number of keys in one request (S3 API, DeleteObjects).
@@ -147,7 +147,7 @@ impl S3Objects {
         if self.describe(key).await?.is_none_or(|head| head.tag != *tag) {
             return Ok(false);
         }
-        let condition = (self.kind() == Kind::S3).then(|| etag(tag));
+        let condition = (self.kind() == BucketKind::S3).then(|| etag(tag));
         let delete = self.client().delete_object().bucket(self.bucket()).key(key).set_if_match(condition);
         let Err(error) = Box::pin(delete.customize().config_override(self.config()).send()).await else {
             return Ok(true);

@@ -9,7 +9,7 @@ use crate::Limits;
 
 /// The services that speak S3 and differ in what they accept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum BucketKind {
     /// Amazon S3, or a compatible server.
     S3,
     /// Cloudflare R2. It refuses tags, encryption keys and storage classes other than `STANDARD`, has the region
@@ -17,7 +17,7 @@ pub enum Kind {
     R2,
 }
 
-impl Kind {
+impl BucketKind {
     /// Returns the name by which operators know the service.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -28,7 +28,7 @@ impl Kind {
     }
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for BucketKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
@@ -57,9 +57,9 @@ pub enum Checksums {
 
 /// The settings of an [`S3Objects`](super::S3Objects).
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub struct S3Settings {
     /// The service.
-    pub kind: Kind,
+    pub kind: BucketKind,
     /// The bucket. Keys in it have no prefix, because a bucket belongs to one CredLink.
     pub bucket: String,
     /// The region for which requests are signed; `auto` with R2.
@@ -81,11 +81,11 @@ pub struct Settings {
     pub limits: Limits,
 }
 
-impl Settings {
+impl S3Settings {
     /// Returns the settings of an S3 bucket, with the SDK's credential chain.
     pub fn s3(bucket: impl Into<String>, region: impl Into<String>) -> Self {
         Self {
-            kind: Kind::S3,
+            kind: BucketKind::S3,
             bucket: bucket.into(),
             region: region.into(),
             endpoint: None,
@@ -101,7 +101,7 @@ impl Settings {
     /// Returns the settings of an R2 bucket.
     pub fn r2(bucket: impl Into<String>, account_id: &str, credentials: Credentials) -> Self {
         Self {
-            kind: Kind::R2,
+            kind: BucketKind::R2,
             credentials: Some(credentials),
             ..Self::s3(bucket, "auto").at(format!("https://{account_id}.r2.cloudflarestorage.com"))
         }

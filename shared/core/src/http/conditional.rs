@@ -194,12 +194,12 @@ pub fn range_applies(headers: &HeaderMap, validators: &Validators) -> bool {
 /// # Errors
 /// 428 if the header is missing (RFC 6585, section 3), 400 if it is malformed.
 pub fn check_replacement_form(headers: &HeaderMap) -> Result<(), Problem> {
-    use super::problem::Kind;
+    use super::problem::ProblemKind;
     if headers.contains_key(IF_MATCH) {
         return check_removal_form(headers);
     }
     Err(Problem::new(
-        Kind::PreconditionRequired,
+        ProblemKind::PreconditionRequired,
         "`if-match`: a replacement names the revision that it replaces, by the ETag of the record; or `*` for \
          whichever is current",
     )
@@ -231,7 +231,7 @@ pub fn check_write(headers: &HeaderMap, current: &Digest) -> Result<(), Problem>
 /// # Errors
 /// 400 if the header is malformed, 412 if the condition does not hold.
 pub fn check_removal(headers: &HeaderMap, current: &Digest) -> Result<(), Problem> {
-    use super::problem::Kind;
+    use super::problem::ProblemKind;
     let tag = entity_tag(current, None);
     match Tags::read(headers, &IF_MATCH)? {
         None => Ok(()),
@@ -245,7 +245,7 @@ pub fn check_removal(headers: &HeaderMap, current: &Digest) -> Result<(), Proble
             } else {
                 format!("`if-match`: the current record has the ETag {tag}; read it and decide again")
             };
-            Err(Problem::new(Kind::PreconditionFailed, detail).at("if-match").etag(&tag))
+            Err(Problem::new(ProblemKind::PreconditionFailed, detail).at("if-match").etag(&tag))
         }
     }
 }

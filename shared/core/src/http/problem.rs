@@ -23,9 +23,9 @@ macro_rules! kinds {
     ($($(#[$doc:meta])* $name:ident, $status:ident, $slug:literal, $title:literal;)+) => {
         /// The kind of a problem. Its slug ends the stable `type` URI.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum Kind { $($(#[$doc])* $name,)+ }
+        pub enum ProblemKind { $($(#[$doc])* $name,)+ }
 
-        impl Kind {
+        impl ProblemKind {
             /// All kinds, in the order of their status.
             pub const ALL: &'static [Self] = &[$(Self::$name,)+];
 
@@ -128,14 +128,14 @@ kinds! {
 /// The part of `type` before the slug. It is a URN: it identifies the kind, and does not promise a page.
 pub const TYPE_PREFIX: &str = "urn:credlink:problem:";
 
-/// The member of a [`Kind::Deleted`] that holds the instant of the deletion, as RFC 3339 writes it.
+/// The member of a [`ProblemKind::Deleted`] that holds the instant of the deletion, as RFC 3339 writes it.
 pub const DELETED_MEMBER: &str = "deleted";
 
 /// A problem: the answer to a client that does not get what it asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// The kind.
-    pub kind: Kind,
+    pub kind: ProblemKind,
     /// The fault in this request and what is allowed, in words.
     pub detail: String,
     /// The field, parameter, header or path segment that is wrong.
@@ -173,13 +173,13 @@ pub struct Document<'a> {
 
 impl Problem {
     /// Returns a problem of this kind.
-    pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
+    pub fn new(kind: ProblemKind, detail: impl Into<String>) -> Self {
         Self { kind, detail: detail.into(), field: None, members: BTreeMap::new(), headers: Vec::new() }
     }
 
     /// Returns the problem of a field, parameter, header or path segment that is not valid.
     pub fn field(field: &str, detail: impl std::fmt::Display) -> Self {
-        Self::new(Kind::InvalidField, format!("`{field}`: {detail}")).at(field)
+        Self::new(ProblemKind::InvalidField, format!("`{field}`: {detail}")).at(field)
     }
 
     /// Returns the problem with the part of the request that is wrong.
@@ -204,8 +204,11 @@ impl Problem {
     /// Returns the problem of a path without this method (RFC 9110, section 15.5.6: `Allow` is required).
     #[must_use]
     pub fn method_not_allowed(method: &str, allow: &'static str) -> Self {
-        Self::new(Kind::MethodNotAllowed, format!("{method} is not allowed here; this path allows {allow}"))
-            .header(ALLOW, allow)
+        Self::new(
+            ProblemKind::MethodNotAllowed,
+            format!("{method} is not allowed here; this path allows {allow}"),
+        )
+        .header(ALLOW, allow)
     }
 
     /// Returns the problem of a missing or bad credential (RFC 6750, section 3).
@@ -215,13 +218,15 @@ impl Problem {
             None => ("this needs an `Authorization: Bearer` header", "Bearer realm=\"credlink\"".to_owned()),
             Some(error) => (error, "Bearer realm=\"credlink\", error=\"invalid_token\"".to_owned()),
         };
-        Self::new(Kind::Unauthenticated, detail).at("authorization").header(WWW_AUTHENTICATE, &challenge)
+        Self::new(ProblemKind::Unauthenticated, detail)
+            .at("authorization")
+            .header(WWW_AUTHENTICATE, &challenge)
     }
 
     /// Returns the problem of a credential without `scope` (RFC 6750, section 3.1).
     #[must_use]
     pub fn insufficient_scope(scope: crate::access::Scope) -> Self {
-        Self::new(Kind::InsufficientScope, format!("this needs the scope `{scope}`"))
+        Self::new(ProblemKind::InsufficientScope, format!("this needs the scope `{scope}`"))
             .with("scope", scope.to_string())
             .header(WWW_AUTHENTICATE, &format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\""))
     }
@@ -229,20 +234,21 @@ impl Problem {
     /// Returns the problem of an object that was deleted at this instant.
     #[must_use]
     pub fn deleted(at: Timestamp) -> Self {
-        Self::new(Kind::Deleted, format!("this was deleted on {at}")).with(DELETED_MEMBER, at.to_string())
+        Self::new(ProblemKind::Deleted, format!("this was deleted on {at}"))
+            .with(DELETED_MEMBER, at.to_string())
     }
 
     /// Returns the problem of a request with more bytes than the bound.
     #[must_use]
     pub fn too_large(what: &str, limit: usize) -> Self {
-        Self::new(Kind::TooLarge, format!("{what} may have {limit} bytes; this has more"))
+        Self::new(ProblemKind::TooLarge, format!("{what} may have {limit} bytes; this has more"))
             .with("limit", limit)
     }
 
     /// Returns the problem of a range beyond the end (RFC 9110, section 15.5.17: `Content-Range` gives the length).
     #[must_use]
     pub fn range_not_satisfiable(length: u64) -> Self {
-        Self::new(Kind::RangeNotSatisfiable, format!("`range`: the content has {length} bytes"))
+        Self::new(ProblemKind::RangeNotSatisfiable, format!("`range`: the content has {length} bytes"))
             .at("range")
             .header(CONTENT_RANGE, &format!("bytes */{length}"))
     }
@@ -250,7 +256,7 @@ impl Problem {
     /// Returns the problem of a provider that is out of reach. The client shall try again after `seconds`.
     #[must_use]
     pub fn unavailable(seconds: u32) -> Self {
-        Self::new(Kind::Unavailable, format!("nothing is lost; try again in {seconds} s"))
+        Self::new(ProblemKind::Unavailable, format!("nothing is lost; try again in {seconds} s"))
             .header(RETRY_AFTER, &seconds.to_string())
     }
 
@@ -258,7 +264,7 @@ impl Problem {
     #[must_use]
     pub fn busy(what: &str, seconds: u32) -> Self {
         let detail = format!("{what}; nothing was done; try again in {seconds} s");
-        Self::new(Kind::Busy, detail).header(RETRY_AFTER, &seconds.to_string())
+        Self::new(ProblemKind::Busy, detail).header(RETRY_AFTER, &seconds.to_string())
     }
 
     /// Returns the problem of a client that has used up its share for a while.
@@ -268,13 +274,13 @@ impl Problem {
             "this address has sent too many requests that the cache could not answer; try again in \
              {seconds} s"
         );
-        Self::new(Kind::TooManyRequests, detail).header(RETRY_AFTER, &seconds.to_string())
+        Self::new(ProblemKind::TooManyRequests, detail).header(RETRY_AFTER, &seconds.to_string())
     }
 
     /// Returns the problem of an act that is refused until an operator has looked, for the reason that `detail` gives.
     #[must_use]
     pub fn stopped(detail: impl Into<String>, seconds: u32) -> Self {
-        Self::new(Kind::Stopped, detail).header(RETRY_AFTER, &seconds.to_string())
+        Self::new(ProblemKind::Stopped, detail).header(RETRY_AFTER, &seconds.to_string())
     }
 
     /// Returns the problem of a store without space, which the operator must add or clients free by deleting.
@@ -284,14 +290,14 @@ impl Problem {
             "the storage is out of space: nothing can be stored until space is freed; reads continue, and so do \
              deletions while the space reserved for them lasts; nothing is lost; try again in {seconds} s"
         );
-        Self::new(Kind::Unavailable, detail).header(RETRY_AFTER, &seconds.to_string())
+        Self::new(ProblemKind::Unavailable, detail).header(RETRY_AFTER, &seconds.to_string())
     }
 
     /// Returns the problem of stored content that is not what was written (guarantee 4).
     #[must_use]
     pub fn damaged() -> Self {
         Self::new(
-            Kind::Damaged,
+            ProblemKind::Damaged,
             "what is stored here is damaged or was lost, and is not served; the operator finds it in the log under the \
              request id",
         )
@@ -338,8 +344,10 @@ mod tests {
 
     #[test]
     fn kinds_are_stable() {
-        let table: Vec<_> =
-            Kind::ALL.iter().map(|kind| format!("{} {}", kind.status().as_u16(), kind.slug())).collect();
+        let table: Vec<_> = ProblemKind::ALL
+            .iter()
+            .map(|kind| format!("{} {}", kind.status().as_u16(), kind.slug()))
+            .collect();
         insta::assert_snapshot!("kinds", table.join("\n"));
     }
 

@@ -20,7 +20,7 @@ use http::Method;
 
 use self::operation::Operation;
 use self::path::Path;
-use super::problem::{Kind, Problem};
+use super::problem::{Problem, ProblemKind};
 use crate::access::Scope;
 use crate::bounds::{MAX_C2PA_MANIFEST_BYTES, MAX_TARGET_BYTES};
 
@@ -142,7 +142,7 @@ impl Route {
 fn check_length(path: &str, query: &str) -> Result<(), Problem> {
     if path.len() + query.len() > MAX_TARGET_BYTES {
         let detail = format!("a path and query may have {MAX_TARGET_BYTES} bytes together");
-        return Err(Problem::new(Kind::TargetTooLong, detail));
+        return Err(Problem::new(ProblemKind::TargetTooLong, detail));
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::body::json;
 use crate::bounds::MAX_JSON_DEPTH;
-use crate::http::problem::{Kind, Problem};
+use crate::http::problem::{Problem, ProblemKind};
 use crate::http::reply::Reply;
 use crate::legacy::LegacyId;
 use crate::proof_id::ProofId;
@@ -59,5 +59,8 @@ pub fn private_alias_reply(proof: &ProofId) -> Reply {
 /// Returns the answer if nothing has this ID, or if the caller may not read what it leads to.
 #[must_use]
 pub fn alias_absent(id: &LegacyId) -> Problem {
-    Problem::new(Kind::NotFound, format!("`{id}` is not a proof id, and no proof has it as its legacy id"))
+    Problem::new(
+        ProblemKind::NotFound,
+        format!("`{id}` is not a proof id, and no proof has it as its legacy id"),
+    )
 }

@@ -5,7 +5,7 @@ use serde_path_to_error::Segment;
 
 use crate::bounds::MAX_JSON_TEXT_BYTES;
 use crate::excerpt::excerpt;
-use crate::http::problem::{Kind, Problem};
+use crate::http::problem::{Problem, ProblemKind};
 use crate::json::{check_depth, check_texts};
 
 /// The member of a body that may be longer than any other string: a C2PA manifest in base64.
@@ -13,12 +13,15 @@ pub(super) const LONG_MEMBER: &str = "manifest_base64";
 
 /// Reads JSON of limited depth. An error names the path of what is wrong.
 pub(super) fn json<'de, T: Deserialize<'de>>(body: &'de [u8], depth: usize) -> Result<T, Problem> {
-    check_depth(body, depth).map_err(|error| Problem::new(Kind::InvalidRequest, error.to_string()))?;
+    check_depth(body, depth).map_err(|error| Problem::new(ProblemKind::InvalidRequest, error.to_string()))?;
     check_texts(body, MAX_JSON_TEXT_BYTES, LONG_MEMBER)
-        .map_err(|error| Problem::new(Kind::InvalidRequest, error.to_string()))?;
+        .map_err(|error| Problem::new(ProblemKind::InvalidRequest, error.to_string()))?;
     // serde also reads a struct from an array, member by member. No client means that.
     if body.trim_ascii_start().first().is_some_and(|first| *first != b'{') {
-        return Err(Problem::new(Kind::InvalidRequest, "the body is invalid: it is not a JSON object"));
+        return Err(Problem::new(
+            ProblemKind::InvalidRequest,
+            "the body is invalid: it is not a JSON object",
+        ));
     }
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
@@ -34,16 +37,20 @@ pub(super) fn json<'de, T: Deserialize<'de>>(body: &'de [u8], depth: usize) -> R
         match (member, path.as_str()) {
             (Some(member), _) => {
                 let detail = format!("the body has an {}", excerpt(&detail));
-                Problem::new(Kind::InvalidField, detail).at(&excerpt(member))
+                Problem::new(ProblemKind::InvalidField, detail).at(&excerpt(member))
             }
-            (None, "." | "?") => {
-                Problem::new(Kind::InvalidRequest, format!("the body is invalid: {}", excerpt(&detail)))
-            }
+            (None, "." | "?") => Problem::new(
+                ProblemKind::InvalidRequest,
+                format!("the body is invalid: {}", excerpt(&detail)),
+            ),
             (None, field) => Problem::field(field, excerpt(&detail)),
         }
     })?;
     deserializer.end().map_err(|error| {
-        Problem::new(Kind::InvalidRequest, format!("the body continues after its JSON document: {error}"))
+        Problem::new(
+            ProblemKind::InvalidRequest,
+            format!("the body continues after its JSON document: {error}"),
+        )
     })?;
     Ok(value)
 }

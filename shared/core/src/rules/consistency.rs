@@ -9,7 +9,7 @@ use crate::time::Timestamp;
 
 /// The object under `proofs/{id}`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Found {
+pub enum ProofObject {
     /// A record of this revision.
     Record(u32),
     /// A tombstone.
@@ -18,7 +18,7 @@ pub enum Found {
 
 /// The verdict about an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum ObjectVerdict {
     /// The object is as it must be.
     Right,
     /// A store or a replacement wrote the object and ended before its row, so nobody was told of it.
@@ -33,33 +33,33 @@ pub enum Verdict {
 
 /// Judges the object under `proofs/{id}`.
 #[must_use]
-pub const fn judge_record(found: Found, row: Option<&ProofRow>) -> Verdict {
+pub const fn judge_record(found: ProofObject, row: Option<&ProofRow>) -> ObjectVerdict {
     let Some(row) = row else {
         return match found {
-            Found::Record(_) => Verdict::Orphan,
-            Found::Tombstone => Verdict::Right,
+            ProofObject::Record(_) => ObjectVerdict::Orphan,
+            ProofObject::Tombstone => ObjectVerdict::Right,
         };
     };
     match (found, row.state) {
-        (Found::Record(revision), State::Live) => {
+        (ProofObject::Record(revision), State::Live) => {
             if revision == row.revision {
-                Verdict::Right
+                ObjectVerdict::Right
             } else if revision > row.revision {
-                Verdict::Ahead
+                ObjectVerdict::Ahead
             } else {
-                Verdict::Broken("the record is of an earlier revision than the index says")
+                ObjectVerdict::Broken("the record is of an earlier revision than the index says")
             }
         }
-        (Found::Tombstone, State::Live) => {
-            Verdict::Broken("the index has a live proof whose record is deleted")
+        (ProofObject::Tombstone, State::Live) => {
+            ObjectVerdict::Broken("the index has a live proof whose record is deleted")
         }
-        (_, State::Deleting(_)) => Verdict::Unfinished,
-        (Found::Tombstone, State::Deleted(_)) => Verdict::Right,
-        (Found::Record(revision), State::Deleted(_)) => {
+        (_, State::Deleting(_)) => ObjectVerdict::Unfinished,
+        (ProofObject::Tombstone, State::Deleted(_)) => ObjectVerdict::Right,
+        (ProofObject::Record(revision), State::Deleted(_)) => {
             if revision > row.revision || row.void {
-                Verdict::Orphan
+                ObjectVerdict::Orphan
             } else {
-                Verdict::Broken("the index has the proof as deleted, and its record is readable")
+                ObjectVerdict::Broken("the index has the proof as deleted, and its record is readable")
             }
         }
     }
@@ -68,32 +68,32 @@ pub const fn judge_record(found: Found, row: Option<&ProofRow>) -> Verdict {
 /// Judges the object under `proofs/{id}/{revision}`. A copy of a live proof's current record is the beginning of a
 /// replacement that did not happen. The next replacement finds its first step already done.
 #[must_use]
-pub const fn judge_revision(revision: u32, row: Option<&ProofRow>) -> Verdict {
+pub const fn judge_revision(revision: u32, row: Option<&ProofRow>) -> ObjectVerdict {
     match row {
-        None => Verdict::Orphan,
+        None => ObjectVerdict::Orphan,
         Some(row) => match row.state {
-            State::Live if revision >= row.first_revision && revision <= row.revision => Verdict::Right,
-            State::Live | State::Deleted(_) => Verdict::Orphan,
-            State::Deleting(_) => Verdict::Unfinished,
+            State::Live if revision >= row.first_revision && revision <= row.revision => ObjectVerdict::Right,
+            State::Live | State::Deleted(_) => ObjectVerdict::Orphan,
+            State::Deleting(_) => ObjectVerdict::Unfinished,
         },
     }
 }
 
 /// Judges the object under `manifests/{id}`: a manifest of some generation, or a tombstone.
 #[must_use]
-pub const fn judge_manifest(generation: Option<u32>, row: Option<&ManifestRow>) -> Verdict {
+pub const fn judge_manifest(generation: Option<u32>, row: Option<&ManifestRow>) -> ObjectVerdict {
     let Some(row) = row else {
-        return if generation.is_some() { Verdict::Orphan } else { Verdict::Right };
+        return if generation.is_some() { ObjectVerdict::Orphan } else { ObjectVerdict::Right };
     };
     match (generation, row.state) {
-        (Some(_), State::Live) | (None, State::Deleted(_)) => Verdict::Right,
-        (None, State::Live) => Verdict::Broken("the index has a live manifest that is deleted"),
-        (_, State::Deleting(_)) => Verdict::Unfinished,
+        (Some(_), State::Live) | (None, State::Deleted(_)) => ObjectVerdict::Right,
+        (None, State::Live) => ObjectVerdict::Broken("the index has a live manifest that is deleted"),
+        (_, State::Deleting(_)) => ObjectVerdict::Unfinished,
         (Some(generation), State::Deleted(_)) => {
             if generation > row.generation || row.void {
-                Verdict::Orphan
+                ObjectVerdict::Orphan
             } else {
-                Verdict::Broken("the index has the manifest as deleted, and it is readable")
+                ObjectVerdict::Broken("the index has the manifest as deleted, and it is readable")
             }
         }
     }
@@ -124,28 +124,28 @@ mod tests {
     fn every_crash_has_its_verdict() {
         let (live, deleting, deleted) = (State::Live, State::Deleting(NOW()), State::Deleted(NOW()));
         for (found, row, verdict) in [
-            (Found::Record(1), None, Verdict::Orphan),
-            (Found::Tombstone, None, Verdict::Right),
-            (Found::Record(2), Some(row(2, live)), Verdict::Right),
-            (Found::Record(3), Some(row(2, live)), Verdict::Ahead),
-            (Found::Record(4), Some(row(2, live)), Verdict::Ahead),
-            (Found::Record(2), Some(row(2, deleting)), Verdict::Unfinished),
-            (Found::Tombstone, Some(row(2, deleting)), Verdict::Unfinished),
-            (Found::Tombstone, Some(row(2, deleted)), Verdict::Right),
-            (Found::Record(3), Some(row(2, deleted)), Verdict::Orphan),
+            (ProofObject::Record(1), None, ObjectVerdict::Orphan),
+            (ProofObject::Tombstone, None, ObjectVerdict::Right),
+            (ProofObject::Record(2), Some(row(2, live)), ObjectVerdict::Right),
+            (ProofObject::Record(3), Some(row(2, live)), ObjectVerdict::Ahead),
+            (ProofObject::Record(4), Some(row(2, live)), ObjectVerdict::Ahead),
+            (ProofObject::Record(2), Some(row(2, deleting)), ObjectVerdict::Unfinished),
+            (ProofObject::Tombstone, Some(row(2, deleting)), ObjectVerdict::Unfinished),
+            (ProofObject::Tombstone, Some(row(2, deleted)), ObjectVerdict::Right),
+            (ProofObject::Record(3), Some(row(2, deleted)), ObjectVerdict::Orphan),
         ] {
             assert_eq!(judge_record(found, row.as_ref()), verdict, "{found:?} {row:?}");
         }
         for (found, row) in [
-            (Found::Record(1), row(2, live)),
-            (Found::Tombstone, row(2, live)),
-            (Found::Record(2), row(2, deleted)),
+            (ProofObject::Record(1), row(2, live)),
+            (ProofObject::Tombstone, row(2, live)),
+            (ProofObject::Record(2), row(2, deleted)),
         ] {
-            assert!(matches!(judge_record(found, Some(&row)), Verdict::Broken(_)), "{found:?} {row:?}");
+            assert!(matches!(judge_record(found, Some(&row)), ObjectVerdict::Broken(_)), "{found:?} {row:?}");
         }
-        assert_eq!(judge_revision(2, Some(&row(2, live))), Verdict::Right);
-        assert_eq!(judge_revision(1, Some(&row(2, live))), Verdict::Orphan);
-        assert_eq!(judge_revision(1, Some(&row(2, deleted))), Verdict::Orphan);
+        assert_eq!(judge_revision(2, Some(&row(2, live))), ObjectVerdict::Right);
+        assert_eq!(judge_revision(1, Some(&row(2, live))), ObjectVerdict::Orphan);
+        assert_eq!(judge_revision(1, Some(&row(2, deleted))), ObjectVerdict::Orphan);
     }
 
     #[test]

@@ -73,7 +73,7 @@ impl Standing {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::problem::Kind;
+    use crate::http::problem::ProblemKind;
     use crate::row::StoreRow;
     use crate::store_id::StoreId;
     use crate::time::Timestamp;
@@ -132,7 +132,7 @@ mod tests {
     #[test]
     fn who_is_refused_is_told_when_to_come_again() {
         let problem = Doubt::Mismatch(Mismatch::IndexNew).problem();
-        assert_eq!((problem.kind, problem.kind.status().as_u16()), (Kind::Stopped, 503));
+        assert_eq!((problem.kind, problem.kind.status().as_u16()), (ProblemKind::Stopped, 503));
         assert_eq!(problem.headers.len(), 1);
     }
 

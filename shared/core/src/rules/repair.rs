@@ -14,7 +14,7 @@ use crate::tombstone::Tombstone;
 
 /// The object that shall stand under a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wanted {
+pub enum ExpectedObject {
     /// No row decides: a store is under way, or ended before its row.
     Undecided,
     /// The content that the row names.
@@ -33,7 +33,7 @@ pub enum Wanted {
 
 /// The relation of an object to the wanted one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum ReplicaState {
     /// The object is the wanted one.
     Right,
     /// The object is newer than the row, which may be about to follow.
@@ -44,68 +44,71 @@ pub enum Standing {
 
 /// Returns the object that shall stand under `key`, whose row is `row`.
 #[must_use]
-pub fn wanted(key: &ObjectKey, row: Option<&Row>) -> Wanted {
+pub fn wanted(key: &ObjectKey, row: Option<&Row>) -> ExpectedObject {
     match key {
-        ObjectKey::Alias(_) | ObjectKey::Front(_) | ObjectKey::Identity => return Wanted::Latest,
-        ObjectKey::Removed(..) => return Wanted::Undecided,
+        ObjectKey::Alias(_) | ObjectKey::Front(_) | ObjectKey::Identity => return ExpectedObject::Latest,
+        ObjectKey::Removed(..) => return ExpectedObject::Undecided,
         ObjectKey::Record(_) | ObjectKey::Revision(..) | ObjectKey::Manifest(_) | ObjectKey::Hold(..) => {}
     }
     let state = match row {
         Some(Row::Proof(row)) => row.state,
         Some(Row::Manifest(row)) => row.state,
         Some(Row::Alias(_) | Row::LegacyItem(_) | Row::Replica(_) | Row::Store(_)) | None => {
-            return Wanted::Undecided;
+            return ExpectedObject::Undecided;
         }
     };
     if let (ObjectKey::Hold(_, generation), Some(Row::Manifest(row))) = (key, row) {
         return match state {
-            State::Deleting(_) => Wanted::Going,
-            State::Deleted(_) if *generation <= row.generation => Wanted::Nothing,
-            State::Live | State::Deleted(_) => Wanted::Kept,
+            State::Deleting(_) => ExpectedObject::Going,
+            State::Deleted(_) if *generation <= row.generation => ExpectedObject::Nothing,
+            State::Live | State::Deleted(_) => ExpectedObject::Kept,
         };
     }
     if let (ObjectKey::Revision(_, revision), Some(Row::Proof(row))) = (key, row) {
         return match state {
-            State::Deleting(_) => Wanted::Going,
-            _ if *revision > row.revision => Wanted::Undecided,
-            State::Live if *revision >= row.first_revision => Wanted::Kept,
-            State::Live | State::Deleted(_) => Wanted::Nothing,
+            State::Deleting(_) => ExpectedObject::Going,
+            _ if *revision > row.revision => ExpectedObject::Undecided,
+            State::Live if *revision >= row.first_revision => ExpectedObject::Kept,
+            State::Live | State::Deleted(_) => ExpectedObject::Nothing,
         };
     }
     match state {
-        State::Live => Wanted::Content,
-        State::Deleting(_) => Wanted::Going,
-        State::Deleted(_) => Wanted::Marker,
+        State::Live => ExpectedObject::Content,
+        State::Deleting(_) => ExpectedObject::Going,
+        State::Deleted(_) => ExpectedObject::Marker,
     }
 }
 
 /// Judges an object under `key`, whose row is `row`.
 #[must_use]
-pub fn judge(key: &ObjectKey, row: Option<&Row>, found: &Verified) -> Standing {
+pub fn judge(key: &ObjectKey, row: Option<&Row>, found: &Verified) -> ReplicaState {
     let facts = found.facts();
     match (wanted(key, row), row) {
-        (Wanted::Undecided | Wanted::Kept | Wanted::Latest | Wanted::Going, _) => Standing::Right,
-        (Wanted::Nothing, _) => Standing::Stale,
-        (Wanted::Marker, _) if facts.tombstone => Standing::Right,
+        (
+            ExpectedObject::Undecided | ExpectedObject::Kept | ExpectedObject::Latest | ExpectedObject::Going,
+            _,
+        ) => ReplicaState::Right,
+        (ExpectedObject::Nothing, _) => ReplicaState::Stale,
+        (ExpectedObject::Marker, _) if facts.tombstone => ReplicaState::Right,
         // The first revision of the next life is greater than the last one of this life (`Facts::generation`).
-        (Wanted::Marker, Some(Row::Proof(row))) => ahead_if(facts.generation >= row.revision),
-        (Wanted::Marker, Some(Row::Manifest(row))) => ahead_if(facts.generation > row.generation),
+        (ExpectedObject::Marker, Some(Row::Proof(row))) => ahead_if(facts.generation >= row.revision),
+        (ExpectedObject::Marker, Some(Row::Manifest(row))) => ahead_if(facts.generation > row.generation),
         // A deletion that the index does not know of is newer than the index.
-        (Wanted::Content, Some(Row::Proof(row))) if facts.tombstone => {
+        (ExpectedObject::Content, Some(Row::Proof(row))) if facts.tombstone => {
             ahead_if(last_of(found).is_some_and(|last| last >= row.revision))
         }
-        (Wanted::Content, Some(Row::Manifest(row))) if facts.tombstone => {
+        (ExpectedObject::Content, Some(Row::Manifest(row))) if facts.tombstone => {
             ahead_if(last_of(found).is_some_and(|last| last >= row.generation))
         }
-        (Wanted::Content, Some(Row::Proof(row))) => judge_record(row, found),
-        (Wanted::Content, Some(Row::Manifest(row))) => {
+        (ExpectedObject::Content, Some(Row::Proof(row))) => judge_record(row, found),
+        (ExpectedObject::Content, Some(Row::Manifest(row))) => {
             if row.sha256 == facts.sha256 && row.generation == facts.generation {
-                Standing::Right
+                ReplicaState::Right
             } else {
                 ahead_if(facts.generation > row.generation)
             }
         }
-        (Wanted::Content | Wanted::Marker, _) => Standing::Stale,
+        (ExpectedObject::Content | ExpectedObject::Marker, _) => ReplicaState::Stale,
     }
 }
 
@@ -129,13 +132,13 @@ pub fn later(key: &ObjectKey, one: &Verified, other: &Verified) -> Ordering {
     rank(one).cmp(&rank(other)).then(deleted(one).cmp(&deleted(other)))
 }
 
-const fn ahead_if(ahead: bool) -> Standing {
-    if ahead { Standing::Ahead } else { Standing::Stale }
+const fn ahead_if(ahead: bool) -> ReplicaState {
+    if ahead { ReplicaState::Ahead } else { ReplicaState::Stale }
 }
 
-fn judge_record(row: &ProofRow, found: &Verified) -> Standing {
+fn judge_record(row: &ProofRow, found: &Verified) -> ReplicaState {
     if row.record_sha256 == found.facts().sha256 {
-        return Standing::Right;
+        return ReplicaState::Right;
     }
     let record = Record::parse(&found.content());
     ahead_if(record.is_ok_and(|record| record.revision > row.revision))

@@ -14,8 +14,8 @@ use crate::http::conditional::{
     Outcome, Validators, entity_tag, evaluate_read, http_date, range_applies, single,
 };
 use crate::http::negotiation::accepts_gzip;
-use crate::http::problem::{Kind, Problem};
-use crate::http::range::{Wanted, wanted};
+use crate::http::problem::{Problem, ProblemKind};
+use crate::http::range::{RequestedRange, wanted};
 use crate::http::reply::{Body, Reply};
 use crate::http::route::Form;
 use crate::link::{LinkKeys, Signature};
@@ -78,7 +78,7 @@ impl Lookup<'_> {
                 "nothing is served here".to_owned()
             }
         };
-        Problem::new(Kind::NotFound, what)
+        Problem::new(ProblemKind::NotFound, what)
     }
 
     /// Returns the answer if an object with these facts is there.
@@ -96,7 +96,7 @@ impl Lookup<'_> {
             return Err(Problem::deleted(facts.created));
         }
         if let Some(expires) = facts.expires.filter(|expires| *expires <= self.now) {
-            return Err(Problem::new(Kind::Expired, format!("this expired on {expires}")));
+            return Err(Problem::new(ProblemKind::Expired, format!("this expired on {expires}")));
         }
         if self.form == Form::Stored {
             return Ok(self.stored(facts));
@@ -107,10 +107,11 @@ impl Lookup<'_> {
         match evaluate_read(self.headers, &validators)? {
             Outcome::Proceed => self.send(facts, &validators, reply),
             Outcome::NotModified => Ok(Reply { status: StatusCode::NOT_MODIFIED, ..reply }),
-            Outcome::Failed => {
-                Err(Problem::new(Kind::PreconditionFailed, "the content is not the one that was asked for")
-                    .etag(&entity_tag(&facts.sha256, coding)))
-            }
+            Outcome::Failed => Err(Problem::new(
+                ProblemKind::PreconditionFailed,
+                "the content is not the one that was asked for",
+            )
+            .etag(&entity_tag(&facts.sha256, coding))),
         }
     }
 
@@ -198,10 +199,12 @@ impl Lookup<'_> {
             // Section 14.2: Range applies to GET only.
             let asked =
                 header.filter(|_| *self.method == Method::GET && range_applies(self.headers, validators));
-            let (range, length) = match asked.map_or(Wanted::All, |header| wanted(header, facts.length)) {
-                Wanted::All => (None, facts.length),
-                Wanted::Unsatisfiable => return Err(Problem::range_not_satisfiable(facts.length)),
-                Wanted::Part(part) => {
+            let (range, length) = match asked
+                .map_or(RequestedRange::All, |header| wanted(header, facts.length))
+            {
+                RequestedRange::All => (None, facts.length),
+                RequestedRange::Unsatisfiable => return Err(Problem::range_not_satisfiable(facts.length)),
+                RequestedRange::Part(part) => {
                     let (first, last, length) = (part.start, part.end - 1, part.end - part.start);
                     reply.status = StatusCode::PARTIAL_CONTENT;
                     reply = reply.with(CONTENT_RANGE, &format!("bytes {first}-{last}/{}", facts.length));
@@ -281,9 +284,9 @@ mod tests {
             .admit(current)
             .map_err(|problem| problem.kind)
         };
-        assert_eq!(admit(2, &current), Err(Kind::NotFound));
+        assert_eq!(admit(2, &current), Err(ProblemKind::NotFound));
         assert_eq!(admit(3, &current), Ok(()));
-        assert_eq!(admit(3, &Facts { tombstone: true, ..current }), Err(Kind::Deleted));
+        assert_eq!(admit(3, &Facts { tombstone: true, ..current }), Err(ProblemKind::Deleted));
     }
 
     #[test]
@@ -308,18 +311,21 @@ mod tests {
     #[test]
     fn what_is_gone_is_gone_and_what_is_private_is_private() {
         let kind = |facts: &Facts| ask(&Method::GET, &[], facts).unwrap_err().kind;
-        assert_eq!(kind(&Facts { tombstone: true, ..facts() }), Kind::Deleted);
-        assert_eq!(kind(&Facts { tombstone: true, void: true, ..facts() }), Kind::NotFound);
-        assert_eq!(kind(&Facts { expires: Some(Timestamp::from_milliseconds(0)), ..facts() }), Kind::Expired);
+        assert_eq!(kind(&Facts { tombstone: true, ..facts() }), ProblemKind::Deleted);
+        assert_eq!(kind(&Facts { tombstone: true, void: true, ..facts() }), ProblemKind::NotFound);
+        assert_eq!(
+            kind(&Facts { expires: Some(Timestamp::from_milliseconds(0)), ..facts() }),
+            ProblemKind::Expired
+        );
         // Private and absent look the same, before and after a deletion.
         let private = Facts { visibility: Visibility::Private, ..facts() };
-        assert_eq!(kind(&private), Kind::NotFound);
-        assert_eq!(kind(&Facts { tombstone: true, ..private.clone() }), Kind::NotFound);
+        assert_eq!(kind(&private), ProblemKind::NotFound);
+        assert_eq!(kind(&Facts { tombstone: true, ..private.clone() }), ProblemKind::NotFound);
         assert_eq!(
             kind(&Facts { expires: Some(Timestamp::from_milliseconds(0)), ..private }),
-            Kind::NotFound
+            ProblemKind::NotFound
         );
         let range = ask(&Method::GET, &[(RANGE, "bytes=10-")], &facts()).unwrap_err();
-        assert_eq!(range.kind, Kind::RangeNotSatisfiable);
+        assert_eq!(range.kind, ProblemKind::RangeNotSatisfiable);
     }
 }

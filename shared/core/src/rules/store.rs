@@ -18,7 +18,7 @@ mod tests;
 
 use crate::c2pa::Binding;
 use crate::hash::MediaHash;
-use crate::http::problem::{Kind, Problem};
+use crate::http::problem::{Problem, ProblemKind};
 use crate::manifest::Manifest;
 use crate::row::{ProofRow, State};
 use crate::tenant::Tenant;
@@ -66,7 +66,7 @@ pub fn next(row: Option<&ProofRow>, now: Timestamp) -> Next {
 pub fn check_binding(manifest: &Manifest, media_hash: &MediaHash) -> Result<(), Problem> {
     match manifest.binding() {
         Binding::WholeFile(digest) if digest != media_hash.digest() => Err(Problem::new(
-            Kind::BindingMismatch,
+            ProblemKind::BindingMismatch,
             format!(
                 "the manifest's c2pa.hash.data binds the file sha256:{digest}, but `media_hash` is {media_hash}; \
                  hash the file after it was signed"
@@ -89,7 +89,7 @@ pub fn check_tenant(named: Option<&Tenant>, own: &Tenant) -> Result<(), Problem>
             let detail = format!(
                 "it is meant for the tenant `{named}`, and the credential is of the tenant `{own}`; nothing was stored"
             );
-            Err(Problem::new(Kind::OtherTenant, detail).at("tenant"))
+            Err(Problem::new(ProblemKind::OtherTenant, detail).at("tenant"))
         }
     }
 }

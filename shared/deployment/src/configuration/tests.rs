@@ -5,7 +5,7 @@ use super::*;
 fn read(variables: &[(&str, &str)]) -> Result<Configuration, String> {
     let find =
         |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
-    Configuration::read(&Source::new(find)).map_err(|error| error.to_string())
+    Configuration::read(&Variables::new(find)).map_err(|error| error.to_string())
 }
 
 #[test]

@@ -58,19 +58,19 @@ impl ConfigurationError {
 type Find<'a> = dyn Fn(&str) -> Option<String> + 'a;
 
 /// A source of variables: the environment, or a test.
-pub struct Source<'a>(Box<Find<'a>>);
+pub struct Variables<'a>(Box<Find<'a>>);
 
-impl fmt::Debug for Source<'_> {
+impl fmt::Debug for Variables<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Source")
+        f.write_str("Variables")
     }
 }
 
-impl<'a> Source<'a> {
+impl<'a> Variables<'a> {
     /// Returns the environment of this process.
     #[must_use]
-    pub fn environment() -> Source<'static> {
-        Source(Box::new(|name| std::env::var(name).ok()))
+    pub fn environment() -> Variables<'static> {
+        Variables(Box::new(|name| std::env::var(name).ok()))
     }
 
     /// Returns a source that looks variables up with `get`.

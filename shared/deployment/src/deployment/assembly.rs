@@ -18,7 +18,7 @@ use credlink_pair::Replicated;
 use credlink_ports::Parts;
 use credlink_runtime::clock::SystemClock;
 use credlink_runtime::threads::Threads;
-use credlink_service::{Service, Settings};
+use credlink_service::{Service, ServiceSettings};
 
 use super::jobs::{LastSource, QueuedJobs};
 use super::{AnyIndex, AnyObjects, AnyQueue, Deployment, OpenError, Opening, Surroundings};
@@ -74,7 +74,7 @@ impl Deployment {
         let limits = configuration.limits;
         let rows = match &configuration.index {
             IndexChoice::DynamoDb(table) => {
-                let settings = dynamodb::Settings { table: table.clone(), endpoint: dynamodb, limits };
+                let settings = dynamodb::DynamoSettings { table: table.clone(), endpoint: dynamodb, limits };
                 AnyIndex::DynamoDb(Arc::new(DynamoIndex::new(&aws, settings)))
             }
             IndexChoice::Embedded => {
@@ -91,7 +91,7 @@ impl Deployment {
         };
         let waiting = match (&configuration.queue, &fallback) {
             (QueueChoice::Sqs(url), _) => {
-                let settings = sqs::Settings { queue_url: url.clone(), endpoint: sqs, limits };
+                let settings = sqs::SqsSettings { queue_url: url.clone(), endpoint: sqs, limits };
                 AnyQueue::Sqs(SqsQueue::new(&aws, settings))
             }
             // With one provider, nothing ever waits.
@@ -125,7 +125,7 @@ impl Deployment {
             ),
         };
         let jobs = parts.jobs.clone();
-        let settings = Settings {
+        let settings = ServiceSettings {
             public_url: opening.public_url,
             link_keys: opening.link_keys,
             count_reads: opening.count_reads,

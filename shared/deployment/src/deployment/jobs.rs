@@ -109,7 +109,7 @@ impl LastSource {
             return Ok(Arc::clone(source));
         }
         let place: Place = from.parse()?;
-        let source = Arc::new(AnySource::open(&place, &value::Source::environment(), None).await?);
+        let source = Arc::new(AnySource::open(&place, &value::Variables::environment(), None).await?);
         *last = Some((from.to_owned(), Arc::clone(&source)));
         Ok(source)
     }

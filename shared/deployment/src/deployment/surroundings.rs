@@ -4,7 +4,7 @@ use aws_config::SdkConfig;
 use credlink_aws::{http_client, plain_config, sdk_config};
 
 use crate::configuration::{Configuration, IndexChoice, QueueChoice};
-use crate::legacy::settings::Settings as LegacySettings;
+use crate::legacy::settings::LegacySettings;
 use crate::provider::ProviderSettings;
 
 /// The surroundings of a deployment: those of production ([`Surroundings::of`]), or engines on this machine.
@@ -17,7 +17,7 @@ pub struct Surroundings {
     /// The endpoint of SQS, if it differs from the one in `aws`.
     pub sqs: Option<String>,
     /// The settings by which two providers work together.
-    pub replicated: credlink_pair::Settings,
+    pub replicated: credlink_pair::ReplicationSettings,
 }
 
 impl Surroundings {
@@ -27,11 +27,11 @@ impl Surroundings {
             aws: shared_config(configuration).await,
             dynamodb: None,
             sqs: None,
-            replicated: credlink_pair::Settings {
+            replicated: credlink_pair::ReplicationSettings {
                 // Half of the time is left to ask the other provider.
                 timeout: configuration.limits.operation / 2,
                 hedge: configuration.hedge,
-                ..credlink_pair::Settings::default()
+                ..credlink_pair::ReplicationSettings::default()
             },
         }
     }

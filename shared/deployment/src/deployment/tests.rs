@@ -8,7 +8,7 @@ use std::path::Path;
 
 use super::*;
 use crate::configuration::Configuration;
-use crate::configuration::value::Source;
+use crate::configuration::value::Variables;
 use crate::embedded::SERVING_CACHE_BYTES;
 
 /// A configuration with a folder, and a bucket that is out of reach as its replica.
@@ -22,7 +22,7 @@ fn configuration() -> Configuration {
     ];
     let find =
         |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
-    Configuration::read(&Source::new(find)).unwrap()
+    Configuration::read(&Variables::new(find)).unwrap()
 }
 
 async fn open(folder: &Path) -> Deployment {

@@ -10,7 +10,7 @@ use credlink_ports::migration::jobs::JobRequest;
 
 use credlink_runtime::clock::SystemClock;
 
-use super::Settings;
+use super::LegacySettings;
 use crate::deployment::jobs::QueuedJobs;
 
 /// Sends messages to the queue of a job.
@@ -25,7 +25,7 @@ pub(super) struct Queueing {
 }
 
 impl Queueing {
-    pub(super) fn new(settings: &Settings, jobs: QueuedJobs) -> Self {
+    pub(super) fn new(settings: &LegacySettings, jobs: QueuedJobs) -> Self {
         let from = settings.place.to_string();
         let obstacle = if settings.bucket.is_none() {
             Some(format!("a queued job reads from a bucket, not from {from}"))

@@ -3,7 +3,7 @@
 use credlink_core::job_name::JobName;
 use credlink_core::tenant::Tenant;
 
-use crate::configuration::value::{ConfigurationError, Source};
+use crate::configuration::value::{ConfigurationError, Variables};
 use crate::migration::place::{Place, PlaceError, bucket_settings};
 use crate::migration::sources::own_bucket;
 use crate::provider::ProviderSettings;
@@ -23,7 +23,7 @@ const DEFAULT_JOB: &str = "legacy";
 
 /// The settings of a legacy source.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub struct LegacySettings {
     pub(super) place: Place,
     /// The settings of the bucket, if the source is one.
     pub(super) bucket: Option<ProviderSettings>,
@@ -34,12 +34,12 @@ pub struct Settings {
     pub(super) is_cloud_storage_off: bool,
 }
 
-impl Settings {
+impl LegacySettings {
     /// Reads the variables.
     ///
     /// # Errors
     /// Returns an error for a variable that cannot be used.
-    pub fn read(source: &Source<'_>) -> Result<Option<Self>, ConfigurationError> {
+    pub fn read(source: &Variables<'_>) -> Result<Option<Self>, ConfigurationError> {
         let is_cloud_storage_off = !source.switch(CLOUD_STORAGE)?.unwrap_or(true);
         let tenant = source.text(TENANT).map(|text| {
             text.parse::<Tenant>()

@@ -17,11 +17,11 @@ fn can_be_spawned<T: Send>(future: T) -> T {
 #[tokio::test]
 async fn a_proof_is_stored_and_found_again() {
     let folder = tempfile::tempdir().unwrap();
-    let settings = Settings {
+    let settings = ServiceSettings {
         public_url: "http://127.0.0.1:8787".to_owned(),
         count_reads: true,
         notice_on_read: true,
-        ..Settings::default()
+        ..ServiceSettings::default()
     };
     let service = open(folder.path(), Gate::of(None, None), settings).unwrap();
     let ask = async |method: &str, path: &str, body: &'static str| {
@@ -52,7 +52,7 @@ async fn what_a_first_start_makes_is_durable_and_private() {
 
     let root = tempfile::tempdir().unwrap();
     let folder = root.path().join("srv/data");
-    let settings = Settings::default();
+    let settings = ServiceSettings::default();
     let service = open(&folder, Gate::of(None, None), settings).unwrap();
     service.ports().objects.reserve().keep();
     let key: ObjectKey = "manifests/urn%3Ac2pa%3Ax".parse().unwrap();
@@ -105,7 +105,7 @@ async fn objects_behind_a_link_are_listed() {
 
 #[test]
 fn no_index_is_made_over_objects() {
-    let settings = || Settings::default();
+    let settings = || ServiceSettings::default();
     let folder = tempfile::tempdir().unwrap();
     drop(open(folder.path(), Gate::of(None, None), settings()).unwrap());
     fs::remove_file(index_path(folder.path())).unwrap();

@@ -9,7 +9,7 @@ use std::path::Path;
 use credlink_core::access::Visibility;
 use credlink_core::front::Front;
 use credlink_core::hash::Digest;
-use credlink_core::http::problem::Kind;
+use credlink_core::http::problem::ProblemKind;
 use credlink_core::legacy::LegacyId;
 use credlink_core::manifest_id::ManifestId;
 use credlink_core::manifest_key::ManifestKey;
@@ -21,7 +21,7 @@ use credlink_ports::migration::{Content, Item, Removal, Source};
 use credlink_ports::{Failure, FailureKind, Index as _, Listing, Page};
 use credlink_service::delete::{delete_manifest, delete_proof};
 use credlink_service::error::Error;
-use credlink_service::{Service, Settings};
+use credlink_service::{Service, ServiceSettings};
 use http::header::IF_MATCH;
 use http::{HeaderMap, HeaderValue, StatusCode};
 
@@ -57,7 +57,7 @@ impl DataFolder {
     /// # Errors
     /// Returns an error if a server is running on it, if it is damaged, or if the file system refuses.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
-        let settings = Settings::default();
+        let settings = ServiceSettings::default();
         let service = local::open_within(
             path,
             Gate::of(None, None),
@@ -183,7 +183,7 @@ impl DataFolder {
             Ok(Some(_)) => Ok(Removal::Removed),
             Ok(None) => Ok(Removal::Absent),
             // Proofs hold the manifest, which is deleted with the last of them.
-            Err(Error::Problem(problem)) if problem.kind == Kind::ManifestHeld => Ok(Removal::Changed),
+            Err(Error::Problem(problem)) if problem.kind == ProblemKind::ManifestHeld => Ok(Removal::Changed),
             Err(Error::Problem(problem)) => {
                 Err(Failure { provider: NAME, kind: FailureKind::Unavailable, message: problem.detail })
             }

@@ -21,7 +21,7 @@ use credlink_migrate_io::destination::service::{ServiceDestination, check_one_te
 use credlink_ports::migration::AdoptedFront;
 use credlink_ports::migration::ledger::CopiedItem;
 use credlink_ports::migration::target::{Payload, Target};
-use credlink_ports::migration::{Depth, Destination, Imported, ItemRows, Standing, Verdict, Withdrawal};
+use credlink_ports::migration::{Depth, Destination, ExistingState, Imported, ItemRows, Verdict, Withdrawal};
 use credlink_ports::{Failure, FailureKind, Page, Ports as _};
 
 use credlink_migrate_io::destination::remote::Remote;
@@ -119,11 +119,11 @@ impl Destination for AnyDestination {
         }
     }
 
-    async fn find(&self, target: &Target) -> Result<Standing, Failure> {
+    async fn find(&self, target: &Target) -> Result<ExistingState, Failure> {
         match self {
             Self::Here(here) => Box::pin(here.find(target)).await,
             Self::Remote(remote) => remote.find(target).await,
-            Self::Unmade { .. } => Ok(Standing::Absent),
+            Self::Unmade { .. } => Ok(ExistingState::Absent),
         }
     }
 

@@ -13,9 +13,9 @@ use std::str::FromStr;
 
 use http::Uri;
 
-use credlink_aws::s3::Kind;
+use credlink_aws::s3::BucketKind;
 
-use crate::configuration::value::{ConfigurationError, Source};
+use crate::configuration::value::{ConfigurationError, Variables};
 use crate::provider::ProviderSettings;
 
 /// The maximum length of a place, in bytes: that of a path on most systems.
@@ -34,7 +34,7 @@ pub enum Place {
     /// `s3://BUCKET/PREFIX` or `r2://BUCKET/PREFIX`: the objects whose keys begin with the prefix, which may be empty.
     Bucket {
         /// S3 or R2.
-        kind: Kind,
+        kind: BucketKind,
         /// The name of the bucket.
         bucket: String,
         /// The prefix of the keys.
@@ -86,7 +86,7 @@ pub enum PlaceError {
     #[error("a CredLink has its bucket for itself: name the destination {kind}://{bucket}, without a prefix")]
     PrefixAsDestination {
         /// S3 or R2.
-        kind: Kind,
+        kind: BucketKind,
         /// The bucket.
         bucket: String,
     },
@@ -132,16 +132,16 @@ impl Place {
 /// # Errors
 /// Returns an error if a variable is missing or wrong.
 pub(crate) fn bucket_settings(
-    source: &Source<'_>,
-    kind: Kind,
+    source: &Variables<'_>,
+    kind: BucketKind,
     bucket: &str,
 ) -> Result<ProviderSettings, ConfigurationError> {
     let variable = match kind {
-        Kind::S3 => "STORAGE_BUCKET",
-        Kind::R2 => "R2_BUCKET",
+        BucketKind::S3 => "STORAGE_BUCKET",
+        BucketKind::R2 => "R2_BUCKET",
     };
     let replaced =
-        Source::new(|name| if name == variable { Some(bucket.to_owned()) } else { source.text(name) });
+        Variables::new(|name| if name == variable { Some(bucket.to_owned()) } else { source.text(name) });
     ProviderSettings::named(&replaced, kind.name())
 }
 
@@ -170,7 +170,7 @@ impl FromStr for Place {
         if let Some(path) = text.strip_prefix("jsonl:") {
             return path_of(path, "jsonl:", "the path of a file").map(Self::Lines);
         }
-        for kind in [Kind::S3, Kind::R2] {
+        for kind in [BucketKind::S3, BucketKind::R2] {
             let rest = text.strip_prefix(kind.name()).and_then(|rest| rest.strip_prefix("://"));
             if let Some(rest) = rest {
                 return bucket(kind, rest);
@@ -187,7 +187,7 @@ fn path_of(path: &str, start: &'static str, what: &'static str) -> Result<PathBu
     if path.is_empty() { Err(PlaceError::Empty(start, what)) } else { Ok(PathBuf::from(path)) }
 }
 
-fn bucket(kind: Kind, rest: &str) -> Result<Place, PlaceError> {
+fn bucket(kind: BucketKind, rest: &str) -> Result<Place, PlaceError> {
     let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
     if !(3..=63).contains(&bucket.len()) || !bucket.bytes().all(allowed) {
@@ -231,9 +231,9 @@ mod tests {
             ("dir:/var/lib/proofs", Place::Folder("/var/lib/proofs".into())),
             ("dir:.", Place::Folder(".".into())),
             ("jsonl:dump: of June.jsonl.gz", Place::Lines("dump: of June.jsonl.gz".into())),
-            ("s3://old-proofs", bucket(Kind::S3, "")),
-            ("s3://old-proofs/a/b", bucket(Kind::S3, "a/b")),
-            ("r2://old-proofs//x/", bucket(Kind::R2, "/x/")),
+            ("s3://old-proofs", bucket(BucketKind::S3, "")),
+            ("s3://old-proofs/a/b", bucket(BucketKind::S3, "a/b")),
+            ("r2://old-proofs//x/", bucket(BucketKind::R2, "/x/")),
             ("credlink:https://a.example/stage", Place::Api("https://a.example/stage".into())),
             ("credlink:http://127.0.0.1:8787", Place::Api("http://127.0.0.1:8787".into())),
         ] {
@@ -305,11 +305,11 @@ mod tests {
         let variables =
             [("STORAGE_BUCKET", "live"), ("STORAGE_REGION", "eu-west-1"), ("STORAGE_ENDPOINT", "http://a")];
         let find = |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, v)| (*v).to_owned());
-        let settings = bucket_settings(&Source::new(find), Kind::S3, "old").unwrap();
+        let settings = bucket_settings(&Variables::new(find), BucketKind::S3, "old").unwrap();
         let ProviderSettings::Bucket(settings) = settings else { panic!("it is a bucket") };
         assert_eq!((settings.bucket.as_str(), settings.region.as_str()), ("old", "eu-west-1"));
         assert_eq!(settings.endpoint.as_deref(), Some("http://a"));
-        let error = bucket_settings(&Source::new(find), Kind::R2, "old").unwrap_err().to_string();
+        let error = bucket_settings(&Variables::new(find), BucketKind::R2, "old").unwrap_err().to_string();
         assert!(error.starts_with("R2_ACCESS_KEY_ID is not set"), "{error}");
     }
 }

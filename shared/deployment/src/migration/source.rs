@@ -89,7 +89,7 @@ impl AnySource {
     /// Returns an error if something on this machine cannot be opened, or if a variable is missing or wrong.
     pub async fn open(
         place: &Place,
-        variables: &value::Source<'_>,
+        variables: &value::Variables<'_>,
         token: Option<&str>,
     ) -> Result<Self, OpenError> {
         let failed = |path: &Path| {

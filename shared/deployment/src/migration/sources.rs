@@ -9,7 +9,7 @@ use credlink_core::tenant::Tenant;
 use credlink_ports::migration::jobs::{Asked, JobError, JobRequest};
 
 use super::place::Place;
-use crate::configuration::value::{ConfigurationError, Source};
+use crate::configuration::value::{ConfigurationError, Variables};
 
 /// The variable that holds the list.
 const SOURCES: &str = "CREDLINK_MIGRATION_SOURCES";
@@ -43,7 +43,7 @@ impl MigrationSources {
     ///
     /// # Errors
     /// Returns an error for an entry that is malformed, listed twice, or a bucket of the deployment itself.
-    pub fn read(source: &Source<'_>) -> Result<Self, ConfigurationError> {
+    pub fn read(source: &Variables<'_>) -> Result<Self, ConfigurationError> {
         let Some(text) = source.text(SOURCES) else { return Ok(Self::default()) };
         let mut listed: Vec<Listed> = Vec::new();
         for entry in text.split(',').map(str::trim) {
@@ -109,7 +109,7 @@ impl Listed {
 }
 
 /// Returns the variable that names this bucket as one of the deployment's own.
-pub(crate) fn own_bucket(source: &Source<'_>, place: &Place) -> Option<&'static str> {
+pub(crate) fn own_bucket(source: &Variables<'_>, place: &Place) -> Option<&'static str> {
     let Place::Bucket { bucket, .. } = place else { return None };
     let names = |variable: &&str| source.text(variable).is_some_and(|own| own.eq_ignore_ascii_case(bucket));
     OWN_BUCKETS.into_iter().find(names)
@@ -144,7 +144,7 @@ mod tests {
             };
             Some(value.to_owned())
         };
-        MigrationSources::read(&Source::new(find)).map_err(|error| error.to_string())
+        MigrationSources::read(&Variables::new(find)).map_err(|error| error.to_string())
     }
 
     fn asked(from: &str) -> Asked {

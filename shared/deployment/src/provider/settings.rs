@@ -6,12 +6,12 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use aws_sdk_s3::types::StorageClass;
 
-use credlink_aws::s3::{Checksums, Credentials, Encryption, S3Objects, Settings};
+use credlink_aws::s3::{Checksums, Credentials, Encryption, S3Objects, S3Settings};
 use credlink_aws::{Limits, http_client, plain_config, sdk_config};
 use credlink_disk::folder::{Folder, FolderError};
 
 use super::Provider;
-use crate::configuration::value::{ConfigurationError, Source};
+use crate::configuration::value::{ConfigurationError, Variables};
 
 /// The maximum of `STORAGE_TIMEOUT`, in milliseconds: a Lambda ends after 15 minutes.
 const MAX_TIMEOUT: u64 = 900_000;
@@ -23,7 +23,7 @@ const MAX_RETRIES: u64 = 20;
 #[expect(clippy::large_enum_variant, reason = "made once a process, and consumed")]
 pub enum ProviderSettings {
     /// An S3 or R2 bucket. The region of an S3 bucket is empty if the SDK's chain is to find it.
-    Bucket(Settings),
+    Bucket(S3Settings),
     /// A folder of this machine; `None` for the data folder.
     Folder(Option<PathBuf>),
 }
@@ -41,7 +41,7 @@ impl ProviderSettings {
     ///
     /// # Errors
     /// Returns an error for the first variable that is missing or wrong.
-    pub fn named(source: &Source<'_>, name: &str) -> Result<Self, ConfigurationError> {
+    pub fn named(source: &Variables<'_>, name: &str) -> Result<Self, ConfigurationError> {
         let said_by = |variable| {
             let said = Self::said_by(source, variable)?;
             said.ok_or_else(|| ConfigurationError::Missing { variable, allowed: PROVIDERS.to_owned() })
@@ -77,11 +77,14 @@ impl ProviderSettings {
     ///
     /// # Errors
     /// Returns an error if the variable names something else, or if a variable of the provider is missing or wrong.
-    pub fn said_by(source: &Source<'_>, variable: &'static str) -> Result<Option<Self>, ConfigurationError> {
+    pub fn said_by(
+        source: &Variables<'_>,
+        variable: &'static str,
+    ) -> Result<Option<Self>, ConfigurationError> {
         source.text(variable).map(|name| Self::of(source, &name, variable)).transpose()
     }
 
-    fn of(source: &Source<'_>, name: &str, said_by: &'static str) -> Result<Self, ConfigurationError> {
+    fn of(source: &Variables<'_>, name: &str, said_by: &'static str) -> Result<Self, ConfigurationError> {
         match name {
             "s3" => s3(source).map(Self::Bucket),
             "r2" => r2(source).map(Self::Bucket),
@@ -92,7 +95,7 @@ impl ProviderSettings {
 
     /// Reads the settings of a folder.
     #[must_use]
-    pub fn folder(source: &Source<'_>) -> Self {
+    pub fn folder(source: &Variables<'_>) -> Self {
         Self::Folder(source.text("STORAGE_FOLDER").map(PathBuf::from))
     }
 
@@ -191,9 +194,9 @@ fn is_account(text: &str) -> bool {
     text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-fn s3(source: &Source<'_>) -> Result<Settings, ConfigurationError> {
+fn s3(source: &Variables<'_>) -> Result<S3Settings, ConfigurationError> {
     let bucket = source.required("STORAGE_BUCKET", "the bucket's name")?;
-    let mut settings = Settings::s3(bucket, source.text("STORAGE_REGION").unwrap_or_default());
+    let mut settings = S3Settings::s3(bucket, source.text("STORAGE_REGION").unwrap_or_default());
     if let Some(endpoint) = source.url("STORAGE_ENDPOINT")? {
         settings = settings.at(endpoint);
     }
@@ -218,7 +221,7 @@ fn s3(source: &Source<'_>) -> Result<Settings, ConfigurationError> {
     Ok(settings)
 }
 
-fn r2(source: &Source<'_>) -> Result<Settings, ConfigurationError> {
+fn r2(source: &Variables<'_>) -> Result<S3Settings, ConfigurationError> {
     let bucket = source.required("R2_BUCKET", "the bucket's name")?;
     let key = source.required("R2_ACCESS_KEY_ID", "the id of an access key of R2")?;
     let secret = source.required("R2_SECRET_ACCESS_KEY", "the secret of that access key")?;
@@ -231,7 +234,7 @@ fn r2(source: &Source<'_>) -> Result<Settings, ConfigurationError> {
         }
         (None, _) => source.required("R2_ACCOUNT_ID", ACCOUNT)?,
     };
-    let mut settings = Settings::r2(bucket, &account, credentials);
+    let mut settings = S3Settings::r2(bucket, &account, credentials);
     if let Some(endpoint) = endpoint {
         settings = settings.at(endpoint);
     }
@@ -243,7 +246,7 @@ fn r2(source: &Source<'_>) -> Result<Settings, ConfigurationError> {
 ///
 /// # Errors
 /// Returns an error for a variable that is not a number within its limits.
-pub fn limits(source: &Source<'_>) -> Result<Limits, ConfigurationError> {
+pub fn limits(source: &Variables<'_>) -> Result<Limits, ConfigurationError> {
     let mut limits = Limits::default();
     if let Some(milliseconds) = source.number("STORAGE_TIMEOUT", 100..=MAX_TIMEOUT)? {
         limits.operation = Duration::from_millis(milliseconds);
@@ -265,7 +268,7 @@ mod tests {
 
     fn read(name: &str, variables: &[(&str, &str)]) -> Result<ProviderSettings, String> {
         let find = |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, v)| (*v).to_owned());
-        ProviderSettings::named(&Source::new(find), name).map_err(|error| error.to_string())
+        ProviderSettings::named(&Variables::new(find), name).map_err(|error| error.to_string())
     }
 
     #[test]

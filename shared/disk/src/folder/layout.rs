@@ -39,7 +39,7 @@ const MISPLACED: &str = "#misplaced";
 
 /// The place of a file below the folder's `objects` directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct ObjectPath {
     /// The key up to its first `/`.
     pub(super) top: String,
     /// The directory of the shard.
@@ -48,7 +48,7 @@ pub(super) struct Place {
     pub(super) name: String,
 }
 
-impl Place {
+impl ObjectPath {
     /// Returns the place of the object under `key`.
     pub(super) fn of(key: &str) -> Self {
         let (top, rest) = key.split_once('/').unwrap_or(("", key));
@@ -140,7 +140,7 @@ mod tests {
     use super::*;
 
     fn path(key: &str) -> String {
-        let Place { top, shard, name } = Place::of(key);
+        let ObjectPath { top, shard, name } = ObjectPath::of(key);
         format!("{top}/{shard}/{name}")
     }
 
@@ -211,7 +211,7 @@ mod tests {
             let plain = ObjectKey::Manifest(id.parse().unwrap());
             for key in [plain, ObjectKey::Manifest(manifest), ObjectKey::Removed(at, Box::new(hold))] {
                 let key = key.to_string();
-                let place = Place::of(&key);
+                let place = ObjectPath::of(&key);
                 assert_eq!(place.key(), key);
                 assert!(key.starts_with(&shard_start(&place.top, &place.shard)), "{key}");
                 for name in [&place.name, &place.shard] {
@@ -234,7 +234,7 @@ mod tests {
             ("+", "+"),
             ("ym", "ym+"),
         ] {
-            let place = Place { top: "proofs".into(), shard: shard.into(), name: name.into() };
+            let place = ObjectPath { top: "proofs".into(), shard: shard.into(), name: name.into() };
             assert!(place.key().parse::<ObjectKey>().is_err(), "{}", place.key());
             assert!(place.key().starts_with(&shard_start("proofs", shard)));
         }

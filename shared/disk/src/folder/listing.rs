@@ -12,16 +12,16 @@ use std::path::{Path, PathBuf};
 use credlink_core::time::Timestamp;
 use credlink_ports::{Listed, Page};
 
-use super::layout::{Place, misplaced, shard_start};
+use super::layout::{ObjectPath, misplaced, shard_start};
 
 /// The keys that a page is to hold.
-pub(super) struct Wanted<'a> {
+pub(super) struct ListingRange<'a> {
     pub(super) prefix: &'a str,
     pub(super) after: Option<&'a str>,
     pub(super) limit: usize,
 }
 
-impl Wanted<'_> {
+impl ListingRange<'_> {
     fn takes(&self, key: &str) -> bool {
         key.starts_with(self.prefix) && self.after.is_none_or(|after| key > after)
     }
@@ -44,7 +44,7 @@ struct Shard {
 /// Returns the page. `read_shard` reads one shard's directory, while no file is renamed into it.
 pub(super) fn page(
     objects: &Path,
-    wanted: &Wanted<'_>,
+    wanted: &ListingRange<'_>,
     read_shard: impl Fn(&Path) -> io::Result<Vec<String>>,
 ) -> io::Result<Page<Listed>> {
     let mut open: BTreeMap<String, PathBuf> = BTreeMap::new();
@@ -57,7 +57,7 @@ pub(super) fn page(
         {
             for name in read_shard(&shard.path)? {
                 let path = shard.path.join(&name);
-                let key = Place { top: shard.top.clone(), shard: shard.name.clone(), name }.key();
+                let key = ObjectPath { top: shard.top.clone(), shard: shard.name.clone(), name }.key();
                 if wanted.takes(&key) {
                     open.insert(key, path);
                 }
@@ -83,7 +83,7 @@ pub(super) fn page(
 /// Returns the shards that can hold wanted keys, in order. Files beside the shards are added to `open`.
 fn shards(
     objects: &Path,
-    wanted: &Wanted<'_>,
+    wanted: &ListingRange<'_>,
     open: &mut BTreeMap<String, PathBuf>,
 ) -> io::Result<VecDeque<Shard>> {
     let mut found = Vec::new();

@@ -20,7 +20,7 @@ mod steps;
 mod upload;
 
 use credlink_core::http::deletion::DELETED;
-use credlink_core::http::problem::Kind;
+use credlink_core::http::problem::ProblemKind;
 use credlink_core::link::exact_path;
 use credlink_core::object::ObjectKey;
 use credlink_core::proof_id::ProofId;
@@ -29,7 +29,7 @@ use credlink_core::time::Timestamp;
 use credlink_ports::migration::ledger::CopiedItem;
 use credlink_ports::migration::proof_content::ProofContent;
 use credlink_ports::migration::target::{Payload, Target};
-use credlink_ports::migration::{Depth, Destination, Imported, Standing, Verdict, Withdrawal};
+use credlink_ports::migration::{Depth, Destination, ExistingState, Imported, Verdict, Withdrawal};
 use credlink_ports::{Failure, FailureKind, Page};
 use http::{Method, StatusCode};
 
@@ -83,7 +83,7 @@ impl Destination for Remote {
         NAME
     }
 
-    async fn find(&self, target: &Target) -> Result<Standing, Failure> {
+    async fn find(&self, target: &Target) -> Result<ExistingState, Failure> {
         let id = match target {
             Target::Proof(id) => id,
             Target::Alias { id, .. } => return self.find_alias(id).await,
@@ -91,15 +91,17 @@ impl Destination for Remote {
         };
         let (found, body) = self.read(&ObjectKey::Record(*id), Depth::Content).await?;
         Ok(match found {
-            ObjectState::Content(..) => Standing::Live(
+            ObjectState::Content(..) => ExistingState::Live(
                 Record::parse(&body)
                     .ok()
                     .map(|record| ProofContent::new(record.manifest.sha256, record.signature.as_deref())),
             ),
             // An expired proof is live until it is cleaned up.
-            ObjectState::Expired(_) | ObjectState::Damaged(_) | ObjectState::Private => Standing::Live(None),
-            ObjectState::Absent => Standing::Absent,
-            ObjectState::Deleted(at) => Standing::Deleted(at),
+            ObjectState::Expired(_) | ObjectState::Damaged(_) | ObjectState::Private => {
+                ExistingState::Live(None)
+            }
+            ObjectState::Absent => ExistingState::Absent,
+            ObjectState::Deleted(at) => ExistingState::Deleted(at),
         })
     }
 
@@ -111,7 +113,7 @@ impl Destination for Remote {
         };
         let Some(steps) = Steps::of(drafts) else {
             let (kind, detail) =
-                (Kind::InvalidRequest.slug().to_owned(), "a proof has at least one record".to_owned());
+                (ProblemKind::InvalidRequest.slug().to_owned(), "a proof has at least one record".to_owned());
             return Ok(Imported::Refused { kind, detail });
         };
         // Making a manifest private takes one more attempt for each draft.

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use credlink_core::access::Visibility;
 use credlink_core::front::Front;
 use credlink_core::http::conditional::entity_tag;
-use credlink_core::http::problem::{Kind, Problem};
+use credlink_core::http::problem::{Problem, ProblemKind};
 use credlink_core::object::ObjectKey;
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::{ProofRow, Row, State};
@@ -26,7 +26,7 @@ use credlink_ports::migration::AdoptedFront;
 use credlink_ports::migration::ledger::CopiedItem;
 use credlink_ports::migration::proof_content::{difference, difference_in_readers};
 use credlink_ports::migration::target::{Payload, Target};
-use credlink_ports::migration::{Depth, Destination, Imported, Standing, Verdict, Withdrawal};
+use credlink_ports::migration::{Depth, Destination, ExistingState, Imported, Verdict, Withdrawal};
 use credlink_ports::{
     Checksummed, Event, Events as _, Failure, FailureKind, Index as _, Listing, Objects as _, Page, Ports,
 };
@@ -125,8 +125,11 @@ impl<P: Ports> ServiceDestination<P> {
             Error::Problem(problem) => problem,
         };
         match problem.kind {
-            Kind::Deleted => Ok(self.deleted(id).await?.map(Imported::Deleted)),
-            Kind::Contended | Kind::NotFound | Kind::Expired | Kind::PreconditionFailed => Ok(None),
+            ProblemKind::Deleted => Ok(self.deleted(id).await?.map(Imported::Deleted)),
+            ProblemKind::Contended
+            | ProblemKind::NotFound
+            | ProblemKind::Expired
+            | ProblemKind::PreconditionFailed => Ok(None),
             kind => Ok(Some(Imported::Refused { kind: kind.slug().to_owned(), detail: problem.detail })),
         }
     }
@@ -193,7 +196,7 @@ impl<P: Ports> ServiceDestination<P> {
     /// deleted, and its manifest stays as it is.
     async fn make_way<T>(&self, draft: &Draft, stored: Result<T, Error>) -> Result<Option<T>, Error> {
         let problem = match stored {
-            Err(Error::Problem(problem)) if problem.kind == Kind::VisibilityConflict => problem,
+            Err(Error::Problem(problem)) if problem.kind == ProblemKind::VisibilityConflict => problem,
             stored => return stored.map(Some),
         };
         let Some(manifest) = draft.manifest_key().filter(|_| draft.has_private_manifest()) else {
@@ -214,7 +217,7 @@ impl<P: Ports> ServiceDestination<P> {
     /// Imports a proof from its drafts, which are in order of revision, the current one last.
     async fn import_proof(&self, drafts: &[Draft]) -> Result<Imported, Failure> {
         let Some(first) = drafts.first() else {
-            let problem = Problem::new(Kind::InvalidRequest, "a proof has at least one record");
+            let problem = Problem::new(ProblemKind::InvalidRequest, "a proof has at least one record");
             return Ok(Imported::Refused { kind: problem.kind.slug().to_owned(), detail: problem.detail });
         };
         let id = first.id();
@@ -289,16 +292,16 @@ impl<P: Ports<Objects: Checksummed>> Destination for ServiceDestination<P> {
         self.service.release_front(adopted).await
     }
 
-    async fn find(&self, target: &Target) -> Result<Standing, Failure> {
+    async fn find(&self, target: &Target) -> Result<ExistingState, Failure> {
         let id = match target {
             Target::Proof(id) => id,
             Target::Alias { id, .. } => return aliases::find_alias(&self.service, id).await,
             Target::Manifest(id) => return manifests::find_manifest(&self.service, id).await,
         };
-        let Some(row) = self.service.proof_row(id).await? else { return Ok(Standing::Absent) };
+        let Some(row) = self.service.proof_row(id).await? else { return Ok(ExistingState::Absent) };
         Ok(match row.state {
-            State::Live => Standing::Live(Some((&row).into())),
-            State::Deleting(at) | State::Deleted(at) => Standing::Deleted(at),
+            State::Live => ExistingState::Live(Some((&row).into())),
+            State::Deleting(at) | State::Deleted(at) => ExistingState::Deleted(at),
         })
     }
 

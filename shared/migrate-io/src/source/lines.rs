@@ -25,7 +25,7 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use credlink_disk::failure::{from_io, off_the_executor_with};
-use reader::{Line, Place, Reader, Text};
+use reader::{Line, LinePosition, Reader, Text};
 
 use super::text;
 
@@ -60,7 +60,7 @@ struct State {
     /// The total size of `lines` in bytes.
     held: usize,
     /// The starts of pages, in order. A line is searched for from the last start before it.
-    starts: Vec<Place>,
+    starts: Vec<LinePosition>,
 }
 
 impl Lines {
@@ -228,14 +228,14 @@ fn content(line: &Line) -> Content {
     }
 }
 
-fn cursor(place: Place) -> String {
+fn cursor(place: LinePosition) -> String {
     format!("{}:{}", place.line, place.offset)
 }
 
-fn place(cursor: &str) -> Result<Place, Failure> {
+fn place(cursor: &str) -> Result<LinePosition, Failure> {
     let read = || {
         let (line, offset) = cursor.split_once(':')?;
-        Some(Place { line: line.parse().ok()?, offset: offset.parse().ok()? })
+        Some(LinePosition { line: line.parse().ok()?, offset: offset.parse().ok()? })
     };
     read().ok_or_else(|| Failure {
         provider: NAME,

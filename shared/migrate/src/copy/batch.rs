@@ -6,7 +6,7 @@ use futures_util::stream::{self, StreamExt as _};
 
 use credlink_ports::migration::ledger::{Begun, Entry, ItemState, Reason};
 use credlink_ports::migration::target::Target;
-use credlink_ports::migration::{Item, MigrationPorts, Standing};
+use credlink_ports::migration::{ExistingState, Item, MigrationPorts};
 
 use super::Copier;
 use super::item::{Decided, Prepared, Ready, Step, is_dealt_with, is_done};
@@ -89,11 +89,13 @@ impl<M: MigrationPorts, W: Watch> Copier<'_, M, W> {
         };
         let Some(entry) = known else { return Ok(known) };
         let state = match standing {
-            Standing::Deleted(deleted) if deleted == at => ItemState::RolledBack { target, at },
+            ExistingState::Deleted(deleted) if deleted == at => ItemState::RolledBack { target, at },
             // Aliases and manifests do not tell when they were withdrawn.
-            Standing::Absent if !matches!(target, Target::Proof(_)) => ItemState::RolledBack { target, at },
-            Standing::Live(_) => entry.state.clone(),
-            Standing::Absent | Standing::Deleted(_) => return Ok(Some(entry)),
+            ExistingState::Absent if !matches!(target, Target::Proof(_)) => {
+                ItemState::RolledBack { target, at }
+            }
+            ExistingState::Live(_) => entry.state.clone(),
+            ExistingState::Absent | ExistingState::Deleted(_) => return Ok(Some(entry)),
         };
         let change = Change::to(entry.item(), state);
         match self.ports.record(vec![(change, Some(entry.clone()))]).await {
@@ -145,9 +147,9 @@ impl<M: MigrationPorts, W: Watch> Copier<'_, M, W> {
         }
         let target = item.target.clone();
         match self.ports.find(&target).await {
-            Ok(Standing::Absent) => Ok(Step::Begin(item, Begun { target, restores: None })),
-            Ok(Standing::Live(_)) => Ok(Step::Go(item)),
-            Ok(Standing::Deleted(at)) => {
+            Ok(ExistingState::Absent) => Ok(Step::Begin(item, Begun { target, restores: None })),
+            Ok(ExistingState::Live(_)) => Ok(Step::Go(item)),
+            Ok(ExistingState::Deleted(at)) => {
                 let withdrawn = ItemState::RolledBack { target: target.clone(), at };
                 if item.known.as_ref().is_some_and(|entry| entry.state == withdrawn) {
                     return Ok(Step::Begin(item, Begun { target, restores: Some(at) }));

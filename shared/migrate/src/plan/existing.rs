@@ -2,7 +2,7 @@
 
 use credlink_core::rules::store::Draft;
 
-use credlink_ports::migration::Standing;
+use credlink_ports::migration::ExistingState;
 use credlink_ports::migration::proof_content::{ProofContent, difference};
 
 /// The part of an item's proof that the destination already has.
@@ -21,11 +21,11 @@ pub(super) enum Existing {
 
 impl Existing {
     /// Compares what the destination has with a proof of these drafts. Aliases and manifests have no drafts.
-    pub(super) fn of(standing: Standing, drafts: &[Draft]) -> Self {
+    pub(super) fn of(standing: ExistingState, drafts: &[Draft]) -> Self {
         let (content, last) = match (standing, drafts.last()) {
-            (Standing::Absent | Standing::Deleted(_), _) => return Self::Nothing,
-            (Standing::Live(None), _) | (Standing::Live(_), None) => return Self::Same,
-            (Standing::Live(Some(content)), Some(last)) => (content, last),
+            (ExistingState::Absent | ExistingState::Deleted(_), _) => return Self::Nothing,
+            (ExistingState::Live(None), _) | (ExistingState::Live(_), None) => return Self::Same,
+            (ExistingState::Live(Some(content)), Some(last)) => (content, last),
         };
         let later = drafts.iter().rev().take_while(|draft| ProofContent::of(draft) != content);
         let (revisions, manifests) = later.fold((0, 0), |(revisions, manifests), draft| {

@@ -9,7 +9,7 @@ use futures_util::stream::{self, StreamExt as _};
 use credlink_ports::Clock as _;
 use credlink_ports::migration::ledger::Reason;
 use credlink_ports::migration::target::{Payload, Target};
-use credlink_ports::migration::{Item, MigrationPorts, Standing};
+use credlink_ports::migration::{ExistingState, Item, MigrationPorts};
 
 use super::existing::Existing;
 use super::{MAX_PROBLEMS, Plan, short};
@@ -109,7 +109,7 @@ impl<'a, M: MigrationPorts, W: Watch> Planner<'a, M, W> {
         let target = payload.target().ok_or_else(NotCopied::vanished)?;
         self.ports.admits(&payload).await?;
         let standing = self.ports.find(&target).await?;
-        if let Standing::Deleted(at) = standing {
+        if let ExistingState::Deleted(at) = standing {
             let detail = format!("{target} was deleted there on {at}");
             return Err(NotCopied::new(Reason::Deleted, detail).into());
         }
@@ -119,8 +119,11 @@ impl<'a, M: MigrationPorts, W: Watch> Planner<'a, M, W> {
                 (drafts.as_slice(), last.unwrap_or_default(), None)
             }
             Payload::Alias(alias_draft) => {
-                let is_there = matches!(standing, Standing::Live(_))
-                    || matches!(self.ports.find(&Target::Proof(alias_draft.proof)).await?, Standing::Live(_));
+                let is_there = matches!(standing, ExistingState::Live(_))
+                    || matches!(
+                        self.ports.find(&Target::Proof(alias_draft.proof)).await?,
+                        ExistingState::Live(_)
+                    );
                 let says = says(&alias_draft.manifest_sha256, alias_draft.signature.as_deref());
                 (&[][..], says, (!is_there).then_some(alias_draft.proof))
             }

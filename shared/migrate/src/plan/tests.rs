@@ -2,7 +2,7 @@ use credlink_core::rules::store::Draft;
 
 use credlink_ports::migration::proof_content::ProofContent;
 use credlink_ports::migration::target::Payload;
-use credlink_ports::migration::{Content, Standing};
+use credlink_ports::migration::{Content, ExistingState};
 
 use super::existing::Existing;
 use super::*;
@@ -70,9 +70,9 @@ fn what_is_behind_is_told_from_what_is_another() {
     };
     let drafts = [with("{}"), with("{\"n\":2}"), with("{\"n\":3}")];
     let of = |standing| Existing::of(standing, &drafts);
-    let live = |draft: &Draft| Standing::Live(Some(ProofContent::of(draft)));
-    assert!(matches!(of(Standing::Absent), Existing::Nothing));
-    assert!(matches!(of(Standing::Live(None)), Existing::Same));
+    let live = |draft: &Draft| ExistingState::Live(Some(ProofContent::of(draft)));
+    assert!(matches!(of(ExistingState::Absent), Existing::Nothing));
+    assert!(matches!(of(ExistingState::Live(None)), Existing::Same));
     assert!(matches!(of(live(&drafts[2])), Existing::Same));
     assert!(matches!(of(live(&drafts[1])), Existing::Earlier { revisions: 1, manifests: 0 }));
     assert!(matches!(of(live(&drafts[0])), Existing::Earlier { revisions: 2, manifests: 0 }));

@@ -12,7 +12,9 @@ use credlink_core::time::Timestamp;
 use credlink_ports::migration::ledger::{CopiedItem, StoredObject};
 use credlink_ports::migration::proof_content::ProofContent;
 use credlink_ports::migration::target::{AliasDraft, ManifestDraft, Payload, Target};
-use credlink_ports::migration::{Depth, Destination, Imported, PROOF_MISSING, Standing, Verdict, Withdrawal};
+use credlink_ports::migration::{
+    Depth, Destination, ExistingState, Imported, PROOF_MISSING, Verdict, Withdrawal,
+};
 use credlink_ports::{Failure, Page};
 
 use super::Faults;
@@ -195,25 +197,25 @@ impl Destination for MemoryDestination {
         "destination"
     }
 
-    async fn find(&self, target: &Target) -> Result<Standing, Failure> {
+    async fn find(&self, target: &Target) -> Result<ExistingState, Failure> {
         self.faults
             .call("destination find", "", || match target {
                 Target::Proof(id) => match self.proofs.lock().unwrap().get(id) {
-                    None => Standing::Absent,
+                    None => ExistingState::Absent,
                     // All records of these worlds have the same signature.
                     Some(StoredProof::Live { manifest, .. }) => {
-                        Standing::Live(Some(ProofContent::new(*manifest, Some("c2ln"))))
+                        ExistingState::Live(Some(ProofContent::new(*manifest, Some("c2ln"))))
                     }
-                    Some(StoredProof::Deleted(at)) => Standing::Deleted(*at),
+                    Some(StoredProof::Deleted(at)) => ExistingState::Deleted(*at),
                 },
                 Target::Alias { id, .. } if self.aliases.lock().unwrap().contains_key(id) => {
-                    Standing::Live(None)
+                    ExistingState::Live(None)
                 }
-                Target::Alias { .. } => Standing::Absent,
+                Target::Alias { .. } => ExistingState::Absent,
                 Target::Manifest(id) => match self.manifests.lock().unwrap().get(id) {
-                    None => Standing::Absent,
-                    Some(None) => Standing::Live(None),
-                    Some(Some(at)) => Standing::Deleted(*at),
+                    None => ExistingState::Absent,
+                    Some(None) => ExistingState::Live(None),
+                    Some(Some(at)) => ExistingState::Deleted(*at),
                 },
             })
             .await

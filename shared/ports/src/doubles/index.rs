@@ -38,11 +38,11 @@ struct Rows {
 }
 
 /// An entry of a listing: the listing, the instant in milliseconds that orders it, and the row's key.
-type Entry = (Kind, u64, String);
+type Entry = (ListingKind, u64, String);
 
 /// A listing to which a row can belong.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Kind {
+enum ListingKind {
     Proofs(String),
     Aliases(String),
     Manifests(String),
@@ -84,13 +84,13 @@ impl Rows {
         let alone = row.stands_alone_for().map(ToString::to_string);
         let of_tenant = match row {
             Row::Proof(proof) if proof.state == State::Live => {
-                Some((Kind::Proofs(proof.tenant.to_string()), *place))
+                Some((ListingKind::Proofs(proof.tenant.to_string()), *place))
             }
-            Row::Alias(_) => alone.map(|tenant| (Kind::Aliases(tenant), 0)),
-            Row::Manifest(_) => alone.map(|tenant| (Kind::Manifests(tenant), 0)),
+            Row::Alias(_) => alone.map(|tenant| (ListingKind::Aliases(tenant), 0)),
+            Row::Manifest(_) => alone.map(|tenant| (ListingKind::Manifests(tenant), 0)),
             Row::Proof(_) | Row::LegacyItem(_) | Row::Replica(_) | Row::Store(_) => None,
         };
-        let due = row.due().map(|due| (Kind::Due, milliseconds(due)));
+        let due = row.due().map(|due| (ListingKind::Due, milliseconds(due)));
         of_tenant.into_iter().chain(due).map(|(kind, order)| (kind, order, key.to_owned())).collect()
     }
 
@@ -120,10 +120,10 @@ impl Rows {
                 let rows = self.rows.range::<String, _>((start, Bound::Unbounded));
                 return Box::new(rows.map(|(key, (_, row))| (Cursor::All(key.clone()), row)));
             }
-            Listing::Tenant(tenant) => (Kind::Proofs(tenant.to_string()), u64::MAX),
-            Listing::Aliases(tenant) => (Kind::Aliases(tenant.to_string()), u64::MAX),
-            Listing::Manifests(tenant) => (Kind::Manifests(tenant.to_string()), u64::MAX),
-            Listing::Due(by) => (Kind::Due, milliseconds(*by)),
+            Listing::Tenant(tenant) => (ListingKind::Proofs(tenant.to_string()), u64::MAX),
+            Listing::Aliases(tenant) => (ListingKind::Aliases(tenant.to_string()), u64::MAX),
+            Listing::Manifests(tenant) => (ListingKind::Manifests(tenant.to_string()), u64::MAX),
+            Listing::Due(by) => (ListingKind::Due, milliseconds(*by)),
         };
         let after = after.map(|cursor| match cursor {
             Cursor::Tenant(_, place, id) => (place, RowKey::Proof(id).to_string()),
@@ -150,8 +150,10 @@ impl Rows {
 /// Returns the cursor that continues a listing after `row`. The first argument is the row's entry in that listing.
 fn cursor((kind, order, key): &Entry, row: &Row) -> Option<Cursor> {
     match (kind, row) {
-        (Kind::Due, _) => Some(Cursor::Due(*order, key.clone())),
-        (Kind::Proofs(_), Row::Proof(proof)) => Some(Cursor::Tenant(proof.tenant.clone(), *order, proof.id)),
+        (ListingKind::Due, _) => Some(Cursor::Due(*order, key.clone())),
+        (ListingKind::Proofs(_), Row::Proof(proof)) => {
+            Some(Cursor::Tenant(proof.tenant.clone(), *order, proof.id))
+        }
         _ => Cursor::alone(row),
     }
 }

@@ -16,7 +16,7 @@ use crate::{Failure, Page};
 
 /// The state of an item's target at a destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum ExistingState {
     /// The target does not exist and never did, or it is an alias that does not or no longer lead anywhere, or a
     /// manifest that exists only for proofs.
     Absent,
@@ -44,7 +44,7 @@ pub enum Imported {
     Deleted(Timestamp),
     /// The destination refused the item.
     Refused {
-        /// The slug of the problem ([`Kind::slug`](credlink_core::http::problem::Kind::slug)).
+        /// The slug of the problem ([`Kind::slug`](credlink_core::http::problem::ProblemKind::slug)).
         kind: String,
         /// The reason in words.
         detail: String,
@@ -84,7 +84,7 @@ pub trait Destination {
     fn name(&self) -> &'static str;
 
     /// Returns the state of a target at the destination.
-    fn find(&self, target: &Target) -> impl Future<Output = Result<Standing, Failure>>;
+    fn find(&self, target: &Target) -> impl Future<Output = Result<ExistingState, Failure>>;
 
     /// Imports an item. Idempotent. An alias whose proof is not there is refused with [`PROOF_MISSING`].
     ///

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::progress::Loss;
 use super::quota::Full;
-use super::{Kind, Pool, Slot, Taken};
+use super::{ConnectionKind, Pool, Slot, Taken};
 
 /// Minimum time between two searches for connections that have to leave, in one network or in all of them.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
@@ -48,7 +48,7 @@ impl Taken {
     ///
     /// A search looks at every slot, and nobody can take a slot meanwhile. So it is not repeated at once, however many
     /// callers ask for it.
-    pub(super) fn make_room(&mut self, kind: Kind, full: Full, newcomer: IpAddr) {
+    pub(super) fn make_room(&mut self, kind: ConnectionKind, full: Full, newcomer: IpAddr) {
         let pool = self.pool_mut(kind);
         let (of, waiting) = match full {
             Full::Network => (Some(newcomer), pool.queue.of(newcomer)),
@@ -103,6 +103,6 @@ impl Pool {
     }
 }
 
-fn has_place(slot: &Arc<Slot>, kind: Kind) -> bool {
-    kind == Kind::Slot || slot.is_http2.load(Ordering::Relaxed)
+fn has_place(slot: &Arc<Slot>, kind: ConnectionKind) -> bool {
+    kind == ConnectionKind::Slot || slot.is_http2.load(Ordering::Relaxed)
 }

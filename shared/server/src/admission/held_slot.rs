@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::{Kind, Slot};
+use super::{ConnectionKind, Slot};
 
 /// A slot that is taken until this is dropped.
 pub struct HeldSlot {
@@ -35,9 +35,9 @@ impl Drop for HeldSlot {
         }
         shared.count.send_replace(taken.slots.len());
         drop(taken);
-        shared.freed(Kind::Slot).notify_one();
+        shared.freed(ConnectionKind::Slot).notify_one();
         if was_http2 {
-            shared.freed(Kind::Http2).notify_one();
+            shared.freed(ConnectionKind::Http2).notify_one();
         }
     }
 }

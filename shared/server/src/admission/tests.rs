@@ -16,7 +16,7 @@ fn take(admission: &Admission, at: &str) -> Option<HeldSlot> {
     admission.0.take_slot(address(at))
 }
 
-fn wait(admission: &Admission, kind: Kind, at: &str) -> Option<Waiting> {
+fn wait(admission: &Admission, kind: ConnectionKind, at: &str) -> Option<Waiting> {
     Waiting::enter(&admission.0, kind, address(at))
 }
 
@@ -65,7 +65,7 @@ async fn who_waits_for_its_client_longest_leaves_for_others() {
     let mut leaving = || {
         // A connection that was told to leave has not left yet, so another waiting connection is needed for the next
         // eviction.
-        queuing.push(wait(&admission, Kind::Slot, HERE).unwrap());
+        queuing.push(wait(&admission, ConnectionKind::Slot, HERE).unwrap());
         forget_looks(&admission);
         assert!(take(&admission, HERE).is_none());
         (0..taken.len()).filter(|at| evicted(*at)).collect::<Vec<usize>>()
@@ -96,7 +96,7 @@ async fn whoever_waits_longest_leaves_where_all_slots_are_taken() {
     // Of two connections that wait for their clients, the one of the larger network leaves.
     silence(large[3].slot(), 5_000);
     silence(small[8].slot(), 9_000);
-    let _queuing: Vec<_> = (0..2).map(|_| wait(&admission, Kind::Slot, HERE).unwrap()).collect();
+    let _queuing: Vec<_> = (0..2).map(|_| wait(&admission, ConnectionKind::Slot, HERE).unwrap()).collect();
     forget_looks(&admission);
     assert!(take(&admission, HERE).is_none());
     assert!(large[3].slot().is_evicted() && !small[8].slot().is_evicted());
@@ -110,7 +110,8 @@ async fn one_look_makes_room_for_all_who_wait() {
         silence(held_slot.slot(), 9_000);
     }
     let leaving = || taken.iter().filter(|held_slot| held_slot.slot().is_evicted()).count();
-    let waiting: Vec<Waiting> = (0..30).map(|_| wait(&admission, Kind::Slot, HERE).unwrap()).collect();
+    let waiting: Vec<Waiting> =
+        (0..30).map(|_| wait(&admission, ConnectionKind::Slot, HERE).unwrap()).collect();
     forget_looks(&admission);
     for _ in 0..100 {
         assert!(take(&admission, HERE).is_none());
@@ -189,7 +190,7 @@ async fn a_newcomer_finds_a_place_to_wait_in_where_all_are_taken() {
         .map(|at| take(&admission, &format!("192.0.2.{}", 1 + at % 2)).unwrap())
         .collect();
     let waiting: Vec<Waiting> = (0..OF_WAITING.all)
-        .map(|at| wait(&admission, Kind::Slot, &format!("192.0.2.{}", 1 + at % 4)).unwrap())
+        .map(|at| wait(&admission, ConnectionKind::Slot, &format!("192.0.2.{}", 1 + at % 4)).unwrap())
         .collect();
     assert!(admission.enter(address(HERE)).is_none(), "a network that has most has no more");
     let Some(Entered::Waiting(newcomer)) = admission.enter(address("192.0.2.9")) else {
@@ -279,7 +280,7 @@ async fn idle_connections_of_a_large_network_leave_for_a_small_one_at_once() {
     forget_looks(&admission);
     assert!(take(&admission, fewer).is_none());
     assert_eq!((leaving(&large), leaving(&small)), (0, 0), "who has a third of it waits");
-    let _queuing = wait(&admission, Kind::Slot, HERE).unwrap();
+    let _queuing = wait(&admission, ConnectionKind::Slot, HERE).unwrap();
     forget_looks(&admission);
     assert!(take(&admission, fewer).is_none(), "it looks for all who wait");
     assert!(large[0].slot().is_evicted(), "the idle one of the larger network");
@@ -290,7 +291,7 @@ async fn idle_connections_of_a_large_network_leave_for_a_small_one_at_once() {
     work.remove(0);
     let mut queuing = Vec::new();
     for expected in 2..6 {
-        queuing.push(wait(&admission, Kind::Slot, HERE).unwrap());
+        queuing.push(wait(&admission, ConnectionKind::Slot, HERE).unwrap());
         forget_looks(&admission);
         assert!(take(&admission, HERE).is_none());
         assert_eq!((leaving(&large), leaving(&small)), (expected, 0));
@@ -306,7 +307,7 @@ async fn a_place_that_is_free_is_for_the_network_that_has_fewest() {
     let mut taken: Vec<HeldSlot> = (0..MAX_CONNECTIONS)
         .map(|at| take(&admission, &format!("192.0.2.{}", 2 + at % 2)).unwrap())
         .collect();
-    let newcomer = wait(&admission, Kind::Slot, HERE).unwrap();
+    let newcomer = wait(&admission, ConnectionKind::Slot, HERE).unwrap();
     taken.pop();
     assert!(matches!(admission.enter(address("192.0.2.3")), Some(Entered::Waiting(_))));
     assert!(take(&admission, "192.0.2.2").is_none());

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
 use super::queue::Ticket;
-use super::{Entered, HeldSlot, Kind, Shared, Slot};
+use super::{ConnectionKind, Entered, HeldSlot, Shared, Slot};
 
 /// Maximum time that a connection waits for a slot.
 const WAIT: Duration = Duration::from_secs(10);
@@ -17,7 +17,7 @@ const LOOK: Duration = Duration::from_millis(50);
 /// A connection that waits for a slot until this is dropped.
 pub struct Waiting {
     shared: Arc<Shared>,
-    kind: Kind,
+    kind: ConnectionKind,
     network: IpAddr,
     ticket: Ticket,
 }
@@ -52,7 +52,7 @@ impl HeldSlot {
         if is_first && shared.count_as_http2(slot) {
             return true;
         }
-        match Waiting::enter(shared, Kind::Http2, network) {
+        match Waiting::enter(shared, ConnectionKind::Http2, network) {
             Some(waiting) => waiting.speak_http2(slot).await,
             None => false,
         }
@@ -61,7 +61,7 @@ impl HeldSlot {
 
 impl Waiting {
     /// Takes a place in a queue, if there is one.
-    pub(super) fn enter(shared: &Arc<Shared>, kind: Kind, network: IpAddr) -> Option<Self> {
+    pub(super) fn enter(shared: &Arc<Shared>, kind: ConnectionKind, network: IpAddr) -> Option<Self> {
         let ticket = shared.taken().pool_mut(kind).queue.enter(network)?;
         Some(Self { shared: Arc::clone(shared), kind, network, ticket })
     }
@@ -76,7 +76,7 @@ impl Waiting {
         if let Some(held_slot) = admitted {
             return Ok(held_slot);
         }
-        self.shared.taken().pool_mut(Kind::Slot).queue.has_waited(&mut self.ticket);
+        self.shared.taken().pool_mut(ConnectionKind::Slot).queue.has_waited(&mut self.ticket);
         Err(Refused::InVain(self))
     }
 

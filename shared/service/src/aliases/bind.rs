@@ -3,7 +3,7 @@
 //! A legacy ID that led to a tenant's proof stays that tenant's, even after the proof or the alias is gone. Only an
 //! operator can give it to another tenant.
 
-use credlink_core::http::problem::{Kind, Problem};
+use credlink_core::http::problem::{Problem, ProblemKind};
 use credlink_core::legacy::LegacyId;
 use credlink_core::object::ObjectKey;
 use credlink_core::proof_id::ProofId;
@@ -124,7 +124,7 @@ pub(crate) async fn free_for<P: Ports>(
     }
     match service.proof_row(&row.proof).await? {
         Some(named) if named.state == State::Live => Err(Problem::new(
-            Kind::AliasConflict,
+            ProblemKind::AliasConflict,
             format!(
                 "the legacy id `{}` names the proof {} already; an id names one proof",
                 row.id, row.proof
@@ -140,6 +140,6 @@ pub(crate) async fn free_for<P: Ports>(
 /// The refusal of another tenant's legacy ID. It does not say where the ID leads.
 #[must_use]
 pub fn of_another_tenant(id: &LegacyId) -> Problem {
-    Problem::new(Kind::AliasConflict, format!("the legacy id `{id}` is another tenant's"))
+    Problem::new(ProblemKind::AliasConflict, format!("the legacy id `{id}` is another tenant's"))
         .at("origin.legacy_id")
 }

@@ -13,7 +13,7 @@ use futures_util::stream::iter;
 use credlink_ports::{Failure, FailureKind, Index as _, Objects as _, Ports};
 
 use super::position::Position;
-use super::walk::{Found, Walk};
+use super::walk::{Walk, WalkedObject};
 use super::{CONCURRENCY, Done, Limits, Report};
 use crate::error::Error;
 use crate::holds::follow_hold;
@@ -80,10 +80,10 @@ pub(super) async fn run<P: Ports>(
             .buffer_unordered(CONCURRENCY);
         while let Some((key, found)) = items.next().await {
             let (done, is_open) = match found {
-                Ok(Found::Done(done)) => (Ok(done), false),
+                Ok(WalkedObject::Done(done)) => (Ok(done), false),
                 // In sequence, because removals are counted. The orphan may not be removed now, or was overtaken.
-                Ok(Found::Orphan) if position.removed >= MAX_ORPHANS => (Ok(Done::Nothing), true),
-                Ok(Found::Orphan) => {
+                Ok(WalkedObject::Orphan) if position.removed >= MAX_ORPHANS => (Ok(Done::Nothing), true),
+                Ok(WalkedObject::Orphan) => {
                     let done = walk.collect(&key, 0, &mut position, report).await;
                     let is_open = !matches!(done, Ok(Done::Removed(_)));
                     (done, is_open)
@@ -127,7 +127,7 @@ fn is_open(error: &Error) -> bool {
 }
 
 /// Makes the row of an object follow, if the object was written as intended.
-async fn follow<P: Ports>(service: &Service<P>, key: &ObjectKey) -> Result<Found, Error> {
+async fn follow<P: Ports>(service: &Service<P>, key: &ObjectKey) -> Result<WalkedObject, Error> {
     let followed = match key {
         ObjectKey::Record(id) => follow_record(service, id).await?,
         ObjectKey::Hold(manifest, generation) => match service.manifest_row(manifest).await? {
@@ -145,9 +145,9 @@ async fn follow<P: Ports>(service: &Service<P>, key: &ObjectKey) -> Result<Found
         | ObjectKey::Identity => Reconciled::Right,
     };
     match followed {
-        Reconciled::Changed => Ok(Found::Done(Done::Completed)),
-        Reconciled::Right => Ok(Found::Done(Done::Nothing)),
-        Reconciled::Orphan | Reconciled::Risen => Ok(Found::Orphan),
+        Reconciled::Changed => Ok(WalkedObject::Done(Done::Completed)),
+        Reconciled::Right => Ok(WalkedObject::Done(Done::Nothing)),
+        Reconciled::Orphan | Reconciled::Risen => Ok(WalkedObject::Orphan),
         Reconciled::Broken(why) => Err(service.damaged(key, &why).into()),
     }
 }

@@ -4,7 +4,7 @@ use credlink_core::manifest_key::ManifestKey;
 use credlink_core::object::{Facts, ObjectKey};
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::{ProofRow, State};
-use credlink_core::rules::consistency::{Verdict, judge_manifest, judge_revision, orphan_is_due};
+use credlink_core::rules::consistency::{ObjectVerdict, judge_manifest, judge_revision, orphan_is_due};
 use credlink_core::rules::guard::{Doubt, Stopped};
 use credlink_core::time::Timestamp;
 use futures_util::StreamExt as _;
@@ -80,9 +80,9 @@ async fn examine_page<P: Ports>(
         .buffer_unordered(CONCURRENCY);
     while let Some((key, listed, found)) = found.next().await {
         let done = match found {
-            Ok(Found::Done(done)) => Ok(done),
+            Ok(WalkedObject::Done(done)) => Ok(done),
             // In sequence, because removals are counted.
-            Ok(Found::Orphan) => walk.collect(&key, listed.size, position, report).await,
+            Ok(WalkedObject::Orphan) => walk.collect(&key, listed.size, position, report).await,
             Err(error) => {
                 position.is_sound = false;
                 Err(error)
@@ -94,7 +94,7 @@ async fn examine_page<P: Ports>(
 }
 
 /// The outcome of examining one object.
-pub(super) enum Found {
+pub(super) enum WalkedObject {
     Done(Done),
     /// Nothing names the object.
     Orphan,
@@ -115,7 +115,7 @@ impl<P: Ports> Walk<'_, P> {
         listed: &Listed,
         part: Part,
         is_sound: bool,
-    ) -> Result<Found, Error> {
+    ) -> Result<WalkedObject, Error> {
         let service = self.service;
         if part == Part::Removed {
             return self.purge(key, listed).await;
@@ -125,54 +125,56 @@ impl<P: Ports> Walk<'_, P> {
             return self.bring_up(key, manifest).await;
         }
         if !is_old {
-            return Ok(Found::Done(Done::Nothing));
+            return Ok(WalkedObject::Done(Done::Nothing));
         }
         match key {
             ObjectKey::Record(id) => match reconcile(service, id).await? {
-                Reconciled::Right => Ok(Found::Done(Done::Nothing)),
-                Reconciled::Changed => Ok(Found::Done(Done::Completed)),
-                Reconciled::Orphan | Reconciled::Risen => Ok(Found::Orphan),
+                Reconciled::Right => Ok(WalkedObject::Done(Done::Nothing)),
+                Reconciled::Changed => Ok(WalkedObject::Done(Done::Completed)),
+                Reconciled::Orphan | Reconciled::Risen => Ok(WalkedObject::Orphan),
                 Reconciled::Broken(why) => Err(service.damaged(key, &why).into()),
             },
             ObjectKey::Revision(id, revision) => Ok(match self.is_orphan(id, *revision).await? {
-                true => Found::Orphan,
-                false => Found::Done(Done::Nothing),
+                true => WalkedObject::Orphan,
+                false => WalkedObject::Done(Done::Nothing),
             }),
             ObjectKey::Manifest(manifest) => self.examine_manifest(key, manifest, listed, is_sound).await,
             // Whether the row or the object is right is known only if the index and the store belong together.
-            ObjectKey::Alias(_) if !self.may_destroy => Ok(Found::Done(Done::Nothing)),
+            ObjectKey::Alias(_) if !self.may_destroy => Ok(WalkedObject::Done(Done::Nothing)),
             ObjectKey::Alias(id) => Ok(match follow_alias(service, id, true).await? {
-                true => Found::Done(Done::Completed),
-                false => Found::Done(Done::Nothing),
+                true => WalkedObject::Done(Done::Completed),
+                false => WalkedObject::Done(Done::Nothing),
             }),
             ObjectKey::Hold(manifest, generation) => {
                 Ok(match follow_hold(service, manifest, *generation).await? {
-                    Reconciled::Changed => Found::Done(Done::Completed),
-                    Reconciled::Orphan => Found::Orphan,
+                    Reconciled::Changed => WalkedObject::Done(Done::Completed),
+                    Reconciled::Orphan => WalkedObject::Orphan,
                     Reconciled::Right | Reconciled::Risen | Reconciled::Broken(_) => {
-                        Found::Done(Done::Nothing)
+                        WalkedObject::Done(Done::Nothing)
                     }
                 })
             }
             ObjectKey::Front(_) | ObjectKey::Removed(..) | ObjectKey::Identity => {
-                Ok(Found::Done(Done::Nothing))
+                Ok(WalkedObject::Done(Done::Nothing))
             }
         }
     }
 
     /// Finishes a change of a young manifest's visibility that was cut off. This is safe even if the change is still
     /// under way, since the other request then finds it done.
-    async fn bring_up(&self, key: &ObjectKey, manifest: &ManifestKey) -> Result<Found, Error> {
+    async fn bring_up(&self, key: &ObjectKey, manifest: &ManifestKey) -> Result<WalkedObject, Error> {
         let service = self.service;
         let row = service.manifest_row(manifest).await?.filter(|row| row.state == State::Live);
-        let Some(row) = row.filter(|row| row.generation > 0) else { return Ok(Found::Done(Done::Nothing)) };
+        let Some(row) = row.filter(|row| row.generation > 0) else {
+            return Ok(WalkedObject::Done(Done::Nothing));
+        };
         let Some(head) = service.ports.objects().head(key).await? else {
-            return Ok(Found::Done(Done::Nothing));
+            return Ok(WalkedObject::Done(Done::Nothing));
         };
         let facts = Facts::read(&head.attributes).map_err(|error| service.damaged(key, &error))?;
         let is_behind = !facts.tombstone && facts.generation < row.generation && facts.sha256 == row.sha256;
         let is_done = is_behind && service.trusts_index().await? && bring_up(service, &row).await?;
-        Ok(Found::Done(if is_done { Done::Completed } else { Done::Nothing }))
+        Ok(WalkedObject::Done(if is_done { Done::Completed } else { Done::Nothing }))
     }
 
     async fn examine_manifest(
@@ -181,10 +183,10 @@ impl<P: Ports> Walk<'_, P> {
         manifest: &ManifestKey,
         listed: &Listed,
         is_sound: bool,
-    ) -> Result<Found, Error> {
+    ) -> Result<WalkedObject, Error> {
         let service = self.service;
         let Some(head) = service.ports.objects().head(key).await? else {
-            return Ok(Found::Done(Done::Nothing));
+            return Ok(WalkedObject::Done(Done::Nothing));
         };
         let facts = Facts::read(&head.attributes).map_err(|error| service.damaged(key, &error))?;
         let generation = (!facts.tombstone).then_some(facts.generation);
@@ -200,19 +202,19 @@ impl<P: Ports> Walk<'_, P> {
             // A change of the manifest's visibility was cut off, or a store before it claimed the plain address.
             let is_behind = facts.generation < row.generation && facts.sha256 == row.sha256;
             if is_behind && service.trusts_index().await? && bring_up(service, row).await? {
-                return Ok(Found::Done(Done::Completed));
+                return Ok(WalkedObject::Done(Done::Completed));
             }
             // No caller has been told of a replacement that may still be refused.
             let was_claimed =
                 !row.void && service.try_to_claim_front(manifest, facts.visibility, Arrival::Earlier).await?;
-            return Ok(Found::Done(if was_claimed { Done::Completed } else { Done::Nothing }));
+            return Ok(WalkedObject::Done(if was_claimed { Done::Completed } else { Done::Nothing }));
         }
         Ok(match judge_manifest(generation, row.as_ref()) {
             // The row says that the manifest was deleted, so the object was put back from elsewhere.
-            Verdict::Broken(_) if generation.is_some() => Found::Orphan,
+            ObjectVerdict::Broken(_) if generation.is_some() => WalkedObject::Orphan,
             // No row holds the manifest, but a record that could not be read may name it.
-            Verdict::Orphan if is_sound && is_due => Found::Orphan,
-            _ => Found::Done(Done::Nothing),
+            ObjectVerdict::Orphan if is_sound && is_due => WalkedObject::Orphan,
+            _ => WalkedObject::Done(Done::Nothing),
         })
     }
 
@@ -220,7 +222,7 @@ impl<P: Ports> Walk<'_, P> {
     /// Nothing of a present life is removed, because a replacement may be about to use it.
     async fn is_orphan(&self, id: &ProofId, revision: u32) -> Result<bool, Error> {
         let is_out = |row: Option<&ProofRow>| {
-            judge_revision(revision, row) == Verdict::Orphan
+            judge_revision(revision, row) == ObjectVerdict::Orphan
                 && row.is_none_or(|row| row.state != State::Live || revision < row.first_revision)
         };
         let row = self.service.proof_row(id).await?;
@@ -235,12 +237,12 @@ impl<P: Ports> Walk<'_, P> {
     }
 
     /// Removes a kept orphan for good once its days are over.
-    async fn purge(&self, key: &ObjectKey, listed: &Listed) -> Result<Found, Error> {
+    async fn purge(&self, key: &ObjectKey, listed: &Listed) -> Result<WalkedObject, Error> {
         if !self.may_destroy || !removed::is_over(key, self.service.now()) {
-            return Ok(Found::Done(Done::Nothing));
+            return Ok(WalkedObject::Done(Done::Nothing));
         }
         self.service.ports.objects().delete(key).await?;
-        Ok(Found::Done(Done::Removed(listed.size)))
+        Ok(WalkedObject::Done(Done::Removed(listed.size)))
     }
 
     /// Removes an orphan of this size in bytes, so that it can be restored for some days.

@@ -8,7 +8,9 @@ use credlink_core::object::{ObjectKey, Verified};
 use credlink_core::proof_id::ProofId;
 use credlink_core::record::Record;
 use credlink_core::row::State;
-use credlink_core::rules::consistency::{Found, Verdict, judge_manifest, judge_record, judge_revision};
+use credlink_core::rules::consistency::{
+    ObjectVerdict, ProofObject, judge_manifest, judge_record, judge_revision,
+};
 use credlink_core::tombstone::Tombstone;
 
 use credlink_ports::{Failure, FailureKind, Lag, Lagging, Listed, Ports, Replicas as _};
@@ -89,7 +91,7 @@ async fn record<P: Ports>(
     let row = service.proof_row(id).await?;
     let row = row.as_ref();
     if found.facts().tombstone {
-        judged(look, key, judge_record(Found::Tombstone, row));
+        judged(look, key, judge_record(ProofObject::Tombstone, row));
         if row.is_some_and(|row| matches!(row.state, State::Deleted(_)) && row.void != found.facts().void) {
             look.leftover(key, "tombstone and row disagree on whether anybody was told of what was deleted");
         }
@@ -102,13 +104,13 @@ async fn record<P: Ports>(
             return Ok(());
         }
     };
-    let verdict = judge_record(Found::Record(record.revision), row);
+    let verdict = judge_record(ProofObject::Record(record.revision), row);
     judged(look, key, verdict);
-    if verdict == Verdict::Right && row.is_some_and(|row| row.record_sha256 != found.facts().sha256) {
+    if verdict == ObjectVerdict::Right && row.is_some_and(|row| row.record_sha256 != found.facts().sha256) {
         look.broken(key, "the record differs from the one that the index records");
     }
     // No caller was told of an orphan, and its manifest may be gone.
-    if matches!(verdict, Verdict::Right | Verdict::Ahead) {
+    if matches!(verdict, ObjectVerdict::Right | ObjectVerdict::Ahead) {
         named(service, key, &record, look).await?;
     }
     Ok(())
@@ -160,7 +162,7 @@ async fn manifest<P: Ports>(
     let generation = (!facts.tombstone).then_some(facts.generation);
     let verdict = judge_manifest(generation, row.as_ref());
     judged(look, key, verdict);
-    if verdict == Verdict::Right
+    if verdict == ObjectVerdict::Right
         && let (Some(generation), Some(row)) = (generation, row)
     {
         if row.sha256 != facts.sha256 || row.length != facts.length {
@@ -201,18 +203,18 @@ async fn hold<P: Ports>(
     Ok(())
 }
 
-fn judged(look: &mut Look, key: &ObjectKey, verdict: Verdict) {
+fn judged(look: &mut Look, key: &ObjectKey, verdict: ObjectVerdict) {
     match verdict {
-        Verdict::Right => {}
-        Verdict::Orphan => look.leftover(
+        ObjectVerdict::Right => {}
+        ObjectVerdict::Orphan => look.leftover(
             key,
             "it has no row: a store was interrupted before it wrote the row, or the index is older",
         ),
-        Verdict::Ahead => look
+        ObjectVerdict::Ahead => look
             .leftover(key, "its row is out of date: a replacement was interrupted before it updated the row"),
         // The finding about the row reports it.
-        Verdict::Unfinished => {}
-        Verdict::Broken(why) => look.broken(key, why),
+        ObjectVerdict::Unfinished => {}
+        ObjectVerdict::Broken(why) => look.broken(key, why),
     }
 }
 

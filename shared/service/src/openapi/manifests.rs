@@ -4,7 +4,7 @@ use bytes::Bytes;
 use credlink_core::access::{Caller, Scope, Visibility};
 use credlink_core::front::Front;
 use credlink_core::http::conditional::with_tag;
-use credlink_core::http::problem::{Kind, Problem};
+use credlink_core::http::problem::{Problem, ProblemKind};
 use credlink_core::http::reply::Reply;
 use credlink_core::manifest::Manifest;
 use credlink_core::manifest_id::ManifestId;
@@ -232,6 +232,6 @@ fn change_tenant_manifest_visibility() {}
 /// Reads a small body.
 fn read<T: serde::de::DeserializeOwned>(body: &[u8], allowed: &str) -> Result<T, Problem> {
     serde_json::from_slice(body).map_err(|error| {
-        Problem::new(Kind::InvalidRequest, format!("the body has to be {allowed}: {error}")).at("body")
+        Problem::new(ProblemKind::InvalidRequest, format!("the body has to be {allowed}: {error}")).at("body")
     })
 }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use credlink_core::access::{Caller, Scope};
-use credlink_core::http::problem::{Kind, Problem};
+use credlink_core::http::problem::{Problem, ProblemKind};
 use credlink_core::http::reply::Reply;
 use credlink_core::job_name::JobName;
 use credlink_core::rules::migration::MigrationBody;
@@ -53,7 +53,7 @@ pub(crate) async fn begin_migration<P: Ports>(
         Begun::Held => {
             let detail =
                 format!("the source of the job `{}` is being listed; try again when it is done", asked.name);
-            Err(Problem::new(Kind::Contended, detail).into())
+            Err(Problem::new(ProblemKind::Contended, detail).into())
         }
         Begun::Removing => {
             let detail = format!(
@@ -61,7 +61,7 @@ pub(crate) async fn begin_migration<P: Ports>(
                  free",
                 asked.name
             );
-            Err(Problem::new(Kind::JobConflict, detail).at("name").into())
+            Err(Problem::new(ProblemKind::JobConflict, detail).at("name").into())
         }
         Begun::Differs(job) => {
             let whose = if job.keep_tenants {
@@ -73,7 +73,7 @@ pub(crate) async fn begin_migration<P: Ports>(
                 "the job `{}` is from {} to {}, {whose}; take another name, or remove that job",
                 job.name, job.from, job.to
             );
-            Err(Problem::new(Kind::JobConflict, detail).at("name").into())
+            Err(Problem::new(ProblemKind::JobConflict, detail).at("name").into())
         }
     }
 }
@@ -107,7 +107,7 @@ pub(crate) async fn show_migration<P: Ports>(
     };
     match progress.filter(is_shown) {
         Some(progress) => Ok(Reply::json(StatusCode::OK, &progress)),
-        None => Err(Problem::new(Kind::NotFound, format!("there is no job `{job}`")).into()),
+        None => Err(Problem::new(ProblemKind::NotFound, format!("there is no job `{job}`")).into()),
     }
 }
 
@@ -142,15 +142,17 @@ pub(crate) async fn remove_migration<P: Ports>(
         Removed::Partly(removed) => {
             Ok(Reply::json(StatusCode::ACCEPTED, &Removal { job: job.clone(), removed }))
         }
-        Removed::Absent => Err(Problem::new(Kind::NotFound, format!("there is no job `{job}`")).into()),
+        Removed::Absent => {
+            Err(Problem::new(ProblemKind::NotFound, format!("there is no job `{job}`")).into())
+        }
         Removed::Held => {
             let detail = format!("a run has the job `{job}`; try again when it is done");
-            Err(Problem::new(Kind::Contended, detail).into())
+            Err(Problem::new(ProblemKind::Contended, detail).into())
         }
         Removed::Unfinished(why) => {
             let detail =
                 format!("the job `{job}` is not over: {why}; `abandon=true` removes it all the same");
-            Err(Problem::new(Kind::JobConflict, detail).at("abandon").into())
+            Err(Problem::new(ProblemKind::JobConflict, detail).at("abandon").into())
         }
     }
 }
@@ -167,8 +169,8 @@ pub(crate) struct Removal {
 
 fn job_error(error: JobError) -> Error {
     match error {
-        JobError::NotConfigured(what) => Problem::new(Kind::NotConfigured, what).into(),
-        JobError::NotListed(why) => Problem::new(Kind::SourceNotListed, why).at("from").into(),
+        JobError::NotConfigured(what) => Problem::new(ProblemKind::NotConfigured, what).into(),
+        JobError::NotListed(why) => Problem::new(ProblemKind::SourceNotListed, why).at("from").into(),
         JobError::Source(why) => Problem::field("from", why).into(),
         JobError::Failure(failure) => failure.into(),
     }

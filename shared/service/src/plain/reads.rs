@@ -4,7 +4,7 @@ use std::future::Future;
 
 use bytes::Bytes;
 use credlink_core::access::Caller;
-use credlink_core::http::problem::{Kind, Problem};
+use credlink_core::http::problem::{Problem, ProblemKind};
 use credlink_core::http::route::Form;
 use credlink_core::legacy::LegacyId;
 use credlink_core::link::Signature;
@@ -54,7 +54,9 @@ where
         }
     };
     match found {
-        Err(Error::Problem(problem)) if problem.kind == Kind::NotFound && call.caller.authenticated => {
+        Err(Error::Problem(problem))
+            if problem.kind == ProblemKind::NotFound && call.caller.authenticated =>
+        {
             let lookup = call.lookup(service, &own, form, signature);
             let mut answer = retrieve(service, &lookup).await?;
             // Only this caller is served this manifest at this address.

@@ -1,7 +1,7 @@
 //! Authentication and authorization of callers.
 
 use credlink_core::access::{Caller, Scope};
-use credlink_core::http::problem::{Kind, Problem};
+use credlink_core::http::problem::{Problem, ProblemKind};
 use credlink_core::http::route::{Reads, Route};
 use credlink_core::object::ObjectKey;
 use http::HeaderMap;
@@ -34,7 +34,7 @@ impl<P: Ports> Service<P> {
                 "this deployment has one tenant, `default`, and the credential is of `{}`; CREDLINK_TENANTS=several lets it have more",
                 caller.tenant
             );
-            return Err(Problem::new(Kind::OtherTenant, detail).into());
+            return Err(Problem::new(ProblemKind::OtherTenant, detail).into());
         }
         match scope {
             None => Ok(caller),

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use credlink_core::bounds::{MAX_BODY_BYTES, QUICK_BYTES};
 use credlink_core::encoding::Coding;
 use credlink_core::encoding::{DecodeError, decode};
-use credlink_core::http::problem::{Kind, Problem};
+use credlink_core::http::problem::{Problem, ProblemKind};
 use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -29,7 +29,8 @@ where
     B: Future<Output = Result<Bytes, Problem>>,
 {
     let unsupported = |field: &str, allowed: String, header: (HeaderName, &'static str)| {
-        let mut problem = Problem::new(Kind::UnsupportedMediaType, format!("`{field}`: {allowed}")).at(field);
+        let mut problem =
+            Problem::new(ProblemKind::UnsupportedMediaType, format!("`{field}`: {allowed}")).at(field);
         problem.headers.push((header.0, HeaderValue::from_static(header.1)));
         problem
     };
@@ -72,8 +73,10 @@ fn unpacked(content: Result<Cow<'_, [u8]>, DecodeError>) -> Result<Bytes, Proble
     match content {
         Ok(content) => Ok(content.into_owned().into()),
         Err(DecodeError::TooLong(limit)) => Err(Problem::too_large("a request body, unpacked,", limit)),
-        Err(error) => Err(Problem::new(Kind::InvalidRequest, format!("the body's content coding: {error}"))
-            .at("content-encoding")),
+        Err(error) => {
+            Err(Problem::new(ProblemKind::InvalidRequest, format!("the body's content coding: {error}"))
+                .at("content-encoding"))
+        }
     }
 }
 

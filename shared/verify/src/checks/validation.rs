@@ -31,7 +31,7 @@ pub struct Validated {
     /// The verdict, and further checks.
     pub checks: Vec<Check>,
     /// The manifest in the file, compared with the one that was validated.
-    pub place: Place,
+    pub place: ManifestLocation,
     /// The label of the active manifest, as the validator sees it.
     pub active: Option<String>,
     /// `true` if the file does not have the hash that the manifest names.
@@ -42,7 +42,7 @@ pub struct Validated {
 
 /// The manifest in a file, compared with the one that is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum ManifestLocation {
     /// The file contains the same manifest.
     Same,
     /// The file contains another manifest.
@@ -56,7 +56,13 @@ pub enum Place {
 impl Validated {
     fn undecided(why: String) -> Self {
         let checks = vec![Check::new(ABOUT, Outcome::Open, format!("the manifest is not validated: {why}"))];
-        Self { checks, place: Place::Unknown, active: None, is_other_file: false, binds_the_rest: false }
+        Self {
+            checks,
+            place: ManifestLocation::Unknown,
+            active: None,
+            is_other_file: false,
+            binds_the_rest: false,
+        }
     }
 
     /// Returns the outcome of the validation itself.
@@ -98,12 +104,12 @@ pub fn validate<E>(
 fn judge(manifest: &[u8], media: &Media, report: Report) -> Validated {
     let place = match &report.embedded {
         Embedded::Found(bytes) => match STANDARD.decode(bytes) {
-            Ok(bytes) if same_store(&bytes, manifest) => Place::Same,
-            _ => Place::Other,
+            Ok(bytes) if same_store(&bytes, manifest) => ManifestLocation::Same,
+            _ => ManifestLocation::Other,
         },
-        Embedded::TooLong(_) => Place::Other,
-        Embedded::None => Place::Empty,
-        Embedded::Unreadable(_) => Place::Unknown,
+        Embedded::TooLong(_) => ManifestLocation::Other,
+        Embedded::None => ManifestLocation::Empty,
+        Embedded::Unreadable(_) => ManifestLocation::Unknown,
     };
     let check = |outcome, detail: String| vec![Check::new(ABOUT, outcome, detail)];
     match report.validation {
@@ -122,12 +128,13 @@ fn judge(manifest: &[u8], media: &Media, report: Report) -> Validated {
     }
 }
 
-fn of_verdict(verdict: Verdict, place: Place, media: &Media) -> Validated {
+fn of_verdict(verdict: Verdict, place: ManifestLocation, media: &Media) -> Validated {
     let valid = "the C2PA manifest is valid for this file";
     let not_judged = "who signed it is not judged";
     let mut is_other_file = false;
-    let rests_on_metadata =
-        place == Place::Same && verdict.hash_matches && only(&verdict, ASSERTION_DATAHASH_MISMATCH);
+    let rests_on_metadata = place == ManifestLocation::Same
+        && verdict.hash_matches
+        && only(&verdict, ASSERTION_DATAHASH_MISMATCH);
     let check = match &verdict.coverage {
         Coverage::Whole if verdict.is_valid => {
             Check::new(ABOUT, Outcome::Holds, format!("{valid}; {not_judged}"))

@@ -10,7 +10,7 @@ use credlink_core::hash::Digest;
 use credlink_core::object::{Facts, ObjectKey};
 use credlink_core::record::Record;
 use credlink_core::testing::manifest_store;
-use credlink_deployment::configuration::Source as Variables;
+use credlink_deployment::configuration::Variables;
 use credlink_deployment::migration::source::AnySource;
 use credlink_disk::folder::Folder;
 use credlink_migrate_io::source::bucket::Bucket;

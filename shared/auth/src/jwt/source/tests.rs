@@ -251,9 +251,9 @@ async fn an_address_that_is_too_slow_or_too_long_is_given_up() {
     let error = finds(&issuer.source(), "a").await.unwrap_err();
     assert!(error.contains("262144") || error.contains("limit"), "{error}");
     issuer.answers(Answer::Nothing);
-    let place = Place::Url { url: issuer.url.clone(), timeout: Duration::from_millis(50) };
+    let place = KeyLocation::Url { url: issuer.url.clone(), timeout: Duration::from_millis(50) };
     let (reading, file) = (Mutex::new(()), Reading::default());
-    let source = Source { place, state: RwLock::default(), reading, file };
+    let source = WatchedKeys { place, state: RwLock::default(), reading, file };
     let error = finds(&KeySource(Arc::new(source)), "a").await.unwrap_err();
     assert!(error.contains("timeout"), "{error}");
 }

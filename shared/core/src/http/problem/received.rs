@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{DELETED_MEMBER, Kind, Problem, TYPE_PREFIX};
+use super::{DELETED_MEMBER, Problem, ProblemKind, TYPE_PREFIX};
 use crate::time::Timestamp;
 
 /// A problem document that a server has sent (RFC 9457, section 3.1). A missing member is empty.
@@ -48,7 +48,7 @@ impl Received {
 
     /// Returns `true` if the problem is of this kind.
     #[must_use]
-    pub fn is(&self, kind: Kind) -> bool {
+    pub fn is(&self, kind: ProblemKind) -> bool {
         self.slug() == kind.slug()
     }
 
@@ -59,11 +59,11 @@ impl Received {
         named.unwrap_or(&self.detail)
     }
 
-    /// Returns the instant of the deletion, if the problem is a [`Kind::Deleted`].
+    /// Returns the instant of the deletion, if the problem is a [`ProblemKind::Deleted`].
     #[must_use]
     pub fn deleted(&self) -> Option<Timestamp> {
         let at = self.members.get(DELETED_MEMBER)?.as_str()?.parse().ok()?;
-        self.is(Kind::Deleted).then_some(at)
+        self.is(ProblemKind::Deleted).then_some(at)
     }
 }
 
@@ -84,10 +84,10 @@ impl Problem {
     pub fn read(body: &[u8]) -> Option<Self> {
         let passed: PassedOn = serde_json::from_slice(body).ok()?;
         let slug = passed.kind.strip_prefix(TYPE_PREFIX)?;
-        let kind = Kind::ALL.iter().copied().find(|kind| kind.slug() == slug)?;
+        let kind = ProblemKind::ALL.iter().copied().find(|kind| kind.slug() == slug)?;
         let problem = Self::new(kind, passed.detail);
         Some(match passed.deleted {
-            Some(at) if kind == Kind::Deleted => problem.with(DELETED_MEMBER, at),
+            Some(at) if kind == ProblemKind::Deleted => problem.with(DELETED_MEMBER, at),
             Some(_) | None => problem,
         })
     }
@@ -121,7 +121,7 @@ mod tests {
             ("a number", "why")
         );
         assert_eq!((received.request_id.as_deref(), &received.members["given"]), (Some("r-1"), &"x".into()));
-        for kind in Kind::ALL {
+        for kind in ProblemKind::ALL {
             assert_eq!(Problem::read(&body(&Problem::new(*kind, "why"))), Some(Problem::new(*kind, "why")));
         }
     }
@@ -134,8 +134,8 @@ mod tests {
         assert_eq!(Problem::read(&body(&problem)), Some(problem));
         // The sentence in `detail` is for people, and the member has another meaning in a problem of another kind.
         let said = "this was deleted on 2026-01-31T12:00:00.007Z";
-        assert_eq!(sent(&Problem::new(Kind::Deleted, said)).deleted(), None);
-        let other = Problem::new(Kind::Expired, said).with(DELETED_MEMBER, at.to_string());
+        assert_eq!(sent(&Problem::new(ProblemKind::Deleted, said)).deleted(), None);
+        let other = Problem::new(ProblemKind::Expired, said).with(DELETED_MEMBER, at.to_string());
         assert_eq!(sent(&other).deleted(), None);
     }
 

@@ -5,7 +5,7 @@ use http::Method;
 use super::Route;
 use super::operation::Operation;
 use crate::access::Scope;
-use crate::http::problem::{Kind, Problem};
+use crate::http::problem::{Problem, ProblemKind};
 
 /// The value of `Allow` for a path that only reads.
 pub(super) const READ_ONLY: &str = "GET, HEAD, OPTIONS";
@@ -151,7 +151,7 @@ pub(super) fn parse(
     match find(paths, segments) {
         Some((path, ids)) => path.parse(method, Given { ids, query }),
         None => Err(Problem::new(
-            Kind::NoSuchRoute,
+            ProblemKind::NoSuchRoute,
             "there is no such path; GET /v1/openapi.json lists those that there are",
         )),
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::access::Visibility;
 use crate::hash::{Digest, MediaHash};
-use crate::http::problem::{Kind, Problem};
+use crate::http::problem::{Problem, ProblemKind};
 use crate::legacy::Legacy;
 use crate::manifest::Manifest;
 use crate::manifest_key::ManifestKey;
@@ -143,7 +143,7 @@ impl Draft {
     /// 410 `expired`.
     pub fn may_follow_expiry(&self, expires: Timestamp) -> Result<(), Problem> {
         match &self.origin {
-            Some(_) => Err(Problem::new(Kind::Expired, format!("this expired on {expires}"))),
+            Some(_) => Err(Problem::new(ProblemKind::Expired, format!("this expired on {expires}"))),
             None => Ok(()),
         }
     }

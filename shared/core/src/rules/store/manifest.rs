@@ -9,7 +9,7 @@ use crate::bounds::{MAX_C2PA_MANIFEST_BYTES, MAX_JSON_MANIFEST_BYTES};
 use crate::c2pa::C2paError;
 use crate::encoding::from_base64;
 use crate::excerpt::excerpt;
-use crate::http::problem::{Kind, Problem};
+use crate::http::problem::{Problem, ProblemKind};
 use crate::manifest::{Manifest, ManifestError, ManifestType};
 use crate::media_type::{C2PA_TYPE, JSON_TYPE};
 use crate::rules::body::LONG_MEMBER;
@@ -25,7 +25,7 @@ pub fn manifest_problem(field: &str, error: &ManifestError) -> Problem {
         ManifestError::JsonTooLong(_) => {
             Problem::too_large(&format!("`{field}`: a JSON manifest"), MAX_JSON_MANIFEST_BYTES).at(field)
         }
-        other => Problem::new(Kind::InvalidManifest, format!("`{field}`: {other}")).at(field),
+        other => Problem::new(ProblemKind::InvalidManifest, format!("`{field}`: {other}")).at(field),
     }
 }
 

@@ -28,7 +28,7 @@ fn a_body_may_name_its_tenant_and_no_other() {
     for own in ["null", r#""default""#] {
         assert_eq!(parse(&body(own)).unwrap().tenant, Tenant::default(), "{own}");
     }
-    for (other, kind) in [(r#""acme""#, Kind::OtherTenant), (r#""Acme""#, Kind::InvalidField)] {
+    for (other, kind) in [(r#""acme""#, ProblemKind::OtherTenant), (r#""Acme""#, ProblemKind::InvalidField)] {
         let problem = parse(&body(other)).unwrap_err();
         assert_eq!((problem.kind, problem.field.as_deref()), (kind, Some("tenant")), "{other}");
     }
@@ -58,7 +58,7 @@ fn a_c2pa_manifest_has_to_bind_the_file() {
     let body = |text| format!(r#"{{"media_hash":"{}","manifest_base64":"{text}"}}"#, hash());
     assert!(parse(&body(store(Digest::of(b"the picture")))).is_ok());
     let problem = parse(&body(store(Digest::of(b"another")))).unwrap_err();
-    assert_eq!((problem.kind, problem.field.as_deref()), (Kind::BindingMismatch, Some("media_hash")));
+    assert_eq!((problem.kind, problem.field.as_deref()), (ProblemKind::BindingMismatch, Some("media_hash")));
 }
 
 #[test]

@@ -1,9 +1,9 @@
 use super::*;
-use crate::configuration::value::Source;
+use crate::configuration::value::Variables;
 
 fn configuration(variables: &[(&str, &str)]) -> Configuration {
     let get = |name: &str| variables.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned());
-    Configuration::read(&Source::new(get)).unwrap()
+    Configuration::read(&Variables::new(get)).unwrap()
 }
 
 const WITH_R2: [(&str, &str); 7] = [

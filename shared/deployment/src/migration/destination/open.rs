@@ -9,13 +9,13 @@ use credlink_core::tenant::Tenant;
 use credlink_migrate_io::destination::service::ServiceDestination;
 
 use credlink_auth::gate::Gate;
-use credlink_aws::s3::Kind;
+use credlink_aws::s3::BucketKind;
 use credlink_disk::foreign::Foreign;
 use credlink_migrate_io::api::TokenError;
 use credlink_migrate_io::destination::remote::Remote;
 
 use super::AnyDestination;
-use crate::configuration::value::{ConfigurationError, Source};
+use crate::configuration::value::{ConfigurationError, Variables};
 use crate::configuration::{Configuration, IndexChoice, TENANTS};
 use crate::data_folder::index_path;
 use crate::data_folder::note::{Note, NoteError};
@@ -36,7 +36,7 @@ pub enum Making {
 #[derive(Debug)]
 pub struct Opening<'a> {
     /// The operator's variables.
-    pub variables: &'a Source<'a>,
+    pub variables: &'a Variables<'a>,
     /// The access token of an API.
     pub token: Option<&'a str>,
     /// The folder with the index of a bucket, if no table is named.
@@ -99,7 +99,7 @@ impl AnyDestination {
             Place::Folder(path) => {
                 Foreign::check(path, None)?;
                 Note::check_alone(path)?;
-                let tenants = Source::new(|name| opening.variables.text(name).filter(|_| name == TENANTS));
+                let tenants = Variables::new(|name| opening.variables.text(name).filter(|_| name == TENANTS));
                 let configuration = with_tenants(Configuration::read(&tenants)?, &tenants, path)?;
                 if opening.making == Making::Refused && !index_path(path).exists() {
                     let has_tenants = configuration.has_tenants;
@@ -161,7 +161,7 @@ async fn at_hand(
 /// Variables that say several are accepted over any folder.
 fn with_tenants(
     configuration: Configuration,
-    variables: &Source<'_>,
+    variables: &Variables<'_>,
     folder: &Path,
 ) -> Result<Configuration, NoteError> {
     if variables.text(TENANTS).is_some() {
@@ -176,10 +176,10 @@ fn with_tenants(
 
 /// Returns the deployment's variables for one bucket alone, without the second provider, its queue and a cache on this
 /// machine. The edge and Redis stay, because they must be told of deletions.
-fn of_bucket<'a>(variables: &'a Source<'a>, kind: Kind, bucket: &'a str) -> Source<'a> {
-    Source::new(move |name| match (name, kind) {
+fn of_bucket<'a>(variables: &'a Variables<'a>, kind: BucketKind, bucket: &'a str) -> Variables<'a> {
+    Variables::new(move |name| match (name, kind) {
         ("STORAGE_PROVIDER", _) => Some(kind.name().to_owned()),
-        ("STORAGE_BUCKET", Kind::S3) | ("R2_BUCKET", Kind::R2) => Some(bucket.to_owned()),
+        ("STORAGE_BUCKET", BucketKind::S3) | ("R2_BUCKET", BucketKind::R2) => Some(bucket.to_owned()),
         ("STORAGE_FALLBACK_PROVIDER" | "CREDLINK_QUEUE_URL" | "CREDLINK_CACHE_FOLDER", _) => None,
         _ => variables.text(name),
     })

@@ -1,13 +1,13 @@
 //! Aliases of proofs, over the API.
 
-use credlink_core::http::problem::Kind;
+use credlink_core::http::problem::ProblemKind;
 use credlink_core::legacy::LegacyId;
 use credlink_core::link::exact_path;
 use credlink_core::object::ObjectKey;
 use credlink_core::proof_id::ProofId;
 use credlink_core::record::Record;
 use credlink_ports::migration::target::{AliasDraft, Target};
-use credlink_ports::migration::{Imported, PROOF_MISSING, Standing, Verdict, Withdrawal};
+use credlink_ports::migration::{ExistingState, Imported, PROOF_MISSING, Verdict, Withdrawal};
 use credlink_ports::{Failure, FailureKind};
 use http::{Method, StatusCode};
 
@@ -23,8 +23,8 @@ impl Remote {
         leads_to(&self.api.ask(Question::new(Method::GET, target.clone())).await?, &target)
     }
 
-    pub(super) async fn find_alias(&self, id: &LegacyId) -> Result<Standing, Failure> {
-        Ok(if self.named(id).await?.is_some() { Standing::Live(None) } else { Standing::Absent })
+    pub(super) async fn find_alias(&self, id: &LegacyId) -> Result<ExistingState, Failure> {
+        Ok(if self.named(id).await?.is_some() { ExistingState::Live(None) } else { ExistingState::Absent })
     }
 
     pub(super) async fn import_alias(&self, alias_draft: &AliasDraft) -> Result<Imported, Failure> {
@@ -62,7 +62,9 @@ impl Remote {
         }
         let problem = answer.problem();
         Ok(match answer.status {
-            StatusCode::NOT_FOUND if problem.slug() == Kind::NotFound.slug() => missing(problem.detail),
+            StatusCode::NOT_FOUND if problem.slug() == ProblemKind::NotFound.slug() => {
+                missing(problem.detail)
+            }
             _ => Imported::Refused { kind: problem.slug().to_owned(), detail: problem.detail },
         })
     }

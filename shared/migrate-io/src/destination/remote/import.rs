@@ -1,6 +1,6 @@
 //! Imports a proof step by step, and resumes where an earlier import ended.
 
-use credlink_core::http::problem::Kind;
+use credlink_core::http::problem::ProblemKind;
 use credlink_core::link::exact_path;
 use credlink_core::object::ObjectKey;
 use credlink_core::record::Record;
@@ -20,7 +20,12 @@ impl Remote {
     /// Returns the outcome of a refusal, or `None` if the import must start over from the current state.
     fn refused(&self, answer: &Answer) -> Option<Imported> {
         let problem = answer.problem();
-        let again = [Kind::NotFound, Kind::Expired, Kind::PreconditionFailed, Kind::Contended];
+        let again = [
+            ProblemKind::NotFound,
+            ProblemKind::Expired,
+            ProblemKind::PreconditionFailed,
+            ProblemKind::Contended,
+        ];
         match problem.deleted() {
             Some(at) => Some(Imported::Deleted(at)),
             None if again.iter().any(|kind| kind.slug() == problem.slug()) => None,
@@ -81,7 +86,7 @@ impl Remote {
     /// current state. A manifest that is private at the source and public at the destination is made private, if
     /// nothing else prevents the import.
     async fn make_way(&self, draft: &Draft, answer: &Answer) -> Result<Option<Imported>, Failure> {
-        let is_in_the_way = answer.problem().slug() == Kind::VisibilityConflict.slug();
+        let is_in_the_way = answer.problem().slug() == ProblemKind::VisibilityConflict.slug();
         let manifest = draft.manifest_key().filter(|_| is_in_the_way && draft.has_private_manifest());
         let Some(manifest) = manifest else { return Ok(self.refused(answer)) };
         let restores = draft.origin.as_ref().and_then(|origin| origin.restores);
@@ -110,7 +115,7 @@ impl Remote {
 /// Returns a failure if the answer says that the credential belongs to another tenant than `tenant`.
 pub(super) fn of_another_tenant(answer: &Answer, tenant: &Tenant) -> Option<Failure> {
     let problem = answer.problem();
-    (problem.slug() == Kind::OtherTenant.slug()).then(|| {
+    (problem.slug() == ProblemKind::OtherTenant.slug()).then(|| {
         let what = format!(
             "the token is not one of the tenant `{tenant}`, for which this job is (--tenant): {}",
             problem.detail

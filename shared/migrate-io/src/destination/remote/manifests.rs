@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use credlink_core::access::Visibility;
 use credlink_core::hash::Digest;
-use credlink_core::http::problem::Kind;
+use credlink_core::http::problem::ProblemKind;
 use credlink_core::link::exact_path;
 use credlink_core::manifest_key::ManifestKey;
 use credlink_core::media_type::C2PA_TYPE;
@@ -11,7 +11,7 @@ use credlink_core::object::ObjectKey;
 use credlink_core::time::Timestamp;
 use credlink_ports::migration::ledger::{CopiedItem, StoredObject};
 use credlink_ports::migration::target::{ManifestDraft, Target};
-use credlink_ports::migration::{Depth, Imported, Standing, Withdrawal};
+use credlink_ports::migration::{Depth, ExistingState, Imported, Withdrawal};
 use credlink_ports::{Failure, FailureKind};
 use http::{Method, StatusCode};
 
@@ -24,25 +24,25 @@ use crate::destination::copied;
 impl Remote {
     /// Looks up a manifest. The API does not tell whether only proofs hold it; if they do, it counts as not made by
     /// this job.
-    pub(super) async fn find_manifest(&self, manifest: &ManifestKey) -> Result<Standing, Failure> {
+    pub(super) async fn find_manifest(&self, manifest: &ManifestKey) -> Result<ExistingState, Failure> {
         Ok(match self.found(&ObjectKey::Manifest(manifest.clone()), Depth::Checksum).await? {
             ObjectState::Content(..)
             | ObjectState::Expired(_)
             | ObjectState::Damaged(_)
-            | ObjectState::Private => Standing::Live(None),
-            ObjectState::Absent => Standing::Absent,
-            ObjectState::Deleted(at) => Standing::Deleted(at),
+            | ObjectState::Private => ExistingState::Live(None),
+            ObjectState::Absent => ExistingState::Absent,
+            ObjectState::Deleted(at) => ExistingState::Deleted(at),
         })
     }
 
     pub(super) async fn import_manifest(&self, manifest_draft: &ManifestDraft) -> Result<Imported, Failure> {
         let Some(id) = manifest_draft.manifest.id() else {
             let (kind, detail) =
-                (Kind::InvalidManifest.slug().to_owned(), "only a C2PA manifest has an id".to_owned());
+                (ProblemKind::InvalidManifest.slug().to_owned(), "only a C2PA manifest has an id".to_owned());
             return Ok(Imported::Refused { kind, detail });
         };
         let manifest = ManifestKey::new(&manifest_draft.tenant, id);
-        if let Standing::Deleted(at) = self.find_manifest(&manifest).await?
+        if let ExistingState::Deleted(at) = self.find_manifest(&manifest).await?
             && manifest_draft.restores != Some(at)
         {
             return Ok(Imported::Deleted(at));

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use credlink_core::access::Visibility;
 use credlink_core::hash::Digest;
-use credlink_core::http::problem::Kind;
+use credlink_core::http::problem::ProblemKind;
 use credlink_core::link::exact_path;
 use credlink_core::object::ObjectKey;
 use credlink_core::proof_id::ProofId;
@@ -66,7 +66,9 @@ impl Remote {
                 let problem = answer.problem();
                 match problem.deleted() {
                     Some(at) => ObjectState::Deleted(at),
-                    None if problem.slug() == Kind::Expired.slug() => ObjectState::Expired(problem.detail),
+                    None if problem.slug() == ProblemKind::Expired.slug() => {
+                        ObjectState::Expired(problem.detail)
+                    }
                     None => return Err(answer.unexpected(&target)),
                 }
             }

@@ -1,13 +1,13 @@
 //! Aliases of proofs, in this process.
 
 use credlink_core::hash::Digest;
-use credlink_core::http::problem::Kind;
+use credlink_core::http::problem::ProblemKind;
 use credlink_core::legacy::LegacyId;
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::State;
 
 use credlink_ports::migration::target::{AliasDraft, Target};
-use credlink_ports::migration::{Imported, PROOF_MISSING, Standing, Verdict, Withdrawal};
+use credlink_ports::migration::{ExistingState, Imported, PROOF_MISSING, Verdict, Withdrawal};
 use credlink_ports::{Failure, Ports};
 use credlink_service::aliases;
 use credlink_service::error::Error;
@@ -16,8 +16,11 @@ use credlink_service::service::Service;
 use crate::destination::copied;
 
 /// Looks up an alias, which may lead to any proof or to none.
-pub(super) async fn find_alias<P: Ports>(service: &Service<P>, id: &LegacyId) -> Result<Standing, Failure> {
-    Ok(if service.alias(id).await?.is_some() { Standing::Live(None) } else { Standing::Absent })
+pub(super) async fn find_alias<P: Ports>(
+    service: &Service<P>,
+    id: &LegacyId,
+) -> Result<ExistingState, Failure> {
+    Ok(if service.alias(id).await?.is_some() { ExistingState::Live(None) } else { ExistingState::Absent })
 }
 
 /// Makes an alias lead to its proof, if the destination has that proof as the source does.
@@ -43,7 +46,7 @@ pub(super) async fn import_alias<P: Ports>(
     match aliases::name(service, &alias_draft.id, proof, &alias_draft.tenant).await {
         Ok(_) => Ok(Imported::Stored(copied(target, Vec::new()))),
         Err(Error::Failure(failure)) => Err(failure),
-        Err(Error::Problem(problem)) if problem.kind == Kind::NotFound => Ok(missing(problem.detail)),
+        Err(Error::Problem(problem)) if problem.kind == ProblemKind::NotFound => Ok(missing(problem.detail)),
         Err(Error::Problem(problem)) => {
             Ok(Imported::Refused { kind: problem.kind.slug().to_owned(), detail: problem.detail })
         }

@@ -2,7 +2,7 @@
 
 use credlink_core::access::Visibility;
 use credlink_core::hash::Digest;
-use credlink_core::http::problem::Kind;
+use credlink_core::http::problem::ProblemKind;
 use credlink_core::manifest_key::ManifestKey;
 use credlink_core::object::ObjectKey;
 use credlink_core::row::{ManifestRow, Row, State};
@@ -10,7 +10,7 @@ use credlink_core::time::Timestamp;
 
 use credlink_ports::migration::ledger::{CopiedItem, StoredObject};
 use credlink_ports::migration::target::{ManifestDraft, Target};
-use credlink_ports::migration::{Imported, Standing, Verdict, Withdrawal};
+use credlink_ports::migration::{ExistingState, Imported, Verdict, Withdrawal};
 use credlink_ports::{Event, Events as _, Failure, Ports};
 use credlink_service::delete::{claim, finish_manifest};
 use credlink_service::error::Error;
@@ -27,11 +27,13 @@ use crate::destination::copied;
 pub(super) async fn find_manifest<P: Ports>(
     service: &Service<P>,
     manifest: &ManifestKey,
-) -> Result<Standing, Failure> {
+) -> Result<ExistingState, Failure> {
     Ok(match service.manifest_row(manifest).await? {
-        Some(ManifestRow { state: State::Live, standalone: true, .. }) => Standing::Live(None),
-        Some(ManifestRow { state: State::Deleting(at) | State::Deleted(at), .. }) => Standing::Deleted(at),
-        Some(_) | None => Standing::Absent,
+        Some(ManifestRow { state: State::Live, standalone: true, .. }) => ExistingState::Live(None),
+        Some(ManifestRow { state: State::Deleting(at) | State::Deleted(at), .. }) => {
+            ExistingState::Deleted(at)
+        }
+        Some(_) | None => ExistingState::Absent,
     })
 }
 
@@ -40,12 +42,12 @@ pub(super) async fn import_manifest<P: Ports>(
     service: &Service<P>,
     manifest_draft: &ManifestDraft,
 ) -> Result<Imported, Failure> {
-    let refused = |kind: Kind, detail| Ok(Imported::Refused { kind: kind.slug().to_owned(), detail });
+    let refused = |kind: ProblemKind, detail| Ok(Imported::Refused { kind: kind.slug().to_owned(), detail });
     let Some(id) = manifest_draft.manifest.id() else {
-        return refused(Kind::InvalidManifest, "only a C2PA manifest has an id".to_owned());
+        return refused(ProblemKind::InvalidManifest, "only a C2PA manifest has an id".to_owned());
     };
     let manifest = ManifestKey::new(&manifest_draft.tenant, id);
-    if let Standing::Deleted(at) = find_manifest(service, &manifest).await?
+    if let ExistingState::Deleted(at) = find_manifest(service, &manifest).await?
         && manifest_draft.restores != Some(at)
     {
         return Ok(Imported::Deleted(at));

@@ -21,7 +21,7 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// The start of a line.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct LinePosition {
     /// The number of lines before it.
     pub(super) line: u64,
     /// The number of bytes before it, unpacked.
@@ -61,7 +61,7 @@ impl Text {
 /// A file that is read line by line.
 pub(super) struct Reader {
     input: Input,
-    place: Place,
+    place: LinePosition,
 }
 
 /// A file, unpacked if it is gzipped.
@@ -81,11 +81,11 @@ impl std::fmt::Debug for Reader {
 impl Reader {
     /// Opens the file at its first line.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
-        Self::at(path, Place::default())
+        Self::at(path, LinePosition::default())
     }
 
     /// Opens the file at `place`. gzip data are unpacked up to there.
-    pub(super) fn at(path: &Path, place: Place) -> io::Result<Self> {
+    pub(super) fn at(path: &Path, place: LinePosition) -> io::Result<Self> {
         let file = File::open(path)?;
         if !file.metadata()?.is_file() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "a dump is a regular file"));
@@ -112,7 +112,7 @@ impl Reader {
     }
 
     /// Returns the start of the next line.
-    pub(super) const fn place(&self) -> Place {
+    pub(super) const fn place(&self) -> LinePosition {
         self.place
     }
 
