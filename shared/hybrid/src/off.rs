@@ -15,7 +15,7 @@ use credlink_service::Service;
 use credlink_service::error::{Error, contended};
 use credlink_service::store::Stored;
 
-use crate::handler::Hybrid;
+use crate::hybrid::Hybrid;
 use crate::legacy_store::{FoundRecord, LegacyStore};
 use crate::reads::deleted;
 use crate::written::legacy_json;
