@@ -13,6 +13,7 @@
 //! | where a legacy id leads | `alias` |
 //! | how much a client may have looked for | `admission` |
 //! | R2, the origin, and the check of what they hand out | `source` |
+//! | what a load comes to | `outcome` |
 //! | one load for all who ask at the same time | `flight` |
 //! | what is cached, and in which form | `keep`, `entry` |
 //! | for how long | `lifetime` |
@@ -59,6 +60,7 @@ mod health;
 mod keep;
 mod lifetime;
 mod log;
+mod outcome;
 mod purge;
 mod read;
 mod request;

@@ -21,6 +21,7 @@ use crate::entry::{Absence, Stored};
 use crate::flight::Brought;
 use crate::keep::Keeper;
 use crate::log;
+use crate::outcome::{Found, Outcome};
 use crate::runtime::{self, Answered, Broken, Place, Question};
 use crate::task;
 
@@ -48,33 +49,6 @@ pub struct Load {
     pub signature: String,
 }
 
-/// What a load comes to.
-#[derive(Clone)]
-pub enum Outcome {
-    /// An object, checked.
-    Found(Rc<Found>),
-    /// The object is the one that is at hand; what is said of it now.
-    Same(Rc<(Stored, Facts)>),
-    /// There is none, or none any more.
-    Nothing(Absence),
-    /// The origin does not hand it out.
-    Refused(Problem),
-    /// It is not what was stored.
-    Damaged,
-    /// Neither R2 nor the origin could say.
-    Unreachable,
-}
-
-/// An object, checked.
-pub struct Found {
-    /// As it is stored.
-    pub stored: Stored,
-    /// What is known of it.
-    pub facts: Facts,
-    /// Its bytes as stored.
-    pub bytes: ArrayBuffer,
-}
-
 /// What is to be done with an object once it was answered.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Fill {
@@ -97,13 +71,6 @@ fn declined(answered: &Answered) -> Option<Outcome> {
         Kind::NotFound | Kind::Deleted | Kind::Expired => Some(Outcome::Nothing(Absence::of(&problem))),
         Kind::InvalidLink => Some(Outcome::Refused(problem)),
         _ => None,
-    }
-}
-
-impl Outcome {
-    /// There is no object, or none that a client without a good link may know of.
-    fn nothing() -> Self {
-        Self::Nothing(Absence::of(&Problem::new(Kind::NotFound, "")))
     }
 }
 
