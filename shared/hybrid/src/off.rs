@@ -13,7 +13,7 @@ use credlink_core::rules::store::Draft;
 use credlink_ports::{Event, Events as _, Failure, FailureKind, Ports};
 use credlink_service::Service;
 use credlink_service::error::{Error, contended};
-use credlink_service::store::Stored;
+use credlink_service::stored::Stored;
 
 use crate::hybrid::Hybrid;
 use crate::legacy_store::{FoundRecord, LegacyStore};

@@ -45,6 +45,15 @@ const fn is_older(at: u64, ticks: u64, seconds: u64) -> bool {
     ticks < at || ticks - at >= seconds * 1_000_000
 }
 
+/// Refuses to change rows while the index may be another store's.
+///
+/// # Errors
+/// An error that says why they may not change (503).
+pub(crate) async fn may_follow<P: Ports>(service: &Service<P>) -> Result<(), Error> {
+    // A rebuild is the way in which an operator joins the two.
+    if service.spares { Ok(()) } else { service.may_change().await }
+}
+
 impl<P: Ports> Service<P> {
     /// Disables the guard, for a test that creates the index and the objects itself, and whose clock jumps.
     #[must_use]
