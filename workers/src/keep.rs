@@ -10,8 +10,8 @@ use web_sys::Response;
 
 use crate::entry::{Absence, Content, Entry, alias_tag, tag};
 use crate::lifetime::Lifetimes;
+use crate::outcome::Outcome;
 use crate::runtime::{self, Broken, Bytes};
-use crate::source::Outcome;
 
 async fn find(url: &str) -> Result<Option<(Entry, Response)>, Broken> {
     let Some(response) = runtime::cached(url).await? else { return Ok(None) };

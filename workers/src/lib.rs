@@ -59,6 +59,7 @@ mod health;
 mod keep;
 mod lifetime;
 mod log;
+mod outcome;
 mod purge;
 mod read;
 mod request;

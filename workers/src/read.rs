@@ -20,9 +20,10 @@ use crate::flight::{Flights, share};
 use crate::keep::Keeper;
 use crate::lifetime::Freshness;
 use crate::log::{self, CacheState};
+use crate::outcome::Outcome;
 use crate::request::Asked;
 use crate::runtime::{self, Bytes};
-use crate::source::{Load, Outcome};
+use crate::source::Load;
 use crate::task;
 
 thread_local! {

@@ -20,6 +20,7 @@ use crate::entry::{Absence, Stored};
 use crate::flight::Brought;
 use crate::keep::Keeper;
 use crate::log;
+use crate::outcome::{Found, Outcome};
 use crate::runtime::{self, Answered, Broken, Place, Question};
 use crate::task;
 
@@ -47,33 +48,6 @@ pub struct Load {
     pub signature: String,
 }
 
-/// The outcome of a load.
-#[derive(Clone)]
-pub enum Outcome {
-    /// A verified object.
-    Found(Rc<LoadedObject>),
-    /// The cached object is current; these are its present attributes and facts.
-    Same(Rc<(Stored, Facts)>),
-    /// The object does not exist, or was deleted.
-    Nothing(Absence),
-    /// The origin refuses to serve the object.
-    Refused(Problem),
-    /// The object differs from what was stored.
-    Damaged,
-    /// Neither R2 nor the origin could be asked.
-    Unreachable,
-}
-
-/// A verified object.
-pub struct LoadedObject {
-    /// Its metadata as stored.
-    pub stored: Stored,
-    /// The facts that its attributes state.
-    pub facts: Facts,
-    /// The stored bytes.
-    pub bytes: ArrayBuffer,
-}
-
 /// The destination of a loaded object, besides the cache.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Fill {
@@ -99,13 +73,6 @@ fn declined(answered: &Answered) -> Option<Outcome> {
         }
         ProblemKind::InvalidLink => Some(Outcome::Refused(problem)),
         _ => None,
-    }
-}
-
-impl Outcome {
-    /// The object does not exist, or only for clients with a valid link.
-    fn nothing() -> Self {
-        Self::Nothing(Absence::of(&Problem::new(ProblemKind::NotFound, "")))
     }
 }
 

@@ -14,7 +14,7 @@ use credlink_service::Service;
 use credlink_service::error::Error;
 use credlink_service::handler::steps;
 
-use crate::handler::Hybrid;
+use crate::hybrid::Hybrid;
 use crate::legacy_store::{LegacyQuery, LegacyStore};
 
 impl<L: LegacyStore> Hybrid<L> {

@@ -13,26 +13,9 @@ use credlink_service::error::Error;
 use credlink_service::handler::{Answer, Call, Handler, steps};
 use credlink_service::plain::Plain;
 
+use crate::hybrid::Hybrid;
 use crate::legacy_store::LegacyStore;
 use crate::off::check_available;
-
-/// A service next to a legacy store.
-#[derive(Clone, Debug)]
-pub struct Hybrid<L> {
-    pub(crate) legacy: L,
-}
-
-impl<L: LegacyStore> Hybrid<L> {
-    /// Creates a handler that also serves `legacy`.
-    pub const fn new(legacy: L) -> Self {
-        Self { legacy }
-    }
-
-    /// Returns the legacy store.
-    pub const fn legacy(&self) -> &L {
-        &self.legacy
-    }
-}
 
 impl<P: Ports, L: LegacyStore> Handler<P> for Hybrid<L> {
     async fn perform<B>(&self, service: &Service<P>, call: Call<'_, B>) -> Result<Answer, Error>

@@ -12,6 +12,7 @@
 //!
 //! | to find | look in |
 //! |---|---|
+//! | the legacy store that a service is next to | [`hybrid`] |
 //! | the requests that are not answered by the service alone | [`handler`] |
 //! | the contract of a legacy store | [`legacy_store`] |
 //! | answering a read from a legacy record | `reads` |
@@ -24,6 +25,7 @@
 pub mod catalogue;
 mod changes;
 pub mod handler;
+pub mod hybrid;
 pub mod legacy_store;
 mod located;
 mod off;
@@ -31,5 +33,5 @@ mod reads;
 pub mod records;
 pub mod written;
 
-pub use handler::Hybrid;
+pub use hybrid::Hybrid;
 pub use legacy_store::{FoundRecord, LegacyQuery, LegacyStore};

@@ -7,7 +7,7 @@ use credlink_core::row::{LegacyItemRow, Row, RowKey};
 use credlink_ports::{Failure, Index as _, Ports};
 use credlink_service::Service;
 
-use crate::handler::Hybrid;
+use crate::hybrid::Hybrid;
 use crate::legacy_store::{FoundRecord, LegacyQuery, LegacyStore};
 
 impl<L: LegacyStore> Hybrid<L> {

@@ -13,9 +13,9 @@ use credlink_core::rules::store::Draft;
 use credlink_ports::{Event, Events as _, Failure, FailureKind, Ports};
 use credlink_service::Service;
 use credlink_service::error::{Error, contended};
-use credlink_service::store::Stored;
+use credlink_service::stored::Stored;
 
-use crate::handler::Hybrid;
+use crate::hybrid::Hybrid;
 use crate::legacy_store::{FoundRecord, LegacyStore};
 use crate::reads::deleted;
 use crate::written::legacy_json;

@@ -23,7 +23,7 @@ use credlink_service::Service;
 use credlink_service::error::Error;
 use credlink_service::handler::{Answer, Call, steps};
 
-use crate::handler::Hybrid;
+use crate::hybrid::Hybrid;
 use crate::legacy_store::{FoundRecord, LegacyQuery, LegacyStore};
 
 impl<L: LegacyStore> Hybrid<L> {

@@ -9,7 +9,7 @@
 //! | stores that were cut off between a record and its row | `intents` |
 //! | the walk over all objects | `walk` |
 //! | where the walk continues, and how much it may remove | `position` |
-//! | where orphans are kept for some days, and how they are restored | `removed` |
+//! | restoring orphans, which are kept for some days | `removed` |
 //!
 //! Objects are the truth (guarantee 10): a record without a row is adopted, and only an object that no record, no
 //! earlier record and no hold names is an orphan. So the walk mends an index that lost rows before it examines
@@ -28,7 +28,6 @@ use crate::error::Error;
 use crate::service::Service;
 use credlink_ports::{Failure, Ports};
 pub use position::Position;
-pub(crate) use removed::keep;
 pub use removed::{Restored, bring_back};
 
 /// Items that are processed concurrently. Each takes several calls in sequence: with 16, S3 and DynamoDB at 10 ms a

@@ -50,3 +50,15 @@ pub fn contended() -> Error {
     Problem::new(ProblemKind::Contended, "other requests kept changing this during the request; try again")
         .into()
 }
+
+/// Describes a kind of failure without the provider's own words, because health is public.
+pub(crate) const fn in_words(kind: FailureKind) -> &'static str {
+    match kind {
+        FailureKind::Unavailable => "unavailable",
+        FailureKind::TimedOut => "timed out",
+        FailureKind::Throttled => "throttled",
+        FailureKind::AccessDenied => "access denied",
+        FailureKind::OutOfSpace => "out of space",
+        FailureKind::Damaged => "damaged",
+    }
+}

@@ -13,10 +13,12 @@ use credlink_core::time::Timestamp;
 
 use credlink_ports::Ports;
 
-use crate::aliases::{Claimant, agree, bind, free_for, refuse_unknown, secure_alias};
+use crate::aliases::agree::{agree, refuse_unknown, secure_alias};
+use crate::aliases::{Claimant, bind, free_for};
 use crate::error::Error;
 use crate::service::Service;
-use crate::store::{Stored, store};
+use crate::store::store;
+use crate::stored::Stored;
 
 /// Imports a proof: stores it, and binds its legacy ID to it. If a proof of the media file already exists, the legacy
 /// ID is bound to that proof only if it is identical: nothing is replaced, and an ID never leads to a manifest other

@@ -9,21 +9,25 @@
 //! | HTTP requests and responses | [`router`] |
 //! | routes and their operations; the seam that another crate can wrap | [`plain`]; [`handler`] |
 //! | the operations over HTTP, and the OpenAPI document | `openapi` |
-//! | storing, and how a race is decided | [`store`](mod@store), `publish` |
+//! | storing, and how a race is decided | [`store`](mod@store), `publish`; the result: [`stored`] |
 //! | importing: proofs that a migration stores, with their timestamps and legacy IDs | [`import`](mod@import) |
 //! | legacy IDs: binding, withdrawing, listing, redirecting | [`aliases`] |
 //! | replacing, and recovery from a crash in between | [`supersede`](mod@supersede) |
-//! | deleting, and why a deleted proof stays deleted | [`delete`] |
+//! | deleting, and why a deleted proof stays deleted | [`delete`]; the steps: [`removal`] |
+//! | a row that lags behind its objects | `reconcile` |
+//! | single rows; the objects of manifests; holds | [`rows`]; `manifests`; [`holds`] |
 //! | manifests of several tenants under one ID; withdrawing a manifest | [`front`], [`visibility`] |
 //! | retrieving | `retrieve` |
 //! | listing, health, statistics | `list`, `overview` |
 //! | cleanup and fsck | [`cleanup`](mod@cleanup), [`fsck`](mod@fsck) |
 //! | rebuilding the index from the objects | [`rebuild`] |
 //! | an index, a store and a clock that do not match | `guard` |
+//! | records that a cut-off request may have left | `leftovers` |
 //! | access counts | `reads` |
+//! | the ports and settings that all of these share | [`service`](mod@service) |
 //!
 //! The guarantees of the design live here: 1 and 5 in the order of writes in `store`, `supersede` and `delete`; 2 in
-//! `publish`; 3 in `store` (`identical`) and `supersede`; 8 in `delete`; 10 and 12 in `guard`.
+//! `publish`; 3 in `store` (`identical`) and `supersede`; 8 in `delete` and `removal`; 10 and 12 in `guard`.
 
 pub mod aliases;
 pub mod cleanup;
@@ -37,6 +41,7 @@ pub mod holds;
 pub mod import;
 mod leftovers;
 mod list;
+mod manifests;
 mod openapi;
 mod overview;
 mod ownership;
@@ -45,10 +50,13 @@ mod publish;
 mod reads;
 pub mod rebuild;
 mod reconcile;
+pub mod removal;
 mod retrieve;
 pub mod router;
+pub mod rows;
 pub mod service;
 pub mod store;
+pub mod stored;
 pub mod supersede;
 pub mod visibility;
 

@@ -14,6 +14,7 @@ use credlink_ports::{
     LayerStats, Medium as _, Objects as _, Ports, ProviderState, Replicas as _, Unread,
 };
 
+use crate::error::in_words;
 use crate::service::Service;
 
 /// The state of the service.
@@ -224,18 +225,6 @@ fn one_of_two(state: &ProviderState) -> ProviderHealth {
 /// Describes a provider that fails to write but can be read.
 fn unwritable_in_words(kind: FailureKind) -> String {
     format!("{}: nothing can be stored, while reading and deleting go on", in_words(kind))
-}
-
-/// Describes a kind of failure without the provider's own words, because health is public.
-pub(crate) const fn in_words(kind: FailureKind) -> &'static str {
-    match kind {
-        FailureKind::Unavailable => "unavailable",
-        FailureKind::TimedOut => "timed out",
-        FailureKind::Throttled => "throttled",
-        FailureKind::AccessDenied => "access denied",
-        FailureKind::OutOfSpace => "out of space",
-        FailureKind::Damaged => "damaged",
-    }
 }
 
 /// Returns counts, bytes and the hit rate of the cache.

@@ -6,6 +6,8 @@
 //! an earlier time. Any process that finds such a row makes it follow, across any number of revisions, deletions and
 //! lives.
 
+pub(crate) mod hold;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use credlink_core::bounds::ORPHAN_AGE_SECONDS;
@@ -22,10 +24,12 @@ use credlink_core::tombstone::Tombstone;
 
 use credlink_ports::{Objects as _, Ports, Replicas as _};
 
-use crate::aliases::secure_alias;
-use crate::delete::{claim, finish_proof};
+use crate::aliases::agree::secure_alias;
 use crate::error::{Error, contended};
+use crate::guard::may_follow;
 use crate::publish::{Published, Reference, Released};
+use crate::removal::finish_proof;
+use crate::rows::claim;
 use crate::service::{MAX_ATTEMPTS, Service};
 
 /// The outcome of making a row follow its objects.
@@ -165,15 +169,6 @@ async fn attempt<P: Ports>(
             follow_record(service, &record, facts, row).await
         }
     }
-}
-
-/// Refuses to change rows while the index may be another store's.
-///
-/// # Errors
-/// An error that says why they may not change (503).
-pub(crate) async fn may_follow<P: Ports>(service: &Service<P>) -> Result<(), Error> {
-    // A rebuild is the way in which an operator joins the two.
-    if service.spares { Ok(()) } else { service.may_change().await }
 }
 
 /// Makes a row follow the deletion that a tombstone records.

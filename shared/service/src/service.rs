@@ -23,9 +23,9 @@ use credlink_ports::{
 };
 
 use crate::error::Error;
-use crate::guard::Guard;
-use crate::leftovers::Leftovers;
-use crate::reads::ReadLog;
+use crate::guard::memory::Guard;
+use crate::leftovers::interval::Leftovers;
+use crate::reads::log::ReadLog;
 
 /// Most attempts of a use case that loses races. For every lost race, another writer has succeeded.
 pub const MAX_ATTEMPTS: usize = 32;

@@ -8,59 +8,36 @@
 
 mod lost;
 
-use bytes::Bytes;
 use credlink_core::access::Visibility;
 use credlink_core::bounds::MAX_REVISIONS;
-use credlink_core::encoding::Coding;
 use credlink_core::hash::Digest;
 use credlink_core::http::problem::{Problem, ProblemKind};
 use credlink_core::manifest::Manifest;
 use credlink_core::manifest_key::ManifestKey;
 use credlink_core::object::ObjectKey;
 use credlink_core::proof_id::ProofId;
-use credlink_core::record::Record;
 use credlink_core::row::{ProofRow, State};
 use credlink_core::rules::store::{Draft, Next, next};
 use credlink_core::tenant::Tenant;
 use credlink_core::tombstone::Tombstone;
 use futures_util::future::join;
 
-use credlink_ports::{Condition, Event, Events as _, Failure, Objects as _, Ports, Put};
+use credlink_ports::{Condition, Event, Events as _, Ports};
 
-use crate::aliases::secure_alias;
-use crate::cleanup::keep;
-use crate::delete::{bury, finish_proof, undo_record};
+use crate::aliases::agree::secure_alias;
 use crate::error::{Error, contended};
 use crate::front::Arrival;
 use crate::holds::{drop_hold, write_hold};
 use crate::publish::{Brought, Published, Reference};
 use crate::reconcile::{Reconciled, reconcile, settle};
+use crate::removal::kept::keep;
+use crate::removal::undo::undo_record;
+use crate::removal::{bury, finish_proof};
 use crate::service::{MAX_ATTEMPTS, Service};
+use crate::stored::{Stored, put_record};
 use crate::supersede::replace_any;
 
 use lost::{bring_back_manifest, bring_back_record, is_lost};
-
-/// The result of a store.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stored {
-    /// The proof as it is in the index.
-    pub row: ProofRow,
-    /// `true` if the proof was already there.
-    pub deduplicated: bool,
-    /// `true` if the proof has the manifest and the signature that were to be stored (guarantee 3).
-    pub identical: bool,
-    /// The bytes of the record, if this call stored them.
-    pub body: Option<StoredBody>,
-}
-
-/// Bytes in their stored form.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StoredBody {
-    /// The bytes.
-    pub bytes: Bytes,
-    /// The content coding of the bytes.
-    pub coding: Option<Coding>,
-}
 
 /// Stores a proof.
 ///
@@ -270,22 +247,6 @@ async fn take_up<P: Ports>(service: &Service<P>, id: &ProofId, row: Option<&Proo
         Reconciled::Broken(why) => return Err(service.damaged(&ObjectKey::Record(*id), &why).into()),
     }
     Ok(())
-}
-
-/// Writes a record with these bytes and their SHA-256 under its key, if `condition` holds.
-pub(crate) async fn put_record<P: Ports>(
-    service: &Service<P>,
-    key: &ObjectKey,
-    record: &Record,
-    (bytes, sha256): (&[u8], Digest),
-    condition: Condition,
-) -> Result<Option<StoredBody>, Failure> {
-    let (bytes, attributes) = record.stored(bytes, sha256, key);
-    let put = service.ports.objects().put(key, bytes.clone(), &attributes, condition).await;
-    // After a failure too, since the write may have happened.
-    service.recorded(key, record.revision, record.first_revision).await;
-    let coding = attributes.content_encoding.map(|_| Coding::Gzip);
-    Ok(matches!(put?, Put::Stored(_)).then_some(StoredBody { bytes, coding }))
 }
 
 /// Stores a C2PA manifest for itself, without a proof, with this visibility. Returns `true` if it was not yet stored

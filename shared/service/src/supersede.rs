@@ -30,8 +30,9 @@ use crate::front::Arrival;
 use crate::ownership::is_hidden;
 use crate::publish::{Brought, Published, Reference};
 use crate::reconcile::{Reconciled, give_back, reconcile};
-use crate::service::{Current, MAX_ATTEMPTS, Service, is_visible, other_tenant};
-use crate::store::{Stored, put_record};
+use crate::rows::live_row;
+use crate::service::{Current, MAX_ATTEMPTS, Service};
+use crate::stored::{Stored, put_record};
 
 /// Longest time that a replacement may take from its claim to the swap of the record, in seconds. Cleanup releases the
 /// claim after three times as long ([`ORPHAN_AGE_SECONDS`](credlink_core::bounds::ORPHAN_AGE_SECONDS)).
@@ -159,37 +160,6 @@ async fn is_done<P: Ports>(
     let before = ObjectKey::Revision(current.id, current.revision - 1);
     let before = service.current(&before).await?;
     Ok(before.is_some_and(|before| check_write(headers, &before.verified.facts().sha256).is_ok()))
-}
-
-/// Returns the row of a live proof of `tenant`, to be replaced, read or shared.
-pub(crate) async fn live_row<P: Ports>(
-    service: &Service<P>,
-    id: &ProofId,
-    tenant: &Tenant,
-) -> Result<ProofRow, Error> {
-    let row = service.proof_row(id).await?.filter(|row| is_visible(row, tenant));
-    if row.as_ref().is_some_and(|row| row.state == State::Live && row.tenant != *tenant) {
-        return Err(other_tenant().into());
-    }
-    live(service, id, row)
-}
-
-/// Returns the row of a live proof of any tenant, for the operator.
-pub(crate) async fn any_live_row<P: Ports>(service: &Service<P>, id: &ProofId) -> Result<ProofRow, Error> {
-    live(service, id, service.proof_row(id).await?)
-}
-
-fn live<P: Ports>(service: &Service<P>, id: &ProofId, row: Option<ProofRow>) -> Result<ProofRow, Error> {
-    let absent = || Problem::new(ProblemKind::NotFound, format!("no proof has the id {id}"));
-    let row = row.ok_or_else(absent)?;
-    match row.state {
-        State::Deleting(_) | State::Deleted(_) if row.void => Err(absent().into()),
-        State::Deleting(at) | State::Deleted(at) => Err(Problem::deleted(at).into()),
-        State::Live if row.has_expired(service.now()) => {
-            Err(Problem::new(ProblemKind::Expired, format!("this expired on {}", row.expires)).into())
-        }
-        State::Live => Ok(row),
-    }
 }
 
 /// A replacement whose manifest is stored, and held by the proof's row.

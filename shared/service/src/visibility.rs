@@ -15,10 +15,10 @@ use credlink_core::row::{ManifestRow, Row, State};
 
 use credlink_ports::{Condition, Ports};
 
-use crate::delete::claim;
 use crate::error::{Error, contended};
 use crate::front::Arrival;
 use crate::holds::{drop_hold, write_hold};
+use crate::rows::claim;
 use crate::service::{MAX_ATTEMPTS, Service};
 
 /// Makes a manifest public, or private to its tenant.

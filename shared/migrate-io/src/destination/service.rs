@@ -31,11 +31,11 @@ use credlink_ports::{
     Checksummed, Event, Events as _, Failure, FailureKind, Index as _, Listing, Objects as _, Page, Ports,
 };
 use credlink_service::aliases::{Claimant, bind};
-use credlink_service::delete::{bury, finish_proof};
 use credlink_service::error::Error;
 use credlink_service::import::import;
+use credlink_service::removal::{bury, finish_proof};
 use credlink_service::service::{MAX_ATTEMPTS, Service};
-use credlink_service::store::Stored;
+use credlink_service::stored::Stored;
 use credlink_service::supersede::supersede;
 use history::History;
 

@@ -12,7 +12,7 @@ use credlink_core::tenant::Tenant;
 
 use credlink_ports::{Commit, Ports, Write};
 
-use super::{follow_alias, keep_alias, refuse_unknown};
+use super::agree::{follow_alias, keep_alias, refuse_unknown};
 use crate::error::{Error, contended};
 use crate::reconcile::{Reconciled, reconcile};
 use crate::service::{MAX_ATTEMPTS, Service};

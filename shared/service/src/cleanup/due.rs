@@ -8,9 +8,9 @@ use futures_util::stream::iter;
 use credlink_ports::{Failure, Index as _, Listing, Ports};
 
 use super::{CONCURRENCY, Done, Limits, Report};
-use crate::delete::{bury, finish_manifest, finish_proof};
 use crate::error::Error;
 use crate::reconcile::{Reconciled, reconcile, settle};
+use crate::removal::{bury, finish_manifest, finish_proof};
 use crate::service::Service;
 
 /// Rows of one page, which bounds the time between two checks of the clock.

@@ -16,7 +16,7 @@ use super::position::Position;
 use super::walk::{Walk, WalkedObject};
 use super::{CONCURRENCY, Done, Limits, Report};
 use crate::error::Error;
-use crate::holds::follow_hold;
+use crate::reconcile::hold::follow_hold;
 use crate::reconcile::{Reconciled, reconcile};
 use crate::service::Service;
 use crate::visibility::bring_up;

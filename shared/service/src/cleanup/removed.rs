@@ -1,18 +1,19 @@
-//! Keeps removed orphans for some days, and restores them (guarantee 10).
+//! Restores removed orphans, whose copies are kept for some days (guarantee 10).
 
 use credlink_core::bounds::REMOVED_GRACE_SECONDS;
 use credlink_core::encoding::at_rest_again;
 use credlink_core::manifest_key::ManifestKey;
-use credlink_core::object::{Facts, Object, ObjectKey, Verified};
+use credlink_core::object::{Facts, ObjectKey, Verified};
 use credlink_core::row::State;
 use credlink_core::time::Timestamp;
 use credlink_core::tombstone::Tombstone;
 use serde::Serialize;
 
-use credlink_ports::{Condition, Failure, Objects as _, Ports, Put};
+use credlink_ports::{Condition, Objects as _, Ports, Put};
 
 use crate::error::Error;
-use crate::holds::{follow_hold, write_hold};
+use crate::holds::write_hold;
+use crate::reconcile::hold::follow_hold;
 use crate::reconcile::{Reconciled, reconcile};
 use crate::service::Service;
 
@@ -30,34 +31,6 @@ pub struct Restored {
 /// Returns `true` if the days for which a removed object is kept are over.
 pub(super) fn is_over(key: &ObjectKey, now: Timestamp) -> bool {
     matches!(key, ObjectKey::Removed(at, _) if at.plus_seconds(REMOVED_GRACE_SECONDS) <= now)
-}
-
-/// Keeps an object, and the earlier records that go with it, before it is removed.
-pub(crate) async fn keep<P: Ports>(service: &Service<P>, key: &ObjectKey) -> Result<(), Failure> {
-    keep_one(service, key).await?;
-    let ObjectKey::Record(id) = key else { return Ok(()) };
-    let mut after = None;
-    loop {
-        let page = service.ports.objects().list(&ObjectKey::revisions(id), after.as_deref(), 1_000).await?;
-        for listed in page.items {
-            if let Ok(revision) = listed.key.parse() {
-                keep_one(service, &revision).await?;
-            }
-        }
-        after = page.next;
-        if after.is_none() {
-            return Ok(());
-        }
-    }
-}
-
-async fn keep_one<P: Ports>(service: &Service<P>, key: &ObjectKey) -> Result<(), Failure> {
-    let Some(object) = service.ports.objects().get(key).await? else { return Ok(()) };
-    // The bytes are copied unchanged, even if they are damaged.
-    let kept = ObjectKey::Removed(service.now(), Box::new(key.clone()));
-    let Object { head, body } = object;
-    service.ports.objects().put(&kept, body, &head.attributes, Condition::Absent).await?;
-    Ok(())
 }
 
 /// Restores the orphans that were removed since then, or all of them. An object that a client has stored in their place

@@ -14,12 +14,13 @@ use credlink_ports::{Failure, Listed, Objects as _, Ports};
 
 use super::position::{Part, Position};
 use super::{CONCURRENCY, Done, Limits, Report, removed};
-use crate::aliases::follow_alias;
-use crate::delete::{undo_manifest, undo_record};
+use crate::aliases::agree::follow_alias;
 use crate::error::Error;
 use crate::front::Arrival;
-use crate::holds::follow_hold;
+use crate::reconcile::hold::follow_hold;
 use crate::reconcile::{Reconciled, reconcile};
+use crate::removal::kept::keep;
+use crate::removal::undo::{undo_manifest, undo_record};
 use crate::service::Service;
 use crate::visibility::bring_up;
 
@@ -271,7 +272,7 @@ impl<P: Ports> Walk<'_, P> {
             report.stopped = Some(error.problem().detail);
             return Ok(Done::Nothing);
         }
-        removed::keep(service, key).await?;
+        keep(service, key).await?;
         let is_removed = match key {
             ObjectKey::Record(id) => {
                 let row = service.proof_row(id).await?;

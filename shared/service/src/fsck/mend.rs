@@ -8,10 +8,10 @@ use credlink_core::tombstone::Tombstone;
 
 use credlink_ports::{Condition, Failure, Index as _, Lag, Objects as _, Ports, Put, Replicas as _};
 
-use crate::aliases::secure_alias;
-use crate::delete::claim;
+use crate::aliases::agree::secure_alias;
 use crate::error::Error;
 use crate::holds::write_hold;
+use crate::rows::claim;
 use crate::service::Service;
 
 /// Writes an object that a row requires and that is missing: a tombstone, a hold or an alias object. Returns `true` if

@@ -13,7 +13,7 @@ use credlink_ports::{
     Clock as _, Commit, Condition, Failure, FailureKind, Index as _, Listing, Objects as _, Ports, Put, Write,
 };
 
-use super::Known;
+use super::memory::Known;
 use crate::service::Service;
 
 /// Most attempts of a check, which starts again if others created something in the meantime.

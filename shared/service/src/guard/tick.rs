@@ -14,7 +14,7 @@ use credlink_core::time::Timestamp;
 
 use credlink_ports::{Clock as _, Commit, Condition, Failure, Index as _, Ports, Write};
 
-use super::Known;
+use super::memory::Known;
 use crate::service::Service;
 
 /// Interval, in seconds, at which the last time seen advances where nothing is committed, so that a quiet store does

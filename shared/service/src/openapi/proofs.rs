@@ -27,9 +27,11 @@ use crate::delete;
 use crate::error::Error;
 use crate::import::{import, may_import};
 use crate::list::{ProofPage, Summary, list};
+use crate::rows::live_row;
 use crate::service::Service;
-use crate::store::{Stored, store};
-use crate::supersede::{live_row, supersede};
+use crate::store::store;
+use crate::stored::Stored;
+use crate::supersede::supersede;
 
 /// The answer to a store or a replacement.
 #[derive(Debug, Serialize, utoipa::ToSchema)]

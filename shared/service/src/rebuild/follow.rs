@@ -9,11 +9,12 @@ use credlink_core::tombstone::Tombstone;
 
 use credlink_ports::{Objects as _, Ports};
 
-use crate::aliases::{follow_alias, is_another_name};
-use crate::delete::claim;
+use crate::aliases::agree::follow_alias;
+use crate::aliases::is_another_name;
 use crate::error::{Error, contended};
-use crate::holds::follow_hold;
+use crate::reconcile::hold::follow_hold;
 use crate::reconcile::{Reconciled, hold_earlier, reconcile};
+use crate::rows::claim;
 use crate::service::{MAX_ATTEMPTS, Service};
 
 /// The outcome for the row of an object.

@@ -9,8 +9,8 @@ use credlink_core::rules::store::Draft;
 
 use credlink_ports::{Condition, Failure, Medium as _, Objects as _, Ports};
 
-use super::put_record;
 use crate::service::Service;
+use crate::stored::put_record;
 
 /// Returns `true` if the record of a live proof is missing, as far as a check costs nothing.
 ///

@@ -15,7 +15,7 @@ use credlink_core::time::Timestamp;
 use credlink_ports::migration::ledger::{CopiedItem, StoredObject};
 use credlink_ports::migration::target::Target;
 use credlink_service::aliases::is_another_name;
-use credlink_service::store::StoredBody;
+use credlink_service::stored::StoredBody;
 
 /// The records that drafts produce if their proof's first revision is `first`.
 pub(super) struct History<'a> {

@@ -1,0 +1,74 @@
+//! The objects of manifests: their facts, and writing one.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use credlink_core::access::Visibility;
+use credlink_core::encoding::at_rest_again;
+use credlink_core::manifest::Manifest;
+use credlink_core::manifest_key::ManifestKey;
+use credlink_core::object::{Facts, ObjectKey};
+
+use credlink_ports::{Condition, Failure, Objects as _, Ports, Put, Replicas as _};
+
+use crate::service::Service;
+
+impl<P: Ports> Service<P> {
+    /// Returns the facts of a stored manifest, or `None` if it is not stored.
+    pub(crate) async fn manifest_facts(&self, owned: &ManifestKey) -> Result<Option<Facts>, Failure> {
+        let key = ObjectKey::Manifest(owned.clone());
+        let Some(head) = self.ports.objects().head(&key).await? else { return Ok(None) };
+        let facts = Facts::read(&head.attributes).map_err(|error| self.damaged(&key, &error))?;
+        if facts.tenant != owned.tenant {
+            let why = format!("its key holds a manifest of the tenant `{}`", facts.tenant);
+            return Err(self.damaged(&key, &why));
+        }
+        if facts.tombstone {
+            return Ok(None);
+        }
+        self.ports.objects().confirm(&key, &facts).await?;
+        Ok(Some(facts))
+    }
+
+    /// Writes a manifest in `generation`. Returns `true` if `condition` held.
+    ///
+    /// # Errors
+    /// A provider failed.
+    pub(crate) async fn put_manifest(
+        &self,
+        owned: &ManifestKey,
+        manifest: &Manifest,
+        visibility: Visibility,
+        generation: u32,
+        condition: Condition,
+    ) -> Result<bool, Failure> {
+        let key = &ObjectKey::Manifest(owned.clone());
+        let content = manifest.bytes().clone();
+        let pack = move || {
+            let at_rest = at_rest_again(&content, generation);
+            match at_rest.coding {
+                None => (content.clone(), None),
+                coding => (Bytes::from(at_rest.bytes.into_owned()), coding),
+            }
+        };
+        let (body, coding) = self.compute(manifest.bytes().len(), pack).await?;
+        let facts = Facts {
+            sha256: *manifest.sha256(),
+            length: manifest.bytes().len() as u64,
+            coding,
+            tenant: owned.tenant.clone(),
+            visibility,
+            created: self.now(),
+            expires: None,
+            generation,
+            tombstone: false,
+            void: false,
+        };
+        let attributes = facts.attributes(key, BTreeMap::new());
+        let put = self.ports.objects().put(key, body, &attributes, condition).await;
+        // After a failure too, since the write may have happened. A caller that replaces a readable object announces
+        // the change itself.
+        self.appeared(key).await;
+        Ok(matches!(put?, Put::Stored(_)))
+    }
+}

@@ -1,0 +1,36 @@
+//! What a load comes to.
+
+use std::rc::Rc;
+
+use credlink_core::http::problem::{ProblemKind, Problem};
+use credlink_core::object::Facts;
+use js_sys::ArrayBuffer;
+
+use crate::entry::{Absence, Stored};
+
+/// The outcome of a load.
+#[derive(Clone)]
+pub enum Outcome {
+    /// A verified object.
+    Found(Rc<LoadedObject>),
+    /// The cached object is current; these are its present attributes and facts.
+    Same(Rc<(Stored, Facts)>),
+    /// The object does not exist, or was deleted.
+    Nothing(Absence),
+    /// The origin refuses to serve the object.
+    Refused(Problem),
+    /// The object differs from what was stored.
+    Damaged,
+    /// Neither R2 nor the origin could be asked.
+    Unreachable,
+}
+
+/// A verified object.
+pub struct LoadedObject {
+    /// Its metadata as stored.
+    pub stored: Stored,
+    /// The facts that its attributes state.
+    pub facts: Facts,
+    /// The stored bytes.
+    pub bytes: ArrayBuffer,
+}
