@@ -1,8 +1,8 @@
-//! What a load comes to.
+//! The outcome of a load from R2 or the origin.
 
 use std::rc::Rc;
 
-use credlink_core::http::problem::{ProblemKind, Problem};
+use credlink_core::http::problem::{Problem, ProblemKind};
 use credlink_core::object::Facts;
 use js_sys::ArrayBuffer;
 
@@ -23,6 +23,13 @@ pub enum Outcome {
     Damaged,
     /// Neither R2 nor the origin could be asked.
     Unreachable,
+}
+
+impl Outcome {
+    /// Returns the outcome for an object that does not exist, or that a client without a valid link may not know of.
+    pub fn nothing() -> Self {
+        Self::Nothing(Absence::of(&Problem::new(ProblemKind::NotFound, "")))
+    }
 }
 
 /// A verified object.

@@ -20,7 +20,7 @@ use crate::entry::{Absence, Stored};
 use crate::flight::Brought;
 use crate::keep::Keeper;
 use crate::log;
-use crate::outcome::{Found, Outcome};
+use crate::outcome::{LoadedObject, Outcome};
 use crate::runtime::{self, Answered, Broken, Place, Question};
 use crate::task;
 

@@ -19,7 +19,6 @@ use std::collections::BTreeMap;
 
 use credlink_core::access::Visibility;
 use credlink_core::hash::Digest;
-use credlink_core::http::problem::ProblemKind;
 use credlink_core::manifest_key::ManifestKey;
 use credlink_core::object::ObjectKey;
 use credlink_core::record::Record;

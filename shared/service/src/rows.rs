@@ -1,6 +1,6 @@
 //! Single rows of the index: the row of a live proof, and the commit of one row.
 
-use credlink_core::http::problem::{ProblemKind, Problem};
+use credlink_core::http::problem::{Problem, ProblemKind};
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::{ProofRow, Row, State};
 use credlink_core::tenant::Tenant;

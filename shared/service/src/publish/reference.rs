@@ -2,7 +2,7 @@
 
 use credlink_core::access::Visibility;
 use credlink_core::hash::Digest;
-use credlink_core::http::problem::{ProblemKind, Problem};
+use credlink_core::http::problem::{Problem, ProblemKind};
 use credlink_core::manifest_id::ManifestId;
 use credlink_core::manifest_key::ManifestKey;
 use credlink_core::object::Facts;
