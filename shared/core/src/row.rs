@@ -18,7 +18,7 @@ mod totals;
 
 use serde::{Deserialize, Serialize};
 
-use crate::bounds::EXPIRY_GRACE_SECONDS;
+use crate::rules::expiry::destroyed_from;
 use crate::tenant::Tenant;
 use crate::time::Timestamp;
 
@@ -169,7 +169,7 @@ impl Row {
     pub fn due(&self) -> Option<Timestamp> {
         match self {
             Self::Proof(ProofRow { state: State::Live, expires, replacing, .. }) => {
-                Some(replacing.unwrap_or_else(|| expires.plus_seconds(EXPIRY_GRACE_SECONDS)))
+                Some(replacing.unwrap_or_else(|| destroyed_from(*expires)))
             }
             Self::Proof(ProofRow { state: State::Deleting(at), .. })
             | Self::Manifest(ManifestRow { state: State::Deleting(at), .. }) => Some(*at),

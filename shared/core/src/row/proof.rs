@@ -15,6 +15,7 @@ use crate::manifest_id::ManifestId;
 use crate::manifest_key::ManifestKey;
 use crate::proof_id::ProofId;
 use crate::record::Record;
+use crate::rules::expiry;
 use crate::tenant::Tenant;
 use crate::time::Timestamp;
 
@@ -242,7 +243,7 @@ impl ProofRow {
     /// Returns `true` if the proof is live and has expired by `now`.
     #[must_use]
     pub fn has_expired(&self, now: Timestamp) -> bool {
-        self.state == State::Live && self.expires <= now
+        self.state == State::Live && expiry::has_expired(self.expires, now)
     }
 }
 

@@ -24,6 +24,8 @@ use crate::object::{ATTRIBUTES_HEADER, Facts, ObjectKey};
 use crate::tenant::Tenant;
 use crate::time::Timestamp;
 
+use super::expiry::{expired, has_expired};
+
 /// A request for an object.
 #[derive(Clone, Copy, Debug)]
 pub struct Lookup<'a> {
@@ -95,8 +97,8 @@ impl Lookup<'_> {
         if facts.tombstone {
             return Err(Problem::deleted(facts.created));
         }
-        if let Some(expires) = facts.expires.filter(|expires| *expires <= self.now) {
-            return Err(Problem::new(ProblemKind::Expired, format!("this expired on {expires}")));
+        if let Some(expires) = facts.expires.filter(|expires| has_expired(*expires, self.now)) {
+            return Err(expired(expires));
         }
         if self.form == Form::Stored {
             return Ok(self.stored(facts));

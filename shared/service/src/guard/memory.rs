@@ -1,4 +1,4 @@
-//! What the guard of a process knows between its checks, and what follows from that.
+//! The knowledge of the guard between its checks, and the verdicts that follow from it.
 
 use std::sync::atomic::AtomicU64;
 use std::sync::{Mutex, MutexGuard, PoisonError};

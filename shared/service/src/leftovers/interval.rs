@@ -1,4 +1,4 @@
-//! When the records that may be left over were written.
+//! The interval in which the records were written that may be left over.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};

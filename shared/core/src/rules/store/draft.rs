@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use crate::access::Visibility;
 use crate::hash::{Digest, MediaHash};
-use crate::http::problem::{Problem, ProblemKind};
+use crate::http::problem::Problem;
 use crate::legacy::Legacy;
 use crate::manifest::Manifest;
 use crate::manifest_key::ManifestKey;
 use crate::proof_id::ProofId;
 use crate::record::{RECORD_VERSION, Record, RecordManifest};
 use crate::row::ProofRow;
+use crate::rules::expiry::expired;
 use crate::tenant::Tenant;
 use crate::time::Timestamp;
 
@@ -143,7 +144,7 @@ impl Draft {
     /// 410 `expired`.
     pub fn may_follow_expiry(&self, expires: Timestamp) -> Result<(), Problem> {
         match &self.origin {
-            Some(_) => Err(Problem::new(ProblemKind::Expired, format!("this expired on {expires}"))),
+            Some(_) => Err(expired(expires)),
             None => Ok(()),
         }
     }
