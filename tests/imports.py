@@ -37,7 +37,7 @@ BELOW = {
     "hybrid": "core ports service",
     "metrics": "core ports runtime",
     "disk": "core ports runtime",
-    "pair": "core ports runtime",
+    "replication": "core ports runtime",
     "aws": "core ports runtime",
     "embedded": "core ports runtime disk",
     "cache": "core ports runtime disk client",

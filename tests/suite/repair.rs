@@ -20,11 +20,11 @@ use credlink_core::time::Timestamp;
 use credlink_core::tombstone::Tombstone;
 use credlink_deployment::work::Worker;
 use credlink_deployment::work::drain::{Limits, Report};
-use credlink_pair::replicate::{Outcome, Walked, replicate, walk};
 use credlink_ports::doubles::ManualClock;
 use credlink_ports::doubles::faults::{FaultPlan, Faulty, Flavour};
 use credlink_ports::doubles::{MemoryIndex, MemoryObjects, MemoryQueue};
 use credlink_ports::{Condition, Index as _, Objects as _, Put, Queue as _, Write};
+use credlink_replication::replicate::{Outcome, Walked, replicate, walk};
 
 fn at() -> Timestamp {
     Timestamp::from_milliseconds(5_000)

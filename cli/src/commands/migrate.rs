@@ -13,12 +13,12 @@ mod catalogue;
 mod check;
 mod confirm;
 mod copy;
+mod not_begun;
 mod open;
 mod progress_bar;
 mod queue;
 mod remove;
 mod tell;
-mod unbegun;
 mod undo;
 
 use std::future::{Future, pending};

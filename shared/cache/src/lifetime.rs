@@ -13,7 +13,7 @@ use credlink_runtime::clock::SystemClock;
 /// them.
 pub const RECORD: Duration = Duration::from_secs(60);
 /// The lifetime of a deleted object's tombstone, which is replaced if a manifest is stored again.
-pub const MARKER: Duration = Duration::from_secs(60);
+pub const TOMBSTONE: Duration = Duration::from_secs(60);
 /// The lifetime of manifests and earlier records, which never change but may be deleted.
 pub const IMMUTABLE: Duration = Duration::from_secs(300);
 /// The lifetime of absence, as the port defines it.
@@ -24,8 +24,8 @@ pub const ABSENT: Duration = Duration::from_secs(1);
 pub struct Lifetimes {
     /// The lifetime of current records: [`RECORD`].
     pub record: Duration,
-    /// The lifetime of tombstones: [`MARKER`].
-    pub marker: Duration,
+    /// The lifetime of tombstones: [`TOMBSTONE`].
+    pub tombstone: Duration,
     /// The lifetime of manifests and earlier records: [`IMMUTABLE`].
     pub immutable: Duration,
     /// The lifetime of absence, which only L1 keeps: [`ABSENT`].
@@ -34,7 +34,7 @@ pub struct Lifetimes {
 
 impl Default for Lifetimes {
     fn default() -> Self {
-        Self { record: RECORD, marker: MARKER, immutable: IMMUTABLE, absent: ABSENT }
+        Self { record: RECORD, tombstone: TOMBSTONE, immutable: IMMUTABLE, absent: ABSENT }
     }
 }
 
@@ -43,7 +43,7 @@ impl Lifetimes {
     pub(super) fn of(&self, key: &ObjectKey, object: Option<&Verified>) -> Duration {
         match object {
             None => self.absent,
-            Some(object) if object.facts().tombstone => self.marker,
+            Some(object) if object.facts().tombstone => self.tombstone,
             Some(_) if key.is_mutable() => self.record,
             Some(_) => self.immutable,
         }
@@ -118,7 +118,7 @@ mod tests {
         let lifetimes = Lifetimes::default();
         for (key, there) in [(&record, RECORD), (&revision, IMMUTABLE), (&manifest, IMMUTABLE)] {
             assert_eq!(lifetimes.of(key, Some(&object(key, false))), there);
-            assert_eq!(lifetimes.of(key, Some(&object(key, true))), MARKER);
+            assert_eq!(lifetimes.of(key, Some(&object(key, true))), TOMBSTONE);
             assert_eq!(lifetimes.of(key, None), ABSENT);
         }
     }

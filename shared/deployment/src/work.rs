@@ -23,9 +23,9 @@ use credlink_core::object::ObjectKey;
 use credlink_core::repair_mark::RepairMark;
 use credlink_core::replica::Replica;
 use credlink_migrate::worker::Listing;
-use credlink_pair::repair_mark::lower;
-use credlink_pair::replicate::run;
 use credlink_ports::{Clock, Index, Objects};
+use credlink_replication::repair_mark::lower;
+use credlink_replication::replicate::run;
 
 pub use error::WorkError;
 

@@ -13,9 +13,9 @@ use credlink_service::error::Error;
 use credlink_service::handler::{Answer, Call, Handler, steps};
 use credlink_service::plain::Plain;
 
+use crate::cloud_storage_off::check_available;
 use crate::hybrid::Hybrid;
 use crate::legacy_store::LegacyStore;
-use crate::off::check_available;
 
 impl<P: Ports, L: LegacyStore> Handler<P> for Hybrid<L> {
     async fn perform<B>(&self, service: &Service<P>, call: Call<'_, B>) -> Result<Answer, Error>

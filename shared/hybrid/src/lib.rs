@@ -24,11 +24,11 @@
 
 pub mod catalogue;
 mod changes;
+mod cloud_storage_off;
 pub mod handler;
 pub mod hybrid;
 pub mod legacy_store;
 mod located;
-mod off;
 mod reads;
 pub mod records;
 pub mod written;

@@ -14,10 +14,10 @@ use credlink_ports::migration::{Depth, MigrationPorts, Removal, Verdict};
 use super::error::{RunError, was_cancelled};
 use super::job_spec::known;
 use super::lease::hold;
-use super::patience::{GivenUp, Patience};
 use super::progress::Watch;
 use super::records::Change;
 use super::replay::replay;
+use super::retry_policy::{GivenUp, RetryPolicy};
 use super::retrying_ports::{Recorded, RetryingPorts};
 use super::verify::MAX_FINDINGS;
 
@@ -32,12 +32,12 @@ pub struct CleanupOptions {
     /// Number of items that are removed concurrently.
     pub concurrency: usize,
     /// Retries, and the point at which to give up.
-    pub patience: Patience,
+    pub retry_policy: RetryPolicy,
 }
 
 impl Default for CleanupOptions {
     fn default() -> Self {
-        Self { keep_seconds: KEEP_SECONDS, concurrency: 16, patience: Patience::default() }
+        Self { keep_seconds: KEEP_SECONDS, concurrency: 16, retry_policy: RetryPolicy::default() }
     }
 }
 
@@ -105,7 +105,7 @@ pub async fn cleanup<M: MigrationPorts, W: Watch>(
 ) -> Result<Cleanup, RunError> {
     hold(ports.ledger(), ports.clock(), name, holder, async {
         known(ports.ledger(), name).await?;
-        let retrying = RetryingPorts::new(ports, watch, options.patience, None);
+        let retrying = RetryingPorts::new(ports, watch, options.retry_policy, None);
         let mut cleaned = Cleanup::default();
         // Computed once: an item that becomes due meanwhile waits for the next cleanup.
         let due = ports.clock().now().minus_seconds(options.keep_seconds);

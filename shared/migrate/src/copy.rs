@@ -20,8 +20,8 @@ use credlink_ports::Failure;
 use credlink_ports::migration::{Item, MigrationPorts};
 
 use super::incoming::Owners;
-use super::patience::{GivenUp, Patience};
 use super::progress::{Counts, Watch};
+use super::retry_policy::{GivenUp, RetryPolicy};
 use super::retrying_ports::RetryingPorts;
 use super::target_locks::TargetLocks;
 
@@ -42,7 +42,7 @@ pub struct CopyOptions {
     /// Maximum number of items per second.
     pub rate: Option<f64>,
     /// Retries, and the point at which to give up.
-    pub patience: Patience,
+    pub retry_policy: RetryPolicy,
 }
 
 impl CopyOptions {
@@ -56,7 +56,7 @@ impl CopyOptions {
             skip_existing: true,
             delete_after: false,
             rate: None,
-            patience: Patience::default(),
+            retry_policy: RetryPolicy::default(),
         }
     }
 }
@@ -129,7 +129,7 @@ pub(super) struct Copier<'a, M: MigrationPorts, W> {
 
 impl<'a, M: MigrationPorts, W: Watch> Copier<'a, M, W> {
     pub(super) fn new(ports: &'a M, options: &'a CopyOptions, watch: &'a W) -> Self {
-        let ports = RetryingPorts::new(ports, watch, options.patience, options.rate);
+        let ports = RetryingPorts::new(ports, watch, options.retry_policy, options.rate);
         Self { ports, options, locks: TargetLocks::default() }
     }
 

@@ -4,8 +4,8 @@ use credlink_ports::Failure;
 use credlink_ports::migration::ledger::JobName;
 
 use super::lease::LEASE_SECONDS;
-use super::patience::GivenUp;
 use super::progress::Counts;
+use super::retry_policy::GivenUp;
 
 /// The reason why a step stopped early.
 #[derive(Clone, Debug, thiserror::Error)]

@@ -22,10 +22,10 @@ use credlink_ports::{Failure, FailureKind};
 use super::copy::CopyOptions;
 use super::error::{RunError, was_cancelled};
 use super::incoming::{ItemError, NotCopied, legacy};
-use super::patience::GivenUp;
 use super::plan::{MAX_PROBLEMS, short};
 use super::progress::{Counts, Watch};
 use super::report::ItemFailure;
+use super::retry_policy::GivenUp;
 use super::retrying_ports::RetryingPorts;
 
 /// Maximum number of attempts at one row while other writers are faster.
@@ -75,7 +75,7 @@ where
     M::Destination: ItemRows,
 {
     let mut walk = Walk {
-        ports: RetryingPorts::new(ports, watch, options.patience, options.rate),
+        ports: RetryingPorts::new(ports, watch, options.retry_policy, options.rate),
         options,
         done: WrittenRows::default(),
         bytes: 0,

@@ -34,7 +34,7 @@
 //! | starting and looking up such a job | [`jobs`] |
 //! | migrating requested proofs by messages | [`requested`] |
 //! | removing a job | [`removal`] |
-//! | outages | `patience`, `retrier`, `retrying_ports` |
+//! | outages | `retry_policy`, `retrier`, `retrying_ports` |
 //! | merging what several workers know of one item | `records`, `target_locks` |
 //! | a walk through the ledger | `replay` |
 //! | progress reports to the caller | [`progress`] |
@@ -48,7 +48,6 @@ pub mod item_rows;
 pub mod job_spec;
 pub mod jobs;
 pub mod lease;
-mod patience;
 pub mod plan;
 pub mod progress;
 pub mod queued;
@@ -59,6 +58,7 @@ mod replay;
 pub mod report;
 pub mod requested;
 mod retrier;
+mod retry_policy;
 mod retrying_ports;
 pub mod rollback;
 pub mod run;
@@ -70,4 +70,4 @@ mod testing;
 pub mod verify;
 pub mod worker;
 
-pub use patience::Patience;
+pub use retry_policy::RetryPolicy;

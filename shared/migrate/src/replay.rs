@@ -8,8 +8,8 @@ use futures_util::stream::{self, StreamExt as _};
 use credlink_ports::migration::MigrationPorts;
 use credlink_ports::migration::ledger::{Entry, Order};
 
-use super::patience::GivenUp;
 use super::progress::{Counts, Watch};
+use super::retry_policy::GivenUp;
 use super::retrying_ports::RetryingPorts;
 
 /// Runs `each` on every entry of the ledger, `concurrency` of them at a time, and passes the results to `note`, which

@@ -19,8 +19,8 @@ use credlink_core::hash::Digest;
 use credlink_ports::migration::Sleep;
 use credlink_ports::{Clock, Failure, FailureKind};
 
-use super::patience::{GivenUp, Patience};
 use super::progress::Watch;
+use super::retry_policy::{GivenUp, RetryPolicy};
 use outage::{Pause, State};
 
 /// This many consecutive failed items count as an outage, whatever else gets through.
@@ -39,13 +39,13 @@ pub(super) enum Probe {
 pub(super) struct Retrier<'a, C, W> {
     clock: &'a C,
     watch: &'a W,
-    patience: Patience,
+    retry_policy: RetryPolicy,
     state: Mutex<State>,
 }
 
 impl<'a, C: Clock + Sleep, W: Watch> Retrier<'a, C, W> {
-    pub(super) fn new(clock: &'a C, watch: &'a W, patience: Patience) -> Self {
-        Self { clock, watch, patience, state: Mutex::default() }
+    pub(super) fn new(clock: &'a C, watch: &'a W, retry_policy: RetryPolicy) -> Self {
+        Self { clock, watch, retry_policy, state: Mutex::default() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -122,7 +122,7 @@ impl<'a, C: Clock + Sleep, W: Watch> Retrier<'a, C, W> {
             }
             if let Some(Pause { began, .. }) = self.pause_of(number) {
                 if self.clock.monotonic_microseconds().saturating_sub(began)
-                    >= u64::try_from(self.patience.outage.as_micros()).unwrap_or(u64::MAX)
+                    >= u64::try_from(self.retry_policy.outage.as_micros()).unwrap_or(u64::MAX)
                 {
                     return Err(GivenUp::Step(failure));
                 }
@@ -157,8 +157,8 @@ impl<'a, C: Clock + Sleep, W: Watch> Retrier<'a, C, W> {
     /// time.
     const fn limit(&self, kind: FailureKind) -> u32 {
         match kind {
-            FailureKind::Throttled => self.patience.attempts.saturating_mul(4),
-            _ => self.patience.attempts,
+            FailureKind::Throttled => self.retry_policy.attempts.saturating_mul(4),
+            _ => self.retry_policy.attempts,
         }
     }
 
@@ -175,7 +175,7 @@ impl<'a, C: Clock + Sleep, W: Watch> Retrier<'a, C, W> {
             if known.successes > successes {
                 return false;
             }
-            known.failing.len() + known.given_up >= self.patience.items
+            known.failing.len() + known.given_up >= self.retry_policy.items
         };
         if others_fail {
             !self.others_get_through(operation, kind, probe).await
@@ -206,7 +206,7 @@ impl<'a, C: Clock + Sleep, W: Watch> Retrier<'a, C, W> {
             if self.watch.is_cancelled() {
                 return Err(GivenUp::Cancelled);
             }
-            self.clock.sleep(self.patience.first_wait).await;
+            self.clock.sleep(self.retry_policy.first_wait).await;
             waited = true;
         }
         if waited {
@@ -223,7 +223,7 @@ impl<'a, C: Clock + Sleep, W: Watch> Retrier<'a, C, W> {
         let mut state = self.state();
         if state.pause.is_none() {
             let began = self.clock.monotonic_microseconds();
-            state.pause = Some(Pause { began, operation, who, tries: self.patience.attempts });
+            state.pause = Some(Pause { began, operation, who, tries: self.retry_policy.attempts });
             drop(state);
             self.watch.paused(failure);
         }
@@ -244,8 +244,9 @@ impl<'a, C: Clock + Sleep, W: Watch> Retrier<'a, C, W> {
     /// Returns the wait before the next attempt: doubled with each attempt up to the longest wait, and jittered between
     /// half of that and all of it.
     fn wait(&self, attempts: u32) -> Duration {
-        let doubled = self.patience.first_wait.saturating_mul(1_u32 << attempts.saturating_sub(1).min(16));
-        let wait = doubled.min(self.patience.longest_wait);
+        let doubled =
+            self.retry_policy.first_wait.saturating_mul(1_u32 << attempts.saturating_sub(1).min(16));
+        let wait = doubled.min(self.retry_policy.longest_wait);
         let [random, ..] = *Digest::of(self.clock.request_id().as_bytes()).as_bytes();
         wait / 2 + (wait / 2).mul_f64(f64::from(random) / 255.0)
     }

@@ -16,11 +16,11 @@ use credlink_ports::migration::{
 };
 use credlink_ports::{Clock, Failure, FailureKind, Page};
 
-use super::patience::{GivenUp, Patience};
 use super::progress::Watch;
 use super::rate::Pace;
 use super::records::{Change, merged};
 use super::retrier::{Probe, Retrier};
+use super::retry_policy::{GivenUp, RetryPolicy};
 
 /// Number of items, entries or proofs in a page.
 const PAGE: usize = 1_000;
@@ -57,8 +57,8 @@ pub(super) struct RetryingPorts<'a, M: MigrationPorts, W> {
 }
 
 impl<'a, M: MigrationPorts, W: Watch> RetryingPorts<'a, M, W> {
-    pub(super) fn new(ports: &'a M, watch: &'a W, patience: Patience, rate: Option<f64>) -> Self {
-        let retrier = Retrier::new(ports.clock(), watch, patience);
+    pub(super) fn new(ports: &'a M, watch: &'a W, retry_policy: RetryPolicy, rate: Option<f64>) -> Self {
+        let retrier = Retrier::new(ports.clock(), watch, retry_policy);
         Self { ports, watch, retrier, pace: Pace::new(rate) }
     }
 

@@ -20,10 +20,10 @@ use credlink_ports::migration::{ExistingState, MigrationPorts, Withdrawal};
 use super::error::{RunError, was_cancelled};
 use super::job_spec::known;
 use super::lease::hold;
-use super::patience::{GivenUp, Patience};
 use super::progress::Watch;
 use super::records::Change;
 use super::replay::replay;
+use super::retry_policy::{GivenUp, RetryPolicy};
 use super::retrying_ports::{Recorded, RetryingPorts};
 use super::verify::MAX_FINDINGS;
 
@@ -33,12 +33,12 @@ pub struct RollbackOptions {
     /// Number of proofs that are deleted concurrently.
     pub concurrency: usize,
     /// Retries, and the point at which to give up.
-    pub patience: Patience,
+    pub retry_policy: RetryPolicy,
 }
 
 impl Default for RollbackOptions {
     fn default() -> Self {
-        Self { concurrency: 16, patience: Patience::default() }
+        Self { concurrency: 16, retry_policy: RetryPolicy::default() }
     }
 }
 
@@ -106,7 +106,7 @@ pub async fn rollback<M: MigrationPorts, W: Watch>(
 ) -> Result<Rollback, RunError> {
     hold(ports.ledger(), ports.clock(), name, holder, async {
         known(ports.ledger(), name).await?;
-        let retrying = RetryingPorts::new(ports, watch, options.patience, None);
+        let retrying = RetryingPorts::new(ports, watch, options.retry_policy, None);
         let mut undone = Rollback::default();
         let note = |(item, outcome)| {
             undone.note(item, outcome);

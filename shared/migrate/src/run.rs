@@ -13,8 +13,8 @@ use super::copy::{Copier, CopyOptions};
 use super::error::RunError;
 use super::job_spec::{JobSpec, open};
 use super::lease::{LEASE_SECONDS, hold};
-use super::patience::GivenUp;
 use super::progress::{Counts, Watch};
+use super::retry_policy::GivenUp;
 use walk::Walk;
 
 /// The result of a run.

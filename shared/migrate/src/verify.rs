@@ -17,8 +17,8 @@ use walk::Walk;
 use super::error::{RunError, was_cancelled};
 use super::job_spec::known;
 use super::lease::hold;
-use super::patience::Patience;
 use super::progress::Watch;
+use super::retry_policy::RetryPolicy;
 use super::retrying_ports::RetryingPorts;
 use super::run::milliseconds;
 
@@ -41,7 +41,7 @@ pub struct VerifyOptions {
     /// Maximum number of items that are read from the source per second.
     pub rate: Option<f64>,
     /// Retries, and the point at which to give up.
-    pub patience: Patience,
+    pub retry_policy: RetryPolicy,
 }
 
 impl Default for VerifyOptions {
@@ -52,7 +52,7 @@ impl Default for VerifyOptions {
             extra: true,
             concurrency: 32,
             rate: None,
-            patience: Patience::default(),
+            retry_policy: RetryPolicy::default(),
         }
     }
 }
@@ -187,7 +187,7 @@ pub async fn verify<M: MigrationPorts, W: Watch>(
     hold(ports.ledger(), ports.clock(), name, holder, async {
         known(ports.ledger(), name).await?;
         let began = milliseconds(ports.clock());
-        let retrying = RetryingPorts::new(ports, watch, options.patience, options.rate);
+        let retrying = RetryingPorts::new(ports, watch, options.retry_policy, options.rate);
         let mut walk = Walk::new(&retrying, options);
         let end = walk.run().await;
         let mut found = walk.found;

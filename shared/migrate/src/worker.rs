@@ -19,9 +19,9 @@ use super::copy::{CopyOptions, Ended};
 use super::enqueue::{EnqueueOptions, close, enqueue};
 use super::job_spec::JobSpec;
 use super::lease::LEASE_SECONDS;
-use super::patience::Patience;
 use super::progress::Watch;
 use super::queued::{copy_queued, give_up};
+use super::retry_policy::RetryPolicy;
 
 /// The part of a worker's time that is reserved: the items in flight when it stops must be finished by then, and their
 /// entries written.
@@ -254,12 +254,12 @@ impl<R: Fn() -> Option<Duration>> Watch for InTime<R> {
 
 fn options(job: &Job) -> CopyOptions {
     let owners = JobSpec::from(job).owners();
-    let patience = Patience {
+    let retry_policy = RetryPolicy {
         attempts: 4,
         first_wait: Duration::from_millis(200),
         longest_wait: Duration::from_secs(5),
         outage: LAST_ITEMS,
-        ..Patience::default()
+        ..RetryPolicy::default()
     };
-    CopyOptions { concurrency: CONCURRENCY, patience, ..CopyOptions::new(owners) }
+    CopyOptions { concurrency: CONCURRENCY, retry_policy, ..CopyOptions::new(owners) }
 }

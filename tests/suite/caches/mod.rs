@@ -33,15 +33,15 @@ fn a_redis() -> RedisSettings {
 
 /// A Redis whose timeouts are long enough for any machine.
 fn redis_at(url: &str) -> RedisSettings {
-    let patience = Duration::from_secs(60);
+    let retry_policy = Duration::from_secs(60);
     RedisSettings {
         namespace: unique("cache"),
-        connect: patience,
-        call: patience,
+        connect: retry_policy,
+        call: retry_policy,
         // No pause between attempts is long enough to be noticed.
         rest: Duration::ZERO,
         longest_rest: Duration::ZERO,
-        lease: patience,
+        lease: retry_policy,
         ..RedisSettings::new(RedisAddress::parse(url).unwrap())
     }
 }

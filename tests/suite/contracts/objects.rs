@@ -7,9 +7,9 @@ use bytes::Bytes;
 use credlink_core::object::{Attributes, ObjectKey, StoredTag};
 use credlink_core::replica::Replica;
 use credlink_disk::folder::Folder;
-use credlink_pair::{Replicated, ReplicationSettings};
 use credlink_ports::doubles::{MemoryIndex, MemoryObjects, MemoryQueue};
 use credlink_ports::{Condition, Objects, Put};
+use credlink_replication::{Replicated, ReplicationSettings};
 use credlink_runtime::clock::SystemClock;
 use futures_util::future::{join, join_all};
 

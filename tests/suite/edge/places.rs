@@ -32,10 +32,10 @@ fn several(name: &str) -> Vec<Seed> {
 
 /// A Worker that gives R2 this many milliseconds, and the origin the same.
 async fn edge_with(milliseconds: u32, origin: Option<&Origin>) -> Arc<Edge> {
-    let patience =
+    let retry_policy =
         [("CREDLINK_TIMEOUT", milliseconds.to_string()), ("CREDLINK_LINK_KEYS", LINK_KEYS.to_owned())];
     let origin = origin.map(|origin| ("CREDLINK_ORIGIN_URL", origin.url().to_owned()));
-    Arc::new(Edge::with(slow().into_iter().chain(patience).chain(origin)).await)
+    Arc::new(Edge::with(slow().into_iter().chain(retry_policy).chain(origin)).await)
 }
 
 /// Reads all of these objects at once.

@@ -18,8 +18,8 @@ use credlink_deployment::deployment::{
 use credlink_deployment::provider::Provider;
 use credlink_deployment::work::Worker;
 use credlink_deployment::work::drain::Limits;
-use credlink_pair::Replicated;
 use credlink_ports::{Clock as _, Index as _, Objects as _, Queue as _};
+use credlink_replication::Replicated;
 use credlink_runtime::clock::SystemClock;
 use credlink_service::Service;
 use credlink_service::fsck::{Severity, fsck};

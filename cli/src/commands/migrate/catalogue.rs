@@ -7,9 +7,9 @@ use credlink_migrate::copy::CopyOptions;
 use credlink_migrate::item_rows::write_item_rows;
 
 use super::copy::{beside, count, spec};
+use super::not_begun::Unbegun;
 use super::open::{self, Parts};
 use super::progress_bar::Bar;
-use super::unbegun::Unbegun;
 use super::{ended, tell, until_told};
 use crate::args::Connection;
 use crate::args::migrate::JobArgs;

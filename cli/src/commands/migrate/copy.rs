@@ -8,7 +8,7 @@ use credlink_deployment::migration::ledger::AnyLedger;
 use credlink_deployment::migration::place::Place;
 use credlink_deployment::migration::source::AnySource;
 use credlink_embedded::ledger::ledger_path;
-use credlink_migrate::Patience;
+use credlink_migrate::RetryPolicy;
 use credlink_migrate::copy::CopyOptions;
 use credlink_migrate::job_spec::JobSpec;
 use credlink_migrate::plan::plan as dry_run;
@@ -18,9 +18,9 @@ use credlink_ports::migration::{Ledger as _, Source as _};
 use credlink_runtime::clock::SystemClock;
 
 use super::confirm::confirm;
+use super::not_begun::Unbegun;
 use super::open::{self, Access, Parts};
 use super::progress_bar::Bar;
-use super::unbegun::Unbegun;
 use super::{ended, ended_without_a_job, tell, until_told};
 use crate::args::Connection;
 use crate::args::migrate::{DeleteAfter, JobArgs, Run};
@@ -70,7 +70,7 @@ fn options(args: &JobArgs, run: &Run, spec: &JobSpec) -> CopyOptions {
         skip_existing: run.skip_existing,
         delete_after: run.delete_after == DeleteAfter::Verified,
         rate: args.rate.map(f64::from),
-        patience: Patience { outage: run.patience, ..Patience::default() },
+        retry_policy: RetryPolicy { outage: run.patience, ..RetryPolicy::default() },
     }
 }
 
@@ -118,7 +118,7 @@ pub(super) async fn run(
     let ledger = open::ledger(args, Access::Make).await?;
     let opened = async {
         let source = open::source(connection, args, &spec.from, &spec.to).await?;
-        // A run that continues has patience with a side that is away for a while.
+        // A run that continues has retry_policy with a side that is away for a while.
         if is_new {
             open::reach_source(&source).await?;
             let planned = open::destination(connection, &spec.to, &spec.tenant, Making::Refused).await?;

@@ -6,8 +6,8 @@ use credlink_core::replica::Replica;
 use credlink_deployment::configuration::Configuration;
 use credlink_deployment::deployment::{AnyObjects, Deployment, Machine, Opening};
 use credlink_embedded::index::PASSING_CACHE_BYTES;
-use credlink_pair::replicate::{Walked, walk};
 use credlink_ports::{Clock as _, Failure};
+use credlink_replication::replicate::{Walked, walk};
 use credlink_runtime::clock::SystemClock;
 use serde::Serialize;
 

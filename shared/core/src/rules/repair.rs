@@ -26,7 +26,7 @@ pub enum ExpectedObject {
     /// The object or its tombstone, since a deletion is under way.
     Going,
     /// A tombstone.
-    Marker,
+    Tombstone,
     /// Nothing: this is an earlier record, or a hold, of a life that is over.
     Nothing,
 }
@@ -75,7 +75,7 @@ pub fn wanted(key: &ObjectKey, row: Option<&Row>) -> ExpectedObject {
     match state {
         State::Live => ExpectedObject::Content,
         State::Deleting(_) => ExpectedObject::Going,
-        State::Deleted(_) => ExpectedObject::Marker,
+        State::Deleted(_) => ExpectedObject::Tombstone,
     }
 }
 
@@ -89,10 +89,10 @@ pub fn judge(key: &ObjectKey, row: Option<&Row>, found: &Verified) -> ReplicaSta
             _,
         ) => ReplicaState::Right,
         (ExpectedObject::Nothing, _) => ReplicaState::Stale,
-        (ExpectedObject::Marker, _) if facts.tombstone => ReplicaState::Right,
+        (ExpectedObject::Tombstone, _) if facts.tombstone => ReplicaState::Right,
         // The first revision of the next life is greater than the last one of this life (`Facts::generation`).
-        (ExpectedObject::Marker, Some(Row::Proof(row))) => ahead_if(facts.generation >= row.revision),
-        (ExpectedObject::Marker, Some(Row::Manifest(row))) => ahead_if(facts.generation > row.generation),
+        (ExpectedObject::Tombstone, Some(Row::Proof(row))) => ahead_if(facts.generation >= row.revision),
+        (ExpectedObject::Tombstone, Some(Row::Manifest(row))) => ahead_if(facts.generation > row.generation),
         // A deletion that the index does not know of is newer than the index.
         (ExpectedObject::Content, Some(Row::Proof(row))) if facts.tombstone => {
             ahead_if(last_of(found).is_some_and(|last| last >= row.revision))
@@ -108,7 +108,7 @@ pub fn judge(key: &ObjectKey, row: Option<&Row>, found: &Verified) -> ReplicaSta
                 ahead_if(facts.generation > row.generation)
             }
         }
-        (ExpectedObject::Content | ExpectedObject::Marker, _) => ReplicaState::Stale,
+        (ExpectedObject::Content | ExpectedObject::Tombstone, _) => ReplicaState::Stale,
     }
 }
 

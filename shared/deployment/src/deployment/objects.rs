@@ -8,7 +8,7 @@ use credlink_ports::{
     Failure, forward_checksummed, forward_medium, forward_objects, forward_replicas, on_variant,
 };
 
-use credlink_pair::Replicated;
+use credlink_replication::Replicated;
 
 use super::{AnyIndex, AnyQueue};
 use crate::provider::Provider;

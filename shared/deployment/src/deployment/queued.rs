@@ -3,8 +3,8 @@
 use credlink_core::message::{Message, Work};
 use credlink_core::object::ObjectKey;
 use credlink_metrics::catalogue::QUEUE_DEPTH;
-use credlink_pair::Replicated;
 use credlink_ports::{Failure, Queue as _};
+use credlink_replication::Replicated;
 use credlink_runtime::clock::SystemClock;
 
 use super::jobs::QueuedMigrations;

@@ -17,7 +17,7 @@ pub struct Surroundings {
     /// The endpoint of SQS, if it differs from the one in `aws`.
     pub sqs: Option<String>,
     /// The settings by which two providers work together.
-    pub replicated: credlink_pair::ReplicationSettings,
+    pub replicated: credlink_replication::ReplicationSettings,
 }
 
 impl Surroundings {
@@ -27,11 +27,11 @@ impl Surroundings {
             aws: shared_config(configuration).await,
             dynamodb: None,
             sqs: None,
-            replicated: credlink_pair::ReplicationSettings {
+            replicated: credlink_replication::ReplicationSettings {
                 // Half of the time is left to ask the other provider.
                 timeout: configuration.limits.operation / 2,
                 hedge: configuration.hedge,
-                ..credlink_pair::ReplicationSettings::default()
+                ..credlink_replication::ReplicationSettings::default()
             },
         }
     }

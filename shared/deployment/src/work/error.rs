@@ -3,9 +3,9 @@
 use credlink_core::message::MessageError;
 use credlink_core::object::ObjectKey;
 use credlink_migrate::worker::WorkerError;
-use credlink_pair::replicate::Unrepaired;
 use credlink_ports::Failure;
 use credlink_ports::migration::jobs::JobError;
+use credlink_replication::replicate::Unrepaired;
 use credlink_service::error::Error;
 
 use crate::migration::place::PlaceError;

@@ -11,9 +11,9 @@ use credlink_ports::migration::{ExistingState, Item, MigrationPorts};
 use super::Copier;
 use super::item::{Decided, Prepared, Ready, Step, is_dealt_with, is_done};
 use crate::incoming::NotCopied;
-use crate::patience::GivenUp;
 use crate::progress::{Counts, Watch};
 use crate::records::Change;
+use crate::retry_policy::GivenUp;
 use crate::retrying_ports::Recorded;
 
 impl<M: MigrationPorts, W: Watch> Copier<'_, M, W> {

@@ -6,9 +6,9 @@ use credlink_ports::migration::{Depth, Item, MigrationPorts, Removal, Verdict};
 
 use super::Copier;
 use crate::cleanup::is_name;
-use crate::patience::GivenUp;
 use crate::progress::{Counts, Watch};
 use crate::records::Change;
+use crate::retry_policy::GivenUp;
 use crate::retrying_ports::Recorded;
 
 impl<M: MigrationPorts, W: Watch> Copier<'_, M, W> {

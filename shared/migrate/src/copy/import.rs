@@ -8,8 +8,8 @@ use credlink_ports::{Clock as _, FailureKind};
 use super::Copier;
 use super::item::{Decided, Prepared, Ready};
 use crate::incoming::{Incoming, ItemError, NotCopied, incoming};
-use crate::patience::GivenUp;
 use crate::progress::Watch;
+use crate::retry_policy::GivenUp;
 
 impl<M: MigrationPorts, W: Watch> Copier<'_, M, W> {
     /// Reads and checks an item.

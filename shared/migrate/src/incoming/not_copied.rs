@@ -4,7 +4,7 @@ use credlink_ports::migration::ledger::Reason;
 use credlink_ports::{Failure, FailureKind};
 use serde::Serialize;
 
-use crate::patience::GivenUp;
+use crate::retry_policy::GivenUp;
 
 /// The reason why an item is not copied, with details.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

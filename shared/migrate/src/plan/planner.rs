@@ -15,9 +15,9 @@ use super::existing::Existing;
 use super::{MAX_PROBLEMS, Plan, short};
 use crate::copy::CopyOptions;
 use crate::incoming::{ItemError, NotCopied, incoming};
-use crate::patience::GivenUp;
 use crate::progress::{Counts, Watch};
 use crate::report::ItemFailure;
+use crate::retry_policy::GivenUp;
 use crate::retrying_ports::RetryingPorts;
 
 /// Number of items that are read before they are compared.
@@ -59,7 +59,7 @@ pub(super) struct Planner<'a, M: MigrationPorts, W> {
 impl<'a, M: MigrationPorts, W: Watch> Planner<'a, M, W> {
     pub(super) fn new(ports: &'a M, options: &'a CopyOptions, watch: &'a W) -> Self {
         Self {
-            ports: RetryingPorts::new(ports, watch, options.patience, options.rate),
+            ports: RetryingPorts::new(ports, watch, options.retry_policy, options.rate),
             options,
             plan: Plan::default(),
             keys: HashSet::new(),

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::*;
-use crate::Patience;
+use crate::RetryPolicy;
 use crate::cleanup::{CleanupOptions, cleanup};
 use crate::plan::plan;
 use crate::rollback::{RollbackOptions, rollback};
@@ -36,7 +36,7 @@ fn stopping() -> Seen {
 }
 
 async fn walked(world: &World, order: Order, seen: &Seen) -> (Vec<String>, Result<(), GivenUp>) {
-    let calls = RetryingPorts::new(world, seen, Patience::default(), None);
+    let calls = RetryingPorts::new(world, seen, RetryPolicy::default(), None);
     let mut keys = Vec::new();
     let note = |key: String| {
         keys.push(key);

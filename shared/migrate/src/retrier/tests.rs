@@ -32,8 +32,8 @@ async fn an_answer(question: Probe) -> Result<bool, Failure> {
 }
 
 /// With these limits, two failing items are an outage.
-fn patience() -> Patience {
-    Patience { items: 2, ..Patience::default() }
+fn retry_policy() -> RetryPolicy {
+    RetryPolicy { items: 2, ..RetryPolicy::default() }
 }
 
 const LONG: u64 = 600;
@@ -42,7 +42,7 @@ const LONG: u64 = 600;
 #[tokio::test(start_paused = true)]
 async fn everybody_has_a_turn_to_find_out_that_an_outage_is_over() {
     let (time, seen) = (Time::new(), Seen::default());
-    let retrier = Retrier::new(&time, &seen, patience());
+    let retrier = Retrier::new(&time, &seen, retry_policy());
     let over = time.now().plus_seconds(LONG);
     let bad = retrier.for_item("read", || async { fails::<()>(FailureKind::Unavailable) }, an_answer);
     let good = || async { if time.now() < over { fails(FailureKind::Unavailable) } else { Ok(time.now()) } };
@@ -56,7 +56,7 @@ async fn everybody_has_a_turn_to_find_out_that_an_outage_is_over() {
 #[tokio::test(start_paused = true)]
 async fn who_gives_up_leaves_the_turn_to_another() {
     let (time, seen) = (Time::new(), Seen::default());
-    let retrier = Retrier::new(&time, &seen, patience());
+    let retrier = Retrier::new(&time, &seen, retry_policy());
     let (broken, over) = (time.now().plus_seconds(LONG), time.now().plus_seconds(2 * LONG));
     let bad = || async {
         let is_broken = time.now() >= broken;
@@ -73,9 +73,9 @@ async fn who_gives_up_leaves_the_turn_to_another() {
 #[tokio::test(start_paused = true)]
 async fn after_an_outage_each_call_has_all_its_attempts_again() {
     let time = Time::new();
-    let retrier = Retrier::new(&time, &(), patience());
+    let retrier = Retrier::new(&time, &(), retry_policy());
     let over = time.now().plus_seconds(LONG);
-    let (through, left) = (Cell::new(false), Cell::new(patience().attempts - 1));
+    let (through, left) = (Cell::new(false), Cell::new(retry_policy().attempts - 1));
     let good = || async {
         through.set(time.now() >= over);
         if through.get() { Ok(()) } else { fails(FailureKind::Unavailable) }
@@ -96,7 +96,7 @@ async fn after_an_outage_each_call_has_all_its_attempts_again() {
 #[tokio::test(start_paused = true)]
 async fn who_comes_during_an_outage_has_a_turn_as_well() {
     let (time, seen) = (Time::new(), Seen::default());
-    let retrier = Retrier::new(&time, &seen, patience());
+    let retrier = Retrier::new(&time, &seen, retry_policy());
     let over = time.now().plus_seconds(LONG);
     let probe = |question| async move {
         if time.now() < over { no_answer(question).await } else { an_answer(question).await }
@@ -116,7 +116,7 @@ async fn who_comes_during_an_outage_has_a_turn_as_well() {
 #[tokio::test(start_paused = true)]
 async fn nobody_waits_for_a_call_that_is_over() {
     let time = Time::new();
-    let retrier = Retrier::new(&time, &(), patience());
+    let retrier = Retrier::new(&time, &(), retry_policy());
     let broken = time.now().plus_seconds(LONG);
     let bad = || async {
         let is_broken = time.now() >= broken;
@@ -131,7 +131,7 @@ async fn nobody_waits_for_a_call_that_is_over() {
 #[tokio::test(start_paused = true)]
 async fn who_never_comes_is_no_outage_where_another_item_gets_through() {
     let (time, seen) = (Time::new(), Seen::default());
-    let retrier = Retrier::new(&time, &seen, patience());
+    let retrier = Retrier::new(&time, &seen, retry_policy());
     let bad = || async { fails::<()>(FailureKind::Unavailable) };
     let began = time.now();
     let probe = |_| async { Ok(true) };
@@ -146,7 +146,7 @@ async fn who_never_comes_is_no_outage_where_another_item_gets_through() {
 async fn an_outage_ends_without_those_that_never_come() {
     for count in [1, 2] {
         let (time, seen) = (Time::new(), Seen::default());
-        let retrier = Retrier::new(&time, &seen, patience());
+        let retrier = Retrier::new(&time, &seen, retry_policy());
         let (over, tries) = (time.now().plus_seconds(LONG), Cell::new(0));
         let bad = || async {
             tries.set(tries.get() + u32::from(time.now() >= over));
@@ -159,7 +159,7 @@ async fn an_outage_ends_without_those_that_never_come() {
         assert!(ended.iter().all(|end| matches!(end, Err(GivenUp::Item(_)))), "{ended:?}");
         assert_eq!(*seen.0.lock().unwrap(), ["paused", "resumed"]);
         assert!(time.now() < over.plus_seconds(180));
-        assert!(tries.get() > count * patience().attempts, "{tries:?}");
+        assert!(tries.get() > count * retry_policy().attempts, "{tries:?}");
     }
 }
 
@@ -167,7 +167,7 @@ async fn an_outage_ends_without_those_that_never_come() {
 #[tokio::test(start_paused = true)]
 async fn who_gets_through_ends_the_row_of_those_that_did_not() {
     let (time, seen) = (Time::new(), Seen::default());
-    let retrier = Retrier::new(&time, &seen, patience());
+    let retrier = Retrier::new(&time, &seen, retry_policy());
     for _ in 0..3 {
         let bad =
             retrier.for_item("take", || async { fails::<()>(FailureKind::Unavailable) }, an_answer).await;
@@ -181,7 +181,7 @@ async fn who_gets_through_ends_the_row_of_those_that_did_not() {
 #[tokio::test(start_paused = true)]
 async fn the_waits_of_an_outage_grow() {
     let time = Time::new();
-    let retrier = Retrier::new(&time, &(), Patience { attempts: 2, ..patience() });
+    let retrier = Retrier::new(&time, &(), RetryPolicy { attempts: 2, ..retry_policy() });
     let (over, tries) = (time.now().plus_seconds(LONG), Cell::new(0));
     let call = || async {
         tries.set(tries.get() + 1);
@@ -195,7 +195,7 @@ async fn the_waits_of_an_outage_grow() {
 #[tokio::test(start_paused = true)]
 async fn many_that_fail_are_an_outage_of_a_part() {
     let (time, seen) = (Time::new(), Seen::default());
-    let retrier = Retrier::new(&time, &seen, patience());
+    let retrier = Retrier::new(&time, &seen, retry_policy());
     let bad = || async { fails::<()>(FailureKind::Unavailable) };
     let answers = |_| async { Ok(true) };
     for _ in 0..MAX_GIVEN_UP {
@@ -206,7 +206,7 @@ async fn many_that_fail_are_an_outage_of_a_part() {
     assert_eq!(*seen.0.lock().unwrap(), ["paused"]);
     // Under throttling, calls wait and no item fails.
     let (retrier, busy) =
-        (Retrier::new(&time, &(), patience()), || async { fails::<()>(FailureKind::Throttled) });
+        (Retrier::new(&time, &(), retry_policy()), || async { fails::<()>(FailureKind::Throttled) });
     let calls = (0..2).map(|_| retrier.for_item("read", busy, answers));
     let ended = futures_util::future::join_all(calls).await;
     assert!(ended.iter().any(|end| matches!(end, Err(GivenUp::Step(_)))), "{ended:?}");

@@ -9,8 +9,8 @@ use credlink_ports::Page;
 use credlink_ports::migration::{Item, MigrationPorts, Source as _};
 
 use crate::copy::Copier;
-use crate::patience::GivenUp;
 use crate::progress::{Counts, Watch};
+use crate::retry_policy::GivenUp;
 
 /// Maximum number of batches in flight, so that some read or write while others wait for the ledger.
 const MAX_BATCHES: usize = 4;

@@ -12,9 +12,9 @@ use credlink_ports::{Clock, FailureKind};
 
 use super::{Class, Verification, VerifyOptions};
 use crate::incoming::{NotCopied, digest, is_same_for_other_readers};
-use crate::patience::GivenUp;
 use crate::progress::{Counts, Watch};
 use crate::records::Change;
+use crate::retry_policy::GivenUp;
 use crate::retrying_ports::RetryingPorts;
 
 /// Returns 8 bytes of the digest of a key or a proof. With 1,000,000 of them, two have the same value once in 37

@@ -196,7 +196,7 @@ impl<F: Objects, T: Objects> Pair<'_, F, T> {
             ExpectedObject::Latest => self.bring_latest().await,
             ExpectedObject::Content => self.bring_content().await,
             ExpectedObject::Going => self.follow_deletion().await,
-            ExpectedObject::Marker => self.bring_marker().await,
+            ExpectedObject::Tombstone => self.bring_marker().await,
             ExpectedObject::Nothing => self.remove().await,
         }
     }

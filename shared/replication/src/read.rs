@@ -295,7 +295,7 @@ fn look(key: &ObjectKey, row: Option<&Row>, answer: Answer<Object>) -> Look {
             | ExpectedObject::Kept
             | ExpectedObject::Latest
             | ExpectedObject::Going => Look::Good(object),
-            ExpectedObject::Content | ExpectedObject::Marker | ExpectedObject::Nothing => {
+            ExpectedObject::Content | ExpectedObject::Tombstone | ExpectedObject::Nothing => {
                 match Verified::check(object.clone()).map(|verified| judge(key, row, &verified)) {
                     Ok(ReplicaState::Right | ReplicaState::Ahead) => Look::Good(object),
                     // The copy at the other provider may be intact.

@@ -6,7 +6,7 @@ use credlink_ports::Failure;
 
 /// Limits for retrying and for giving up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Patience {
+pub struct RetryPolicy {
     /// Number of attempts at a call before the cause of its failure is examined.
     pub attempts: u32,
     /// The wait before the second attempt. Each later wait is twice as long, and all are jittered.
@@ -19,7 +19,7 @@ pub struct Patience {
     pub outage: Duration,
 }
 
-impl Default for Patience {
+impl Default for RetryPolicy {
     fn default() -> Self {
         Self {
             attempts: 8,
