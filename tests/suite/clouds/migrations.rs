@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use aws_sdk_sqs::types::{Message as Received, MessageSystemAttributeName, QueueAttributeName};
 use bytes::Bytes;
-use credlink_aws::dynamodb::ledger::TableLedger;
 use credlink_aws::s3::S3Objects;
 use credlink_aws::sqs::redrive::Redriven;
 use credlink_core::access::Visibility;
@@ -20,6 +19,7 @@ use credlink_core::proof_id::ProofId;
 use credlink_core::row::{Row, RowKey};
 use credlink_core::tenant::Tenant;
 use credlink_core::testing::manifest_store;
+use credlink_dynamodb::ledger::TableLedger;
 use credlink_ports::migration::Ledger as _;
 use credlink_ports::migration::ledger::{Entry, ItemState, Job, JobName, LEDGER_VERSION, Order, Reason};
 use credlink_ports::{Clock as _, Index as _, Objects, Queue as _};

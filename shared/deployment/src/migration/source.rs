@@ -2,10 +2,10 @@
 //!
 //! | place | source |
 //! |---|---|
-//! | `dir:PATH` | [`folder`]: legacy records · [`data_folder`]: a CredLink store, known by `objects/` and `index.redb` · [`layout`]: objects whose index is elsewhere, known by `objects/` and `lock` |
-//! | `jsonl:FILE` | [`lines`] |
-//! | `s3://…`, `r2://…` | [`bucket`]: legacy records, and the objects of a CredLink store |
-//! | `credlink:URL` | [`remote`] |
+//! | `dir:PATH` | [`LegacyFolder`]: legacy records · [`AnySource::DataFolder`]: a CredLink store, known by `objects/` and `index.redb` · [`Layout`]: objects whose index is elsewhere, known by `objects/` and `lock` |
+//! | `jsonl:FILE` | [`Lines`] |
+//! | `s3://…`, `r2://…` | [`Bucket`]: legacy records, and the objects of a CredLink store |
+//! | `credlink:URL` | [`Remote`] |
 
 use std::io;
 use std::path::{Path, PathBuf};

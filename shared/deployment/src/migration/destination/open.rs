@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use credlink_core::tenant::Tenant;
-use credlink_migrate_io::destination::service::ServiceDestination;
+use credlink_migrate_service::ServiceDestination;
 
 use credlink_auth::gate::Gate;
 use credlink_aws::s3::BucketKind;

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use credlink_runtime::deadline::at_most;
 
-use crate::{ErrorKind, Limits};
+use credlink_aws::{ErrorKind, Limits};
 
 /// The longest pause before an attempt.
 const LONGEST_PAUSE: Duration = Duration::from_millis(1_000);

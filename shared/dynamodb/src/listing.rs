@@ -21,7 +21,7 @@ use super::table::{
     TENANT_KEY, TENANT_SORT, due_partition,
 };
 use super::{DynamoIndex, NAME, damaged};
-use crate::Error;
+use credlink_aws::Error;
 
 /// A character that sorts after every key of an instant, since keys continue with `#`.
 const BEHIND: char = '$';

@@ -1,4 +1,15 @@
-//! A CredLink in this process as a destination: its use cases, without HTTP.
+//! A CredLink service in this process as the destination of a migration: its use cases, without HTTP.
+//!
+//! **In scope:** importing, comparing and withdrawing what a job copies. **Out of scope:** jobs (`credlink-migrate`), and
+//! a CredLink behind HTTP (`credlink-migrate-io`).
+//!
+//! | to find | look in |
+//! |---|---|
+//! | the port over a service | [`ServiceDestination`] |
+//! | aliases, and manifests without a proof | `aliases`, `manifests` |
+//! | whether a copy is still what was copied | `compare` |
+//! | earlier revisions of a proof | `history` |
+//! | the item of a legacy store that a proof comes from | `items` |
 
 mod aliases;
 mod compare;

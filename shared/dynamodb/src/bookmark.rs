@@ -7,7 +7,7 @@ use credlink_ports::Failure;
 
 use super::table::{PARTITION_KEY, SORT_KEY};
 use super::{DynamoIndex, NAME, damaged};
-use crate::Error;
+use credlink_aws::Error;
 
 /// The sort key of a bookmark.
 const BOOKMARK: &str = "BOOKMARK";

@@ -50,7 +50,7 @@ use credlink_ports::cursor::Cursor;
 use table::ROW;
 use totals::{INTERVAL, Known, Ledger};
 
-use crate::{Error, Limits};
+use credlink_aws::{Error, Limits};
 
 pub use recount::Recount;
 

@@ -22,7 +22,6 @@ use credlink_service::store::store_manifest;
 use credlink_service::visibility::change_visibility;
 
 use super::history::first_stored;
-use crate::destination::copied;
 
 /// Looks up a manifest that was stored for itself.
 pub(super) async fn find_manifest<P: Ports>(
@@ -71,7 +70,7 @@ pub(super) async fn import_manifest<P: Ports>(
             let object =
                 first_stored(&ObjectKey::Manifest(manifest.clone()), manifest_draft.manifest.bytes());
             let object = StoredObject { private: manifest_draft.visibility == Visibility::Private, ..object };
-            Ok(Imported::Stored(copied(Target::Manifest(manifest), vec![object])))
+            Ok(Imported::Stored(CopiedItem::beside_proofs(Target::Manifest(manifest), vec![object])))
         }
         Err(Error::Failure(failure)) => Err(failure),
         Err(Error::Problem(problem)) => refused(problem.kind, problem.detail),

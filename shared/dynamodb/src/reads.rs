@@ -16,7 +16,7 @@ use super::attempts::Attempts;
 use super::item::{self, number};
 use super::table::{LAST_READ, PARTITION_KEY, READS, ROW};
 use super::{DynamoIndex, NAME};
-use crate::Error;
+use credlink_aws::Error;
 
 /// The number of counts that are written concurrently.
 const AT_ONCE: usize = 16;

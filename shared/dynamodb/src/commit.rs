@@ -23,7 +23,7 @@ use super::attempts::Attempts;
 use super::item::{Item, Update, token};
 use super::totals::{Addition, Sums, Taken};
 use super::{DynamoIndex, NAME, damaged};
-use crate::{Error, ErrorKind};
+use credlink_aws::{Error, ErrorKind};
 
 /// The outcome of one attempt.
 enum Attempt {

@@ -6,14 +6,13 @@ use credlink_core::legacy::LegacyId;
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::State;
 
+use credlink_ports::migration::ledger::CopiedItem;
 use credlink_ports::migration::target::{AliasDraft, Target};
 use credlink_ports::migration::{ExistingState, Imported, PROOF_MISSING, Verdict, Withdrawal};
 use credlink_ports::{Failure, Ports};
 use credlink_service::aliases;
 use credlink_service::error::Error;
 use credlink_service::service::Service;
-
-use crate::destination::copied;
 
 /// Looks up an alias, which may lead to any proof or to none.
 pub(super) async fn find_alias<P: Ports>(
@@ -44,7 +43,7 @@ pub(super) async fn import_alias<P: Ports>(
     }
     let target = Target::Alias { id: alias_draft.id.clone(), proof: *proof };
     match aliases::name(service, &alias_draft.id, proof, &alias_draft.tenant).await {
-        Ok(_) => Ok(Imported::Stored(copied(target, Vec::new()))),
+        Ok(_) => Ok(Imported::Stored(CopiedItem::beside_proofs(target, Vec::new()))),
         Err(Error::Failure(failure)) => Err(failure),
         Err(Error::Problem(problem)) if problem.kind == ProblemKind::NotFound => Ok(missing(problem.detail)),
         Err(Error::Problem(problem)) => {

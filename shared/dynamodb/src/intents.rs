@@ -13,7 +13,7 @@ use credlink_ports::limits::milliseconds;
 use super::item::{instant, key, number, text};
 use super::table::{INTENT_KEYS, PARTITION_KEY, SORT_KEY, TIME_TO_LIVE};
 use super::{DynamoIndex, NAME, damaged};
-use crate::Error;
+use credlink_aws::Error;
 
 /// The number of partitions of intents. One accepts 1,000 writes per second, and all writes of a moment go to the same
 /// end of it. The number is part of the format. It may grow, but only after every program that cleans up knows the new

@@ -21,7 +21,7 @@ use tokio::time::Instant;
 use super::item::{self, Item, number};
 use super::table::SUM;
 use super::{DynamoIndex, NAME, damaged};
-use crate::Error;
+use credlink_aws::Error;
 
 /// The time for which a process that commits may hold back changes.
 pub(super) const INTERVAL: Duration = Duration::from_secs(10);

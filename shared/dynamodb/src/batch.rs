@@ -11,7 +11,7 @@ use credlink_runtime::deadline::within;
 use super::attempts::Attempts;
 use super::item::Item;
 use super::{DynamoIndex, NAME, damaged};
-use crate::{Error, ErrorKind, Limits};
+use credlink_aws::{Error, ErrorKind, Limits};
 
 /// The maximum number of keys in one `BatchGetItem`.
 const MAX_BATCH: usize = 100;

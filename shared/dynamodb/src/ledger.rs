@@ -28,12 +28,12 @@ use uuid::Uuid;
 use credlink_ports::limits::milliseconds;
 use credlink_runtime::deadline::within;
 
-use crate::dynamodb::DynamoIndex;
-use crate::dynamodb::attempts::Attempts;
-use crate::dynamodb::batch::Reach;
-use crate::dynamodb::item::{Item, key, number, text, unsigned};
-use crate::dynamodb::table::{FORMAT, MAX_ITEM_BYTES, PARTITION_KEY, SORT_KEY, TOKEN};
-use crate::{Error, ErrorKind, Limits};
+use crate::DynamoIndex;
+use crate::attempts::Attempts;
+use crate::batch::Reach;
+use crate::item::{Item, key, number, text, unsigned};
+use crate::table::{FORMAT, MAX_ITEM_BYTES, PARTITION_KEY, SORT_KEY, TOKEN};
+use credlink_aws::{Error, ErrorKind, Limits};
 
 /// The name by which operators know this ledger.
 const NAME: &str = "dynamodb";

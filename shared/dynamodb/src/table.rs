@@ -11,13 +11,13 @@ use aws_smithy_types::error::operation::BuildError;
 use credlink_core::hash::Digest;
 
 use super::NAME;
-use crate::{Error, ErrorKind};
+use credlink_aws::{Error, ErrorKind};
 
 /// The partition key, a text: `PROOF#id`, `MANIFEST#id`, `ALIAS#id`, `LEGACY#proof id`, `REPLICA#primary`,
 /// `STATS#shard`, `JOB#name`, `INTENT#shard`.
 pub const PARTITION_KEY: &str = "pk";
 /// The sort key, a text: `ROW` or `SUM`; for an intent, its instant and the key of its object; for a migration, see its
-/// [ledger](crate::dynamodb::ledger::TableLedger).
+/// [ledger](crate::ledger::TableLedger).
 pub const SORT_KEY: &str = "sk";
 /// The index that lists a tenant's live proofs, its legacy IDs, and its manifests that were stored for themselves.
 pub const TENANT_INDEX: &str = "gsi1";
