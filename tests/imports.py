@@ -39,6 +39,7 @@ BELOW = {
     "disk": "core ports runtime",
     "replication": "core ports runtime",
     "aws": "core ports runtime",
+    "s3": "core ports runtime aws",
     "dynamodb": "core ports runtime aws",
     "embedded": "core ports runtime disk",
     "cache": "core ports runtime disk client",

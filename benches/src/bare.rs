@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_s3::config::Credentials;
 use bytes::Bytes;
-use credlink_aws::s3::{S3Objects, S3Settings};
 use credlink_aws::{http_client, plain_config};
 use credlink_core::hash::Digest;
 use credlink_core::object::{Attributes, ObjectKey};
@@ -15,6 +14,7 @@ use credlink_core::time::Timestamp;
 use credlink_dynamodb::table::create_table;
 use credlink_ports::Clock as _;
 use credlink_runtime::clock::SystemClock;
+use credlink_s3::{S3Objects, S3Settings};
 
 use crate::engines::{ACCESS_KEY, BUCKET, REGION, SECRET, TABLE};
 use crate::error::Error;

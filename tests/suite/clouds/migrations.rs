@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use aws_sdk_sqs::types::{Message as Received, MessageSystemAttributeName, QueueAttributeName};
 use bytes::Bytes;
-use credlink_aws::s3::S3Objects;
 use credlink_aws::sqs::redrive::Redriven;
 use credlink_core::access::Visibility;
 use credlink_core::hash::MediaHash;
@@ -24,6 +23,7 @@ use credlink_ports::migration::Ledger as _;
 use credlink_ports::migration::ledger::{Entry, ItemState, Job, JobName, LEDGER_VERSION, Order, Reason};
 use credlink_ports::{Clock as _, Index as _, Objects, Queue as _};
 use credlink_runtime::clock::SystemClock;
+use credlink_s3::S3Objects;
 use data_encoding::BASE64;
 use futures_util::future::join;
 use futures_util::stream::{StreamExt as _, iter};

@@ -15,7 +15,6 @@ use credlink_core::manifest_id::ManifestId;
 use credlink_ports::migration::{Content, Item, Removal, Source};
 use credlink_ports::{Failure, Page};
 
-use credlink_aws::s3::S3Objects;
 use credlink_disk::folder::{Folder, FolderError};
 use credlink_migrate_io::TokenError;
 use credlink_migrate_io::side::Side;
@@ -24,6 +23,7 @@ use credlink_migrate_io::source::folder::LegacyFolder;
 use credlink_migrate_io::source::layout::Layout;
 use credlink_migrate_io::source::lines::Lines;
 use credlink_migrate_io::source::remote::Remote;
+use credlink_s3::S3Objects;
 
 use super::data_folder::{self, DataFolder};
 use super::place::{Place, bucket_settings};

@@ -9,10 +9,10 @@ use credlink_core::tenant::Tenant;
 use credlink_migrate_service::ServiceDestination;
 
 use credlink_auth::gate::Gate;
-use credlink_aws::s3::BucketKind;
 use credlink_disk::foreign::Foreign;
 use credlink_migrate_io::api::TokenError;
 use credlink_migrate_io::destination::remote::Remote;
+use credlink_s3::BucketKind;
 
 use super::AnyDestination;
 use crate::configuration::value::{ConfigurationError, Variables};

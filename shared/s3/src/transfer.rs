@@ -20,7 +20,7 @@ use super::S3Objects;
 use super::attributes::Said;
 use super::checksum::checksum;
 use super::uploads::Upload;
-use crate::{Error, ErrorKind};
+use credlink_aws::{Error, ErrorKind};
 
 /// The size of a part. A larger object is uploaded in parts of this size, the last of which may be smaller. R2 requires
 /// equal parts, and S3 at least 5 MB each.

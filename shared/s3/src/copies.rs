@@ -5,7 +5,7 @@ use credlink_core::object::Head;
 
 use super::S3Objects;
 use super::attributes::{escape, etag};
-use crate::{Error, ErrorKind};
+use credlink_aws::{Error, ErrorKind};
 
 /// The size of the largest object that one request copies (S3 API, CopyObject). A larger one is streamed through this
 /// process.

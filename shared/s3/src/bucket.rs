@@ -8,7 +8,7 @@ use credlink_ports::{Condition, Failure, Listed, Page, Put};
 use futures_util::TryStreamExt as _;
 
 use super::{Body, S3Objects};
-use crate::Error;
+use credlink_aws::Error;
 
 /// Reads a body to its end, or returns `None` if it has more than `limit` bytes.
 async fn collect(mut body: Body, limit: usize) -> Result<Option<Bytes>, Error> {

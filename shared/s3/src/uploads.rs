@@ -13,7 +13,7 @@ use data_encoding::BASE64;
 
 use super::S3Objects;
 use super::attributes::{Headers, timestamp};
-use crate::{Error, ErrorKind};
+use credlink_aws::{Error, ErrorKind};
 
 /// A multipart upload under way.
 pub(super) struct Upload {

@@ -5,7 +5,7 @@ use std::fmt;
 use aws_sdk_s3::config::Credentials;
 use aws_sdk_s3::types::StorageClass;
 
-use crate::Limits;
+use credlink_aws::Limits;
 
 /// The services that speak S3 and differ in what they accept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

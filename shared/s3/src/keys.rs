@@ -17,7 +17,7 @@ use credlink_runtime::throttle;
 
 use super::attributes::{etag, tag, timestamp, unescape};
 use super::{BucketKind, S3Objects};
-use crate::{Error, ErrorKind};
+use credlink_aws::{Error, ErrorKind};
 
 /// The maximum number of keys in one request (S3 API, DeleteObjects).
 const MAX_KEYS_A_DELETION: usize = 1_000;

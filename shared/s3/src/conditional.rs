@@ -33,7 +33,7 @@ use credlink_runtime::throttle;
 
 use super::S3Objects;
 use super::attributes::{Headers, etag, mark, tag};
-use crate::{Error, ErrorKind};
+use credlink_aws::{Error, ErrorKind};
 
 /// The longest pause between attempts at a key to which others write.
 const MAX_PAUSE_MILLISECONDS: u64 = 800;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use aws_sdk_s3::presigning::{PresignedRequest, PresigningConfig};
 
 use super::S3Objects;
-use crate::{Error, ErrorKind};
+use credlink_aws::{Error, ErrorKind};
 
 /// A signed URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
