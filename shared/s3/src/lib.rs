@@ -91,7 +91,7 @@ impl S3Objects {
     /// Creates a client of the bucket. Nothing is sent, and credentials are looked up with the first call.
     ///
     /// `shared` provides the pool of connections and, if the settings have no access key, the credential chain: see
-    /// [`aws::sdk_config`](credlink_aws::sdk_config) and [`aws::plain_config`](crate::plain_config).
+    /// [`aws::sdk_config`](credlink_aws::sdk_config) and [`aws::plain_config`](credlink_aws::plain_config).
     #[must_use]
     pub fn new(settings: S3Settings, shared: &SdkConfig) -> Self {
         let limits = settings.limits;
