@@ -2,7 +2,7 @@
 """Checks imports: between crates against a table, and between the files of a crate for circles.
 
 The manifest of a crate may name only the crates that the table below allows, and no feature of them that is for tests. The
-crates that can be deleted whole (`migrate`, `migrate-io`, `hybrid`) may be named only by `deployment` and the CLI.
+crates that can be deleted whole (`migrate`, `migrate-io`, `migrate-service`, `hybrid`) may be named only by `deployment` and the CLI.
 
 A file imports another one if it names it in a path that begins with `crate`, `self` or `super`, in code that is not a test.
 A re-exported name (`pub use`) counts as an import of the file that it comes from, so a root that only lists its parts imports
@@ -39,20 +39,23 @@ BELOW = {
     "disk": "core ports runtime",
     "replication": "core ports runtime",
     "aws": "core ports runtime",
+    "s3": "core ports runtime aws",
+    "dynamodb": "core ports runtime aws",
     "embedded": "core ports runtime disk",
     "cache": "core ports runtime disk client",
     "auth": "core ports runtime disk client metrics",
-    "migrate-io": "core ports service disk client",
+    "migrate-io": "core ports disk client",
+    "migrate-service": "core ports service",
 }
 LIBRARIES = " ".join(BELOW)
 BELOW["deployment"] = without(LIBRARIES, "verify server workers")
-BELOW["lambdas"] = without(LIBRARIES, "verify server workers embedded migrate migrate-io hybrid") + " deployment"
+BELOW["lambdas"] = without(LIBRARIES, "verify server workers embedded migrate migrate-io migrate-service hybrid") + " deployment"
 BELOW["cli"] = without(LIBRARIES, "workers") + " deployment"
 # These test and measure all crates.
 BELOW["tests"] = BELOW["benches"] = BELOW["fuzz"] = LIBRARIES + " deployment lambdas"
 
 # The crates that can be deleted whole, and those that may depend on them.
-DELETED_WHOLE = {"migrate", "migrate-io", "hybrid"}
+DELETED_WHOLE = {"migrate", "migrate-io", "migrate-service", "hybrid"}
 OVER_IT = {"deployment", "cli", "tests", "benches", "fuzz"}
 
 # Features that are only for tests, and the crates that may enable them outside their tests.

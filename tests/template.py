@@ -382,7 +382,7 @@ def listings_are_no_loop(template):
 
 
 def who_reads_counts_and_changes_nothing_else(template):
-    table = (ROOT / "shared/aws/src/dynamodb/table.rs").read_text(encoding="utf-8")
+    table = (ROOT / "shared/dynamodb/src/table.rs").read_text(encoding="utf-8")
     named = dict(re.findall(r'const (PARTITION_KEY|SORT_KEY|READS|LAST_READ): &str = "(\w+)";', table))
     for role, statement in statements(template):
         if role == "RetrieveRole" and "dynamodb:UpdateItem" in as_list(statement["Action"]):

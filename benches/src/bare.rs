@@ -5,16 +5,16 @@ use std::net::SocketAddr;
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_s3::config::Credentials;
 use bytes::Bytes;
-use credlink_aws::dynamodb::table::create_table;
-use credlink_aws::s3::{S3Objects, S3Settings};
 use credlink_aws::{http_client, plain_config};
 use credlink_core::hash::Digest;
 use credlink_core::object::{Attributes, ObjectKey};
 use credlink_core::rules::store::Draft;
 use credlink_core::tenant::Tenant;
 use credlink_core::time::Timestamp;
+use credlink_dynamodb::table::create_table;
 use credlink_ports::Clock as _;
 use credlink_runtime::clock::SystemClock;
+use credlink_s3::{S3Objects, S3Settings};
 
 use crate::engines::{ACCESS_KEY, BUCKET, REGION, SECRET, TABLE};
 use crate::error::Error;

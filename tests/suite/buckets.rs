@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use credlink_aws::s3::{Checksums, Credentials, S3Objects, S3Settings};
 use credlink_aws::{Limits, http_client, plain_config};
+use credlink_s3::{Checksums, Credentials, S3Objects, S3Settings};
 
 use crate::engines::{ministack, r2, unique};
 

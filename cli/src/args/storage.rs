@@ -5,8 +5,8 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
-use credlink_aws::s3::Range;
 use credlink_core::replica::Replica;
+use credlink_s3::Range;
 
 /// The action of `credlink storage`.
 #[derive(Debug, Args)]

@@ -1,18 +1,15 @@
-//! CredLink's ports over S3 and R2, DynamoDB and SQS.
+//! What all of CredLink's clients of AWS share, and the queue on SQS.
 //!
-//! **In scope:** one folder per service, each with the idea by which it fulfils its port's contract, and the
-//! credentials, timeouts and errors that they share. **Out of scope:** the choice of bucket, table and queue, which is
-//! up to the configuration.
+//! **In scope:** connections, timeouts, retries and the meaning of errors, and SQS. **Out of scope:** S3 and R2
+//! (`credlink-s3`), DynamoDB (`credlink-dynamodb`), and the choice of queue, which is up to the configuration.
 //!
-//! | port | look in |
+//! | to find | look in |
 //! |---|---|
-//! | `Objects` | [`s3`]: S3 and R2 |
-//! | `Index`, `Ledger` | [`dynamodb`]: one table, one call per request |
+//! | configuration of the SDK | [`sdk_config`], [`Limits`] |
+//! | errors of the SDK by what has to be done about them | [`Error`], [`ErrorKind`] |
 //! | `Queue` | [`sqs`] |
 
-pub mod dynamodb;
 mod error;
-pub mod s3;
 mod sdk;
 pub mod sqs;
 

@@ -12,9 +12,9 @@ use credlink_ports::{
 };
 use futures_util::stream::{self, BoxStream, Stream, StreamExt as _, TryStreamExt as _};
 
-use credlink_aws::s3::{Body, Deletion, Download, Entry, Range, S3Objects, Sum, Uploaded};
 use credlink_aws::{Error, ErrorKind};
 use credlink_disk::folder::Folder;
+use credlink_s3::{Body, Deletion, Download, Entry, Range, S3Objects, Sum, Uploaded};
 
 pub use settings::{OpenError, ProviderSettings, limits};
 

@@ -3,7 +3,7 @@
 //! | port | implementations |
 //! |---|---|
 //! | `Source` | [`source`]: a folder of legacy records, a dump, a bucket, the objects of a CredLink, its API |
-//! | `Destination` | [`destination`]: a CredLink in this process, or one behind HTTP |
+//! | `Destination` | [`destination`]: a CredLink behind HTTP; one in this process is `credlink-migrate-service` |
 //!
 //! [`side`] tells whether a source and a destination are the same store.
 

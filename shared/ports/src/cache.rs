@@ -39,7 +39,7 @@ pub struct LayerStats {
     pub bytes: Option<u64>,
 }
 
-/// A cache in front of [`Objects::get`].
+/// A cache in front of [`Objects::get`](crate::Objects::get).
 ///
 /// * **Invalidation.** Once [`Cache::invalidate`] has returned, every `get_or_load` of this process that begins
 ///   afterwards loads the key anew, even if an earlier load is still under way, and whichever layer is out of order.

@@ -87,7 +87,7 @@ pub trait Index {
     /// between the two, [`intents`](Self::intents) shows the object. An intent is kept for at least one day, and is not
     /// a row.
     ///
-    /// An index whose readers check rows themselves ([`Settings::notice_on_read`](credlink_service::service::ServiceSettings))
+    /// An index whose readers check rows themselves (`ServiceSettings::notice_on_read`)
     /// need not keep intents.
     fn intend(&self, key: &ObjectKey, at: Timestamp) -> impl Future<Output = Result<(), Failure>>;
 

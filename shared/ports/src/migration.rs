@@ -3,7 +3,7 @@
 //!
 //! | to find | look in |
 //! |---|---|
-//! | the items of a source | [`item`] |
+//! | the items of a source | [`Item`] |
 //! | reading items | [`Source`] |
 //! | the forms in which a destination imports items | [`target`] |
 //! | writing items | [`Destination`], [`ItemRows`] |

@@ -2,7 +2,7 @@
 //!
 //! **In scope:** the order of steps that keeps the guarantees, in every interleaving and after every crash. **Out of
 //! scope:** the rules themselves (`credlink-core`), and everything that talks to the outside world (crates such as
-//! `credlink-aws`, behind the traits in [`ports`]). No SDK, runtime or socket is imported here.
+//! `credlink-aws`, behind the traits in [`credlink_ports`]). No SDK, runtime or socket is imported here.
 //!
 //! | to find | look in |
 //! |---|---|

@@ -4,16 +4,16 @@
 use std::time::Duration;
 
 use credlink_auth::tokens::Trusted;
-use credlink_aws::dynamodb::DynamoIndex;
 use credlink_aws::http_client;
-use credlink_aws::s3::S3Objects;
 use credlink_aws::sqs::SqsQueue;
 use credlink_cache::NoCache;
 use credlink_core::object::ObjectKey;
+use credlink_dynamodb::DynamoIndex;
 use credlink_metrics::counters::Counters;
 use credlink_ports::migration::jobs::NoJobs;
 use credlink_ports::{Objects, Parts};
 use credlink_runtime::clock::SystemClock;
+use credlink_s3::S3Objects;
 use credlink_service::fsck::{Finding, Severity, fsck};
 use credlink_service::{Service, ServiceSettings};
 use tempfile::TempDir;

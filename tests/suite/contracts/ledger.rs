@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use credlink_aws::dynamodb::ledger::TableLedger;
 use credlink_core::bounds::MAX_ITEM_KEY_BYTES;
 use credlink_core::hash::Digest;
 use credlink_core::row::Row;
 use credlink_core::tenant::Tenant;
 use credlink_deployment::migration::ledger::AnyLedger;
+use credlink_dynamodb::ledger::TableLedger;
 use credlink_embedded::OpenError;
 use credlink_embedded::ledger::{FileLedger, LedgerError, ledger_path};
 use credlink_ports::doubles::ManualClock;
@@ -449,7 +449,7 @@ async fn what_another_version_wrote_is_refused_in_words() {
 }
 
 async fn change(
-    index: &credlink_aws::dynamodb::DynamoIndex,
+    index: &credlink_dynamodb::DynamoIndex,
     partition: &str,
     sort: &str,
     expression: &str,

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use credlink_aws::dynamodb::DynamoIndex;
 use credlink_aws::http_client;
 use credlink_core::row::{ProofRow, Reads, Row, RowKey};
+use credlink_dynamodb::DynamoIndex;
 use credlink_ports::{Commit, FailureKind, Index as _, Listing, Write};
 use credlink_runtime::deadline::within;
 use futures_util::future::join;

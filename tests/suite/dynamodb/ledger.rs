@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
-use credlink_aws::dynamodb::DynamoIndex;
-use credlink_aws::dynamodb::ledger::TableLedger;
 use credlink_aws::http_client;
 use credlink_core::row::Row;
+use credlink_dynamodb::DynamoIndex;
+use credlink_dynamodb::ledger::TableLedger;
 use credlink_ports::migration::Ledger as _;
 use credlink_ports::migration::ledger::{Entry, ItemState};
 use credlink_ports::{FailureKind, Index as _, Listing, Write};

@@ -1,9 +1,9 @@
 //! Sums that several processes update, that are lost with a process, and that are then corrected.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use credlink_aws::dynamodb::DynamoIndex;
 use credlink_aws::http_client;
 use credlink_core::row::{Row, Totals};
+use credlink_dynamodb::DynamoIndex;
 use credlink_ports::{Commit, Index as _, Write};
 use tokio::time::{Duration, Instant};
 

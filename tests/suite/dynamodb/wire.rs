@@ -11,8 +11,8 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
-use credlink_aws::dynamodb::DynamoIndex;
 use credlink_aws::http_client;
+use credlink_dynamodb::DynamoIndex;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 

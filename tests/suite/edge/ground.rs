@@ -4,7 +4,6 @@
 
 use bytes::Bytes;
 use credlink_auth::gate::Gate;
-use credlink_aws::s3::S3Objects;
 use credlink_cache::MokaCache;
 use credlink_core::http::request_id::REQUEST_ID;
 use credlink_metrics::counters::Counters;
@@ -12,6 +11,7 @@ use credlink_ports::Parts;
 use credlink_ports::doubles::MemoryIndex;
 use credlink_ports::migration::jobs::NoJobs;
 use credlink_runtime::clock::SystemClock;
+use credlink_s3::S3Objects;
 use credlink_service::router::MARK;
 use credlink_service::{Service, ServiceSettings};
 use http::header::{AGE, CONTENT_LENGTH, DATE, HOST};

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use credlink_aws::s3::S3Objects;
 use credlink_core::access::Visibility;
 use credlink_core::encoding::at_rest;
 use credlink_core::hash::Digest;
@@ -14,6 +13,7 @@ use credlink_core::tenant::Tenant;
 use credlink_core::time::Timestamp;
 use credlink_core::tombstone::Tombstone;
 use credlink_ports::{Condition, Objects as _, Put};
+use credlink_s3::S3Objects;
 use http::Response;
 
 use crate::engines::edge::Edge;

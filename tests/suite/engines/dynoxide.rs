@@ -7,9 +7,9 @@ use std::time::Duration;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_dynamodb::config::Credentials;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
-use credlink_aws::dynamodb::table::create_table;
-use credlink_aws::dynamodb::{DynamoIndex, DynamoSettings};
 use credlink_aws::{Limits, http_client, sdk_config};
+use credlink_dynamodb::table::create_table;
+use credlink_dynamodb::{DynamoIndex, DynamoSettings};
 
 use super::{Process, free_port, tool, unique};
 

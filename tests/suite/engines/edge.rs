@@ -14,8 +14,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use credlink_aws::s3::S3Objects;
 use credlink_core::time::Timestamp;
+use credlink_s3::S3Objects;
 use http::header::HOST;
 use http::{HeaderValue, Method, Request, Response, Uri};
 use http_body_util::{BodyExt as _, Full};

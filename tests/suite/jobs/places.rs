@@ -3,8 +3,8 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use credlink_aws::s3::{Body, S3Objects};
 use credlink_core::object::Attributes;
+use credlink_s3::{Body, S3Objects};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use futures_util::{StreamExt as _, stream};

@@ -146,7 +146,7 @@ fn a_cleanup_of_a_bucket_removes_what_was_verified() {
     let bucket = job.from.bucket.clone().unwrap();
     let upload = |key: &str, text: String| {
         let attributes = credlink_core::object::Attributes::default();
-        let body = credlink_aws::s3::Body::whole(text.into());
+        let body = credlink_s3::Body::whole(text.into());
         runtime.block_on(bucket.upload(key, &attributes, None, body)).unwrap();
     };
     // An object outside the prefix does not concern the job.

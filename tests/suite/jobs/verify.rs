@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use credlink_aws::s3::{Body, S3Objects};
 use credlink_core::object::{Head, ObjectKey};
+use credlink_s3::{Body, S3Objects};
 use futures_util::TryStreamExt as _;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;

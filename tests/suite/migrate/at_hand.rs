@@ -18,7 +18,7 @@ use credlink_core::tenant::Tenant;
 use credlink_core::testing::manifest_store;
 use credlink_core::time::Timestamp;
 use credlink_metrics::counters::Counters;
-use credlink_migrate_io::destination::service::ServiceDestination;
+use credlink_migrate_service::ServiceDestination;
 use credlink_ports::doubles::ManualClock;
 use credlink_ports::doubles::faults::{FaultPlan, Faulty, Flavour};
 use credlink_ports::doubles::{MemoryIndex, MemoryObjects};

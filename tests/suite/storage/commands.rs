@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
-use credlink_aws::s3::S3Objects;
+use credlink_s3::S3Objects;
 use serde_json::Value;
 
 use crate::buckets;

@@ -2,9 +2,9 @@
 
 use aws_sdk_s3::types::{ServerSideEncryption, StorageClass};
 use bytes::Bytes;
-use credlink_aws::s3::{Body, Encryption, S3Settings};
 use credlink_core::object::{Attributes, ObjectKey};
 use credlink_ports::{Condition, Objects as _};
+use credlink_s3::{Body, Encryption, S3Settings};
 
 use crate::buckets;
 use crate::engines::unique;

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
-use credlink_aws::s3::{Body, Entry, S3Objects, Sum};
 use credlink_core::object::Attributes;
+use credlink_s3::{Body, Entry, S3Objects, Sum};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::over_both;

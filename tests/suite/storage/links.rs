@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use credlink_aws::ErrorKind;
-use credlink_aws::s3::S3Objects;
+use credlink_s3::S3Objects;
 
 use super::over_both;
 

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use credlink_aws::s3::{S3Objects, S3Settings};
 use credlink_core::object::{Attributes, ObjectKey};
 use credlink_ports::{Condition, FailureKind, Objects as _, Put};
+use credlink_s3::{S3Objects, S3Settings};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 

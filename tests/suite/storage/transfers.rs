@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
-use credlink_aws::s3::{Body, Range, S3Objects};
 use credlink_aws::{Error, ErrorKind};
 use credlink_core::object::Attributes;
 use credlink_core::time::Timestamp;
+use credlink_s3::{Body, Range, S3Objects};
 use futures_util::TryStreamExt as _;
 use futures_util::stream;
 

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use credlink_aws::Limits;
-use credlink_aws::s3::{S3Objects, S3Settings};
 use credlink_core::object::{Attributes, ObjectKey, StoredTag};
 use credlink_ports::{Condition, FailureKind, Objects as _};
+use credlink_s3::{S3Objects, S3Settings};
 
 use crate::buckets::{self, credentials, open, r2_settings, s3_settings};
 use crate::engines::{free_port, ministack, r2};

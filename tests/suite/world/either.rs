@@ -4,8 +4,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use credlink_aws::dynamodb::DynamoIndex;
 use credlink_disk::folder::Folder;
+use credlink_dynamodb::DynamoIndex;
 use credlink_embedded::index::EmbeddedIndex;
 use credlink_ports::doubles::{MemoryIndex, MemoryObjects};
 use credlink_ports::{

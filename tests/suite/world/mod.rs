@@ -17,7 +17,7 @@ use credlink_deployment::data_folder::index_path;
 use credlink_disk::folder::Folder;
 use credlink_embedded::index::EmbeddedIndex;
 use credlink_metrics::counters::Counters;
-use credlink_migrate_io::destination::service::ServiceDestination;
+use credlink_migrate_service::ServiceDestination;
 use credlink_ports::doubles::ManualClock;
 use credlink_ports::doubles::{MemoryIndex, MemoryObjects};
 use credlink_ports::migration::jobs::NoJobs;

@@ -1,7 +1,5 @@
 //! Opening of the source, the destination and the ledger that a job names.
 
-use credlink_aws::dynamodb::ledger::TableLedger;
-use credlink_aws::dynamodb::{DynamoIndex, DynamoSettings};
 use credlink_core::hash::MediaHash;
 use credlink_core::proof_id::ProofId;
 use credlink_core::tenant::Tenant;
@@ -13,6 +11,8 @@ use credlink_deployment::migration::ledger::AnyLedger;
 use credlink_deployment::migration::place::Place;
 use credlink_deployment::migration::source::AnySource;
 use credlink_disk::presence::is_there;
+use credlink_dynamodb::ledger::TableLedger;
+use credlink_dynamodb::{DynamoIndex, DynamoSettings};
 use credlink_embedded::ledger::{FileLedger, LedgerError, ledger_path};
 use credlink_migrate::job_spec::JobSpec;
 use credlink_ports::Failure;

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use credlink_aws::s3::{Entry, Range};
 use credlink_core::object::Head;
+use credlink_s3::{Entry, Range};
 use futures_util::TryStreamExt as _;
 use serde_json::{Value, json};
 

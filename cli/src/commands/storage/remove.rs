@@ -1,6 +1,6 @@
 //! The action that deletes: rm.
 
-use credlink_aws::s3::{Deletion, Entry};
+use credlink_s3::{Deletion, Entry};
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use serde_json::json;
 

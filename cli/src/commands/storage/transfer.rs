@@ -4,10 +4,10 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use credlink_aws::s3::Body;
 use credlink_aws::{Error, ErrorKind};
 use credlink_core::object::Attributes;
 use credlink_deployment::provider::Provider;
+use credlink_s3::Body;
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};

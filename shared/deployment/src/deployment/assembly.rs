@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use credlink_aws::dynamodb::{self, DynamoIndex};
 use credlink_aws::sqs::{self, SqsQueue};
 use credlink_cache::folder::FolderSettings;
 use credlink_cache::redis::RedisSettings;
@@ -12,6 +11,7 @@ use credlink_disk::folder::FolderError;
 use credlink_disk::foreign::Foreign;
 use credlink_disk::private::make_private_folder;
 use credlink_disk::reserve::Reserve;
+use credlink_dynamodb::{DynamoIndex, DynamoSettings};
 use credlink_hybrid::Hybrid;
 use credlink_metrics::metered::Metered;
 use credlink_ports::Parts;
@@ -74,7 +74,7 @@ impl Deployment {
         let limits = configuration.limits;
         let rows = match &configuration.index {
             IndexChoice::DynamoDb(table) => {
-                let settings = dynamodb::DynamoSettings { table: table.clone(), endpoint: dynamodb, limits };
+                let settings = DynamoSettings { table: table.clone(), endpoint: dynamodb, limits };
                 AnyIndex::DynamoDb(Arc::new(DynamoIndex::new(&aws, settings)))
             }
             IndexChoice::Embedded => {

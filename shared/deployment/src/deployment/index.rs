@@ -7,7 +7,7 @@ use credlink_ports::{Failure, FailureKind, forward_index, on_variant};
 use tokio::time::Instant;
 
 use credlink_aws::Error;
-use credlink_aws::dynamodb::DynamoIndex;
+use credlink_dynamodb::DynamoIndex;
 
 use crate::embedded::EmbeddedIndex;
 

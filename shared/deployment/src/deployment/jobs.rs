@@ -9,7 +9,7 @@ use credlink_core::message::Message;
 use credlink_migrate::jobs::{begin, progress};
 use credlink_migrate::removal::remove;
 use credlink_migrate::worker::{Batch, Listing, conclude, copy_batch, enumerate, find_job};
-use credlink_migrate_io::destination::service::ServiceDestination;
+use credlink_migrate_service::ServiceDestination;
 use credlink_ports::migration::MigrationParts;
 use credlink_ports::migration::jobs::{Asked, Begun, JobError, Jobs, Progress, Removed};
 use credlink_ports::migration::ledger::Job;
@@ -17,8 +17,8 @@ use credlink_ports::{Checksummed, Ports};
 use credlink_service::Service;
 use tokio::sync::Mutex;
 
-use credlink_aws::dynamodb::ledger::TableLedger;
 use credlink_aws::sqs::SqsQueue;
+use credlink_dynamodb::ledger::TableLedger;
 use credlink_runtime::clock::SystemClock;
 use credlink_runtime::deadline::remaining;
 

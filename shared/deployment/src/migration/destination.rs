@@ -5,7 +5,7 @@
 //! |---|---|
 //! | `dir:PATH` | the data folder of `credlink serve`: of the environment, only `CREDLINK_TENANTS` counts |
 //! | `s3://…`, `r2://…` | a deployment with that bucket alone, and the index of `CREDLINK_TABLE` or of the data folder |
-//! | `credlink:URL` | [`remote`] |
+//! | `credlink:URL` | [`Remote`] |
 //!
 //! Each step of an item runs as a task of its own, so that its computations (hashes, gzip, JSON) keep every core busy.
 
@@ -17,7 +17,7 @@ use credlink_core::front::Front;
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::LegacyItemRow;
 use credlink_core::time::Timestamp;
-use credlink_migrate_io::destination::service::{ServiceDestination, check_one_tenant};
+use credlink_migrate_service::{ServiceDestination, check_one_tenant};
 use credlink_ports::migration::AdoptedFront;
 use credlink_ports::migration::ledger::CopiedItem;
 use credlink_ports::migration::target::{Payload, Target};

@@ -14,7 +14,7 @@ use credlink_ports::{Clock, Failure, Page};
 use credlink_runtime::clock::SystemClock;
 
 pub use crate::embedded::FileLedger;
-pub use credlink_aws::dynamodb::ledger::TableLedger;
+pub use credlink_dynamodb::ledger::TableLedger;
 
 /// The ledger that was chosen.
 #[derive(Debug)]

@@ -13,7 +13,7 @@ use std::str::FromStr;
 
 use http::Uri;
 
-use credlink_aws::s3::BucketKind;
+use credlink_s3::BucketKind;
 
 use crate::configuration::value::{ConfigurationError, Variables};
 use crate::provider::ProviderSettings;

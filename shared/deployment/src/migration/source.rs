@@ -2,10 +2,10 @@
 //!
 //! | place | source |
 //! |---|---|
-//! | `dir:PATH` | [`folder`]: legacy records · [`data_folder`]: a CredLink store, known by `objects/` and `index.redb` · [`layout`]: objects whose index is elsewhere, known by `objects/` and `lock` |
-//! | `jsonl:FILE` | [`lines`] |
-//! | `s3://…`, `r2://…` | [`bucket`]: legacy records, and the objects of a CredLink store |
-//! | `credlink:URL` | [`remote`] |
+//! | `dir:PATH` | [`LegacyFolder`]: legacy records · [`AnySource::DataFolder`]: a CredLink store, known by `objects/` and `index.redb` · [`Layout`]: objects whose index is elsewhere, known by `objects/` and `lock` |
+//! | `jsonl:FILE` | [`Lines`] |
+//! | `s3://…`, `r2://…` | [`Bucket`]: legacy records, and the objects of a CredLink store |
+//! | `credlink:URL` | [`Remote`] |
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,6 @@ use credlink_core::manifest_id::ManifestId;
 use credlink_ports::migration::{Content, Item, Removal, Source};
 use credlink_ports::{Failure, Page};
 
-use credlink_aws::s3::S3Objects;
 use credlink_disk::folder::{Folder, FolderError};
 use credlink_migrate_io::TokenError;
 use credlink_migrate_io::side::Side;
@@ -24,6 +23,7 @@ use credlink_migrate_io::source::folder::LegacyFolder;
 use credlink_migrate_io::source::layout::Layout;
 use credlink_migrate_io::source::lines::Lines;
 use credlink_migrate_io::source::remote::Remote;
+use credlink_s3::S3Objects;
 
 use super::data_folder::{self, DataFolder};
 use super::place::{Place, bucket_settings};

@@ -6,9 +6,9 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use aws_sdk_s3::types::StorageClass;
 
-use credlink_aws::s3::{Checksums, Credentials, Encryption, S3Objects, S3Settings};
 use credlink_aws::{Limits, http_client, plain_config, sdk_config};
 use credlink_disk::folder::{Folder, FolderError};
+use credlink_s3::{Checksums, Credentials, Encryption, S3Objects, S3Settings};
 
 use super::Provider;
 use crate::configuration::value::{ConfigurationError, Variables};

@@ -1,12 +1,12 @@
 //! Legacy records as objects, over S3 and over R2.
 
 use bytes::Bytes;
-use credlink_aws::s3::{Body, S3Objects};
 use credlink_core::bounds::MAX_LEGACY_RECORD_BYTES;
 use credlink_core::encoding::at_rest_again;
 use credlink_core::object::Attributes;
 use credlink_migrate_io::source::bucket::Bucket;
 use credlink_ports::migration::{Content, Item, Removal, Source as _};
+use credlink_s3::{Body, S3Objects};
 
 use crate::migrate::ground::{items, legacy};
 use crate::storage::over_both;

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use bytes::Bytes;
-use credlink_aws::s3::S3Objects;
 use credlink_core::hash::Digest;
 use credlink_core::object::{Facts, ObjectKey};
 use credlink_core::record::Record;
@@ -16,6 +15,7 @@ use credlink_disk::folder::Folder;
 use credlink_migrate_io::source::bucket::Bucket;
 use credlink_ports::migration::{Content, Item, Removal, Revision, Source};
 use credlink_ports::{Condition, FailureKind, Objects as _};
+use credlink_s3::S3Objects;
 
 use crate::gateway;
 use crate::migrate::ground::{c2pa, fill, id, items};

@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use credlink_core::tenant::Tenant;
-use credlink_migrate_io::destination::service::ServiceDestination;
+use credlink_migrate_service::ServiceDestination;
 
 use credlink_auth::gate::Gate;
-use credlink_aws::s3::BucketKind;
 use credlink_disk::foreign::Foreign;
 use credlink_migrate_io::api::TokenError;
 use credlink_migrate_io::destination::remote::Remote;
+use credlink_s3::BucketKind;
 
 use super::AnyDestination;
 use crate::configuration::value::{ConfigurationError, Variables};

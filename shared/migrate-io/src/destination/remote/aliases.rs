@@ -6,6 +6,7 @@ use credlink_core::link::exact_path;
 use credlink_core::object::ObjectKey;
 use credlink_core::proof_id::ProofId;
 use credlink_core::record::Record;
+use credlink_ports::migration::ledger::CopiedItem;
 use credlink_ports::migration::target::{AliasDraft, Target};
 use credlink_ports::migration::{ExistingState, Imported, PROOF_MISSING, Verdict, Withdrawal};
 use credlink_ports::{Failure, FailureKind};
@@ -13,7 +14,6 @@ use http::{Method, StatusCode};
 
 use super::{Remote, withdrawal};
 use crate::api::{Question, Unexpected as _, failure};
-use crate::destination::copied;
 use crate::source::remote::leads_to;
 
 impl Remote {
@@ -58,7 +58,7 @@ impl Remote {
         let answer = self.api.ask(question).await?;
         if answer.status.is_success() {
             let target = Target::Alias { id: alias_draft.id.clone(), proof: *proof };
-            return Ok(Imported::Stored(copied(target, Vec::new())));
+            return Ok(Imported::Stored(CopiedItem::beside_proofs(target, Vec::new())));
         }
         let problem = answer.problem();
         Ok(match answer.status {

@@ -19,7 +19,6 @@ use super::import::of_another_tenant;
 use super::object::ObjectState;
 use super::{Remote, withdrawal};
 use crate::api::{Question, Unexpected as _, failure};
-use crate::destination::copied;
 
 impl Remote {
     /// Looks up a manifest. The API does not tell whether only proofs hold it; if they do, it counts as not made by
@@ -74,7 +73,7 @@ impl Remote {
             coding: None,
             private: is_private,
         };
-        Ok(Imported::Stored(copied(Target::Manifest(manifest), vec![object])))
+        Ok(Imported::Stored(CopiedItem::beside_proofs(Target::Manifest(manifest), vec![object])))
     }
 
     /// Makes a public manifest private that is private at the source and has the same content. The path names the

@@ -136,6 +136,16 @@ pub struct CopiedItem {
     pub objects: Vec<StoredObject>,
 }
 
+impl CopiedItem {
+    /// Returns the copy of an alias or a manifest at the destination. The job adds the digest of the source's content and
+    /// whether it created the copy.
+    #[must_use]
+    pub fn beside_proofs(target: Target, objects: Vec<StoredObject>) -> Self {
+        let source = Digest::from_bytes([0; 32]);
+        Self { target, legacy: None, source, created: false, exact: true, objects }
+    }
+}
+
 /// An object at the destination.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredObject {
