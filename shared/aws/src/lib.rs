@@ -1,4 +1,4 @@
-//! What all of CredLink's clients of AWS share, and the queue on SQS.
+//! The parts that all of CredLink's clients of AWS share, and the queue on SQS.
 //!
 //! **In scope:** connections, timeouts, retries and the meaning of errors, and SQS. **Out of scope:** S3 and R2
 //! (`credlink-s3`), DynamoDB (`credlink-dynamodb`), and the choice of queue, which is up to the configuration.

@@ -25,7 +25,7 @@
 //! overflow wraps in release builds.
 //!
 //! Of the design's guarantees, 4 (exact bytes), 6 (one content for each ID), 7 (absence is not failure) and 9 (bounds)
-//! are decided here; the others by the use cases of `credlink-service`, on rules from here.
+//! rest on rules of this crate alone. `docs/architecture.md` says where each of the others is kept.
 
 #![cfg_attr(
     not(test),

@@ -15,6 +15,8 @@
 //! * **Read counts** are separate attributes, which commits leave unchanged. A count whose answer is lost may be
 //!   counted twice.
 //!
+//! The ledger of a queued migration is in the same table ([`ledger`]).
+//!
 //! Construction makes no calls: connections and credentials come with the first call. The format of items is in `item`,
 //! and the layout of the table in [`table`].
 //!

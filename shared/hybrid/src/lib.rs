@@ -17,7 +17,7 @@
 //! | the contract of a legacy store | [`legacy_store`] |
 //! | answering a read from a legacy record | `reads` |
 //! | importing before a change; legacy IDs of another tenant | `changes` |
-//! | refusals while the cloud storage is off, and storing then | `off`; the JSON that is written: [`written`] |
+//! | refusals while the cloud storage is off, and storing then | `cloud_storage_off`; the JSON that is written: [`written`] |
 //! | finding a legacy record by the row of the index with its location | `located` |
 //! | finding records in a source, and importing requested ones | [`records`] |
 //! | the proofs in the items of a source | [`catalogue`] |

@@ -24,6 +24,7 @@
 //! | uploads that were never completed | `uploads` |
 //! | checksums in the answer to a `HEAD` | `checksum` |
 //! | problems of a configuration | `check` |
+//! | a bucket whose keys are not CredLink's | `bucket` |
 
 mod as_stored;
 mod attributes;
@@ -91,7 +92,7 @@ impl S3Objects {
     /// Creates a client of the bucket. Nothing is sent, and credentials are looked up with the first call.
     ///
     /// `shared` provides the pool of connections and, if the settings have no access key, the credential chain: see
-    /// [`aws::sdk_config`](credlink_aws::sdk_config) and [`aws::plain_config`](credlink_aws::plain_config).
+    /// [`sdk_config`](credlink_aws::sdk_config) and [`plain_config`](credlink_aws::plain_config).
     #[must_use]
     pub fn new(settings: S3Settings, shared: &SdkConfig) -> Self {
         let limits = settings.limits;

@@ -163,12 +163,7 @@ impl<P: Ports> Service<P> {
         let call = Call::new(&route, &caller, request, &entry.request_id, body);
         self.check_front(&call)?;
         let answer = handler.perform(self, call).await;
-        if matches!(
-            route,
-            Route::Reads(Reads::Object { .. })
-                | Route::Reads(Reads::PlainManifest { .. })
-                | Route::Reads(Reads::Alias(_))
-        ) {
+        if matches!(route, Route::Reads(_)) {
             entry.is_open |= is_public(&answer);
         }
         if let (Route::Reads(Reads::PlainManifest { id, .. }), Ok(Answer { object: Some(found), .. })) =

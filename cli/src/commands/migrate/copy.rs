@@ -118,7 +118,7 @@ pub(super) async fn run(
     let ledger = open::ledger(args, Access::Make).await?;
     let opened = async {
         let source = open::source(connection, args, &spec.from, &spec.to).await?;
-        // A run that continues has retry_policy with a side that is away for a while.
+        // A run that continues waits for a side that is away for a while.
         if is_new {
             open::reach_source(&source).await?;
             let planned = open::destination(connection, &spec.to, &spec.tenant, Making::Refused).await?;

@@ -47,8 +47,8 @@ pub struct Origin {
     pub expires: Timestamp,
     /// The kept parts of the legacy record.
     pub legacy: Option<Legacy>,
-    /// The instant of a deletion that the import may undo. Any other deleted proof is not imported (guarantee 8). It
-    /// lets a migration that was rolled back run again.
+    /// The instant of a deletion that the import may undo: with it, a migration that was rolled back can run again. Any
+    /// other deleted proof is not imported (guarantee 8).
     pub restores: Option<Timestamp>,
     /// The visibility of the C2PA manifest, if it differs from the proof's because the manifest was withdrawn or
     /// published by itself.
