@@ -101,8 +101,7 @@ impl Route {
     /// no route, and the credential is checked all the same.
     #[must_use]
     pub fn scope_of(method: &Method, path: &str, query: &str) -> Option<Scope> {
-        let segments: Vec<&str> = path.strip_prefix("/v1/")?.split('/').collect();
-        let (path, _) = path::find(PATHS.iter().copied().flatten(), &segments)?;
+        let (path, _) = path::find(PATHS.iter().copied().flatten(), path.strip_prefix("/v1/")?)?;
         path.endpoint(method)?.scope(query)
     }
 
@@ -124,8 +123,7 @@ impl Route {
     pub fn parse(method: &Method, path: &str, query: &str) -> Result<Self, Problem> {
         let Some(rest) = path.strip_prefix("/v1/") else { return Self::parse_public(method, path, query) };
         check_length(path, query)?;
-        let segments: Vec<&str> = rest.split('/').collect();
-        path::parse(PATHS.iter().copied().flatten(), method, &segments, query)
+        path::parse(PATHS.iter().copied().flatten(), method, rest, query)
     }
 
     /// Reads a request line of the CDN domain, whose paths only read and have no version.
@@ -134,8 +132,7 @@ impl Route {
     /// The errors of [`parse`](Self::parse).
     pub fn parse_public(method: &Method, path: &str, query: &str) -> Result<Self, Problem> {
         check_length(path, query)?;
-        let segments: Vec<&str> = path.strip_prefix('/').unwrap_or(path).split('/').collect();
-        path::parse(reads::PUBLIC_PATHS, method, &segments, query)
+        path::parse(reads::PUBLIC_PATHS, method, path.strip_prefix('/').unwrap_or(path), query)
     }
 }
 

@@ -129,11 +129,23 @@ impl Path {
     }
 }
 
-/// Returns the first of `paths` with these segments, and the segments in the places of its `*`.
-pub(super) fn find<'a>(
+/// The maximum number of segments of a path.
+const MAX_SEGMENTS: usize = 6;
+
+/// Returns the first of `paths` that `rest`, a path without its version, matches, and the segments in the places of its
+/// `*`.
+pub(super) fn find(
     paths: impl IntoIterator<Item = &'static Path>,
-    segments: &[&'a str],
-) -> Option<(&'static Path, [&'a str; 2])> {
+    rest: &str,
+) -> Option<(&'static Path, [&str; 2])> {
+    // An array, because every request comes through here.
+    let mut segments = [""; MAX_SEGMENTS];
+    let mut count = 0;
+    for segment in rest.split('/') {
+        *segments.get_mut(count)? = segment;
+        count += 1;
+    }
+    let segments = segments.get(..count)?;
     paths.into_iter().find_map(|path| path.ids(segments).map(|ids| (path, ids)))
 }
 
@@ -145,10 +157,10 @@ pub(super) fn find<'a>(
 pub(super) fn parse(
     paths: impl IntoIterator<Item = &'static Path>,
     method: &Method,
-    segments: &[&str],
+    rest: &str,
     query: &str,
 ) -> Result<Route, Problem> {
-    match find(paths, segments) {
+    match find(paths, rest) {
         Some((path, ids)) => path.parse(method, Given { ids, query }),
         None => Err(Problem::new(
             ProblemKind::NoSuchRoute,

@@ -97,19 +97,18 @@ const REVISION: Path = Path {
 /// A read of a proof by its ID or its legacy ID.
 pub(super) const PROOF: Endpoint = Endpoint::get(READ_PROOF, |Given { ids: [id, _], query }| {
     let text = decode("id", id)?;
-    match (text.parse(), text.parse()) {
-        (Ok(id), _) => object(ObjectKey::Record(id), query),
-        (Err(_), Ok(legacy)) => {
-            // The redirect does not depend on the parameters, as long as they are well formed.
-            if !query.is_empty() {
-                let query = Query::parse(query)?;
-                Signature::read(&query)?;
-                form(&query)?;
-            }
-            Ok(Route::Reads(Reads::Alias(legacy)))
-        }
-        (Err(error), Err(legacy)) => Err(Problem::field("id", format!("{error}; {legacy}"))),
+    let error = match text.parse() {
+        Ok(id) => return object(ObjectKey::Record(id), query),
+        Err(error) => error,
+    };
+    let legacy = text.parse().map_err(|legacy| Problem::field("id", format!("{error}; {legacy}")))?;
+    // The redirect does not depend on the parameters, as long as they are well formed.
+    if !query.is_empty() {
+        let query = Query::parse(query)?;
+        Signature::read(&query)?;
+        form(&query)?;
     }
+    Ok(Route::Reads(Reads::Alias(legacy)))
 });
 
 /// A read of a manifest at its plain address.

@@ -1,5 +1,7 @@
 //! The IDs and numbers in a path.
 
+use std::borrow::Cow;
+
 use percent_encoding::percent_decode_str;
 
 use crate::bounds::MAX_REVISIONS;
@@ -10,9 +12,9 @@ use crate::manifest_key::ManifestKey;
 use crate::proof_id::ProofId;
 
 /// Returns the text of a segment, which a problem calls `field`.
-pub(super) fn decode(field: &str, segment: &str) -> Result<String, Problem> {
+pub(super) fn decode<'a>(field: &str, segment: &'a str) -> Result<Cow<'a, str>, Problem> {
     let decoded = percent_decode_str(segment).decode_utf8();
-    decoded.map(Into::into).map_err(|_| Problem::field(field, "it has to be UTF-8"))
+    decoded.map_err(|_| Problem::field(field, "it has to be UTF-8"))
 }
 
 pub(super) fn proof_id(segment: &str) -> Result<ProofId, Problem> {
