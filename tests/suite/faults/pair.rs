@@ -94,7 +94,7 @@ impl World {
     }
 
     /// Works through the queue, as far as that is possible now.
-    fn drain(&self) -> Report {
+    pub fn drain(&self) -> Report {
         let second = self.second.as_ref().unwrap();
         let mut last = Report::default();
         for _ in 0..4 {
@@ -345,7 +345,8 @@ fn a_copy_that_the_index_contradicts_is_behind_while_its_repair_is_queued() {
 
         let found = |manner| {
             let mut findings = Vec::new();
-            let run = check(&world.calm(), Surrounding::Alone, manner, |finding| findings.push(finding));
+            let process = world.calm();
+            let run = check(&process, Surrounding::Alone, manner, |finding| findings.push(finding));
             let summary = ready(run).unwrap();
             assert!(findings.iter().all(|finding| finding.key == key.to_string()), "{findings:#?}");
             (summary.behind, summary.broken, summary.mended)
