@@ -36,7 +36,7 @@ use credlink_ports::{Failure, Parts};
 use credlink_runtime::clock::SystemClock;
 use credlink_service::Service;
 
-use crate::legacy::LegacySource;
+use crate::legacy::{LegacyIds, LegacySource};
 use jobs::LastSource;
 
 pub use check::Checked;
@@ -72,10 +72,10 @@ impl Deployment {
         &self.service
     }
 
-    /// Returns the service alone, for a caller that needs nothing else.
+    /// Returns the service and the legacy IDs that it must leave to the tenant of the legacy store, for a migration.
     #[must_use]
-    pub fn into_service(self) -> Service<Deployed> {
-        self.service
+    pub fn into_destination(self) -> (Service<Deployed>, LegacyIds) {
+        (self.service, LegacyIds::of(self.hybrid))
     }
 
     /// Returns the store of the objects.

@@ -1,5 +1,6 @@
 //! The legacy source that is served beside the service: a folder, a dump or a bucket of legacy records.
 
+mod legacy_ids;
 mod queueing;
 pub mod settings;
 
@@ -29,6 +30,7 @@ use crate::provider::{self, Provider};
 use queueing::Queueing;
 use settings::SOURCE;
 
+pub use legacy_ids::LegacyIds;
 pub use settings::LegacySettings;
 
 impl LegacySettings {
@@ -124,6 +126,14 @@ impl LegacySource {
     /// Fails as [`LegacyRecords::walk`] does.
     pub async fn walk(&self) -> Result<u64, Failure> {
         Box::pin(self.inner.records.walk()).await
+    }
+
+    /// Walks over the source if it has a catalogue, and no walk has completed that.
+    pub(crate) async fn complete(&self) -> Result<(), Failure> {
+        match self.inner.records.catalogue() {
+            Some(catalogue) if !catalogue.is_complete() => self.walk().await.map(drop),
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// Imports the proofs that were requested. While the cloud storage is off, or nothing may be stored, they wait.

@@ -8,6 +8,7 @@ use credlink_core::legacy::LegacyId;
 use credlink_core::proof_id::ProofId;
 use credlink_core::rules::alias::AliasBody;
 use credlink_core::rules::store::Draft;
+use credlink_core::tenant::Tenant;
 
 use credlink_ports::Ports;
 use credlink_service::Service;
@@ -59,7 +60,7 @@ impl<L: LegacyStore> Hybrid<L> {
         }
         steps::may_import(caller)?;
         match steps::unknown_legacy_id(service, draft).await? {
-            Some(id) => self.refuse_legacy_id(id).await,
+            Some(id) => self.check_legacy_id(id, &draft.tenant).await,
             None => Ok(()),
         }
     }
@@ -81,17 +82,20 @@ impl<L: LegacyStore> Hybrid<L> {
         }
         let Ok(AliasBody { proof, reassign: false }) = AliasBody::parse(body) else { return Ok(()) };
         if steps::is_unknown(service, id, &proof, &caller.tenant).await? {
-            self.refuse_legacy_id(id).await?;
+            self.check_legacy_id(id, &caller.tenant).await?;
         }
         Ok(())
     }
 
-    /// Refuses a legacy ID that is unknown here but belongs to a record of the legacy store, and thus to the tenant
-    /// that is to own the imported proofs.
+    /// Refuses a legacy ID of which the service knows nothing, if a record of the legacy store has it and `tenant` does
+    /// not own the legacy store's proofs.
     ///
     /// # Errors
     /// The ID is another tenant's (409), or the legacy store cannot tell.
-    async fn refuse_legacy_id(&self, id: &LegacyId) -> Result<(), Error> {
+    pub async fn check_legacy_id(&self, id: &LegacyId, tenant: &Tenant) -> Result<(), Error> {
+        if tenant == self.legacy.tenant() {
+            return Ok(());
+        }
         match self.legacy.find(&LegacyQuery::Legacy(id.clone())).await? {
             Some(_) => Err(steps::of_another_tenant(id).into()),
             None => Ok(()),

@@ -14,6 +14,8 @@ use credlink_service::aliases;
 use credlink_service::error::Error;
 use credlink_service::service::Service;
 
+use crate::reserved_ids::{ReservedIds, check_reserved};
+
 /// Looks up an alias, which may lead to any proof or to none.
 pub(super) async fn find_alias<P: Ports>(
     service: &Service<P>,
@@ -25,6 +27,7 @@ pub(super) async fn find_alias<P: Ports>(
 /// Makes an alias lead to its proof, if the destination has that proof as the source does.
 pub(super) async fn import_alias<P: Ports>(
     service: &Service<P>,
+    reserved: &impl ReservedIds,
     alias_draft: &AliasDraft,
 ) -> Result<Imported, Failure> {
     let proof = &alias_draft.proof;
@@ -42,7 +45,12 @@ pub(super) async fn import_alias<P: Ports>(
         return Ok(Imported::Conflict { detail });
     }
     let target = Target::Alias { id: alias_draft.id.clone(), proof: *proof };
-    match aliases::name(service, &alias_draft.id, proof, &alias_draft.tenant).await {
+    let AliasDraft { id, tenant, .. } = alias_draft;
+    let named = match check_reserved(service, reserved, id, tenant).await {
+        Ok(()) => aliases::name(service, id, proof, tenant).await,
+        Err(error) => Err(error),
+    };
+    match named {
         Ok(_) => Ok(Imported::Stored(CopiedItem::beside_proofs(target, Vec::new()))),
         Err(Error::Failure(failure)) => Err(failure),
         Err(Error::Problem(problem)) if problem.kind == ProblemKind::NotFound => Ok(missing(problem.detail)),

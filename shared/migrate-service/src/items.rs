@@ -6,9 +6,9 @@ use credlink_core::row::{LegacyItemRow, Row, RowKey};
 use credlink_ports::migration::ItemRows;
 use credlink_ports::{Commit, Failure, Index as _, Ports, Write};
 
-use super::ServiceDestination;
+use super::{ReservedIds, ServiceDestination};
 
-impl<P: Ports> ItemRows for ServiceDestination<P> {
+impl<P: Ports, R: ReservedIds> ItemRows for ServiceDestination<P, R> {
     async fn item_row(&self, proof: &ProofId) -> Result<Option<LegacyItemRow>, Failure> {
         let row = self.service.ports().index().get(&RowKey::LegacyItem(*proof)).await?;
         Ok(row.and_then(Row::legacy_item))

@@ -10,12 +10,14 @@
 //! | whether a copy is still what was copied | `compare` |
 //! | earlier revisions of a proof | `history` |
 //! | the item of a legacy store that a proof comes from | `items` |
+//! | legacy IDs of a store that is not imported yet | [`ReservedIds`] |
 
 mod aliases;
 mod compare;
 mod history;
 mod items;
 mod manifests;
+mod reserved_ids;
 
 use std::sync::Arc;
 
@@ -49,13 +51,17 @@ use credlink_service::service::{MAX_ATTEMPTS, Service};
 use credlink_service::stored::Stored;
 use credlink_service::supersede::supersede;
 use history::History;
+use reserved_ids::check_reserved;
+
+pub use reserved_ids::{NoReservedIds, ReservedIds};
 
 /// A [`Service`] as a destination.
 #[derive(Debug)]
-pub struct ServiceDestination<P> {
+pub struct ServiceDestination<P, R = NoReservedIds> {
     service: Arc<Service<P>>,
     /// The tenant whose proofs [`Destination::list`] returns; all tenants' proofs if there is none.
     tenant: Option<Tenant>,
+    reserved: R,
 }
 
 /// Refuses a payload of another tenant at a destination with a single tenant, where nobody would find it.
@@ -77,9 +83,19 @@ pub fn check_one_tenant(payload: &Payload, has_tenants: bool, name: &'static str
 }
 
 impl<P: Ports> ServiceDestination<P> {
-    /// Creates a destination. Its listing names the proofs of `tenant`, or of all tenants.
+    /// Creates a destination that is served beside no legacy store. Its listing names the proofs of `tenant`, or of all
+    /// tenants.
     pub fn new(service: Arc<Service<P>>, tenant: Option<Tenant>) -> Self {
-        Self { service, tenant }
+        Self { service, tenant, reserved: NoReservedIds }
+    }
+}
+
+impl<P: Ports, R: ReservedIds> ServiceDestination<P, R> {
+    /// Returns the destination with reserved legacy IDs, which it refuses to bind for another tenant.
+    #[must_use]
+    pub fn reserving<T: ReservedIds>(self, reserved: T) -> ServiceDestination<P, T> {
+        let Self { service, tenant, .. } = self;
+        ServiceDestination { service, tenant, reserved }
     }
 
     /// Returns `true` if the service has several tenants.
@@ -225,6 +241,14 @@ impl<P: Ports> ServiceDestination<P> {
         Err(problem.into())
     }
 
+    /// Refuses drafts with a legacy ID that is reserved for another tenant.
+    async fn check_ids(&self, drafts: &[Draft]) -> Result<(), Error> {
+        match history::legacy(drafts) {
+            None => Ok(()),
+            Some((id, draft)) => check_reserved(&self.service, &self.reserved, id, &draft.tenant).await,
+        }
+    }
+
     /// Imports a proof from its drafts, which are in order of revision, the current one last.
     async fn import_proof(&self, drafts: &[Draft]) -> Result<Imported, Failure> {
         let Some(first) = drafts.first() else {
@@ -235,7 +259,10 @@ impl<P: Ports> ServiceDestination<P> {
         // Each draft is a step, may first need its manifest made private, and may be disturbed by other writers.
         for _ in 0..MAX_ATTEMPTS + 2 * drafts.len() {
             // If the proof exists already, this changes nothing and returns it.
-            let stored = import(&self.service, first).await;
+            let stored = match self.check_ids(drafts).await {
+                Ok(()) => import(&self.service, first).await,
+                Err(error) => Err(error),
+            };
             let stored = match self.make_way(first, stored).await {
                 Ok(Some(stored)) => stored,
                 Ok(None) => continue,
@@ -285,7 +312,7 @@ impl<P: Ports> ServiceDestination<P> {
     }
 }
 
-impl<P: Ports<Objects: Checksummed>> Destination for ServiceDestination<P> {
+impl<P: Ports<Objects: Checksummed>, R: ReservedIds> Destination for ServiceDestination<P, R> {
     fn name(&self) -> &'static str {
         self.service.ports().objects().name()
     }
@@ -320,7 +347,9 @@ impl<P: Ports<Objects: Checksummed>> Destination for ServiceDestination<P> {
         self.admits(payload).await?;
         match payload {
             Payload::Proof(drafts) => self.import_proof(drafts).await,
-            Payload::Alias(alias_draft) => aliases::import_alias(&self.service, alias_draft).await,
+            Payload::Alias(alias_draft) => {
+                aliases::import_alias(&self.service, &self.reserved, alias_draft).await
+            }
             Payload::Manifest(manifest_draft) => {
                 manifests::import_manifest(&self.service, manifest_draft).await
             }

@@ -17,7 +17,7 @@ mod mend;
 mod objects;
 mod rows;
 
-use credlink_core::object::{ObjectKey, Verified};
+use credlink_core::object::{Object, ObjectKey, Verified};
 use credlink_core::row::{RowKey, Totals};
 use credlink_core::rules::consistency::orphan_is_due;
 use credlink_core::rules::guard::{Act, Doubt};
@@ -127,6 +127,16 @@ impl Look {
 
     fn leftover(&mut self, key: &dyn std::fmt::Display, what: impl Into<String>) {
         self.add(Severity::Leftover, key, what);
+    }
+
+    fn is_broken(&self) -> bool {
+        self.findings.iter().any(|finding| finding.severity == Severity::Broken)
+    }
+
+    /// Adds the findings of another look.
+    fn join(&mut self, other: Self) {
+        self.findings.extend(other.findings);
+        self.bytes += other.bytes;
     }
 }
 
@@ -364,15 +374,19 @@ async fn verified<P: Ports>(
     for lagging in copies.lagging {
         look.add(Severity::Behind, key, objects::behind(lagging));
     }
-    let Some(object) = copies.newest else { return Ok(None) };
+    Ok(copies.newest.and_then(|object| checked(key, object, look)))
+}
+
+/// Checks the bytes of an object, and adds the finding to `look` if they are damaged.
+fn checked(key: &ObjectKey, object: Object, look: &mut Look) -> Option<Verified> {
     match Verified::check(object) {
         Ok(verified) => {
             look.bytes += verified.facts().length;
-            Ok(Some(verified))
+            Some(verified)
         }
         Err(damage) => {
             look.broken(key, damage.to_string());
-            Ok(None)
+            None
         }
     }
 }

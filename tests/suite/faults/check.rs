@@ -211,6 +211,10 @@ impl World {
     /// Cleans up, and asserts that nothing is left over.
     pub fn settle(&mut self, when: &str) {
         self.clean();
+        if self.second.is_some() {
+            // Cleanup meets copies that a crash left behind, and queues their repairs.
+            self.drain();
+        }
         self.check_store(Severity::Leftover, &format!("{when}, cleaned"));
         self.check_whole(&Left::default(), &format!("{when}, cleaned"));
     }

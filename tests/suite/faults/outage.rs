@@ -3,16 +3,12 @@
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
-use credlink_core::object::{Facts, Head, Object, ObjectKey, StoredTag};
 use credlink_core::replica::Replica;
 use credlink_core::time::Timestamp;
 use credlink_ports::doubles::ManualClock;
 use credlink_ports::doubles::faults::{FaultPlan, Faulty};
 use credlink_ports::doubles::{MemoryIndex, MemoryObjects, MemoryQueue};
-use credlink_ports::{
-    Copies, Failure, FailureKind, Listed, Medium, Objects, Page, ProviderState, Replicas, forward_objects,
-    on_variant,
-};
+use credlink_ports::{Failure, FailureKind, Medium, Objects, forward_objects, forward_replicas, on_variant};
 use credlink_replication::{Replicated, ReplicationSettings};
 use credlink_runtime::circuit_breaker::BreakerSettings;
 use std::time::Duration;
@@ -179,42 +175,7 @@ macro_rules! chosen {
 }
 
 forward_objects!(impl[] for Store, by chosen);
-
-/// Each object has one copy: the one that a reader gets. The repair of the other provider has tests of its own.
-impl Replicas for Store {
-    async fn confirm(&self, key: &ObjectKey, expected: &Facts) -> Result<(), Failure> {
-        on_variant!(self, One | Two, objects => objects.confirm(key, expected).await)
-    }
-
-    async fn get_other_copy(&self, key: &ObjectKey, damaged: &StoredTag) -> Result<Option<Object>, Failure> {
-        on_variant!(self, One | Two, objects => objects.get_other_copy(key, damaged).await)
-    }
-
-    async fn copies(&self, key: &ObjectKey) -> Result<Copies<Object>, Failure> {
-        Ok(Copies::one(self.get(key).await?))
-    }
-
-    async fn copies_by_head(&self, key: &ObjectKey) -> Result<Copies<Head>, Failure> {
-        Ok(Copies::one(self.head(key).await?))
-    }
-
-    async fn list_all(
-        &self,
-        prefix: &str,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<Page<Listed>, Failure> {
-        self.list(prefix, after, limit).await
-    }
-
-    async fn mend(&self, _: Replica, _: &ObjectKey, _: bool) -> Result<(), Failure> {
-        Ok(())
-    }
-
-    fn providers(&self) -> Vec<ProviderState> {
-        on_variant!(self, One | Two, objects => objects.providers())
-    }
-}
+forward_replicas!(impl[] for Store, by chosen);
 
 /// As that of a bucket.
 impl Medium for Store {

@@ -12,7 +12,7 @@ use credlink_deployment::configuration::{Configuration, Variables};
 use credlink_deployment::deployment::Surroundings;
 use credlink_deployment::migration::destination::{AnyDestination, Making, OpenError, Opening};
 use credlink_deployment::migration::source::AnySource;
-use credlink_ports::migration::target::Target;
+use credlink_ports::migration::target::{AliasDraft, Payload, Target};
 use credlink_ports::migration::{Depth, Destination as _, ExistingState, Imported, Source as _, Verdict};
 
 use crate::buckets;
@@ -162,6 +162,52 @@ async fn a_bucket_of_r2_has_its_index_in_a_folder() {
     assert_eq!(source.name(), "r2");
     let keys: Vec<_> = items(&source, 10).await.into_iter().map(|item| item.key).collect();
     assert_eq!(keys, [format!("proofs/{}", id("a"))]);
+}
+
+/// A legacy store that the destination is served beside keeps the IDs of its records for its tenant, also where the file
+/// of a record has another name than the record.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_id_of_a_legacy_store_beside_the_destination_is_its_tenants() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, records) = (folder.path().join("index"), folder.path().join("records"));
+    fs::create_dir(&records).unwrap();
+    fs::write(records.join("another-name.json"), legacy("b")).unwrap();
+    let (bucket, beside) = (r2::bucket(), format!("dir:{}", records.display()));
+    let variables = Variables::new(|name| {
+        let value = match name {
+            "R2_ENDPOINT" => r2::endpoint(),
+            "R2_ACCESS_KEY_ID" => r2::ACCESS_KEY,
+            "R2_SECRET_ACCESS_KEY" => r2::SECRET,
+            "STORAGE_TIMEOUT" => "120000",
+            "CREDLINK_TENANTS" => "several",
+            "CREDLINK_LEGACY_SOURCE" => &*beside,
+            "CREDLINK_LEGACY_TENANT" => "acme",
+            _ => return None,
+        };
+        Some(value.to_owned())
+    });
+    let place = format!("r2://{bucket}").parse().unwrap();
+    let opening = Opening { data_folder: Some(&data), ..opening(&variables) };
+    let destination = AnyDestination::open(&place, opening).await.unwrap();
+    let import = async |payload: Payload| destination.import(&payload).await.unwrap();
+    let is_refused = |imported: &Imported| match imported {
+        Imported::Refused { kind, .. } => kind == "alias-conflict",
+        _ => false,
+    };
+
+    let taken = import(payload(&[draft("b")])).await;
+    assert!(is_refused(&taken), "{taken:?}");
+    assert_eq!(destination.find(&Target::Proof(id("b"))).await.unwrap(), ExistingState::Absent);
+    let stored = import(payload(&[draft("a")])).await;
+    assert!(matches!(stored, Imported::Stored(_)), "an ID that the legacy store does not have: {stored:?}");
+    let (Draft { manifest, signature, tenant, .. }, proof) = (draft("a"), id("a"));
+    let (id, manifest_sha256) = ("old-b".parse().unwrap(), *manifest.sha256());
+    let named = import(Payload::Alias(AliasDraft { id, proof, manifest_sha256, signature, tenant })).await;
+    assert!(is_refused(&named), "{named:?}");
+
+    let own = LegacyRecord::parse(legacy("b").as_bytes()).unwrap().draft("acme".parse().unwrap());
+    let stored = import(payload(&[own])).await;
+    assert!(matches!(stored, Imported::Stored(_)), "the tenant of the legacy store: {stored:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

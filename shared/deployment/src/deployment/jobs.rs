@@ -9,7 +9,7 @@ use credlink_core::message::Message;
 use credlink_migrate::jobs::{begin, progress};
 use credlink_migrate::removal::remove;
 use credlink_migrate::worker::{Batch, Listing, conclude, copy_batch, enumerate, find_job};
-use credlink_migrate_service::ServiceDestination;
+use credlink_migrate_service::{ReservedIds, ServiceDestination};
 use credlink_ports::migration::MigrationParts;
 use credlink_ports::migration::jobs::{Asked, Begun, JobError, Jobs, Progress, Removed};
 use credlink_ports::migration::ledger::Job;
@@ -117,16 +117,18 @@ impl LastSource {
 
 /// Does the work of queued migrations.
 #[derive(Debug)]
-pub struct QueuedMigrations<'a, P> {
+pub struct QueuedMigrations<'a, P, R> {
     /// The service that imports proofs.
     pub(super) service: &'a Service<P>,
     /// The jobs, with their table and their queue.
     pub(super) jobs: &'a QueuedJobs,
     /// The source of the last job that was worked on.
     pub(super) last_source: &'a LastSource,
+    /// The legacy IDs that are reserved for a tenant.
+    pub(super) reserved: &'a R,
 }
 
-impl<P: Ports<Objects: Checksummed>> Migrations for QueuedMigrations<'_, P> {
+impl<P: Ports<Objects: Checksummed>, R: ReservedIds> Migrations for QueuedMigrations<'_, P, R> {
     async fn migrate(
         &self,
         message: &Message,
@@ -137,7 +139,7 @@ impl<P: Ports<Objects: Checksummed>> Migrations for QueuedMigrations<'_, P> {
         let Some((ledger, queue, job)) = self.job(job).await? else { return Ok(()) };
         let source = self.last_source.open(&job.from).await?;
         let service = self.service.borrowed();
-        let destination = ServiceDestination::new(Arc::new(service), None);
+        let destination = ServiceDestination::new(Arc::new(service), None).reserving(self.reserved);
         let ports = MigrationParts {
             source: &*source,
             destination: &destination,
@@ -158,7 +160,7 @@ impl<P: Ports<Objects: Checksummed>> Migrations for QueuedMigrations<'_, P> {
     }
 }
 
-impl<P: Ports<Objects: Checksummed>> QueuedMigrations<'_, P> {
+impl<P: Ports<Objects: Checksummed>, R: ReservedIds> QueuedMigrations<'_, P, R> {
     /// Returns a job of this deployment, with its ledger and its queue, or `None` if the job was removed.
     async fn job(
         &self,

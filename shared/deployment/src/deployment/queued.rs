@@ -9,6 +9,7 @@ use credlink_runtime::clock::SystemClock;
 
 use super::jobs::QueuedMigrations;
 use super::{AnyIndex, AnyObjects, AnyQueue, Deployment};
+use crate::legacy::LegacyIds;
 use crate::provider::Provider;
 use crate::work::drain::{Limits, Report};
 use crate::work::{WorkError, Worker};
@@ -33,10 +34,12 @@ impl Deployment {
         if pair.is_some() && matches!(message.work, Work::Replicate { .. }) {
             self.service.may_repair().await.map_err(WorkError::Doubted)?;
         }
+        let reserved = LegacyIds::of(self.hybrid.clone());
         let migrations = QueuedMigrations {
             service: &self.service,
             jobs: &self.service.ports().jobs,
             last_source: &self.last_source,
+            reserved: &reserved,
         };
         let changed = |key: &ObjectKey| self.note_for_edge(key);
         let worker = Worker {

@@ -28,6 +28,7 @@ use credlink_migrate_io::destination::remote::Remote;
 use credlink_migrate_io::side::Side;
 
 use crate::deployment::Deployed;
+use crate::legacy::LegacyIds;
 
 pub use open::{Making, OpenError, Opening};
 
@@ -35,7 +36,7 @@ pub use open::{Making, OpenError, Opening};
 #[derive(Debug, Clone)]
 pub enum AnyDestination {
     /// A deployment that this process has opened.
-    Here(Arc<ServiceDestination<Deployed>>),
+    Here(Arc<ServiceDestination<Deployed, LegacyIds>>),
     /// A server that is reached over HTTP.
     Remote(Arc<Remote>),
     /// A destination that is yet to be made. It has nothing, and accepts nothing.

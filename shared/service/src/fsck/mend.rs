@@ -60,6 +60,10 @@ pub(super) async fn object<P: Ports>(service: &Service<P>, key: &str) -> Result<
     let lagging = service.ports.objects().copies(&key).await?.lagging;
     for lagging in &lagging {
         service.ports.objects().mend(lagging.replica, &key, lagging.lag != Lag::Missing).await?;
+        // Only the row says which of two differing copies counts. A repair asks it, and leaves that copy alone.
+        if lagging.lag == Lag::Differing && matches!(key, ObjectKey::Record(_) | ObjectKey::Manifest(_)) {
+            service.ports.objects().mend(lagging.replica.other(), &key, true).await?;
+        }
     }
     Ok(!lagging.is_empty())
 }

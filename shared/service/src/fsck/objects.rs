@@ -4,7 +4,7 @@ use credlink_core::front::Front;
 use credlink_core::identity::Mark;
 use credlink_core::manifest_key::ManifestKey;
 use credlink_core::note::{AliasNote, HoldNote};
-use credlink_core::object::{ObjectKey, Verified};
+use credlink_core::object::{Facts, Head, ObjectKey, Verified};
 use credlink_core::proof_id::ProofId;
 use credlink_core::record::Record;
 use credlink_core::row::State;
@@ -13,12 +13,17 @@ use credlink_core::rules::consistency::{
 };
 use credlink_core::tombstone::Tombstone;
 
-use credlink_ports::{Failure, FailureKind, Lag, Lagging, Listed, Ports, Replicas as _};
+use credlink_ports::{Failure, FailureKind, Lag, Lagging, Listed, Objects as _, Ports, Replicas as _};
 
-use super::{Look, Severity, verified};
+use super::{Look, Severity, checked, verified};
 use crate::service::Service;
 
 /// Checks one object.
+///
+/// The newest copy is checked. Without a row, nothing says which of two copies counts if both were written during an
+/// outage, and the primary's is taken for the newest. Readers ask the index instead while a provider is known to be
+/// behind, which it is until its last repair is done. So if the newest copy breaks a guarantee and readers get another
+/// one that breaks none, the other provider is merely behind.
 pub(super) async fn look<P: Ports>(service: &Service<P>, listed: &Listed) -> Result<Look, Failure> {
     let mut look = Look::default();
     let Ok(key) = listed.key.parse::<ObjectKey>() else {
@@ -26,59 +31,85 @@ pub(super) async fn look<P: Ports>(service: &Service<P>, listed: &Listed) -> Res
         return Ok(look);
     };
     let Some(found) = verified(service, &key, &mut look).await? else { return Ok(look) };
+    let mut newest = Look::default();
+    check(service, &key, &found, &mut newest).await?;
+    let have_copies_differed = look.findings.iter().any(|finding| finding.severity == Severity::Behind);
+    if newest.is_broken() && have_copies_differed {
+        let mut read = Look::default();
+        // A read that fails says nothing against the first finding.
+        if let Ok(Some(object)) = service.ports.objects().get(&key).await
+            && let Some(served) = checked(&key, object, &mut read)
+        {
+            check(service, &key, &served, &mut read).await?;
+            if !read.is_broken() {
+                newest = read;
+            }
+        }
+    }
+    look.join(newest);
+    Ok(look)
+}
+
+/// Checks one copy of an object.
+async fn check<P: Ports>(
+    service: &Service<P>,
+    key: &ObjectKey,
+    found: &Verified,
+    look: &mut Look,
+) -> Result<(), Failure> {
     if found.facts().tombstone
         && let Err(error) = Tombstone::parse(&found.content())
     {
-        look.broken(&key, error);
-        return Ok(look);
+        look.broken(key, error);
+        return Ok(());
     }
-    match &key {
-        ObjectKey::Record(id) => record(service, &key, id, &found, &mut look).await?,
+    match key {
+        ObjectKey::Record(id) => record(service, key, id, found, look).await?,
         ObjectKey::Revision(id, revision) => {
             match Record::parse(&found.content()) {
                 Ok(record) if record.revision == *revision => {
                     let row = service.proof_row(id).await?;
-                    judged(&mut look, &key, judge_revision(*revision, row.as_ref()));
-                    named(service, &key, &record, &mut look).await?;
+                    judged(look, key, judge_revision(*revision, row.as_ref()));
+                    named(service, key, &record, look).await?;
                 }
                 Ok(record) => {
-                    look.broken(&key, format!("the record says that it is revision {}", record.revision));
+                    look.broken(key, format!("the record says that it is revision {}", record.revision));
                 }
-                Err(error) => look.broken(&key, error.to_string()),
+                Err(error) => look.broken(key, error.to_string()),
             };
         }
-        ObjectKey::Manifest(owned) => manifest(service, &key, owned, &found, &mut look).await?,
+        ObjectKey::Manifest(owned) => manifest(service, key, owned, found, look).await?,
         ObjectKey::Front(id) => match Front::parse(&found.content()) {
-            Err(error) => look.broken(&key, error.to_string()),
+            Err(error) => look.broken(key, error.to_string()),
             Ok(front) if front.manifest_id != *id => {
-                look.broken(&key, format!("it says that it is the front of {}", front.manifest_id));
+                look.broken(key, format!("it says that it is the front of {}", front.manifest_id));
             }
             Ok(_) => {}
         },
         ObjectKey::Alias(id) => match AliasNote::parse(&found.content()) {
-            Err(error) => look.broken(&key, error.to_string()),
+            Err(error) => look.broken(key, error.to_string()),
             Ok(_) if service.alias_row(id).await?.is_none() => {
-                look.leftover(&key, "the index does not have the legacy id yet; its row will be written");
+                look.leftover(key, "the index does not have the legacy id yet; its row will be written");
             }
             // The finding about the row says how they differ.
             Ok(_) => {}
         },
         ObjectKey::Hold(manifest, generation) => {
             if let Err(error) = HoldNote::parse(&found.content()) {
-                look.broken(&key, error.to_string());
+                look.broken(key, error.to_string());
             } else {
-                hold(service, &key, manifest, *generation, &mut look).await?;
+                hold(service, key, manifest, *generation, look).await?;
             }
         }
         ObjectKey::Identity => {
             if let Err(error) = Mark::parse(&found.content()) {
-                look.broken(&key, error.to_string());
+                look.broken(key, error.to_string());
             }
         }
         // A removed object, kept as it was.
         ObjectKey::Removed(..) => {}
     }
-    Ok(look)
+    Ok(())
 }
 
 async fn record<P: Ports>(
@@ -131,13 +162,22 @@ async fn named<P: Ports>(
         return Ok(());
     }
     let manifest = ObjectKey::Manifest(ManifestKey::new(&record.tenant, id));
-    let head = match service.ports.objects().copies_by_head(&manifest).await {
+    let copies = match service.ports.objects().copies_by_head(&manifest).await {
         // The check of the manifest itself reports the damage.
         Err(failure) if failure.kind == FailureKind::Damaged => return Ok(()),
-        copies => copies?.newest,
+        copies => copies?,
     };
-    let stands = head.and_then(|head| credlink_core::object::Facts::read(&head.attributes).ok());
-    match stands.filter(|facts| !facts.tombstone) {
+    let facts = |head: Option<Head>| {
+        head.and_then(|head| Facts::read(&head.attributes).ok()).filter(|facts| !facts.tombstone)
+    };
+    let is_named = |facts: &Facts| facts.sha256 == record.manifest.sha256;
+    let mut stands = facts(copies.newest);
+    if !copies.lagging.is_empty() && !stands.as_ref().is_some_and(is_named) {
+        // The copy that readers get counts: see `look`.
+        let read = service.ports.objects().head(&manifest).await.ok().and_then(facts);
+        stands = read.filter(is_named).or(stands);
+    }
+    match stands {
         None => look.broken(key, format!("it names the manifest {id}, which is not stored")),
         Some(facts) if facts.sha256 != record.manifest.sha256 => {
             look.broken(key, format!("it names another content of the manifest {id} than is stored"));

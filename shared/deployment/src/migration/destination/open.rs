@@ -150,11 +150,12 @@ async fn at_hand(
         link_keys: None,
         count_reads: false,
     };
-    let service = Deployment::open_in(opened, surroundings)?.into_service();
+    let (service, legacy_ids) = Deployment::open_in(opened, surroundings)?.into_destination();
     if let Some(folder) = data_folder.filter(|_| opening.making == Making::Allowed) {
         Note::leave_tenants(folder, configuration)?;
     }
-    Ok(AnyDestination::Here(Arc::new(ServiceDestination::new(Arc::new(service), opening.tenant))))
+    let destination = ServiceDestination::new(Arc::new(service), opening.tenant).reserving(legacy_ids);
+    Ok(AnyDestination::Here(Arc::new(destination)))
 }
 
 /// Returns the configuration with the tenants that the last server over `folder` had, if the variables do not say.
