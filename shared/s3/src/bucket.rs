@@ -1,14 +1,14 @@
 //! A bucket of arbitrary objects, for migrations.
 
 use bytes::{Bytes, BytesMut};
+use credlink_aws::Error;
 use credlink_core::media_type::JSON_TYPE;
 use credlink_core::object::{Attributes, Head, StoredTag};
 use credlink_ports::migration::bucket::{Bucket, Fetched};
 use credlink_ports::{Condition, Failure, Listed, Page, Put};
 use futures_util::TryStreamExt as _;
 
-use super::{Body, S3Objects};
-use credlink_aws::Error;
+use crate::{Body, S3Objects};
 
 /// Reads a body to its end, or returns `None` if it has more than `limit` bytes.
 async fn collect(mut body: Body, limit: usize) -> Result<Option<Bytes>, Error> {

@@ -4,7 +4,6 @@ use std::fmt;
 
 use aws_sdk_s3::config::Credentials;
 use aws_sdk_s3::types::StorageClass;
-
 use credlink_aws::Limits;
 
 /// The services that speak S3 and differ in what they accept.

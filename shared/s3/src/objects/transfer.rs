@@ -7,20 +7,19 @@ use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::types::ChecksumMode;
 use bytes::{Bytes, BytesMut};
+use credlink_aws::{Error, ErrorKind};
 use credlink_core::bounds::{MAX_C2PA_MANIFEST_BYTES, MAX_RECORD_BYTES};
 use credlink_core::object::{Attributes, Head, Object};
 use credlink_ports::Checksum;
+use credlink_runtime::deadline::at_most;
+use credlink_runtime::in_flight::{SHORT_BYTES, Share};
 use futures_util::stream::{self, BoxStream, Stream, StreamExt as _, TryStreamExt as _};
 use tokio::time::timeout;
 
-use credlink_runtime::deadline::at_most;
-use credlink_runtime::in_flight::{SHORT_BYTES, Share};
-
 use super::S3Objects;
-use super::attributes::Said;
-use super::checksum::checksum;
 use super::uploads::Upload;
-use credlink_aws::{Error, ErrorKind};
+use crate::attributes::Said;
+use crate::checksum::checksum;
 
 /// The size of a part. A larger object is uploaded in parts of this size, the last of which may be smaller. R2 requires
 /// equal parts, and S3 at least 5 MB each.

@@ -6,14 +6,14 @@
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart};
 use bytes::Bytes;
+use credlink_aws::{Error, ErrorKind};
 use credlink_core::hash::Digest;
 use credlink_core::object::Attributes;
 use credlink_core::time::Timestamp;
 use data_encoding::BASE64;
 
 use super::S3Objects;
-use super::attributes::{Headers, timestamp};
-use credlink_aws::{Error, ErrorKind};
+use crate::attributes::{Headers, timestamp};
 
 /// A multipart upload under way.
 pub(super) struct Upload {

@@ -22,18 +22,17 @@ use aws_sdk_s3::error::BoxError;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_smithy_runtime_api::client::interceptors::dyn_dispatch_hint;
 use bytes::Bytes;
+use credlink_aws::{Error, ErrorKind};
 use credlink_core::hash::Digest;
 use credlink_core::object::Attributes;
 use credlink_ports::{Condition, Put};
+use credlink_runtime::deadline::at_most;
+use credlink_runtime::throttle;
 use data_encoding::BASE64;
 use tokio::time::Instant;
 
-use credlink_runtime::deadline::at_most;
-use credlink_runtime::throttle;
-
 use super::S3Objects;
-use super::attributes::{Headers, etag, mark, tag};
-use credlink_aws::{Error, ErrorKind};
+use crate::attributes::{Headers, etag, mark, tag};
 
 /// The longest pause between attempts at a key to which others write.
 const MAX_PAUSE_MILLISECONDS: u64 = 800;

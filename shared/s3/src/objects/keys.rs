@@ -5,19 +5,19 @@ use std::collections::HashSet;
 use aws_sdk_s3::error::BuildError;
 use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
 use aws_sdk_s3::types::{Delete, EncodingType, Object, ObjectIdentifier};
+use credlink_aws::{Error, ErrorKind};
 use credlink_core::bounds::MAX_PAGE;
 use credlink_core::object::StoredTag;
 use credlink_core::time::Timestamp;
 use credlink_ports::{Listed, Page};
+use credlink_runtime::deadline::at_most;
+use credlink_runtime::throttle;
 use futures_util::stream::{self, Stream, TryStreamExt as _};
 use tokio::time::Instant;
 
-use credlink_runtime::deadline::at_most;
-use credlink_runtime::throttle;
-
-use super::attributes::{etag, tag, timestamp, unescape};
-use super::{BucketKind, S3Objects};
-use credlink_aws::{Error, ErrorKind};
+use super::S3Objects;
+use crate::attributes::{etag, tag, timestamp, unescape};
+use crate::settings::BucketKind;
 
 /// The maximum number of keys in one request (S3 API, DeleteObjects).
 const MAX_KEYS_A_DELETION: usize = 1_000;

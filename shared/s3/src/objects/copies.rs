@@ -1,11 +1,11 @@
 //! Server-side copies and moves, whose bytes do not pass through this process.
 
 use aws_sdk_s3::types::MetadataDirective;
+use credlink_aws::{Error, ErrorKind};
 use credlink_core::object::Head;
 
 use super::S3Objects;
-use super::attributes::{escape, etag};
-use credlink_aws::{Error, ErrorKind};
+use crate::attributes::{escape, etag};
 
 /// The size of the largest object that one request copies (S3 API, CopyObject). A larger one is streamed through this
 /// process.

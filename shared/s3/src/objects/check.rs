@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
-
-use super::{BucketKind, S3Objects};
 use credlink_aws::{Error, ErrorKind};
+
+use super::S3Objects;
+use crate::settings::BucketKind;
 
 /// The health of a provider.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_sdk_s3::presigning::{PresignedRequest, PresigningConfig};
+use credlink_aws::{Error, ErrorKind};
 
 use super::S3Objects;
-use credlink_aws::{Error, ErrorKind};
 
 /// A signed URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
