@@ -22,15 +22,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use credlink_core::hash::Digest;
 use credlink_core::object::{ObjectKey, Verified};
 use credlink_core::time::Timestamp;
+use credlink_disk::private;
 use credlink_ports::LayerStats;
 
-use credlink_disk::private;
+use crate::frame;
+use crate::held::Held;
+use crate::lifetime::{AgeClock, Lifetimes, left};
+use crate::stripes::Stripes;
+use crate::tally::Tally;
 use space::Space;
-
-use super::lifetime::{AgeClock, Lifetimes, left};
-use super::stripes::Stripes;
-use super::tally::Tally;
-use super::{Held, frame};
 
 /// The suffix of files that are being written.
 const UNFINISHED: &str = ".part";

@@ -17,12 +17,12 @@ use credlink_core::time::Timestamp;
 use credlink_ports::{Cache, CacheStats, Failure};
 use futures_util::future::{OptionFuture, join};
 
-use super::Held;
-use super::folder::{FolderLayer, FolderSettings};
-use super::lifetime::{AgeClock, Lifetimes};
-use super::memory::{MemoryBounds, MokaCache};
-use super::purge::{Edge, EdgeSettings};
-use super::redis::{RedisEntry, RedisLayer, RedisSettings};
+use crate::folder::{FolderLayer, FolderSettings};
+use crate::held::Held;
+use crate::lifetime::{AgeClock, Lifetimes};
+use crate::memory::{MemoryBounds, MokaCache};
+use crate::purge::{Edge, EdgeSettings};
+use crate::redis::{RedisEntry, RedisLayer, RedisSettings};
 
 /// The layers of a cache, with their bounds.
 #[derive(Debug, Clone, Default)]

@@ -8,7 +8,18 @@
 //! | [`layered`] | all | asks L1, L2, L3, then loads; fills upwards; forgets everywhere |
 //! | [`purge`] | none | tells the edge, which readers ask instead of this process, what changed |
 //!
-//! [`lifetime`] says how long each layer keeps its entries, and [`NoCache`] keeps nothing.
+//! | to find | look in |
+//! |---|---|
+//! | the time for which each layer keeps its entries | [`lifetime`] |
+//! | an entry, and its encoding in L2 and L3 | `held`, `frame` |
+//! | numbers by key: generations of entries | `stripes` |
+//! | invalidations that have not arrived yet | `unsettled` |
+//! | the counts of a layer | `tally` |
+//! | the circuit breaker of Redis and of the edge | `breaker` |
+//! | a cache that keeps nothing | [`NoCache`] |
+//!
+//! **In scope:** copies of objects, and telling other caches what changed. **Out of scope:** the decision what is current,
+//! which belongs to the index and the objects, and the edge's own cache (`workers`).
 //!
 //! All layers guarantee:
 //!
@@ -18,57 +29,20 @@
 //! 3. An entry of L2 or L3 is checked before it is returned. A damaged one counts as a miss, and is removed.
 //! 4. A broken layer costs hits and a bounded wait, never an answer.
 
+mod breaker;
 pub mod folder;
 mod frame;
+mod held;
 pub mod layered;
 pub mod lifetime;
 pub mod memory;
+mod no_cache;
 pub mod purge;
 pub mod redis;
 mod stripes;
 mod tally;
 mod unsettled;
 
-use std::sync::Arc;
-use std::time::Duration;
-
-use credlink_core::object::{ObjectKey, Verified};
-use credlink_core::time::Timestamp;
-use credlink_ports::{Cache, CacheStats, Failure};
-use credlink_runtime::circuit_breaker::{BreakerSettings, SharedBreaker};
-
 pub use layered::{Layered, Layers};
 pub use memory::{MAX_BYTES, MAX_ENTRIES, MokaCache};
-
-/// Returns the circuit breaker of Redis or of the edge: three failures in a row open it, for a pause of `rest` that
-/// doubles up to `longest_rest`.
-fn breaker(rest: Duration, longest_rest: Duration) -> SharedBreaker {
-    let settings = BreakerSettings { failures: 3, pause: rest, longest_pause: longest_rest, trial_pauses: 1 };
-    SharedBreaker::new(settings)
-}
-
-/// An entry of a layer, or the result of a load: the object, or its absence, with the start of its load.
-#[derive(Debug, Clone)]
-struct Held {
-    object: Option<Arc<Verified>>,
-    loaded: Timestamp,
-}
-
-/// A cache that keeps nothing: every read loads.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct NoCache;
-
-impl Cache for NoCache {
-    async fn get_or_load<L>(&self, _: &ObjectKey, load: L) -> Result<Option<Arc<Verified>>, Failure>
-    where
-        L: Future<Output = Result<Option<Verified>, Failure>>,
-    {
-        Ok(load.await?.map(Arc::new))
-    }
-
-    async fn invalidate(&self, _: &ObjectKey) {}
-
-    fn stats(&self) -> CacheStats {
-        CacheStats::default()
-    }
-}
+pub use no_cache::NoCache;

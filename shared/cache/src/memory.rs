@@ -14,10 +14,10 @@ use credlink_core::object::{ObjectKey, Verified};
 use credlink_ports::{Cache, CacheStats, Failure, LayerStats};
 use moka::Expiry;
 
-use super::Held;
-use super::lifetime::{AgeClock, Lifetimes, left};
-use super::stripes::Stripes;
-use super::tally::Tally;
+use crate::held::Held;
+use crate::lifetime::{AgeClock, Lifetimes, left};
+use crate::stripes::Stripes;
+use crate::tally::Tally;
 
 /// The default maximum number of objects.
 pub const MAX_ENTRIES: u64 = 1_000;

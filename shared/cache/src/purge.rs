@@ -22,18 +22,17 @@ use std::time::Duration;
 use credlink_core::object::ObjectKey;
 use credlink_core::time::Timestamp;
 use credlink_ports::request::current_request_id;
+use credlink_runtime::circuit_breaker::SharedBreaker;
+use credlink_runtime::deadline::at_most;
 use futures_util::stream::{self, StreamExt as _};
 use metrics::Counter;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 use tracing::Instrument as _;
 
+use crate::breaker::breaker;
+use crate::unsettled::Unsettled;
 use call::{Call, Untold};
-use credlink_runtime::circuit_breaker::SharedBreaker;
-use credlink_runtime::deadline::at_most;
-
-use super::unsettled::Unsettled;
-use crate::breaker;
 
 /// The minimum number of characters in a token, as the Worker requires.
 pub const MIN_TOKEN_CHARACTERS: usize = 32;

@@ -35,11 +35,11 @@ pub use address::{AddressError, RedisAddress};
 
 use link::Link;
 
-use super::Held;
-use super::frame::{self, FrameError};
-use super::lifetime::{AgeClock, Lifetimes, left};
-use super::tally::Tally;
-use super::unsettled::Unsettled;
+use crate::frame::{self, FrameError};
+use crate::held::Held;
+use crate::lifetime::{AgeClock, Lifetimes, left};
+use crate::tally::Tally;
+use crate::unsettled::Unsettled;
 
 /// The script of a read. It returns `{value, its remaining milliseconds}`, or `{nil, 1}` with a lease, or `{nil, 0}` if
 /// another reader holds the lease.

@@ -5,11 +5,9 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
-
-use credlink_runtime::deadline::at_most;
-
 use credlink_aws::{ErrorKind, Limits};
+use credlink_runtime::deadline::at_most;
+use tokio::time::Instant;
 
 /// The longest pause before an attempt.
 const LONGEST_PAUSE: Duration = Duration::from_millis(1_000);

@@ -3,15 +3,14 @@
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::Config;
 use aws_sdk_dynamodb::types::KeysAndAttributes;
+use credlink_aws::{Error, ErrorKind, Limits};
 use credlink_ports::Failure;
+use credlink_runtime::deadline::within;
 use futures_util::stream::{StreamExt as _, TryStreamExt as _, iter};
 
-use credlink_runtime::deadline::within;
-
-use super::attempts::Attempts;
-use super::item::Item;
-use super::{DynamoIndex, NAME, damaged};
-use credlink_aws::{Error, ErrorKind, Limits};
+use crate::attempts::Attempts;
+use crate::failure::{NAME, damaged};
+use crate::item::Item;
 
 /// The maximum number of keys in one `BatchGetItem`.
 const MAX_BATCH: usize = 100;
@@ -24,13 +23,6 @@ pub(crate) struct Reach<'a> {
     pub(crate) client: &'a Client,
     pub(crate) table: &'a str,
     pub(crate) limits: &'a Limits,
-}
-
-impl DynamoIndex {
-    /// Returns the items under these keys, in no particular order. Absent items are left out.
-    pub(super) async fn items(&self, keys: Vec<Item>) -> Result<Vec<Item>, Failure> {
-        Reach { client: &self.client, table: &self.table, limits: &self.limits }.items(keys).await
-    }
 }
 
 impl Reach<'_> {

@@ -11,11 +11,10 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 use credlink_core::row::{AliasRow, ManifestRow, ProofRow, Reads, Row, State};
 use credlink_core::time::Timestamp;
+use credlink_ports::limits::milliseconds;
 use serde_json::{Map, Value};
 
-use credlink_ports::limits::milliseconds;
-
-use super::table::{
+use crate::table::{
     DUE_KEY, DUE_SORT, FORMAT, LAST_READ, MAX_ITEM_BYTES, PARTITION_KEY, READS, ROW, SORT_KEY, TENANT_KEY,
     TENANT_SORT, TOKEN, due_shard,
 };
@@ -62,18 +61,18 @@ pub(crate) fn number(number: impl ToString) -> AttributeValue {
 }
 
 /// Formats an instant for a sort key, with a fixed width, so that the order of texts is the order of time.
-pub(super) fn instant(milliseconds: u64) -> String {
+pub(crate) fn instant(milliseconds: u64) -> String {
     format!("{milliseconds:015}")
 }
 
 /// A conditional write, in the form of `UpdateItem` and `TransactWriteItems`.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Update {
-    pub(super) key: Item,
-    pub(super) expression: String,
-    pub(super) condition: String,
-    pub(super) names: HashMap<String, String>,
-    pub(super) values: Item,
+pub(crate) struct Update {
+    pub(crate) key: Item,
+    pub(crate) expression: String,
+    pub(crate) condition: String,
+    pub(crate) names: HashMap<String, String>,
+    pub(crate) values: Item,
 }
 
 impl Update {
@@ -81,7 +80,7 @@ impl Update {
     ///
     /// # Errors
     /// The row cannot be made into an item.
-    pub(super) fn of(row: &Row, expected: Option<u64>, token: &str) -> Result<Self, ItemError> {
+    pub(crate) fn of(row: &Row, expected: Option<u64>, token: &str) -> Result<Self, ItemError> {
         let partition = row.key().to_string();
         let mut update = Self {
             key: key(&partition, ROW),
@@ -186,7 +185,7 @@ fn members(row: &Row) -> Result<Item, ItemError> {
 }
 
 /// Returns the token of the commit that wrote an item.
-pub(super) fn token(item: &Item) -> Option<&str> {
+pub(crate) fn token(item: &Item) -> Option<&str> {
     item.get(TOKEN)?.as_s().ok().map(String::as_str)
 }
 
@@ -194,7 +193,7 @@ pub(super) fn token(item: &Item) -> Option<&str> {
 ///
 /// # Errors
 /// The item is not a row of this format.
-pub(super) fn parse(item: &Item) -> Result<Row, ItemError> {
+pub(crate) fn parse(item: &Item) -> Result<Row, ItemError> {
     let partition = item.get(PARTITION_KEY).and_then(|value| value.as_s().ok());
     let partition = partition.ok_or(ItemError::NoKey)?;
     let damaged = |damage: Damage| ItemError::Damaged { key: partition.clone(), damage };

@@ -18,25 +18,22 @@ use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{Delete, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
 use aws_smithy_types::retry::RetryConfig;
+use credlink_aws::{Error, ErrorKind, Limits};
+use credlink_ports::limits::milliseconds;
 use credlink_ports::migration::Ledger;
 use credlink_ports::migration::form;
 use credlink_ports::migration::ledger::{Entry, Job, JobName, Order};
 use credlink_ports::{Clock, Failure, Page};
+use credlink_runtime::deadline::within;
 use futures_util::stream::{StreamExt as _, TryStreamExt as _, iter};
 use uuid::Uuid;
-
-use credlink_ports::limits::milliseconds;
-use credlink_runtime::deadline::within;
 
 use crate::DynamoIndex;
 use crate::attempts::Attempts;
 use crate::batch::Reach;
+use crate::failure::NAME;
 use crate::item::{Item, key, number, text, unsigned};
 use crate::table::{FORMAT, MAX_ITEM_BYTES, PARTITION_KEY, SORT_KEY, TOKEN};
-use credlink_aws::{Error, ErrorKind, Limits};
-
-/// The name by which operators know this ledger.
-const NAME: &str = "dynamodb";
 
 /// The version of the format, and the only one that exists.
 const FORMAT_VERSION: u64 = 1;

@@ -2,208 +2,47 @@
 //!
 //! * **`get`** is one strongly consistent `GetItem`.
 //! * **`commit`** is one conditional `UpdateItem` for one write, and one `TransactWriteItems` for several. Conflicts
-//!   and throttling are retried until [`Limits::operation`] or the request's deadline. A commit that took effect
-//!   although its answer was lost is recognised by its token, and reported as done (`commit`).
+//!   and throttling are retried until the end of [`Limits::operation`](credlink_aws::Limits) or the request's deadline.
+//!   A commit that took effect although its answer was lost is recognised by its token, and reported as done
+//!   (`index/commit`).
 //! * **`list`** reads keys from an index of the table, and their rows from the table itself, so rows are never older
 //!   than the listing. A page is not a snapshot: the indexes follow the table within about a second, and while a commit
-//!   is under way, a page may show one row from before it and another from after it. Only [`Listing::All`] scans, and
-//!   no request uses that.
+//!   is under way, a page may show one row from before it and another from after it. Only
+//!   [`Listing::All`](credlink_ports::Listing::All) scans, and no request uses that.
 //! * **`totals`** costs commits no call of their own. A process adds up the changes of its commits and writes them
 //!   along with one of its commits, at most every ten seconds. So the sums lag by ten seconds for each busy process,
-//!   and lose whatever a killed process had not written yet. [`DynamoIndex::recount`] corrects them (`totals`,
-//!   `recount`).
+//!   and lose whatever a killed process had not written yet. [`DynamoIndex::recount`] corrects them (`index/totals`,
+//!   `index/recount`).
 //! * **Read counts** are separate attributes, which commits leave unchanged. A count whose answer is lost may be
 //!   counted twice.
 //!
-//! The ledger of a queued migration is in the same table ([`ledger`]).
-//!
-//! Construction makes no calls: connections and credentials come with the first call. The format of items is in `item`,
-//! and the layout of the table in [`table`].
+//! Construction makes no calls: connections and credentials come with the first call.
 //!
 //! A tenant's listing is one partition of its index, which accepts 1,000 new proofs per second. DynamoDB throttles any
 //! more, which slows them down and loses none.
+//!
+//! **In scope:** the index, and what a queued migration keeps in the same table. **Out of scope:** the rows and their
+//! meaning (`credlink-core`), and messages (`credlink-aws`).
+//!
+//! | to find | look in |
+//! |---|---|
+//! | [`DynamoIndex`]: the client, and the port over it | `index` |
+//! | conditional commits of one row or several | `index/commit` |
+//! | listings by tenant, by due date, and of everything | `index/listing` |
+//! | objects that are about to be written | `index/intents` |
+//! | read counts; sums over all rows, and their correction | `index/reads`; `index/totals`, `index/recount` |
+//! | the positions of work that is done in several runs | `index/bookmark` |
+//! | the ledger of a queued migration | [`ledger`] |
+//! | the layout of the table; the format of its items | [`table`]; `item` |
+//! | reads of many items; repeated attempts | `batch`; `attempts` |
+//! | failures that are not DynamoDB's | `failure` |
 
-pub(crate) mod attempts;
-pub(crate) mod batch;
-mod bookmark;
-mod commit;
-mod intents;
-pub(crate) mod item;
+mod attempts;
+mod batch;
+mod failure;
+mod index;
+mod item;
 pub mod ledger;
-mod listing;
-mod reads;
-mod recount;
 pub mod table;
-mod totals;
 
-use std::time::Duration;
-
-use aws_config::SdkConfig;
-use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::config::{Builder, Config};
-use aws_smithy_types::retry::RetryConfig;
-use credlink_core::object::ObjectKey;
-use credlink_core::proof_id::ProofId;
-use credlink_core::row::{Reads, Row, RowKey, Totals};
-use credlink_core::time::Timestamp;
-use credlink_ports::{Commit, Failure, FailureKind, Index, Intent, Listing, Page, Write};
-
-use credlink_ports::cursor::Cursor;
-use table::ROW;
-use totals::{INTERVAL, Known, Ledger};
-
-use credlink_aws::{Error, Limits};
-
-pub use recount::Recount;
-
-/// The name by which operators know this index.
-const NAME: &str = "dynamodb";
-
-/// The settings of a [`DynamoIndex`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DynamoSettings {
-    /// The table's name.
-    pub table: String,
-    /// The endpoint of DynamoDB, if it is not the region's, such as `http://127.0.0.1:8000`.
-    pub endpoint: Option<String>,
-    /// The time limits of calls.
-    pub limits: Limits,
-}
-
-/// An index in a DynamoDB table.
-#[derive(Debug)]
-pub struct DynamoIndex {
-    client: Client,
-    table: String,
-    limits: Limits,
-    known: Known,
-    ledger: Ledger,
-}
-
-impl DynamoIndex {
-    /// Creates an index in the table that `settings` name, with the region and the credentials of `config`.
-    #[must_use]
-    pub fn new(config: &SdkConfig, settings: DynamoSettings) -> Self {
-        let DynamoSettings { table, endpoint, limits } = settings;
-        let mut config = Builder::from(config).retry_config(limits.retry()).timeout_config(limits.timeouts());
-        if let Some(endpoint) = endpoint {
-            config = config.endpoint_url(endpoint);
-        }
-        let (known, ledger) = (Known::default(), Ledger::new(INTERVAL));
-        Self { client: Client::from_conf(config.build()), table, limits, known, ledger }
-    }
-
-    /// Sets the interval at which sums are written along with commits, which is ten seconds by default.
-    #[must_use]
-    pub fn writing_sums_every(mut self, interval: Duration) -> Self {
-        self.ledger = Ledger::new(interval);
-        self
-    }
-
-    /// Checks that the table can be used. For the start of a program.
-    ///
-    /// # Errors
-    /// The problem, and how to fix it.
-    pub async fn check(&self) -> Result<(), Error> {
-        table::check(&self.client, &self.table).await
-    }
-
-    /// Returns the client, for inspection by tests.
-    #[must_use]
-    pub const fn client(&self) -> &Client {
-        &self.client
-    }
-
-    /// Returns the table's name.
-    #[must_use]
-    pub fn table(&self) -> &str {
-        &self.table
-    }
-
-    /// Returns what other items of the table share with this index: the client, the table's name, and the time limits.
-    pub(crate) fn reach(&self) -> (&Client, &str, Limits) {
-        (&self.client, &self.table, self.limits)
-    }
-
-    /// Returns the configuration of a call, with timeouts within the deadline of the current request.
-    fn timed(&self) -> Builder {
-        Config::builder().timeout_config(self.limits.timeouts())
-    }
-
-    /// Returns the configuration of a call that is retried here and not by the SDK.
-    fn once(&self) -> Builder {
-        self.timed().retry_config(RetryConfig::disabled())
-    }
-
-    /// Reads an item, and remembers the contribution of its row to the sums.
-    fn read(&self, item: &item::Item) -> Result<Row, Failure> {
-        let row = item::parse(item).map_err(|error| damaged(error.to_string()))?;
-        self.known.remember(&row);
-        Ok(row)
-    }
-}
-
-/// Returns the failure for an item that is not a row of this index.
-fn damaged(message: String) -> Failure {
-    Failure { provider: NAME, kind: FailureKind::Damaged, message }
-}
-
-impl Index for DynamoIndex {
-    fn name(&self) -> &'static str {
-        NAME
-    }
-
-    async fn get(&self, key: &RowKey) -> Result<Option<Row>, Failure> {
-        let request = self
-            .client
-            .get_item()
-            .table_name(&self.table)
-            .set_key(Some(item::key(&key.to_string(), ROW)))
-            .consistent_read(true);
-        let answer = Box::pin(request.customize().config_override(self.timed()).send()).await;
-        let answer = answer.map_err(|error| Error::classify(NAME, &error))?;
-        answer.item.map(|item| self.read(&item)).transpose()
-    }
-
-    async fn commit(&self, writes: &[Write]) -> Result<Commit, Failure> {
-        self.commit_rows(writes).await
-    }
-
-    async fn list(
-        &self,
-        listing: &Listing,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<Option<Page<Row>>, Failure> {
-        let after = match after.map(|text| Cursor::read(text, listing)) {
-            Some(None) => return Ok(None),
-            after => after.flatten(),
-        };
-        self.page(listing, after, limit).await
-    }
-
-    async fn intend(&self, key: &ObjectKey, at: Timestamp) -> Result<(), Failure> {
-        self.note_intent(key, at).await
-    }
-
-    async fn intents(
-        &self,
-        from: Timestamp,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<Page<Intent>, Failure> {
-        self.noted_intents(from, after, limit).await
-    }
-
-    async fn count_reads(&self, reads: &[(ProofId, Reads)]) -> Result<(), Failure> {
-        self.add_reads(reads).await
-    }
-
-    async fn totals(&self) -> Result<Totals, Failure> {
-        Ok(self.stored_sums().await?.plus(self.ledger.pending()).totals())
-    }
-
-    async fn write_failure(&self) -> Option<FailureKind> {
-        None
-    }
-}
+pub use index::{DynamoIndex, DynamoSettings, Recount};

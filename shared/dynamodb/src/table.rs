@@ -8,10 +8,10 @@ use aws_sdk_dynamodb::types::{
     ProjectionType, ScalarAttributeType, TableDescription, TableStatus,
 };
 use aws_smithy_types::error::operation::BuildError;
+use credlink_aws::{Error, ErrorKind};
 use credlink_core::hash::Digest;
 
-use super::NAME;
-use credlink_aws::{Error, ErrorKind};
+use crate::failure::NAME;
 
 /// The partition key, a text: `PROOF#id`, `MANIFEST#id`, `ALIAS#id`, `LEGACY#proof id`, `REPLICA#primary`,
 /// `STATS#shard`, `JOB#name`, `INTENT#shard`.
@@ -40,20 +40,20 @@ pub const DUE_SORT: &str = "gsi2sk";
 pub const TIME_TO_LIVE: &str = "ttl";
 
 /// The prefix of the partition keys of intents.
-pub(super) const INTENT_KEYS: &str = "INTENT#";
+pub(crate) const INTENT_KEYS: &str = "INTENT#";
 
 /// The sort key of rows.
-pub(super) const ROW: &str = "ROW";
+pub(crate) const ROW: &str = "ROW";
 /// The sort key of sums.
-pub(super) const SUM: &str = "SUM";
+pub(crate) const SUM: &str = "SUM";
 /// The attribute with the token of the commit that wrote a row.
 pub(crate) const TOKEN: &str = "token";
 /// The attribute with the version of a row's format.
 pub(crate) const FORMAT: &str = "format";
 /// The attribute that counts a proof's reads.
-pub(super) const READS: &str = "reads";
+pub(crate) const READS: &str = "reads";
 /// The attribute with a proof's last read, in milliseconds.
-pub(super) const LAST_READ: &str = "last_read";
+pub(crate) const LAST_READ: &str = "last_read";
 
 /// The size of the largest item that DynamoDB accepts, in bytes.
 pub(crate) const MAX_ITEM_BYTES: usize = 400 * 1_024;
@@ -61,18 +61,18 @@ pub(crate) const MAX_ITEM_BYTES: usize = 400 * 1_024;
 /// The number of partitions of [`DUE_INDEX`]. One accepts 1,000 changes per second, and most new proofs are due at the
 /// same end of it. With four, there is room for 4,000 stores per second, and a page of due rows takes four queries. The
 /// number is part of the format.
-pub(super) const DUE_SHARDS: u8 = 4;
+pub(crate) const DUE_SHARDS: u8 = 4;
 
 /// The maximum time until a new table can be used.
 const CREATION: Duration = Duration::from_secs(60);
 
 /// Returns the partition of [`DUE_INDEX`] to which a row belongs.
-pub(super) fn due_shard(partition: &str) -> String {
+pub(crate) fn due_shard(partition: &str) -> String {
     due_partition(Digest::of(partition.as_bytes()).as_bytes()[0] % DUE_SHARDS)
 }
 
 /// Returns the name of a partition of [`DUE_INDEX`].
-pub(super) fn due_partition(shard: u8) -> String {
+pub(crate) fn due_partition(shard: u8) -> String {
     format!("DUE#{shard}")
 }
 
@@ -132,7 +132,7 @@ async fn describe(client: &Client, name: &str) -> Result<TableDescription, Error
 ///
 /// # Errors
 /// The problem, and how to fix it.
-pub(super) async fn check(client: &Client, name: &str) -> Result<(), Error> {
+pub(crate) async fn check(client: &Client, name: &str) -> Result<(), Error> {
     let region = client.config().region().map_or("no region", |region| region.as_ref()).to_owned();
     let table = describe(client, name).await.map_err(|error| {
         let advice = match error.kind {

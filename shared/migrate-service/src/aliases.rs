@@ -5,7 +5,6 @@ use credlink_core::http::problem::ProblemKind;
 use credlink_core::legacy::LegacyId;
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::State;
-
 use credlink_ports::migration::ledger::CopiedItem;
 use credlink_ports::migration::target::{AliasDraft, Target};
 use credlink_ports::migration::{ExistingState, Imported, PROOF_MISSING, Verdict, Withdrawal};

@@ -6,15 +6,14 @@ use credlink_core::encoding::decode;
 use credlink_core::hash::Digest;
 use credlink_core::object::{Facts, Object, ObjectKey, Verified};
 use credlink_core::row::State;
-
 use credlink_ports::migration::ledger::{CopiedItem, StoredObject};
 use credlink_ports::migration::target::Target;
 use credlink_ports::migration::{Depth, Verdict};
 use credlink_ports::{Checksum, Checksummed, Failure, Objects as _, Ports};
 use credlink_service::service::Service;
 
-use super::aliases::check_alias;
-use super::manifests::check_manifest;
+use crate::aliases::check_alias;
+use crate::manifests::check_manifest;
 
 /// The finding about one object.
 enum Finding {

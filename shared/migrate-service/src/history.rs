@@ -11,7 +11,6 @@ use credlink_core::object::ObjectKey;
 use credlink_core::row::ProofRow;
 use credlink_core::rules::store::Draft;
 use credlink_core::time::Timestamp;
-
 use credlink_ports::migration::ledger::{CopiedItem, StoredObject};
 use credlink_ports::migration::target::Target;
 use credlink_service::aliases::is_another_name;

@@ -7,7 +7,6 @@ use credlink_core::manifest_key::ManifestKey;
 use credlink_core::object::ObjectKey;
 use credlink_core::row::{ManifestRow, Row, State};
 use credlink_core::time::Timestamp;
-
 use credlink_ports::migration::ledger::{CopiedItem, StoredObject};
 use credlink_ports::migration::target::{ManifestDraft, Target};
 use credlink_ports::migration::{ExistingState, Imported, Verdict, Withdrawal};
@@ -21,7 +20,7 @@ use credlink_service::service::Service;
 use credlink_service::store::store_manifest;
 use credlink_service::visibility::change_visibility;
 
-use super::history::first_stored;
+use crate::history::first_stored;
 
 /// Looks up a manifest that was stored for itself.
 pub(super) async fn find_manifest<P: Ports>(

@@ -17,7 +17,7 @@ use credlink_ports::{Clock, Commit, Failure, FailureKind, Index, Write};
 use futures_util::future::try_join;
 use tokio::time::Instant;
 
-use super::flags::Flags;
+use crate::flags::Flags;
 
 /// The time that one read waits for an index that did not answer the previous question.
 const SILENT: Duration = Duration::from_secs(1);
@@ -30,7 +30,7 @@ const COUNTED_ATTEMPTS: u32 = 8;
 const PAUSE_MILLISECONDS: u64 = 10;
 
 /// The flags of both providers, as far as this process knows them.
-pub(super) struct Behind<I> {
+pub(crate) struct Behind<I> {
     index: I,
     clock: Arc<dyn Clock + Send + Sync>,
     every: Duration,
@@ -61,7 +61,7 @@ struct Asked {
 }
 
 impl<I: Index> Behind<I> {
-    pub(super) fn new(index: I, clock: Arc<dyn Clock + Send + Sync>, every: Duration) -> Self {
+    pub(crate) fn new(index: I, clock: Arc<dyn Clock + Send + Sync>, every: Duration) -> Self {
         let (asking, raising) = (tokio::sync::Mutex::new(()), tokio::sync::Mutex::new(()));
         Self { index, clock, every, known: Mutex::default(), asking, raising }
     }
@@ -84,19 +84,19 @@ impl<I: Index> Behind<I> {
     }
 
     /// Returns `true` if `replica` counts as behind, as far as this process knows without asking the index.
-    pub(super) fn last_known(&self, replica: Replica) -> bool {
+    pub(crate) fn last_known(&self, replica: Replica) -> bool {
         let now = self.clock.now();
         self.known().flags.stands(replica, now)
     }
 
     /// Makes the next read ask the index, even if the known flags are fresh.
-    pub(super) fn forget(&self) {
+    pub(crate) fn forget(&self) {
         self.known().asked = None;
     }
 
     /// Returns `true` if `replica` may be behind, or `None` if the flags were never known. If the index does not
     /// answer, its last answer holds, because nothing can be replaced or deleted without it.
-    pub(super) async fn is(&self, replica: Replica) -> Option<bool> {
+    pub(crate) async fn is(&self, replica: Replica) -> Option<bool> {
         let known = match self.fresh() {
             Some(known) => known,
             None => Box::pin(self.ask()).await,
@@ -156,14 +156,14 @@ impl<I: Index> Behind<I> {
     ///
     /// # Errors
     /// The index failed, so the write must not be acknowledged.
-    pub(super) async fn raise(&self, replica: Replica) -> Result<Option<RepairMark>, Failure> {
+    pub(crate) async fn raise(&self, replica: Replica) -> Result<Option<RepairMark>, Failure> {
         let _raising = self.raising.lock().await;
         self.raise_row(replica).await
     }
 
     /// Waits until every process knows of the flag. A process that asked just before the flag was raised trusts its
     /// answer for one interval.
-    pub(super) async fn wait(&self, replica: Replica) {
+    pub(crate) async fn wait(&self, replica: Replica) {
         let age = self.known().flags.age(replica);
         if age < self.every {
             tokio::time::sleep(self.every - age).await;

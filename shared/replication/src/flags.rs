@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 /// The rows of both providers, as this process last saw them.
 #[derive(Debug, Default, Clone)]
-pub(super) struct Flags {
+pub(crate) struct Flags {
     primary: Option<Arc<Seen>>,
     fallback: Option<Arc<Seen>>,
 }
@@ -45,24 +45,24 @@ impl Flags {
     }
 
     /// Returns the row of `replica`.
-    pub(super) fn row(&self, replica: Replica) -> Option<&ReplicaRow> {
+    pub(crate) fn row(&self, replica: Replica) -> Option<&ReplicaRow> {
         self.seen(replica).map(|seen| &seen.row)
     }
 
     /// Returns `true` if `replica` counts as behind at `now`.
-    pub(super) fn stands(&self, replica: Replica, now: Timestamp) -> bool {
+    pub(crate) fn stands(&self, replica: Replica, now: Timestamp) -> bool {
         self.row(replica).is_some_and(|row| stands(row, now))
     }
 
     /// Returns the time for which the flag of `replica` has been known to stand: zero in a process that has only just
     /// seen it.
-    pub(super) fn age(&self, replica: Replica) -> Duration {
+    pub(crate) fn age(&self, replica: Replica) -> Duration {
         self.seen(replica).map_or(Duration::ZERO, |seen| seen.first.elapsed())
     }
 
     /// Records the answer of the index to a question that was asked at `began`. A newer row that was seen since then
     /// stays.
-    pub(super) fn note(&mut self, replica: Replica, row: Option<ReplicaRow>, began: Instant) {
+    pub(crate) fn note(&mut self, replica: Replica, row: Option<ReplicaRow>, began: Instant) {
         let known = match replica {
             Replica::Primary => &mut self.primary,
             Replica::Fallback => &mut self.fallback,

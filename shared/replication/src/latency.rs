@@ -7,14 +7,14 @@ const WINDOW: usize = 200;
 
 /// The latencies of recent reads.
 #[derive(Debug, Default)]
-pub(super) struct Latency {
+pub(crate) struct Latency {
     /// Latencies in microseconds, in no useful order. The oldest is overwritten.
     samples: Vec<u32>,
     next: usize,
 }
 
 impl Latency {
-    pub(super) fn record(&mut self, took: Duration) {
+    pub(crate) fn record(&mut self, took: Duration) {
         let sample = u32::try_from(took.as_micros()).unwrap_or(u32::MAX);
         if self.samples.len() < WINDOW {
             self.samples.push(sample);
@@ -24,12 +24,12 @@ impl Latency {
         self.next = (self.next + 1) % WINDOW;
     }
 
-    pub(super) fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.samples.len()
     }
 
     /// Returns the given percentile of the latencies, or zero if there are none.
-    pub(super) fn percentile(&self, percent: usize) -> Duration {
+    pub(crate) fn percentile(&self, percent: usize) -> Duration {
         let mut sorted = self.samples.clone();
         sorted.sort_unstable();
         let rank = (sorted.len() * percent).div_ceil(100).saturating_sub(1);

@@ -7,7 +7,6 @@ use credlink_core::repair_mark::RepairMark;
 use credlink_core::replica::Replica;
 use credlink_core::row::{Row, RowKey};
 use credlink_core::rules::replica_lag::done;
-
 use credlink_ports::{Commit, Failure, FailureKind, Index, Write};
 
 /// The maximum number of attempts to commit a row. A commit is lost if somebody else has changed the row.

@@ -18,9 +18,8 @@ use credlink_core::rules::consistency::orphan_is_due;
 use credlink_core::rules::repair::{self, ExpectedObject, ReplicaState, judge, wanted};
 use credlink_core::time::Timestamp;
 use credlink_core::tombstone::Tombstone;
-use serde::Serialize;
-
 use credlink_ports::{Condition, Failure, FailureKind, Index, Objects, Put, Queue};
+use serde::Serialize;
 
 /// The maximum number of times that one repair starts again because objects or row changed meanwhile.
 const MAX_ATTEMPTS: usize = 8;
@@ -122,7 +121,7 @@ impl Side {
         self.verified.as_ref().map(|verified| (verified.facts().generation, verified.facts().sha256))
     }
 
-    fn is_marker(&self) -> bool {
+    fn is_tombstone(&self) -> bool {
         self.verified.as_ref().is_some_and(|verified| verified.facts().tombstone)
     }
 
@@ -136,7 +135,7 @@ impl Side {
         let Some(side) = side else { return "nothing".to_owned() };
         match &side.verified {
             None => "damaged content".to_owned(),
-            Some(verified) if verified.facts().tombstone => "a deletion marker".to_owned(),
+            Some(verified) if verified.facts().tombstone => "a tombstone".to_owned(),
             Some(verified) => {
                 format!("{} of generation {}", verified.facts().sha256, verified.facts().generation)
             }
@@ -196,7 +195,7 @@ impl<F: Objects, T: Objects> Pair<'_, F, T> {
             ExpectedObject::Latest => self.bring_latest().await,
             ExpectedObject::Content => self.bring_content().await,
             ExpectedObject::Going => self.follow_deletion().await,
-            ExpectedObject::Tombstone => self.bring_marker().await,
+            ExpectedObject::Tombstone => self.bring_tombstone().await,
             ExpectedObject::Nothing => self.remove().await,
         }
     }
@@ -264,27 +263,27 @@ impl<F: Objects, T: Objects> Pair<'_, F, T> {
     /// Copies the tombstone of a deletion that is under way, and nothing else.
     async fn follow_deletion(&self) -> Result<Option<Outcome>, Unrepaired> {
         match (self.there, self.here) {
-            (there, Some(here)) if here.is_marker() && !there.is_some_and(Side::is_marker) => {
+            (there, Some(here)) if here.is_tombstone() && !there.is_some_and(Side::is_tombstone) => {
                 Ok(self.copy(here).await?.map(|_| Outcome::Marked))
             }
             _ => Err(self.under_way("a deletion is under way")),
         }
     }
 
-    async fn bring_marker(&self) -> Result<Option<Outcome>, Unrepaired> {
+    async fn bring_tombstone(&self) -> Result<Option<Outcome>, Unrepaired> {
         let Some((tombstone, tenant)) = self.row.and_then(Tombstone::of) else { return Ok(None) };
         if self.is_next_life(self.here, self.there) || self.is_next_life(self.there, self.here) {
             return self.bring_next_life().await;
         }
-        if let Some(there) = self.there.filter(|there| there.is_marker()) {
+        if let Some(there) = self.there.filter(|there| there.is_tombstone()) {
             return match self.here {
                 Some(here) if later(here, there) => Ok(self.copy(here).await?.map(|_| Outcome::Marked)),
                 // An object from before the deletion.
-                Some(here) if !here.is_marker() => self.mark_from(there, here).await,
+                Some(here) if !here.is_tombstone() => self.mark_from(there, here).await,
                 Some(_) | None => Ok(Some(Outcome::AlreadyThere)),
             };
         }
-        if let Some(here) = self.here.filter(|here| here.is_marker()) {
+        if let Some(here) = self.here.filter(|here| here.is_tombstone()) {
             return Ok(self.copy(here).await?.map(|_| Outcome::Marked));
         }
         let (body, attributes) = tombstone.object(self.key, &tenant);
@@ -298,11 +297,11 @@ impl<F: Objects, T: Objects> Pair<'_, F, T> {
         let Some(side) = side.filter(|side| side.standing(self.key, self.row) == ReplicaState::Ahead) else {
             return false;
         };
-        let other = other.filter(|other| other.is_marker()).and_then(|other| other.verified.as_ref());
+        let other = other.filter(|other| other.is_tombstone()).and_then(|other| other.verified.as_ref());
         side.verified
             .as_ref()
             .zip(other)
-            .is_none_or(|(side, marker)| repair::later(self.key, marker, side) != Ordering::Greater)
+            .is_none_or(|(side, tombstone)| repair::later(self.key, tombstone, side) != Ordering::Greater)
     }
 
     /// Handles an object that was stored again after the deletion that the row records. Its row will follow it, however
@@ -337,8 +336,8 @@ impl<F: Objects, T: Objects> Pair<'_, F, T> {
     }
 
     /// Replaces an object at `from` that is from before the deletion by the tombstone.
-    async fn mark_from(&self, marker: &Side, here: &Side) -> Result<Option<Outcome>, Unrepaired> {
-        let (body, attributes) = (marker.object.body.clone(), &marker.object.head.attributes);
+    async fn mark_from(&self, tombstone: &Side, here: &Side) -> Result<Option<Outcome>, Unrepaired> {
+        let (body, attributes) = (tombstone.object.body.clone(), &tombstone.object.head.attributes);
         let condition = Condition::Matches(here.tag.clone());
         let put = self.from.put(self.key, body, attributes, condition).await?;
         Ok(matches!(put, Put::Stored(_)).then_some(Outcome::Marked))
@@ -405,10 +404,10 @@ fn named(row: &Row) -> String {
 /// Returns `true` if `one` is the tombstone of a later deletion than `other`.
 fn later(one: &Side, other: &Side) -> bool {
     let order = |side: &Side| {
-        let marker = Tombstone::parse(&side.object.body).ok()?;
-        Some((marker.last, marker.deleted))
+        let tombstone = Tombstone::parse(&side.object.body).ok()?;
+        Some((tombstone.last, tombstone.deleted))
     };
-    one.is_marker() && order(one) > order(other)
+    one.is_tombstone() && order(one) > order(other)
 }
 
 /// Repairs the objects that a message names, on the provider that may have missed them. Returns the outcomes in the

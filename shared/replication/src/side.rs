@@ -5,18 +5,17 @@ use std::time::Duration;
 
 use credlink_core::replica::Replica;
 use credlink_ports::{BreakerState, Failure, FailureKind, Objects, ProviderState};
-use tokio::time::Instant;
-
 use credlink_runtime::circuit_breaker::{BreakerSettings, CircuitBreaker};
 use credlink_runtime::deadline;
+use tokio::time::Instant;
 
-use super::latency::Latency;
+use crate::latency::Latency;
 
 /// A provider, with its circuit breaker and measurements.
 #[derive(Debug)]
-pub(super) struct Side<O> {
-    pub(super) objects: O,
-    pub(super) replica: Replica,
+pub(crate) struct Side<O> {
+    pub(crate) objects: O,
+    pub(crate) replica: Replica,
     limit: Duration,
     health: Mutex<Health>,
 }
@@ -30,14 +29,14 @@ struct Health {
 
 /// A call that was not answered.
 #[derive(Debug, Clone)]
-pub(super) struct Missed {
-    pub(super) failure: Failure,
+pub(crate) struct Missed {
+    pub(crate) failure: Failure,
     /// `true` if the call may have taken effect, because it was made and not refused.
-    pub(super) attempted: bool,
+    pub(crate) attempted: bool,
 }
 
 impl<O: Objects> Side<O> {
-    pub(super) fn new(objects: O, replica: Replica, limit: Duration, breaker: BreakerSettings) -> Self {
+    pub(crate) fn new(objects: O, replica: Replica, limit: Duration, breaker: BreakerSettings) -> Self {
         let health = Health {
             breaker: CircuitBreaker::new(breaker, Instant::now()),
             latency: Latency::default(),
@@ -51,12 +50,12 @@ impl<O: Objects> Side<O> {
     }
 
     /// Returns `true` if the next call is a trial that tests whether the provider is back.
-    pub(super) fn is_on_trial(&self) -> bool {
+    pub(crate) fn is_on_trial(&self) -> bool {
         self.health().breaker.is_due(Instant::now())
     }
 
     /// Makes a call, if the circuit breaker admits it.
-    pub(super) async fn call<T>(
+    pub(crate) async fn call<T>(
         &self,
         operation: &'static str,
         call: impl Future<Output = Result<T, Failure>>,
@@ -92,7 +91,7 @@ impl<O: Objects> Side<O> {
     }
 
     /// Records that a call was abandoned, long after the other provider was done.
-    pub(super) fn gave_up(&self, after: Duration) -> Missed {
+    pub(crate) fn gave_up(&self, after: Duration) -> Missed {
         self.failed(FailureKind::TimedOut);
         self.too_slow(after)
     }
@@ -151,13 +150,13 @@ impl<O: Objects> Side<O> {
 
     /// Returns the time after which a read is slow enough to ask the other provider: the 95th percentile, but at least
     /// `least`. `None` if too few reads were measured.
-    pub(super) fn patience(&self, samples: usize, least: Duration) -> Option<Duration> {
+    pub(crate) fn patience(&self, samples: usize, least: Duration) -> Option<Duration> {
         let health = self.health();
         (health.latency.count() >= samples).then(|| health.latency.percentile(95).max(least))
     }
 
     /// Returns the known state of the provider.
-    pub(super) fn state(&self, behind: bool) -> ProviderState {
+    pub(crate) fn state(&self, behind: bool) -> ProviderState {
         let health = self.health();
         let (breaker, since) = health.breaker.state();
         let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);

@@ -9,27 +9,27 @@ use credlink_core::replica::Replica;
 
 /// A tag, split into its parts.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Tag {
+pub(crate) struct Tag {
     /// The provider from which the object was read.
-    pub(super) read: Replica,
+    pub(crate) read: Replica,
     /// The provider's own tag.
-    pub(super) own: StoredTag,
+    pub(crate) own: StoredTag,
     /// The identity of the object; empty for an object that CredLink did not write.
     identity: String,
 }
 
 impl Tag {
-    pub(super) fn new(read: Replica, own: StoredTag, attributes: &Attributes) -> Self {
+    pub(crate) fn new(read: Replica, own: StoredTag, attributes: &Attributes) -> Self {
         Self { read, own, identity: identity(attributes) }
     }
 
     /// Returns the tag as callers of this adapter see it.
-    pub(super) fn text(&self) -> StoredTag {
+    pub(crate) fn text(&self) -> StoredTag {
         StoredTag(format!("{}:{}:{}", letter(self.read), self.identity, self.own.0))
     }
 
     /// Reads a tag, or returns `None` if this adapter did not make it. Such a tag matches nothing.
-    pub(super) fn read(text: &StoredTag) -> Option<Self> {
+    pub(crate) fn read(text: &StoredTag) -> Option<Self> {
         let (read, rest) = text.0.split_once(':')?;
         let (identity, own) = rest.split_once(':')?;
         let read = [Replica::Primary, Replica::Fallback].into_iter().find(|side| letter(*side) == read)?;
@@ -38,7 +38,7 @@ impl Tag {
 
     /// Returns `true` if `head`, from the other provider, belongs to the same object. Foreign objects can be compared
     /// only by their tags: both providers use the MD5 as the tag of an object that was written in one request.
-    pub(super) fn is_of(&self, head: &Head) -> bool {
+    pub(crate) fn is_of(&self, head: &Head) -> bool {
         if self.identity.is_empty() {
             return self.own == head.tag;
         }
@@ -47,7 +47,7 @@ impl Tag {
 }
 
 /// Returns `true` if the two heads belong to the same object.
-pub(super) fn same(one: &Head, other: &Head) -> bool {
+pub(crate) fn same(one: &Head, other: &Head) -> bool {
     let (first, second) = (identity(&one.attributes), identity(&other.attributes));
     if first.is_empty() { one.tag == other.tag } else { first == second }
 }
@@ -60,13 +60,13 @@ const fn letter(replica: Replica) -> &'static str {
 }
 
 /// Returns the identity of an object, which has no colon.
-pub(super) fn identity(attributes: &Attributes) -> String {
+pub(crate) fn identity(attributes: &Attributes) -> String {
     Facts::read(attributes).map_or_else(|_| String::new(), |facts| identity_of(&facts))
 }
 
 /// Returns the identity of an object that was read.
-pub(super) fn identity_of(facts: &Facts) -> String {
-    let kind = if facts.tombstone { "marker" } else { "object" };
+pub(crate) fn identity_of(facts: &Facts) -> String {
+    let kind = if facts.tombstone { "tombstone" } else { "object" };
     format!("{}.{}.{kind}", facts.sha256.to_string().replace(':', "-"), facts.generation)
 }
 

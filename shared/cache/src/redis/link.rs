@@ -3,16 +3,15 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use credlink_runtime::circuit_breaker::SharedBreaker;
+use credlink_runtime::deadline::at_most;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Cmd, FromRedisValue};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-use credlink_runtime::circuit_breaker::SharedBreaker;
-use credlink_runtime::deadline::at_most;
-
 use super::{RedisAddress, RedisSettings};
-use crate::breaker;
+use crate::breaker::breaker;
 
 /// The reasons why there is no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,11 +3,12 @@
 //! Removing a bookmark leaves an item without a text, so that cleanup needs no permission to delete rows.
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use credlink_aws::Error;
 use credlink_ports::Failure;
 
-use super::table::{PARTITION_KEY, SORT_KEY};
-use super::{DynamoIndex, NAME, damaged};
-use credlink_aws::Error;
+use super::DynamoIndex;
+use crate::failure::{NAME, damaged};
+use crate::table::{PARTITION_KEY, SORT_KEY};
 
 /// The sort key of a bookmark.
 const BOOKMARK: &str = "BOOKMARK";

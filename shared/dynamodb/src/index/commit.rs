@@ -11,19 +11,19 @@ use aws_sdk_dynamodb::types::{
     ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update as TransactUpdate,
 };
 use aws_smithy_types::error::operation::BuildError;
+use credlink_aws::{Error, ErrorKind};
 use credlink_core::row::Totals;
-use credlink_ports::{Commit, Failure, Index as _, Write};
-use uuid::Uuid;
-
 use credlink_ports::limits::MAX_WRITES;
 use credlink_ports::limits::breach;
+use credlink_ports::{Commit, Failure, Index as _, Write};
 use credlink_runtime::deadline::within;
+use uuid::Uuid;
 
-use super::attempts::Attempts;
-use super::item::{Item, Update, token};
+use super::DynamoIndex;
 use super::totals::{Addition, Sums, Taken};
-use super::{DynamoIndex, NAME, damaged};
-use credlink_aws::{Error, ErrorKind};
+use crate::attempts::Attempts;
+use crate::failure::{NAME, damaged};
+use crate::item::{Item, Update, token};
 
 /// The outcome of one attempt.
 enum Attempt {
@@ -49,7 +49,7 @@ impl DynamoIndex {
         let mut taken = match writes.len() {
             // A full transaction has no room for the sums, which are one more item.
             MAX_WRITES.. => None,
-            _ => self.ledger.take(change, false),
+            _ => self.unwritten.take(change, false),
         };
         let (mut mine, mut updates) = marked(writes)?;
         let mut unanswered = false;
@@ -91,7 +91,7 @@ impl DynamoIndex {
     fn done(&self, writes: &[Write], taken: Option<Taken<'_>>, change: Sums) -> Commit {
         match taken {
             Some(taken) => taken.written(),
-            None => self.ledger.add(change),
+            None => self.unwritten.add(change),
         }
         for write in writes {
             self.known.remember(&write.row);

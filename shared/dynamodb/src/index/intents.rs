@@ -2,18 +2,18 @@
 //! and the object's key. DynamoDB removes them after some days by their time to live, at no cost.
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use credlink_aws::Error;
 use credlink_core::hash::Digest;
 use credlink_core::object::ObjectKey;
 use credlink_core::time::Timestamp;
+use credlink_ports::limits::milliseconds;
 use credlink_ports::{Failure, Intent, Page};
 use futures_util::future::try_join_all;
 
-use credlink_ports::limits::milliseconds;
-
-use super::item::{instant, key, number, text};
-use super::table::{INTENT_KEYS, PARTITION_KEY, SORT_KEY, TIME_TO_LIVE};
-use super::{DynamoIndex, NAME, damaged};
-use credlink_aws::Error;
+use super::DynamoIndex;
+use crate::failure::{NAME, damaged};
+use crate::item::{instant, key, number, text};
+use crate::table::{INTENT_KEYS, PARTITION_KEY, SORT_KEY, TIME_TO_LIVE};
 
 /// The number of partitions of intents. One accepts 1,000 writes per second, and all writes of a moment go to the same
 /// end of it. The number is part of the format. It may grow, but only after every program that cleans up knows the new

@@ -5,23 +5,23 @@
 
 use std::collections::HashMap;
 
+use credlink_aws::Error;
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::{ProofRow, Row, State};
 use credlink_core::tenant::Tenant;
 use credlink_core::time::Timestamp;
+use credlink_ports::cursor::Cursor;
+use credlink_ports::limits::milliseconds;
 use credlink_ports::{Failure, Listing, Page};
 use futures_util::future::try_join_all;
 
-use credlink_ports::cursor::Cursor;
-use credlink_ports::limits::milliseconds;
-
-use super::item::{self, Item, instant, text};
-use super::table::{
+use super::DynamoIndex;
+use crate::failure::{NAME, damaged};
+use crate::item::{self, Item, instant, text};
+use crate::table::{
     DUE_INDEX, DUE_KEY, DUE_SHARDS, DUE_SORT, INTENT_KEYS, PARTITION_KEY, ROW, SORT_KEY, TENANT_INDEX,
     TENANT_KEY, TENANT_SORT, due_partition,
 };
-use super::{DynamoIndex, NAME, damaged};
-use credlink_aws::Error;
 
 /// A character that sorts after every key of an instant, since keys continue with `#`.
 const BEHIND: char = '$';

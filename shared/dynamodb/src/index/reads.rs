@@ -4,19 +4,19 @@ use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
+use credlink_aws::Error;
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::{Reads, RowKey};
 use credlink_ports::Failure;
-use futures_util::stream::{StreamExt as _, iter};
-
 use credlink_ports::limits::milliseconds;
 use credlink_runtime::deadline::within;
+use futures_util::stream::{StreamExt as _, iter};
 
-use super::attempts::Attempts;
-use super::item::{self, number};
-use super::table::{LAST_READ, PARTITION_KEY, READS, ROW};
-use super::{DynamoIndex, NAME};
-use credlink_aws::Error;
+use super::DynamoIndex;
+use crate::attempts::Attempts;
+use crate::failure::NAME;
+use crate::item::{self, number};
+use crate::table::{LAST_READ, PARTITION_KEY, READS, ROW};
 
 /// The number of counts that are written concurrently.
 const AT_ONCE: usize = 16;

@@ -5,8 +5,9 @@ use data_encoding::BASE64URL_NOPAD;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
+use super::DynamoIndex;
 use super::totals::{Addition, Sums};
-use super::{DynamoIndex, damaged};
+use crate::failure::damaged;
 
 /// The number of rows between two checks of the time.
 const PAGE: usize = 1_000;

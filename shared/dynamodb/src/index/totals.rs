@@ -1,6 +1,6 @@
 //! Sums over all rows, which cost no calls of their own.
 //!
-//! Each process keeps the changes of its commits ([`Ledger`]). If it has written none for ten seconds, it writes them
+//! Each process keeps the changes of its commits ([`Unwritten`]). If it has written none for ten seconds, it writes them
 //! along with one of its commits: they are added to one of sixteen items `STATS#00` to `STATS#15`, so that busy
 //! processes do not conflict. A process that seldom commits writes with every commit, and so has nothing to lose when
 //! it ends.
@@ -13,15 +13,16 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use credlink_aws::Error;
 use credlink_core::row::{Row, Totals};
 use credlink_ports::Failure;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use super::item::{self, Item, number};
-use super::table::SUM;
-use super::{DynamoIndex, NAME, damaged};
-use credlink_aws::Error;
+use super::DynamoIndex;
+use crate::failure::{NAME, damaged};
+use crate::item::{self, Item, number};
+use crate::table::SUM;
 
 /// The time for which a process that commits may hold back changes.
 pub(super) const INTERVAL: Duration = Duration::from_secs(10);
@@ -164,7 +165,7 @@ impl Known {
 
 /// The changes of this process that are not written yet.
 #[derive(Debug)]
-pub(super) struct Ledger {
+pub(super) struct Unwritten {
     shard: u8,
     interval: Duration,
     pending: Mutex<Pending>,
@@ -176,7 +177,7 @@ struct Pending {
     written: Option<Instant>,
 }
 
-impl Ledger {
+impl Unwritten {
     pub(super) fn new(interval: Duration) -> Self {
         Self { shard: fastrand::u8(..SHARDS), interval, pending: Mutex::default() }
     }
@@ -186,7 +187,7 @@ impl Ledger {
     }
 
     /// Returns the changes that are not written yet.
-    pub(super) fn pending(&self) -> Sums {
+    pub(super) fn sums(&self) -> Sums {
         self.lock().sums
     }
 
@@ -207,13 +208,13 @@ impl Ledger {
         }
         let before = Pending { sums: pending.sums, written: pending.written };
         *pending = Pending { sums: Sums::default(), written: Some(Instant::now()) };
-        Some(Taken { ledger: self, before: Some(before), addition: Addition::of(sums, self.shard) })
+        Some(Taken { unwritten: self, before: Some(before), addition: Addition::of(sums, self.shard) })
     }
 }
 
-/// Changes that are being written. They return to the ledger unless they are [`Taken::written`].
+/// Changes that are being written. They return to [`Unwritten`] unless they are [`Taken::written`].
 pub(super) struct Taken<'a> {
-    ledger: &'a Ledger,
+    unwritten: &'a Unwritten,
     before: Option<Pending>,
     pub(super) addition: Addition,
 }
@@ -227,7 +228,7 @@ impl Taken<'_> {
 impl Drop for Taken<'_> {
     fn drop(&mut self) {
         if let Some(before) = self.before.take() {
-            let mut pending = self.ledger.lock();
+            let mut pending = self.unwritten.lock();
             pending.sums = pending.sums.plus(before.sums);
             pending.written = before.written;
         }
@@ -240,7 +241,7 @@ impl DynamoIndex {
     /// # Errors
     /// DynamoDB failed. The changes are kept for the next time, although they may have been written.
     pub async fn flush(&self) -> Result<(), Failure> {
-        let Some(taken) = self.ledger.take(Sums::default(), true) else { return Ok(()) };
+        let Some(taken) = self.unwritten.take(Sums::default(), true) else { return Ok(()) };
         self.add(&taken.addition).await?;
         taken.written();
         Ok(())

@@ -1,6 +1,6 @@
 //! The reasons why a row cannot be made into an item, and why an item is not a row.
 
-use super::super::table::MAX_ITEM_BYTES;
+use crate::table::MAX_ITEM_BYTES;
 
 /// An error in a row or in an item.
 #[derive(Debug, thiserror::Error)]

@@ -10,10 +10,11 @@ use credlink_ports::{
 };
 use futures_util::future::join;
 
+use super::Replicated;
 use super::merge::merge;
-use super::side::Missed;
-use super::tag::same;
-use super::{Replicated, Stale};
+use super::repairs::Stale;
+use crate::side::Missed;
+use crate::tag::same;
 
 /// The copy of an object at one provider.
 enum Held {

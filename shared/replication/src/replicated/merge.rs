@@ -11,7 +11,7 @@ use credlink_ports::{Failure, Index, Listed, Objects, Page, Queue};
 use futures_util::future::join;
 
 use super::Replicated;
-use super::side::Missed;
+use crate::side::Missed;
 
 impl<P: Objects, F: Objects, Q: Queue, I: Index> Replicated<P, F, Q, I> {
     /// Returns a page of each provider.

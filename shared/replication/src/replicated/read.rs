@@ -11,8 +11,8 @@ use credlink_ports::{Checksum, Checksummed, Failure, FailureKind, Index, Objects
 use futures_util::future::{Either, join, select};
 
 use super::Replicated;
-use super::side::{Missed, Side};
-use super::tag::{Tag, same};
+use crate::side::{Missed, Side};
+use crate::tag::{Tag, same};
 
 /// The number of reads of the primary that must be measured before a read is hedged.
 const HEDGE_SAMPLES: usize = 50;

@@ -1,13 +1,12 @@
 //! Tests of timing: the cost of a slow provider, the conditions for hedged reads, and the wait for a flag.
 
-use std::sync::Mutex;
+use std::time::Duration;
 
 use credlink_core::manifest_key::ManifestKey;
 use credlink_core::object::{Facts, StoredTag};
 use credlink_core::row::{Row, RowKey};
-use credlink_ports::{BreakerState, FailureKind, ProviderState, Replicas as _};
-
 use credlink_ports::doubles::{MemoryIndex, MemoryObjects, MemoryQueue};
+use credlink_ports::{BreakerState, FailureKind, ProviderState, Replicas as _};
 use credlink_runtime::clock::SystemClock;
 use credlink_runtime::throttle;
 
@@ -294,10 +293,10 @@ async fn a_write_that_the_fallback_throttles_is_waited_for() {
         let Put::Stored(tag) = write(&world, name, content, Condition::Absent, false).await else {
             panic!("{name}")
         };
-        let marked = write(&world, name, b"marker", Condition::Matches(tag), true).await;
+        let marked = write(&world, name, b"tombstone", Condition::Matches(tag), true).await;
         assert!(matches!(marked, Put::Stored(_)), "{name}");
         assert_eq!(began.elapsed().as_millis(), 2_400, "{name}");
-        assert_eq!(world.fallback.inner.get(&key(name)).await.unwrap().unwrap().body, "marker");
+        assert_eq!(world.fallback.inner.get(&key(name)).await.unwrap().unwrap().body, "tombstone");
     }
     assert_eq!(world.queue.depth().await.unwrap(), 0);
     assert_eq!(repairs(&world, Replica::Fallback).await, None);
@@ -320,7 +319,7 @@ async fn a_write_that_the_fallback_throttles_to_the_end_is_left_to_its_repair() 
     assert_eq!(write(&world, "x", b"rival", Condition::Absent, false).await, Put::Lost);
     assert_eq!((world.queue.depth().await.unwrap(), repairs(&world, Replica::Fallback).await), (6, None));
     // A missed deletion leaves the deleted object.
-    assert!(matches!(write(&world, "x", b"marker", Condition::Matches(tag), true).await, Put::Stored(_)));
+    assert!(matches!(write(&world, "x", b"tombstone", Condition::Matches(tag), true).await, Put::Stored(_)));
     assert_eq!((world.queue.depth().await.unwrap(), repairs(&world, Replica::Fallback).await), (7, Some(1)));
     world.both.get(&key("x")).await.unwrap();
     let fallback = world.both.providers().remove(1);
@@ -343,7 +342,10 @@ async fn the_first_deletion_that_a_provider_misses_waits_until_every_process_kno
     world.primary.takes(60_000);
     for (name, tag, at_least, at_most) in [("x", &tags[0], 9, 10), ("y", &tags[1], 5, 10)] {
         let began = Instant::now();
-        assert!(matches!(put(name, b"marker", Condition::Matches(tag.clone()), true).await, Put::Stored(_)));
+        assert!(matches!(
+            put(name, b"tombstone", Condition::Matches(tag.clone()), true).await,
+            Put::Stored(_)
+        ));
         let took = began.elapsed().as_secs();
         assert!((at_least..=at_most).contains(&took), "{name} took {took}");
     }

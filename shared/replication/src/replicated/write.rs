@@ -14,16 +14,15 @@ use credlink_core::object::{Attributes, Facts, Head, ObjectKey, StoredTag};
 use credlink_core::replica::Replica;
 use credlink_core::rules::repair::{ExpectedObject, wanted};
 use credlink_ports::{Condition, Failure, Index, Objects, Put, Queue};
-use futures_util::future::{Either, join, select};
-
-use crate::replicate::replicate;
-
 use credlink_runtime::deadline;
 use credlink_runtime::throttle::Noted;
+use futures_util::future::{Either, join, select};
 
-use super::side::{Missed, Side};
-use super::tag::{Tag, identity, identity_of, same};
-use super::{Replicated, Stale};
+use super::Replicated;
+use super::repairs::Stale;
+use crate::replicate::replicate;
+use crate::side::{Missed, Side};
+use crate::tag::{Tag, identity, identity_of, same};
 
 /// The object that a provider has under a key, compared with the one that a condition names.
 enum PresentObject {
