@@ -13,7 +13,8 @@ use credlink_core::tenant::Tenant;
 use credlink_ports::Ports;
 use credlink_service::Service;
 use credlink_service::error::Error;
-use credlink_service::handler::steps;
+use credlink_service::aliases::{is_unknown, of_another_tenant};
+use credlink_service::import::{import, may_import, unknown_legacy_id};
 
 use crate::hybrid::Hybrid;
 use crate::legacy_store::{LegacyQuery, LegacyStore};
@@ -23,7 +24,7 @@ impl<L: LegacyStore> Hybrid<L> {
     /// would have no effect.
     ///
     /// # Errors
-    /// The errors of [`steps::import`], or a failure of the legacy store.
+    /// The errors of [`import`], or a failure of the legacy store.
     pub(crate) async fn import_before_change<P: Ports>(
         &self,
         service: &Service<P>,
@@ -33,7 +34,7 @@ impl<L: LegacyStore> Hybrid<L> {
             return Ok(());
         }
         let Some(found) = self.locate(service, id).await? else { return Ok(()) };
-        match steps::import(service, &found.draft).await {
+        match import(service, &found.draft).await {
             Ok(_) => Ok(()),
             // There is nothing left to change.
             Err(Error::Problem(problem))
@@ -58,8 +59,8 @@ impl<L: LegacyStore> Hybrid<L> {
         if draft.origin.is_none() || draft.tenant == *self.legacy.tenant() {
             return Ok(());
         }
-        steps::may_import(caller)?;
-        match steps::unknown_legacy_id(service, draft).await? {
+        may_import(caller)?;
+        match unknown_legacy_id(service, draft).await? {
             Some(id) => self.check_legacy_id(id, &draft.tenant).await,
             None => Ok(()),
         }
@@ -69,7 +70,7 @@ impl<L: LegacyStore> Hybrid<L> {
     /// unless both belong to the same tenant. An invalid body, and a decision of an operator, are left to the service.
     ///
     /// # Errors
-    /// The errors of [`steps::is_unknown`], an ID of another tenant (409), or a failure of the legacy store.
+    /// The errors of [`is_unknown`], an ID of another tenant (409), or a failure of the legacy store.
     pub(crate) async fn check_name<P: Ports>(
         &self,
         service: &Service<P>,
@@ -81,7 +82,7 @@ impl<L: LegacyStore> Hybrid<L> {
             return Ok(());
         }
         let Ok(AliasBody { proof, reassign: false }) = AliasBody::parse(body) else { return Ok(()) };
-        if steps::is_unknown(service, id, &proof, &caller.tenant).await? {
+        if is_unknown(service, id, &proof, &caller.tenant).await? {
             self.check_legacy_id(id, &caller.tenant).await?;
         }
         Ok(())
@@ -97,7 +98,7 @@ impl<L: LegacyStore> Hybrid<L> {
             return Ok(());
         }
         match self.legacy.find(&LegacyQuery::Legacy(id.clone())).await? {
-            Some(_) => Err(steps::of_another_tenant(id).into()),
+            Some(_) => Err(of_another_tenant(id).into()),
             None => Ok(()),
         }
     }

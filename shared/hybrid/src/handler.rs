@@ -9,8 +9,11 @@ use credlink_core::rules::guard::Act;
 
 use credlink_ports::Ports;
 use credlink_service::Service;
+use credlink_service::aliases::redirect;
 use credlink_service::error::Error;
-use credlink_service::handler::{Answer, Call, Handler, steps};
+use credlink_service::handler::{Answer, Call, Handler};
+use credlink_service::openapi::batches::{delete_each, delete_one};
+use credlink_service::openapi::proofs::{read_draft, store_draft, store_reply};
 use credlink_service::plain::Plain;
 
 use crate::cloud_storage_off::check_available;
@@ -42,15 +45,15 @@ impl<L: LegacyStore> Hybrid<L> {
                 self.read(service, &call.lookup(service, key, *form, signature.as_ref())).await
             }
             Route::Reads(Reads::Alias(id)) => match service.alias(id).await? {
-                Some(row) => steps::redirect(service, call.caller, &row).await,
+                Some(row) => redirect(service, call.caller, &row).await,
                 None => self.read_by_legacy_id(service, call, id).await,
             },
             Route::Proofs(Proofs::Store) => {
                 service.check_guard(call.route).await?;
                 let caller = call.caller;
-                let draft = steps::read_draft(service, caller, call.json(service).await?).await?;
+                let draft = read_draft(service, caller, call.json(service).await?).await?;
                 self.check_origin(service, caller, &draft).await?;
-                Ok(steps::store_draft(service, caller, &draft).await?.into())
+                Ok(store_draft(service, caller, &draft).await?.into())
             }
             Route::Proofs(Proofs::Supersede(id)) => {
                 service.check_guard(call.route).await?;
@@ -69,9 +72,9 @@ impl<L: LegacyStore> Hybrid<L> {
                 let body = call.json(service).await?;
                 let delete = |id| async move {
                     self.import_before_change(service, &id).await?;
-                    steps::delete_one(service, caller, id).await
+                    delete_one(service, caller, id).await
                 };
-                Ok(steps::delete_each(service, body, delete).await?.into())
+                Ok(delete_each(service, body, delete).await?.into())
             }
             Route::Proofs(Proofs::SignLink { id, .. }) => {
                 // Signing a link is a read: even if nothing may be stored, a link to a stored proof is signed.
@@ -124,9 +127,9 @@ impl<L: LegacyStore> Hybrid<L> {
             Route::Reads(Reads::Alias(id)) => self.read_by_legacy_id(service, call, id).await,
             Route::Proofs(Proofs::Store) => {
                 let caller = call.caller;
-                let draft = steps::read_draft(service, caller, call.json(service).await?).await?;
+                let draft = read_draft(service, caller, call.json(service).await?).await?;
                 let stored = self.store_record(service, caller, &draft).await?;
-                Ok(steps::store_reply(service, &stored).into())
+                Ok(store_reply(service, &stored).into())
             }
             // The state of the service, and the document of its API.
             _ => Plain.perform(service, call).await,

@@ -21,7 +21,8 @@ use credlink_core::tombstone::Tombstone;
 use credlink_ports::{Event, Events as _, Failure, Ports};
 use credlink_service::Service;
 use credlink_service::error::Error;
-use credlink_service::handler::{Answer, Call, steps};
+use credlink_service::handler::{Answer, Call};
+use credlink_service::retrieve;
 
 use crate::hybrid::Hybrid;
 use crate::legacy_store::{FoundRecord, LegacyQuery, LegacyStore};
@@ -33,9 +34,9 @@ impl<L: LegacyStore> Hybrid<L> {
         service: &Service<P>,
         lookup: &Lookup<'_>,
     ) -> Result<Answer, Error> {
-        match steps::find(service, lookup).await {
+        match retrieve::find(service, lookup).await {
             Ok(None) => self.read_record(service, lookup).await,
-            found => steps::answer(service, lookup, found).await,
+            found => retrieve::answer(service, lookup, found).await,
         }
     }
 
@@ -46,7 +47,7 @@ impl<L: LegacyStore> Hybrid<L> {
         lookup: &Lookup<'_>,
     ) -> Result<Answer, Error> {
         let found = self.find_record(service, lookup.key).await.map_err(Error::Failure);
-        steps::answer(service, lookup, found).await
+        retrieve::answer(service, lookup, found).await
     }
 
     async fn find_record<P: Ports>(

@@ -10,7 +10,7 @@ use credlink_core::tenant::Tenant;
 use credlink_ports::migration::{Content, Source};
 use credlink_ports::{Failure, FailureKind, Ports};
 use credlink_service::error::Error;
-use credlink_service::handler::steps::import;
+use credlink_service::import::import;
 use credlink_service::service::Service;
 
 use crate::catalogue::Catalogue;

@@ -20,15 +20,6 @@ use crate::error::Error;
 use crate::router::body::read_body;
 use crate::service::Service;
 
-/// Steps of the operations, for a handler that does something in between.
-pub mod steps {
-    pub use crate::aliases::{is_unknown, of_another_tenant, redirect};
-    pub use crate::import::{import, may_import, unknown_legacy_id};
-    pub use crate::openapi::batches::{delete_each, delete_one};
-    pub use crate::openapi::proofs::{read_draft, store_draft, store_reply};
-    pub use crate::retrieve::{answer, find};
-}
-
 /// The operations of a service. [`Plain`](crate::plain::Plain) is the service itself; another handler wraps it to
 /// answer from elsewhere as well.
 ///

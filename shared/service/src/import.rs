@@ -48,6 +48,22 @@ pub async fn import<P: Ports>(service: &Service<P>, draft: &Draft) -> Result<Sto
     Ok(stored)
 }
 
+/// Stores a proof, or imports it if the draft has an origin.
+///
+/// # Errors
+/// The errors of [`store`] and [`import`]; an import without the scope for it (403).
+pub async fn store_or_import<P: Ports>(
+    service: &Service<P>,
+    caller: &Caller,
+    draft: &Draft,
+) -> Result<Stored, Error> {
+    if draft.origin.is_none() {
+        return store(service, draft).await;
+    }
+    may_import(caller)?;
+    import(service, draft).await
+}
+
 /// Refuses an import by a caller without the scope `admin`, because only an administrator can vouch for what a proof
 /// brings along from another store.
 ///

@@ -8,7 +8,7 @@
 //! |---|---|
 //! | HTTP requests and responses | [`router`] |
 //! | routes and their operations; the seam that another crate can wrap | [`plain`]; [`handler`] |
-//! | the operations over HTTP, and the OpenAPI document | `openapi` |
+//! | the operations over HTTP, and the OpenAPI document | [`openapi`] |
 //! | storing, and how a race is decided | [`store`](mod@store), `publish`; the result: [`stored`] |
 //! | importing: proofs that a migration stores, with their timestamps and legacy IDs | [`import`](mod@import) |
 //! | legacy IDs: binding, withdrawing, listing, redirecting | [`aliases`] |
@@ -17,13 +17,15 @@
 //! | a row that lags behind its objects | `reconcile` |
 //! | single rows; the objects of manifests; holds | [`rows`]; `manifests`; [`holds`] |
 //! | manifests of several tenants under one ID; withdrawing a manifest | [`front`], [`visibility`] |
-//! | retrieving | `retrieve` |
+//! | retrieving | [`retrieve`](mod@retrieve) |
 //! | listing, health, statistics | `list`, `overview` |
 //! | cleanup and fsck | [`cleanup`](mod@cleanup), [`fsck`](mod@fsck) |
 //! | rebuilding the index from the objects | [`rebuild`] |
 //! | an index, a store and a clock that do not match | `guard` |
 //! | records that a cut-off request may have left | `leftovers` |
 //! | access counts | `reads` |
+//! | who may be told of an object whose bytes cannot be read | `ownership` |
+//! | the errors of all use cases, and their conversion into HTTP | [`error`] |
 //! | the ports and settings that all of these share | [`service`](mod@service) |
 //!
 //! The guarantees of the design live here: 1 and 5 in the order of writes in `store`, `supersede` and `delete`; 2 in
@@ -42,7 +44,7 @@ pub mod import;
 mod leftovers;
 mod list;
 mod manifests;
-mod openapi;
+pub mod openapi;
 mod overview;
 mod ownership;
 pub mod plain;
@@ -51,7 +53,7 @@ mod reads;
 pub mod rebuild;
 mod reconcile;
 pub mod removal;
-mod retrieve;
+pub mod retrieve;
 pub mod router;
 pub mod rows;
 pub mod service;

@@ -1,12 +1,12 @@
 //! The operations over HTTP, and the OpenAPI 3.1 document that is generated from them.
 
 pub(crate) mod aliases;
-pub(crate) mod batches;
+pub mod batches;
 mod complete;
 pub(crate) mod manifests;
 pub(crate) mod migrations;
 mod parameters;
-pub(crate) mod proofs;
+pub mod proofs;
 mod reads;
 
 use std::sync::LazyLock;
@@ -137,7 +137,7 @@ valid, even where none is required.";
     paths(
         proofs::store_proof, proofs::list_proofs, reads::read_proof, proofs::supersede_proof, proofs::delete_proof,
         reads::read_revision, reads::read_by_hash, proofs::sign_link, batches::batch_delete, aliases::list_aliases,
-        aliases::bind_alias, aliases::withdraw_alias, aliases::list_manifests, manifests::store_manifest,
+        aliases::bind_alias, aliases::withdraw_alias, manifests::list_manifests, manifests::store_manifest,
         reads::read_manifest, manifests::delete_manifest, reads::read_tenant_manifest,
         manifests::delete_tenant_manifest, reads::show_front, manifests::decide_front, manifests::change_visibility,
         manifests::change_tenant_manifest_visibility,

@@ -5,6 +5,7 @@ mod reads;
 use std::future::Future;
 
 use bytes::Bytes;
+use credlink_core::access::Caller;
 use credlink_core::http::problem::Problem;
 use credlink_core::http::reply::Reply;
 use credlink_core::http::route::{Aliases, Documents, Manifests, Migrations, Proofs, Reads, Route};
@@ -40,85 +41,125 @@ impl<P: Ports> Handler<P> for Plain {
             }
             Route::Reads(Reads::Alias(id)) => read_alias(service, call.caller, id).await,
             // Boxed, because the state of these operations is large and would be copied with each read.
-            _ => Ok(Box::pin(operate(service, call)).await?.into()),
+            Route::Proofs(operation) => Ok(Box::pin(on_proofs(service, call, operation)).await?.into()),
+            Route::Aliases(operation) => Ok(Box::pin(on_aliases(service, call, operation)).await?.into()),
+            Route::Manifests(operation) => Ok(Box::pin(on_manifests(service, call, operation)).await?.into()),
+            Route::Migrations(operation) => {
+                Ok(Box::pin(on_migrations(service, call, operation)).await?.into())
+            }
+            Route::Documents(document) => Ok(Box::pin(show(service, call.caller, document)).await?.into()),
+            // The router answers preflights.
+            Route::Options(_) => Ok(Reply::empty(StatusCode::NOT_FOUND).into()),
         }
     }
 }
 
-/// Performs an operation that is neither a read of content nor a preflight, if the guard allows it.
-async fn operate<P, B>(service: &Service<P>, call: Call<'_, B>) -> Result<Reply, Error>
+/// Performs an operation on proofs, if the guard allows it.
+async fn on_proofs<P, B>(service: &Service<P>, call: Call<'_, B>, operation: &Proofs) -> Result<Reply, Error>
 where
     P: Ports,
     B: Future<Output = Result<Bytes, Problem>>,
 {
     service.check_guard(call.route).await?;
-    let (caller, headers, request_id) = (call.caller, &call.request.headers, call.request_id);
-    match call.route {
-        Route::Proofs(Proofs::Store) => proofs::store_proof(service, caller, call.json(service).await?).await,
-        Route::Proofs(Proofs::Supersede(id)) => {
+    let (caller, headers) = (call.caller, &call.request.headers);
+    match operation {
+        Proofs::Store => proofs::store_proof(service, caller, call.json(service).await?).await,
+        Proofs::Supersede(id) => {
             let body = call.json(service).await?;
             proofs::supersede_proof(service, caller, id, headers, body).await
         }
-        Route::Proofs(Proofs::Delete(id)) => proofs::delete_proof(service, caller, id, headers).await,
-        Route::Proofs(Proofs::BatchDelete) => {
-            batches::batch_delete(service, caller, call.json(service).await?).await
-        }
-        Route::Proofs(Proofs::List { after, limit }) => {
-            proofs::list_proofs(service, caller, after.as_deref(), *limit).await
-        }
-        Route::Proofs(Proofs::SignLink { id, expires_in }) => {
-            proofs::sign_link(service, caller, id, *expires_in).await
-        }
+        Proofs::Delete(id) => proofs::delete_proof(service, caller, id, headers).await,
+        Proofs::BatchDelete => batches::batch_delete(service, caller, call.json(service).await?).await,
+        Proofs::List { after, limit } => proofs::list_proofs(service, caller, after.as_deref(), *limit).await,
+        Proofs::SignLink { id, expires_in } => proofs::sign_link(service, caller, id, *expires_in).await,
+    }
+}
 
-        Route::Aliases(Aliases::List { after, limit }) => {
+/// Performs an operation on legacy IDs, if the guard allows it.
+async fn on_aliases<P, B>(
+    service: &Service<P>,
+    call: Call<'_, B>,
+    operation: &Aliases,
+) -> Result<Reply, Error>
+where
+    P: Ports,
+    B: Future<Output = Result<Bytes, Problem>>,
+{
+    service.check_guard(call.route).await?;
+    let caller = call.caller;
+    match operation {
+        Aliases::List { after, limit } => {
             aliases::list_aliases(service, caller, after.as_deref(), *limit).await
         }
-        Route::Aliases(Aliases::Bind(id)) => {
+        Aliases::Bind(id) => {
             let body = call.json(service).await?;
             aliases::bind_alias(service, caller, id.clone(), body).await
         }
-        Route::Aliases(Aliases::Withdraw { id, proof }) => {
-            aliases::withdraw_alias(service, caller, id, proof).await
-        }
+        Aliases::Withdraw { id, proof } => aliases::withdraw_alias(service, caller, id, proof).await,
+    }
+}
 
-        Route::Manifests(Manifests::List { after, limit }) => {
-            aliases::list_manifests(service, caller, after.as_deref(), *limit).await
+/// Performs an operation on manifests, if the guard allows it.
+async fn on_manifests<P, B>(
+    service: &Service<P>,
+    call: Call<'_, B>,
+    operation: &Manifests,
+) -> Result<Reply, Error>
+where
+    P: Ports,
+    B: Future<Output = Result<Bytes, Problem>>,
+{
+    service.check_guard(call.route).await?;
+    let (caller, headers) = (call.caller, &call.request.headers);
+    match operation {
+        Manifests::List { after, limit } => {
+            manifests::list_manifests(service, caller, after.as_deref(), *limit).await
         }
-        Route::Manifests(Manifests::Store { visibility, tenant, imported }) => {
+        Manifests::Store { visibility, tenant, imported } => {
             check_tenant(tenant.as_ref(), &caller.tenant)?;
             let how = (*visibility, Arrival::imported(*imported));
             manifests::store_manifest(service, caller, how, call.c2pa(service).await?).await
         }
-        Route::Manifests(Manifests::Delete { id, tenant, imported }) => {
+        Manifests::Delete { id, tenant, imported } => {
             let manifest = (id, tenant.clone());
             manifests::delete_manifest(service, caller, manifest, *imported, headers).await
         }
-        Route::Manifests(Manifests::DecideFront(id)) => {
-            manifests::decide_front(service, id, call.json(service).await?).await
-        }
-        Route::Manifests(Manifests::ChangeVisibility { id, tenant }) => {
+        Manifests::DecideFront(id) => manifests::decide_front(service, id, call.json(service).await?).await,
+        Manifests::ChangeVisibility { id, tenant } => {
             let body = call.json(service).await?;
             manifests::change_visibility(service, caller, id, tenant.clone(), body).await
         }
+    }
+}
 
-        Route::Migrations(Migrations::Begin) => {
+/// Performs an operation on migrations, if the guard allows it.
+async fn on_migrations<P, B>(
+    service: &Service<P>,
+    call: Call<'_, B>,
+    operation: &Migrations,
+) -> Result<Reply, Error>
+where
+    P: Ports,
+    B: Future<Output = Result<Bytes, Problem>>,
+{
+    service.check_guard(call.route).await?;
+    let (caller, request_id) = (call.caller, call.request_id);
+    match operation {
+        Migrations::Begin => {
             migrations::begin_migration(service, call.json(service).await?, request_id).await
         }
-        Route::Migrations(Migrations::Show { job, after }) => {
+        Migrations::Show { job, after } => {
             migrations::show_migration(service, caller, job, after.as_deref()).await
         }
-        Route::Migrations(Migrations::Remove { job, abandon }) => {
-            migrations::remove_migration(service, job, *abandon).await
-        }
+        Migrations::Remove { job, abandon } => migrations::remove_migration(service, job, *abandon).await,
+    }
+}
 
-        Route::Documents(Documents::Health) => Ok(openapi::health(service, caller).await),
-        Route::Documents(Documents::Stats) => openapi::stats(service).await,
-        Route::Documents(Documents::OpenApi) => Ok(openapi::document()),
-
-        // The router answers preflights, and reads of content are handled above.
-        Route::Reads(Reads::Object { .. })
-        | Route::Reads(Reads::PlainManifest { .. })
-        | Route::Reads(Reads::Alias(_))
-        | Route::Options(_) => Ok(Reply::empty(StatusCode::NOT_FOUND)),
+/// Shows a document about the service.
+async fn show<P: Ports>(service: &Service<P>, caller: &Caller, document: &Documents) -> Result<Reply, Error> {
+    match document {
+        Documents::Health => Ok(openapi::health(service, caller).await),
+        Documents::Stats => openapi::stats(service).await,
+        Documents::OpenApi => Ok(openapi::document()),
     }
 }

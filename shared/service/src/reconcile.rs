@@ -6,20 +6,20 @@
 //! an earlier time. Any process that finds such a row makes it follow, across any number of revisions, deletions and
 //! lives.
 
+mod claims;
+mod earlier;
 pub(crate) mod hold;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use credlink_core::bounds::ORPHAN_AGE_SECONDS;
 use credlink_core::http::problem::{Problem, ProblemKind};
 use credlink_core::manifest_id::ManifestId;
 use credlink_core::manifest_key::ManifestKey;
 use credlink_core::object::{Facts, ObjectKey};
 use credlink_core::proof_id::ProofId;
 use credlink_core::record::Record;
-use credlink_core::row::{Pending, ProofRow, State};
+use credlink_core::row::{ProofRow, State};
 use credlink_core::rules::consistency::{ObjectVerdict, ProofObject, judge_record};
-use credlink_core::time::Timestamp;
 use credlink_core::tombstone::Tombstone;
 
 use credlink_ports::{Objects as _, Ports, Replicas as _};
@@ -31,6 +31,9 @@ use crate::publish::{Published, Reference, Released};
 use crate::removal::finish_proof;
 use crate::rows::claim;
 use crate::service::{MAX_ATTEMPTS, Service};
+
+pub(crate) use claims::{give_back, settle};
+pub(crate) use earlier::hold_earlier;
 
 /// The outcome of making a row follow its objects.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,57 +80,6 @@ pub(crate) async fn reconcile<P: Ports>(service: &Service<P>, id: &ProofId) -> R
     Err(contended())
 }
 
-/// Makes a row follow that says that a replacement is under way. If no replacement can be under way any longer, its
-/// claims are released.
-///
-/// # Errors
-/// The errors of [`reconcile`].
-pub(crate) async fn settle<P: Ports>(service: &Service<P>, row: &ProofRow) -> Result<Reconciled, Error> {
-    let reconciled = reconcile(service, &row.id).await?;
-    let now = service.now();
-    let is_over = |begun: Timestamp| begun.plus_seconds(ORPHAN_AGE_SECONDS) <= now;
-    let stale = |row: &ProofRow| row.replacing.is_some_and(is_over).then(|| row.pending.clone());
-    match reconciled {
-        Reconciled::Right if stale(row).is_none() => Ok(reconciled),
-        // With a wrong clock, every replacement would seem to be over.
-        Reconciled::Right | Reconciled::Changed if service.may_destroy().await.is_err() => Ok(reconciled),
-        Reconciled::Right | Reconciled::Changed => {
-            let given_back = give_back(service, &row.id, stale).await?;
-            Ok(if given_back { Reconciled::Changed } else { reconciled })
-        }
-        Reconciled::Orphan | Reconciled::Risen | Reconciled::Broken(_) => Ok(reconciled),
-    }
-}
-
-/// Removes the claims of replacements that will not happen from a live proof's row, and releases their manifests: those
-/// claims that `claims` finds in the row, if any are to be released. Without a remaining claim, no replacement is under
-/// way. Returns `true` if this call did so.
-pub(crate) async fn give_back<P: Ports>(
-    service: &Service<P>,
-    id: &ProofId,
-    claims: impl Fn(&ProofRow) -> Option<BTreeSet<Pending>>,
-) -> Result<bool, Error> {
-    for _ in 0..MAX_ATTEMPTS {
-        let row = service.proof_row(id).await?.filter(|row| row.state == State::Live);
-        let Some((row, claims)) = row.and_then(|row| claims(&row).map(|claims| (row, claims))) else {
-            return Ok(false);
-        };
-        let (mut next, released) = row.without(&claims);
-        let released: Vec<Released> = released
-            .iter()
-            .map(|id| Released { key: ManifestKey::new(&row.tenant, id), is_told: false })
-            .collect();
-        if next.pending.is_empty() {
-            next.replacing = None;
-        }
-        match service.commit(Some((next, Some(row.version))), &[], &released).await? {
-            Published::Done => return Ok(true),
-            Published::Lost(_) | Published::ManifestGone => {}
-        }
-    }
-    Err(contended())
-}
-
 /// Makes one attempt. Returns `None` if the state changed in the meantime, and the caller must retry.
 async fn attempt<P: Ports>(
     service: &Service<P>,
@@ -145,9 +97,9 @@ async fn attempt<P: Ports>(
     };
     let facts = current.verified.facts();
     if facts.tombstone {
-        let marker = Tombstone::parse(&current.verified.content());
-        let marker = marker.map_err(|error| service.damaged(&key, &error))?;
-        return follow_marker(service, &marker, row).await;
+        let tombstone = Tombstone::parse(&current.verified.content());
+        let tombstone = tombstone.map_err(|error| service.damaged(&key, &error))?;
+        return follow_tombstone(service, &tombstone, row).await;
     }
     let record = service.record(&key, &current.verified)?;
     match (judge_record(ProofObject::Record(record.revision), row), row) {
@@ -172,12 +124,12 @@ async fn attempt<P: Ports>(
 }
 
 /// Makes a row follow the deletion that a tombstone records.
-async fn follow_marker<P: Ports>(
+async fn follow_tombstone<P: Ports>(
     service: &Service<P>,
-    marker: &Tombstone,
+    tombstone: &Tombstone,
     row: Option<&ProofRow>,
 ) -> Result<Option<Reconciled>, Error> {
-    let kept = marker.row.as_ref().and_then(|row| row.as_ref().clone().proof());
+    let kept = tombstone.row.as_ref().and_then(|row| row.as_ref().clone().proof());
     match row {
         None => {
             let Some(kept) = kept else { return Ok(Some(Reconciled::Right)) };
@@ -186,10 +138,12 @@ async fn follow_marker<P: Ports>(
             let claimed = claim(service, credlink_core::row::Row::Proof(first), None).await?;
             Ok(claimed.then_some(Reconciled::Changed))
         }
-        Some(row) if row.state != State::Live && marker.last <= row.revision => Ok(Some(Reconciled::Right)),
-        Some(row) if marker.last >= row.revision => {
+        Some(row) if row.state != State::Live && tombstone.last <= row.revision => {
+            Ok(Some(Reconciled::Right))
+        }
+        Some(row) if tombstone.last >= row.revision => {
             may_follow(service).await?;
-            let deleted = kept.unwrap_or_else(|| row.deleted(marker.deleted));
+            let deleted = kept.unwrap_or_else(|| row.deleted(tombstone.deleted));
             let next = ProofRow { version: row.version + 1, reads: row.reads, ..deleted };
             // A deletion that is under way has already released them.
             let held: Vec<Released> = match row.state {
@@ -307,51 +261,6 @@ async fn follow_record<P: Ports>(
         Err(Error::Problem(problem)) => Ok(Some(Reconciled::Broken(problem.detail))),
         Err(failure) => Err(failure),
     }
-}
-
-/// Makes the row of a live proof hold the manifest that an earlier record of its life names, which may have been
-/// missing when the row was created.
-///
-/// # Errors
-/// The errors of [`reconcile`].
-pub(crate) async fn hold_earlier<P: Ports>(
-    service: &Service<P>,
-    id: &ProofId,
-    revision: u32,
-) -> Result<Reconciled, Error> {
-    let key = ObjectKey::Revision(*id, revision);
-    for _ in 0..MAX_ATTEMPTS {
-        let row = service.proof_row(id).await?.filter(|row| row.state == State::Live);
-        let Some(row) = row.filter(|row| (row.first_revision..row.revision).contains(&revision)) else {
-            return Ok(Reconciled::Right);
-        };
-        let Some(current) = service.current(&key).await? else { return Ok(Reconciled::Right) };
-        let record = service.record(&key, &current.verified)?;
-        let Some(manifest) = record.manifest.id.filter(|manifest| !row.held.contains(manifest)) else {
-            return Ok(Reconciled::Right);
-        };
-        let key = ManifestKey::new(&record.tenant, &manifest);
-        let Some(facts) = service.manifest_facts(&key).await? else {
-            let why = format!("the earlier record names the manifest {manifest}, which is not stored");
-            return Ok(Reconciled::Broken(why));
-        };
-        if facts.sha256 != record.manifest.sha256 {
-            return Ok(Reconciled::Broken(other_content(&manifest)));
-        }
-        may_follow(service).await?;
-        let mut next = row.in_state(State::Live);
-        next.held.insert(manifest.clone());
-        let reference = Reference::found(&key, &facts);
-        match service.commit(Some((next, Some(row.version))), &[reference], &[]).await {
-            Ok(Published::Done) => return Ok(Reconciled::Changed),
-            Ok(Published::Lost(_) | Published::ManifestGone) => {}
-            Err(Error::Problem(problem)) if is_conflict(&problem) => {
-                return Ok(Reconciled::Broken(problem.detail));
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    Err(contended())
 }
 
 fn other_content(manifest: &ManifestId) -> String {

@@ -89,7 +89,7 @@ async fn replace<P: Ports>(
     deleted: &Row,
     version: u64,
 ) -> Result<(), Failure> {
-    let Some((marker, tenant)) = Tombstone::of(deleted) else { return Ok(()) };
+    let Some((tombstone, tenant)) = Tombstone::of(deleted) else { return Ok(()) };
     for _ in 0..MAX_ATTEMPTS {
         let head = service.ports.objects().head(key).await?;
         let condition = match head {
@@ -107,7 +107,7 @@ async fn replace<P: Ports>(
             service.changed(key).await;
             return Ok(());
         }
-        let (body, attributes) = marker.object(key, &tenant);
+        let (body, attributes) = tombstone.object(key, &tenant);
         let put = service.ports.objects().put(key, body.into(), &attributes, condition).await;
         service.changed(key).await;
         if let Put::Stored(_) = put? {

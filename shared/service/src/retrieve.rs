@@ -204,9 +204,9 @@ async fn brought_up<P: Ports>(
         return Ok(Some(found.verified));
     }
     if has_risen(&row) {
-        let Some((marker, tenant)) = Tombstone::of(&Row::Manifest(row)) else { return Ok(None) };
-        let (body, attributes) = marker.object(&key, &tenant);
-        return service.as_stored(&key, marker.deleted, (body.into(), attributes)).map(Some);
+        let Some((tombstone, tenant)) = Tombstone::of(&Row::Manifest(row)) else { return Ok(None) };
+        let (body, attributes) = tombstone.object(&key, &tenant);
+        return service.as_stored(&key, tombstone.deleted, (body.into(), attributes)).map(Some);
     }
     // The process that changes the visibility writes the object. A reader does so for one that was cut off, and only
     // one reader at a time.

@@ -37,7 +37,7 @@ use crate::service::{MAX_ATTEMPTS, Service};
 use crate::stored::{Stored, put_record};
 use crate::supersede::replace_any;
 
-use lost::{bring_back_manifest, bring_back_record, is_lost};
+use lost::{is_lost, restore_manifest, restore_record};
 
 /// Stores a proof.
 ///
@@ -79,7 +79,7 @@ async fn try_to_store<P: Ports>(
         let row = service.proof_row(&id).await?;
         match (next(row.as_ref(), service.now()), row) {
             (Next::Answer, Some(row)) => {
-                bring_back_record(service, draft, &row).await?;
+                restore_record(service, draft, &row).await?;
                 // If the index may be older, its row alone is not sufficient.
                 let is_doubted = row.replacing.is_some()
                     || service.may_destroy().await.is_err()
@@ -97,7 +97,7 @@ async fn try_to_store<P: Ports>(
                         continue;
                     }
                 }
-                bring_back_manifest(service, draft, &row).await?;
+                restore_manifest(service, draft, &row).await?;
                 let written = brought.record.map(|(_, sha256)| sha256);
                 return Ok(answer(service, draft, row, written));
             }
@@ -197,19 +197,19 @@ async fn write<P: Ports>(
             take_up(service, &draft.id(), row).await?;
             return Ok(None);
         }
-        let marker = Tombstone::parse(&current.verified.content());
-        let marker = marker.map_err(|error| service.damaged(&key, &error))?;
-        if !marker.void {
-            draft.may_follow_deletion(marker.deleted)?;
+        let tombstone = Tombstone::parse(&current.verified.content());
+        let tombstone = tombstone.map_err(|error| service.damaged(&key, &error))?;
+        if !tombstone.void {
+            draft.may_follow_deletion(tombstone.deleted)?;
         }
         // Only the tombstone of a finished deletion is replaced. A process that is finishing a deletion may hold the
         // tag of the object that is written here, and could remove it after it was acknowledged.
-        if marker.last > row.map_or(0, |row| row.revision)
+        if tombstone.last > row.map_or(0, |row| row.revision)
             && reconcile(service, &draft.id()).await? != Reconciled::Right
         {
             return Ok(None);
         }
-        record = draft.record(revision.max(marker.last.saturating_add(1)), service.now());
+        record = draft.record(revision.max(tombstone.last.saturating_add(1)), service.now());
         bytes = record.to_bytes();
         sha256 = Digest::of(&bytes);
         let condition = Condition::Matches(current.tag);

@@ -105,14 +105,14 @@ async fn restore<P: Ports>(service: &Service<P>, kept: &ObjectKey, key: &ObjectK
     let (condition, last) = match service.current(key).await? {
         None => (Condition::Absent, None),
         Some(current) if current.verified.facts().tombstone => {
-            let marker = Tombstone::parse(&current.verified.content());
-            let marker = marker.map_err(|error| service.damaged(key, &error))?;
+            let tombstone = Tombstone::parse(&current.verified.content());
+            let tombstone = tombstone.map_err(|error| service.damaged(key, &error))?;
             // The owner deleted the object, before it was put back from elsewhere or since. It stays deleted (guarantee
             // 8).
-            if !marker.void {
+            if !tombstone.void {
                 return Ok(false);
             }
-            (Condition::Matches(current.tag), Some(marker.last))
+            (Condition::Matches(current.tag), Some(tombstone.last))
         }
         // The object was restored before, or something else has been stored there.
         Some(current) => {

@@ -33,21 +33,21 @@ pub(super) async fn row<P: Ports>(service: &Service<P>, key: &RowKey) -> Result<
             write_hold(service, &row.manifest_key(), row.generation).await?;
             Ok(true)
         }
-        Row::Proof(_) | Row::Manifest(_) => marker(service, &row).await,
+        Row::Proof(_) | Row::Manifest(_) => put_tombstone(service, &row).await,
         Row::LegacyItem(_) | Row::Replica(_) | Row::Store(_) => Ok(false),
     }
 }
 
 /// Writes the tombstone of a deleted row, if nothing stands in its place (guarantee 8).
-async fn marker<P: Ports>(service: &Service<P>, row: &Row) -> Result<bool, Error> {
-    let Some((marker, tenant)) = Tombstone::of(row) else { return Ok(false) };
+async fn put_tombstone<P: Ports>(service: &Service<P>, row: &Row) -> Result<bool, Error> {
+    let Some((tombstone, tenant)) = Tombstone::of(row) else { return Ok(false) };
     let key = match row {
         Row::Proof(row) => ObjectKey::Record(row.id),
         Row::Manifest(row) => ObjectKey::Manifest(row.manifest_key()),
         _ => return Ok(false),
     };
     service.may_destroy().await?;
-    let (body, attributes) = marker.object(&key, &tenant);
+    let (body, attributes) = tombstone.object(&key, &tenant);
     let put = service.ports.objects().put(&key, body.into(), &attributes, Condition::Absent).await;
     service.changed(&key).await;
     Ok(matches!(put?, Put::Stored(_)))

@@ -1,4 +1,4 @@
-//! Legacy IDs on their own, and the manifests that were stored for themselves, which a migration lists besides proofs.
+//! Legacy IDs on their own.
 
 use bytes::Bytes;
 use credlink_core::access::{Caller, Scope};
@@ -15,7 +15,6 @@ use super::gone;
 use super::parameters::Page;
 use crate::aliases::{self, Alias, AliasPage};
 use crate::error::Error;
-use crate::list::{self, ManifestPage};
 use crate::service::Service;
 
 /// List legacy IDs
@@ -104,27 +103,4 @@ pub(crate) async fn withdraw_alias<P: Ports>(
     proof: &ProofId,
 ) -> Result<Reply, Error> {
     Ok(gone(aliases::withdraw(service, id, proof, &caller.tenant).await?))
-}
-
-/// List the C2PA manifests that were stored for themselves
-///
-/// Lists the manifests of the credential's tenant. These manifests are kept even if no proof holds them.
-#[utoipa::path(
-    get, path = "/v1/manifests", tag = "manifests", operation_id = "listManifests",
-    params(
-        Page,
-    ),
-    responses(
-        (status = 200, description = "A page of manifests", body = ManifestPage),
-    ),
-    security(("token" = ["admin"]))
-)]
-pub(crate) async fn list_manifests<P: Ports>(
-    service: &Service<P>,
-    caller: &Caller,
-    after: Option<&str>,
-    limit: usize,
-) -> Result<Reply, Error> {
-    let page = list::list_manifests(service, caller.tenant.clone(), after, limit).await?;
-    Ok(Reply::json(StatusCode::OK, &page))
 }

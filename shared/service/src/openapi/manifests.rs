@@ -18,11 +18,12 @@ use serde::{Deserialize, Serialize};
 
 use credlink_ports::Ports;
 
-use super::parameters::DeletedAt;
+use super::parameters::{DeletedAt, Page};
 use super::{gone, requested_instant};
 use crate::delete;
 use crate::error::Error;
 use crate::front::Arrival;
+use crate::list::{self, ManifestPage};
 use crate::service::{Service, other_tenant};
 use crate::store::store_manifest as store_alone;
 use crate::visibility;
@@ -35,6 +36,29 @@ struct ManifestReply {
     manifest_id: String,
     /// The URL of the manifest.
     url: String,
+}
+
+/// List the C2PA manifests that were stored for themselves
+///
+/// Lists the manifests of the credential's tenant. These manifests are kept even if no proof holds them.
+#[utoipa::path(
+    get, path = "/v1/manifests", tag = "manifests", operation_id = "listManifests",
+    params(
+        Page,
+    ),
+    responses(
+        (status = 200, description = "A page of manifests", body = ManifestPage),
+    ),
+    security(("token" = ["admin"]))
+)]
+pub(crate) async fn list_manifests<P: Ports>(
+    service: &Service<P>,
+    caller: &Caller,
+    after: Option<&str>,
+    limit: usize,
+) -> Result<Reply, Error> {
+    let page = list::list_manifests(service, caller.tenant.clone(), after, limit).await?;
+    Ok(Reply::json(StatusCode::OK, &page))
 }
 
 /// Store a C2PA manifest for itself

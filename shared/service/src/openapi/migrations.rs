@@ -11,8 +11,9 @@ use http::header::LOCATION;
 use serde::Serialize;
 
 use credlink_ports::Ports;
-use credlink_ports::migration::jobs::Removed;
-use credlink_ports::migration::jobs::{Asked, Begun, JobError, Jobs as _, Progress};
+use credlink_ports::migration::jobs::{
+    BeginOutcome, JobError, JobRequest, Jobs as _, Progress, RemovalOutcome,
+};
 
 use crate::error::Error;
 use crate::service::Service;
@@ -39,31 +40,33 @@ pub(crate) async fn begin_migration<P: Ports>(
     request_id: &str,
 ) -> Result<Reply, Error> {
     let body = service.read(body, |body| MigrationBody::parse(&body)).await?;
-    let asked = Asked {
+    let job_request = JobRequest {
         batch_size: body.batch_size(),
         name: body.name,
         from: body.from,
         request_id: request_id.to_owned(),
     };
-    match service.ports.jobs().begin(&asked).await.map_err(job_error)? {
-        Begun::Queued(job) => {
+    match service.ports.jobs().begin(&job_request).await.map_err(job_error)? {
+        BeginOutcome::Queued(job) => {
             let location = format!("/v1/migrations/{}", job.name);
             Ok(Reply::json(StatusCode::ACCEPTED, &Progress::of(job)).with(LOCATION, &location))
         }
-        Begun::Held => {
-            let detail =
-                format!("the source of the job `{}` is being listed; try again when it is done", asked.name);
+        BeginOutcome::Held => {
+            let detail = format!(
+                "the source of the job `{}` is being listed; try again when it is done",
+                job_request.name
+            );
             Err(Problem::new(ProblemKind::Contended, detail).into())
         }
-        Begun::Removing => {
+        BeginOutcome::Removing => {
             let detail = format!(
                 "the job `{0}` is being removed, or left something when it was; `DELETE /v1/migrations/{0}` ends that, and then its name is \
                  free",
-                asked.name
+                job_request.name
             );
             Err(Problem::new(ProblemKind::JobConflict, detail).at("name").into())
         }
-        Begun::Differs(job) => {
+        BeginOutcome::Differs(job) => {
             let whose = if job.keep_tenants {
                 "whose proofs keep their tenants".to_owned()
             } else {
@@ -138,18 +141,18 @@ pub(crate) async fn remove_migration<P: Ports>(
     abandon: bool,
 ) -> Result<Reply, Error> {
     match service.ports.jobs().remove(job, abandon).await.map_err(job_error)? {
-        Removed::Done => Ok(Reply::empty(StatusCode::NO_CONTENT)),
-        Removed::Partly(removed) => {
+        RemovalOutcome::Done => Ok(Reply::empty(StatusCode::NO_CONTENT)),
+        RemovalOutcome::Partly(removed) => {
             Ok(Reply::json(StatusCode::ACCEPTED, &Removal { job: job.clone(), removed }))
         }
-        Removed::Absent => {
+        RemovalOutcome::Absent => {
             Err(Problem::new(ProblemKind::NotFound, format!("there is no job `{job}`")).into())
         }
-        Removed::Held => {
+        RemovalOutcome::Held => {
             let detail = format!("a run has the job `{job}`; try again when it is done");
             Err(Problem::new(ProblemKind::Contended, detail).into())
         }
-        Removed::Unfinished(why) => {
+        RemovalOutcome::Unfinished(why) => {
             let detail =
                 format!("the job `{job}` is not over: {why}; `abandon=true` removes it all the same");
             Err(Problem::new(ProblemKind::JobConflict, detail).at("abandon").into())

@@ -25,11 +25,10 @@ use super::parameters::{DeletedAt, Page};
 use super::{gone, requested_instant};
 use crate::delete;
 use crate::error::Error;
-use crate::import::{import, may_import};
+use crate::import::{may_import, store_or_import};
 use crate::list::{ProofPage, Summary, list};
 use crate::rows::live_row;
 use crate::service::Service;
-use crate::store::store;
 use crate::stored::Stored;
 use crate::supersede::supersede;
 
@@ -137,18 +136,13 @@ pub async fn read_draft<P: Ports>(
 /// Stores a draft, or imports it.
 ///
 /// # Errors
-/// The errors of [`store`] and [`import`]; an import without the scope for it (403).
+/// The errors of [`store_or_import`].
 pub async fn store_draft<P: Ports>(
     service: &Service<P>,
     caller: &Caller,
     draft: &Draft,
 ) -> Result<Reply, Error> {
-    let stored = if draft.origin.is_some() {
-        may_import(caller)?;
-        import(service, draft).await?
-    } else {
-        store(service, draft).await?
-    };
+    let stored = store_or_import(service, caller, draft).await?;
     Ok(store_reply(service, &stored))
 }
 

@@ -139,10 +139,10 @@ impl<P: Ports> Service<P> {
         if current.tag != head.tag {
             return Ok(None);
         }
-        let marker =
+        let tombstone =
             Tombstone::parse(&current.verified.content()).map_err(|error| self.damaged(&key, &error))?;
         // If the index lost the row, the tombstone has it.
-        let kept = marker.row.and_then(|row| row.manifest());
+        let kept = tombstone.row.and_then(|row| row.manifest());
         if let Some(row) = row.as_ref().or(kept.as_ref())
             && !row.void
             && row.sha256 != *manifest.sha256()
@@ -153,7 +153,7 @@ impl<P: Ports> Service<P> {
             wanted.check_withdrawn(row, arrival)?;
         }
         let deleted = row.map_or(0, |row| row.generation);
-        let generation = marker.last.max(deleted).saturating_add(1);
+        let generation = tombstone.last.max(deleted).saturating_add(1);
         let condition = Condition::Matches(head.tag);
         let stored = self.put_manifest(owned, manifest, visibility, generation, condition).await?;
         Ok(stored.then_some(Placed { generation, by: By::This }))

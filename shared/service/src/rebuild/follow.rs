@@ -120,8 +120,8 @@ async fn manifest<P: Ports>(
         let expected = row.as_ref().map(|row| row.version);
         let step = if facts.tombstone {
             let Some(current) = service.current(&key).await? else { continue };
-            let marker = Tombstone::parse(&current.verified.content());
-            by_marker(&marker.map_err(|error| service.damaged(&key, &error))?, row)
+            let tombstone = Tombstone::parse(&current.verified.content());
+            by_tombstone(&tombstone.map_err(|error| service.damaged(&key, &error))?, row)
         } else {
             by_content(&facts, row, known.is_whole, service)
         };
@@ -143,8 +143,8 @@ enum Step {
     Write(Box<ManifestRow>),
 }
 
-fn by_marker(marker: &Tombstone, row: Option<ManifestRow>) -> Step {
-    let kept = marker.row.as_ref().and_then(|row| row.as_ref().clone().manifest());
+fn by_tombstone(tombstone: &Tombstone, row: Option<ManifestRow>) -> Step {
+    let kept = tombstone.row.as_ref().and_then(|row| row.as_ref().clone().manifest());
     let Some(row) = row else {
         return match kept {
             Some(kept) => Step::Write(Box::new(ManifestRow { version: 1, ..kept })),
@@ -153,9 +153,9 @@ fn by_marker(marker: &Tombstone, row: Option<ManifestRow>) -> Step {
         };
     };
     let is_newer = match row.state {
-        State::Live => marker.last >= row.generation,
+        State::Live => tombstone.last >= row.generation,
         // Cleanup finishes the deletion.
-        State::Deleting(_) | State::Deleted(_) => marker.last > row.generation,
+        State::Deleting(_) | State::Deleted(_) => tombstone.last > row.generation,
     };
     if row.state == State::Live && (!is_newer || row.holders > 0) {
         return Step::Done(Followed::Lost("the index has a live manifest that is deleted".to_owned()));
@@ -163,7 +163,7 @@ fn by_marker(marker: &Tombstone, row: Option<ManifestRow>) -> Step {
     if !is_newer {
         return Step::Done(Followed::Right);
     }
-    let deleted = ManifestRow { standalone: false, ..row.in_state(State::Deleted(marker.deleted)) };
+    let deleted = ManifestRow { standalone: false, ..row.in_state(State::Deleted(tombstone.deleted)) };
     let next = ManifestRow { version: row.version + 1, ..kept.unwrap_or(deleted) };
     Step::Write(Box::new(next))
 }

@@ -22,7 +22,7 @@ pub(super) async fn is_lost<P: Ports>(service: &Service<P>, id: &ProofId) -> Res
 }
 
 /// Restores the lost record of a live proof, if the draft brings its timestamps and produces exactly that record.
-pub(super) async fn bring_back_record<P: Ports>(
+pub(super) async fn restore_record<P: Ports>(
     service: &Service<P>,
     draft: &Draft,
     row: &ProofRow,
@@ -40,13 +40,13 @@ pub(super) async fn bring_back_record<P: Ports>(
     }
     // If something else is there by now, others deal with it.
     if put_record(service, &key, &record, (&bytes, sha256), Condition::Absent).await?.is_some() {
-        tracing::warn!(proof = %row.id, "a record that was lost came back with a migration of it");
+        tracing::warn!(proof = %row.id, "a lost record was restored from an import of the same proof");
     }
     Ok(())
 }
 
 /// Restores the lost manifest of a live proof from the draft, as far as a check costs nothing.
-pub(super) async fn bring_back_manifest<P: Ports>(
+pub(super) async fn restore_manifest<P: Ports>(
     service: &Service<P>,
     draft: &Draft,
     row: &ProofRow,
@@ -65,7 +65,7 @@ pub(super) async fn bring_back_manifest<P: Ports>(
     // If something else is there by now, others deal with it.
     let put = service.put_manifest(&manifest, &draft.manifest, visibility, generation, Condition::Absent);
     if put.await? {
-        tracing::warn!(%manifest, "a manifest that was lost came back with a store of it");
+        tracing::warn!(%manifest, "a lost manifest was restored from a store of the same proof");
     }
     Ok(())
 }
