@@ -10,6 +10,7 @@
 //!   were last read, since the issuer may have withdrawn any of them by then. Without keys, a failure to read them is a
 //!   failure of the request.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
@@ -20,6 +21,7 @@ use http::header::ACCEPT;
 use http::{Request, StatusCode};
 use jsonwebtoken::Algorithm;
 use tokio::sync::Mutex;
+use tokio::task::JoinError;
 use tokio::time::{Instant, timeout};
 use tracing::Instrument as _;
 
@@ -28,7 +30,7 @@ use credlink_metrics::catalogue::note_unread;
 use credlink_runtime::deadline::remaining;
 
 use super::NAME;
-use super::keys::{Key, KeySet, MAX_JWKS_BYTES};
+use super::keys::{Key, KeySet, KeySetError, MAX_JWKS_BYTES};
 use super::settings::Jwks;
 
 /// The name of this source of credentials.
@@ -58,6 +60,29 @@ pub struct KeysError {
     pub place: String,
     /// The reason.
     pub why: String,
+}
+
+/// The reason why one attempt to read keys failed.
+#[derive(Debug, thiserror::Error)]
+enum ReadError {
+    /// The file cannot be read.
+    #[error(transparent)]
+    File(#[from] io::Error),
+    /// The file system of the file does not answer.
+    #[error("its file system does not answer within {} s", PATIENCE.as_secs())]
+    Late,
+    /// The address does not answer.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// The address answers with a status other than 200.
+    #[error("it answers with status {0}")]
+    Status(u16),
+    /// The task that makes the request ended early.
+    #[error(transparent)]
+    Task(#[from] JoinError),
+    /// The content is not a set of acceptable keys.
+    #[error(transparent)]
+    Keys(#[from] KeySetError),
 }
 
 /// A source of keys. Clones share one source.
@@ -109,7 +134,8 @@ impl KeySource {
         let place = match jwks {
             Jwks::Url(url) => KeyLocation::Url { url: url.clone(), timeout: URL_TIMEOUT },
             Jwks::File(path) => {
-                let read = read_file(path, None).map_err(|why| KeysError { place: jwks.to_string(), why })?;
+                let read = read_file(path, None)
+                    .map_err(|error| KeysError { place: jwks.to_string(), why: error.to_string() })?;
                 if let Some((keys, file)) = read {
                     let now = Some(Instant::now());
                     state = State {
@@ -226,13 +252,12 @@ impl KeySource {
             KeyLocation::File(path) => {
                 let path = path.clone();
                 let read = self.0.file.of(move || read_file(&path, file)).await;
-                let late = || Err(format!("its file system does not answer within {} s", PATIENCE.as_secs()));
-                read.unwrap_or_else(late).map(|read| read.map(|(keys, file)| (keys, Some(file))))
+                read.unwrap_or(Err(ReadError::Late)).map(|read| read.map(|(keys, file)| (keys, Some(file))))
             }
             KeyLocation::Url { url, timeout } => {
                 let (url, timeout) = (url.clone(), *timeout);
                 let read = tokio::task::spawn_blocking(move || read_url(&url, timeout)).await;
-                read.unwrap_or_else(|error| Err(error.to_string())).map(|keys| Some((keys, None)))
+                read.unwrap_or_else(|error| Err(error.into())).map(|keys| Some((keys, None)))
             }
         };
         let now = Some(Instant::now());
@@ -245,7 +270,8 @@ impl KeySource {
                 tracing::info!("the keys of access tokens were read");
             }
             Ok(None) => (state.read, state.failure) = (now, None),
-            Err(reason) => {
+            Err(error) => {
+                let reason = error.to_string();
                 let in_use = state.in_use().is_some();
                 // A file that stays broken is checked every second, and logged once.
                 if state.failure.as_ref() != Some(&reason) {
@@ -272,34 +298,33 @@ fn failure(reason: &str) -> Failure {
 fn read_file(
     path: &Path,
     known: Option<(SystemTime, u64)>,
-) -> Result<Option<(KeySet, (SystemTime, u64))>, String> {
-    let file = path.metadata().and_then(|about| Ok((about.modified()?, about.len())));
-    let file = file.map_err(|error| error.to_string())?;
+) -> Result<Option<(KeySet, (SystemTime, u64))>, ReadError> {
+    let about = path.metadata()?;
+    let file = (about.modified()?, about.len());
     if known == Some(file) {
         return Ok(None);
     }
-    let json = bounded_file::read(path, MAX_JWKS_BYTES).map_err(|error| error.to_string())?;
+    let json = bounded_file::read(path, MAX_JWKS_BYTES)?;
     // A file without keys is a mistake at the start; later on, it withdraws the keys that it had.
     let keys = match known {
         None => KeySet::parse(&json),
         Some(_) => KeySet::parse_any(&json).map(|(keys, _)| keys),
     };
-    keys.map(|keys| Some((keys, file))).map_err(|error| error.to_string())
+    Ok(Some((keys?, file)))
 }
 
 /// Requests the keys at an address.
-fn read_url(url: &str, timeout: Duration) -> Result<KeySet, String> {
+fn read_url(url: &str, timeout: Duration) -> Result<KeySet, ReadError> {
     let timeouts = Timeouts { whole: Some(timeout), ..Timeouts::default() };
     let client = Client::new(&Policy { timeouts, ..Policy::default() });
-    let request = Request::get(url).header(ACCEPT, "application/json").body(None);
+    let request = Request::get(url).header(ACCEPT, "application/json").body(None).map_err(CallError::from)?;
     // Redirections are not followed: the operator trusts this address alone.
-    let answer = request.map_err(CallError::from).and_then(|request| client.send(request));
-    let answer = answer.map_err(|error| error.to_string())?;
+    let answer = client.send(request)?;
     if answer.status() != StatusCode::OK {
-        return Err(format!("it answers with status {}", answer.status().as_u16()));
+        return Err(ReadError::Status(answer.status().as_u16()));
     }
-    let json = answer.read(MAX_JWKS_BYTES as u64 + 1).map_err(|error| error.to_string())?.body;
-    KeySet::parse_any(&json).map(|(keys, _)| keys).map_err(|error| error.to_string())
+    let json = answer.read(MAX_JWKS_BYTES as u64 + 1)?.body;
+    Ok(KeySet::parse_any(&json)?.0)
 }
 
 #[cfg(test)]
