@@ -27,6 +27,7 @@ use credlink_auth::gate::Gate;
 use credlink_auth::jwt::JwtAuthenticator;
 use credlink_auth::tokens::{StaticTokens, TokensError};
 use credlink_deployment::configuration::{Configuration, TENANTS, Variables};
+use credlink_deployment::data_folder::DataFolderError;
 use credlink_deployment::data_folder::note::Note;
 use credlink_deployment::deployment::{Deployment, Machine, OpenError, Opening};
 use credlink_disk::foreign::Foreign;
@@ -210,7 +211,7 @@ async fn open(
     };
     let deployment = Deployment::open(opening).await.map_err(|error| match (&error, note.check(folder)) {
         // The objects are where the last server had them.
-        (OpenError::ObjectsLost(_), Err(differs)) => cannot(&differs),
+        (OpenError::DataFolder(DataFolderError::ObjectsLost(_)), Err(differs)) => cannot(&differs),
         _ => cannot(&error),
     })?;
     let checked = deployment.check().await;

@@ -122,10 +122,10 @@ proptest! {
     }
 
     #[test]
-    fn a_marker_reads_back(at in instants(), last in any::<u32>(), id in manifest_ids()) {
-        let marker = Tombstone::new(at, last);
-        let (body, attributes) = marker.object(&ObjectKey::Manifest(ManifestKey::new(&Tenant::default(), &id)), &Tenant::default());
-        prop_assert_eq!(Tombstone::parse(&body), Ok(marker));
+    fn a_tombstone_reads_back(at in instants(), last in any::<u32>(), id in manifest_ids()) {
+        let tombstone = Tombstone::new(at, last);
+        let (body, attributes) = tombstone.object(&ObjectKey::Manifest(ManifestKey::new(&Tenant::default(), &id)), &Tenant::default());
+        prop_assert_eq!(Tombstone::parse(&body), Ok(tombstone));
         prop_assert!(Facts::read(&attributes).unwrap().tombstone);
     }
 

@@ -17,8 +17,8 @@ use credlink_core::rules::replica_lag;
 use credlink_core::store_id::StoreId;
 use credlink_core::tenant::Tenant;
 use credlink_core::time::Timestamp;
-use credlink_core::tombstone::Tombstone;
-use credlink_deployment::work::Worker;
+use credlink_core::tombstone;
+use credlink_deployment::work::Dispatcher;
 use credlink_deployment::work::drain::{Limits, Report};
 use credlink_ports::doubles::ManualClock;
 use credlink_ports::doubles::faults::{FaultPlan, Faulty, Flavour};
@@ -37,11 +37,11 @@ enum Has {
     /// The manifest, in this generation.
     Manifest(u32),
     /// The tombstone of this generation's deletion.
-    Marker(u32),
+    Tombstone(u32),
     /// The attributes of the manifest, over other bytes.
     Damaged,
 }
-use Has::{Damaged, Manifest, Marker, Nothing};
+use Has::{Damaged, Manifest, Nothing, Tombstone};
 
 fn key() -> ObjectKey {
     ObjectKey::Manifest("urn:c2pa:x".parse().unwrap())
@@ -70,8 +70,8 @@ fn object(has: Has) -> Option<(Bytes, credlink_core::object::Attributes)> {
         Nothing => None,
         Manifest(generation) => Some(content(generation, b"content")),
         Damaged => Some(content(0, b"c0ntent")),
-        Marker(last) => {
-            let (body, attributes) = Tombstone::new(at(), last).object(&key(), &Tenant::default());
+        Tombstone(last) => {
+            let (body, attributes) = tombstone::Tombstone::new(at(), last).object(&key(), &Tenant::default());
             Some((body.into(), attributes))
         }
     }
@@ -122,25 +122,25 @@ async fn each_case_comes_to_what_the_row_says() {
         (None, Nothing, Nothing, Ok(Outcome::Nothing), Nothing),
         (None, Manifest(0), Nothing, Ok(Outcome::Copied), Manifest(0)),
         (None, Nothing, Manifest(0), Ok(Outcome::AlreadyThere), Manifest(0)),
-        (None, Marker(0), Manifest(0), Ok(Outcome::Undecided), Manifest(0)),
+        (None, Tombstone(0), Manifest(0), Ok(Outcome::Undecided), Manifest(0)),
         (live(0), Manifest(0), Nothing, Ok(Outcome::Copied), Manifest(0)),
         (live(0), Manifest(0), Manifest(0), Ok(Outcome::AlreadyThere), Manifest(0)),
         (live(0), Nothing, Manifest(0), Ok(Outcome::AlreadyThere), Manifest(0)),
-        (live(1), Manifest(1), Marker(0), Ok(Outcome::Copied), Manifest(1)),
+        (live(1), Manifest(1), Tombstone(0), Ok(Outcome::Copied), Manifest(1)),
         (live(1), Manifest(1), Manifest(0), Ok(Outcome::Copied), Manifest(1)),
-        (live(1), Marker(0), Manifest(1), Ok(Outcome::AlreadyThere), Manifest(1)),
-        (live(1), Manifest(0), Marker(0), lost(), Marker(0)),
+        (live(1), Tombstone(0), Manifest(1), Ok(Outcome::AlreadyThere), Manifest(1)),
+        (live(1), Manifest(0), Tombstone(0), lost(), Tombstone(0)),
         (live(0), Nothing, Nothing, lost(), Nothing),
         (live(0), Damaged, Nothing, lost(), Nothing),
         (deleting, Manifest(0), Manifest(0), retry(), Manifest(0)),
-        (deleting, Marker(0), Manifest(0), Ok(Outcome::Marked), Marker(0)),
-        (deleting, Manifest(0), Marker(0), retry(), Marker(0)),
-        (deleted, Marker(0), Manifest(0), Ok(Outcome::Marked), Marker(0)),
-        (deleted, Marker(0), Nothing, Ok(Outcome::Marked), Marker(0)),
-        (deleted, Manifest(0), Manifest(0), Ok(Outcome::Marked), Marker(0)),
-        (deleted, Nothing, Marker(0), Ok(Outcome::AlreadyThere), Marker(0)),
+        (deleting, Tombstone(0), Manifest(0), Ok(Outcome::Marked), Tombstone(0)),
+        (deleting, Manifest(0), Tombstone(0), retry(), Tombstone(0)),
+        (deleted, Tombstone(0), Manifest(0), Ok(Outcome::Marked), Tombstone(0)),
+        (deleted, Tombstone(0), Nothing, Ok(Outcome::Marked), Tombstone(0)),
+        (deleted, Manifest(0), Manifest(0), Ok(Outcome::Marked), Tombstone(0)),
+        (deleted, Nothing, Tombstone(0), Ok(Outcome::AlreadyThere), Tombstone(0)),
         // A store of the next life is in flight.
-        (deleted, Marker(0), Manifest(1), retry(), Manifest(1)),
+        (deleted, Tombstone(0), Manifest(1), retry(), Manifest(1)),
     ] {
         let case = format!("{row:?}, {here:?}, {there:?}");
         let (from, to, index) = (side(here).await, side(there).await, index(row).await);
@@ -160,10 +160,10 @@ async fn each_case_comes_to_what_the_row_says() {
             }
             let found = to.get(&key()).await.unwrap().map(|object| (object.body, object.head.attributes));
             // A tombstone that is made from a row carries that row.
-            let of_row = index.get(&key().row()).await.unwrap().as_ref().and_then(Tombstone::of);
+            let of_row = index.get(&key().row()).await.unwrap().as_ref().and_then(tombstone::Tombstone::of);
             let made = of_row.map(|(marker, tenant)| marker.object(&key(), &tenant));
             let made = made.map(|(body, attributes)| (Bytes::from(body), attributes));
-            let is_made = matches!(left, Marker(_)) && found == made;
+            let is_made = matches!(left, Tombstone(_)) && found == made;
             assert!(is_made || found == object(left), "{case}: {found:?}");
         }
     }
@@ -173,7 +173,7 @@ async fn each_case_comes_to_what_the_row_says() {
 /// removed.
 #[tokio::test]
 async fn what_one_provider_has_alone_of_a_next_life_is_copied() {
-    for (here, there) in [(Manifest(1), Marker(0)), (Marker(0), Manifest(1))] {
+    for (here, there) in [(Manifest(1), Tombstone(0)), (Tombstone(0), Manifest(1))] {
         let (from, to) = (side(here).await, side(there).await);
         let index = index(Some((State::Deleted(at()), 0))).await;
         let stored = from.head(&key()).await.unwrap().unwrap().modified;
@@ -192,14 +192,14 @@ async fn what_one_provider_has_alone_of_a_next_life_is_copied() {
 /// The row is from before a second life and its deletion, which one provider missed.
 #[tokio::test]
 async fn what_was_deleted_since_the_row_is_marked() {
-    for (here, there) in [(Manifest(1), Marker(1)), (Marker(1), Manifest(1))] {
+    for (here, there) in [(Manifest(1), Tombstone(1)), (Tombstone(1), Manifest(1))] {
         let (from, to) = (side(here).await, side(there).await);
         let index = index(Some((State::Deleted(at()), 0))).await;
         let now = from.head(&key()).await.unwrap().unwrap().modified;
         assert_eq!(replicate(&from, &to, &index, &key(), now).await.unwrap(), Outcome::Marked);
         for side in [&from, &to] {
             let object = side.get(&key()).await.unwrap().unwrap();
-            assert_eq!(Some((object.body, object.head.attributes)), self::object(Marker(1)));
+            assert_eq!(Some((object.body, object.head.attributes)), self::object(Tombstone(1)));
         }
     }
 }
@@ -252,7 +252,7 @@ async fn the_worker_settles_what_is_done_and_leaves_the_rest() {
         queue.send(&Message { request_id: "r".to_owned(), work }, 0).await.unwrap();
     };
     let run = async |index: &MemoryIndex| {
-        Worker::repairing(&from, &to, index, &clock).drain(&queue, Limits::default()).await.unwrap()
+        Dispatcher::repairing(&from, &to, index, &clock).drain(&queue, Limits::default()).await.unwrap()
     };
     queue.push_text("no message");
     send(key()).await;
@@ -294,7 +294,7 @@ async fn the_worker_lowers_the_flag_with_the_last_repair() {
     };
     let run = async |plan: FaultPlan| {
         let index = Faulty::new(good.clone(), plan);
-        Worker::repairing(&from, &to, &index, &clock).drain(&queue, Limits::default()).await.unwrap()
+        Dispatcher::repairing(&from, &to, &index, &clock).drain(&queue, Limits::default()).await.unwrap()
     };
     let (first, second, lost) = (raise(1).await, raise(2).await, raise(3).await);
     // Sent twice, as a queue may deliver it.
@@ -337,7 +337,7 @@ async fn a_walk_queues_everything_and_goes_on_where_it_stopped() {
     assert!(first.resume.is_some());
     let rest = walk(&from, Replica::Fallback, &queue, "r", first.resume, || true).await.unwrap();
     assert_eq!(rest, Walked { queued: 25, foreign: 0, resume: None });
-    let report = Worker::repairing(&from, &to, &MemoryIndex::new(), &clock)
+    let report = Dispatcher::repairing(&from, &to, &MemoryIndex::new(), &clock)
         .drain(&queue, Limits::default())
         .await
         .unwrap();

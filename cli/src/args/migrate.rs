@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Arg, Args, Subcommand, ValueEnum};
 use credlink_core::tenant::Tenant;
-use credlink_deployment::migration::place::{Place, PlaceError};
+use credlink_deployment::migration::location::{LocationError, MigrationLocation};
 use credlink_ports::migration::ledger::JobName;
 
 /// The default folder of the ledgers of jobs.
@@ -27,11 +27,11 @@ pub struct Migrate {
 #[command(next_help_heading = "Which job")]
 pub struct JobArgs {
     /// The source of the proofs: dir:PATH, jsonl:FILE, s3://BUCKET/PREFIX, r2://BUCKET/PREFIX or credlink:URL
-    #[arg(long, global = true, value_parser = place, value_name = "SOURCE")]
-    pub from: Option<Place>,
+    #[arg(long, global = true, value_parser = location, value_name = "SOURCE")]
+    pub from: Option<MigrationLocation>,
     /// The destination, a CredLink: dir:PATH, s3://BUCKET, r2://BUCKET or credlink:URL
-    #[arg(long, global = true, value_parser = place, value_name = "STORE")]
-    pub to: Option<Place>,
+    #[arg(long, global = true, value_parser = location, value_name = "STORE")]
+    pub to: Option<MigrationLocation>,
     /// The access token of a source credlink:URL; --token is that of the destination, or of the source if the
     /// destination needs none
     #[arg(long, global = true, env = "CREDLINK_FROM_TOKEN", hide_env_values = true, value_name = "TOKEN")]
@@ -176,9 +176,9 @@ pub(super) fn reworded(arg: &Arg) -> Option<Arg> {
     }
 }
 
-/// Parses a place, with an absolute path: the next command of the same job may be typed in another folder.
-fn place(text: &str) -> Result<Place, PlaceError> {
-    text.parse::<Place>()?.absolute()
+/// Parses a location, with an absolute path: the next command of the same job may be typed in another folder.
+fn location(text: &str) -> Result<MigrationLocation, LocationError> {
+    text.parse::<MigrationLocation>()?.absolute()
 }
 
 /// Parses a time of at most a year; zero is allowed.

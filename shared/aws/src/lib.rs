@@ -5,7 +5,7 @@
 //!
 //! | to find | look in |
 //! |---|---|
-//! | configuration of the SDK | [`sdk_config`], [`Limits`] |
+//! | configuration of the SDK: connections, credentials, time limits | [`sdk_config`], [`plain_config`], [`http_client`]; [`Limits`] |
 //! | errors of the SDK by what has to be done about them | [`Error`], [`ErrorKind`] |
 //! | `Queue` | [`sqs`] |
 
@@ -14,4 +14,4 @@ mod sdk;
 pub mod sqs;
 
 pub use error::{Error, ErrorKind};
-pub use sdk::*;
+pub use sdk::{Limits, http_client, plain_config, sdk_config};

@@ -15,7 +15,6 @@ use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
-
 use credlink_runtime::deadline::at_most;
 
 /// The time limits of calls, and the number of retries.

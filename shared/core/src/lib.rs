@@ -20,6 +20,8 @@
 //! | rules of the operations | [`rules`] |
 //! | HTTP | [`http`]: routes by subject, conditional requests, ranges, content negotiation, problem documents |
 //! | permissions | [`access`], [`link`] (signed links) |
+//! | quotations of a client's text in answers | `excerpt` |
+//! | C2PA manifest stores for tests | `testing` |
 //!
 //! At the edge a panic would fail every request of an isolate. Lints therefore refuse code that can panic, and integer
 //! overflow wraps in release builds.

@@ -7,6 +7,8 @@
 //! | a legacy ID; a proof that a legacy source has | [`AliasRow`]; [`LegacyItemRow`] |
 //! | a provider that missed writes | [`ReplicaRow`] |
 //! | the store as a whole | [`StoreRow`] |
+//!
+//! Rows are found by their [`RowKey`], and summed up in [`Totals`].
 
 mod key;
 mod legacy;

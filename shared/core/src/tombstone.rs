@@ -48,17 +48,17 @@ impl Tombstone {
         match row {
             Row::Proof(row @ ProofRow { state: State::Deleted(at), .. }) => {
                 let kept = ProofRow { reads: Reads::default(), ..row.clone() };
-                let marker = Self {
+                let tombstone = Self {
                     void: row.void,
                     row: Some(Box::new(Row::Proof(kept))),
                     ..Self::new(*at, row.revision)
                 };
-                Some((marker, row.tenant.clone()))
+                Some((tombstone, row.tenant.clone()))
             }
             Row::Manifest(row @ ManifestRow { state: State::Deleted(at), .. }) => {
                 let kept = Some(Box::new(Row::Manifest(row.clone())));
-                let marker = Self { void: row.void, row: kept, ..Self::new(*at, row.generation) };
-                Some((marker, row.tenant.clone()))
+                let tombstone = Self { void: row.void, row: kept, ..Self::new(*at, row.generation) };
+                Some((tombstone, row.tenant.clone()))
             }
             Row::Proof(_)
             | Row::Manifest(_)
@@ -102,15 +102,15 @@ impl Tombstone {
         if body.len() > MAX_TOMBSTONE_BYTES {
             return Err(format!("the tombstone is damaged: it has more than {MAX_TOMBSTONE_BYTES} bytes"));
         }
-        let marker: Self =
+        let tombstone: Self =
             serde_json::from_slice(body).map_err(|error| format!("the tombstone is damaged: {error}"))?;
-        if marker.version != VERSION {
+        if tombstone.version != VERSION {
             return Err(format!(
                 "the tombstone has version {}; this program reads {VERSION}",
-                marker.version
+                tombstone.version
             ));
         }
-        Ok(marker)
+        Ok(tombstone)
     }
 }
 
@@ -119,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_marker_reads_back() {
+    fn a_tombstone_reads_back() {
         let tombstone = Tombstone::new(Timestamp::from_milliseconds(1_500), 3);
         let key = ObjectKey::Manifest("urn:c2pa:x".parse().unwrap());
         let (body, attributes) = tombstone.object(&key, &Tenant::default());

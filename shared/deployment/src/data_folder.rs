@@ -15,7 +15,23 @@ pub mod note;
 
 use std::path::{Path, PathBuf};
 
+use crate::embedded::EmbeddedError;
+
 pub use lost::{IndexLost, NewIndex, ObjectsLost};
+
+/// A reason why the objects and the index of a folder cannot be opened together.
+#[derive(Debug, thiserror::Error)]
+pub enum DataFolderError {
+    /// The index in the folder cannot be opened.
+    #[error(transparent)]
+    Index(#[from] EmbeddedError),
+    /// The folder holds objects without their index.
+    #[error(transparent)]
+    IndexLost(#[from] IndexLost),
+    /// The folder holds an index without its objects.
+    #[error(transparent)]
+    ObjectsLost(#[from] ObjectsLost),
+}
 
 /// Returns the path of the index in a folder.
 #[must_use]

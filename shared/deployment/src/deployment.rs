@@ -6,11 +6,13 @@
 //! | to find | look in |
 //! |---|---|
 //! | the parameters of a deployment, and why it cannot be opened | [`Opening`], [`OpenError`] |
+//! | the order in which its parts are opened | `assembly` |
 //! | clients of AWS, and engines in their place | [`Surroundings`] |
-//! | a check of everything on the network | [`Deployment::check`] |
-//! | work that waits in the queue | [`Deployment::work`], [`Deployment::drain`] |
+//! | a check of everything on the network | `check`: [`Deployment::check`] |
+//! | the answer to a request | `answer` |
+//! | work that waits in the queue | `queued`: [`Deployment::work`], [`Deployment::drain`] |
 //! | queued migrations | [`QueuedJobs`] |
-//! | the cleanup | [`Deployment::clean_up`] |
+//! | the cleanup | `cleanup`: [`Deployment::clean_up`] |
 
 mod answer;
 mod assembly;

@@ -23,7 +23,7 @@ use credlink_migrate_io::source::folder::LegacyFolder;
 use credlink_migrate_io::source::lines::Lines;
 
 use crate::deployment::jobs::QueuedJobs;
-use crate::migration::place::Place;
+use crate::migration::location::MigrationLocation;
 use crate::migration::source::{AnySource, Contents};
 use crate::provider::{self, Provider};
 
@@ -43,22 +43,26 @@ impl LegacySettings {
             let path = path.display().to_string();
             move |error| OpenError::Io { path, error }
         };
-        let (source, prefix) = match &self.place {
-            Place::Folder(path) => match Contents::of(path) {
+        let (source, prefix) = match &self.location {
+            MigrationLocation::Folder(path) => match Contents::of(path) {
                 Contents::Anything => {
                     (AnySource::Folder(LegacyFolder::open(path).map_err(failed(path))?), String::new())
                 }
                 Contents::DataFolder | Contents::Objects => {
-                    return Err(OpenError::CredLink(self.place.to_string()));
+                    return Err(OpenError::CredLink(self.location.to_string()));
                 }
             },
-            Place::Lines(_) if !has_catalogue => return Err(OpenError::Dump(self.place.to_string())),
-            Place::Lines(path) => (AnySource::Lines(Lines::open(path).map_err(failed(path))?), String::new()),
-            Place::Bucket { prefix, .. } => {
+            MigrationLocation::Lines(_) if !has_catalogue => {
+                return Err(OpenError::Dump(self.location.to_string()));
+            }
+            MigrationLocation::Lines(path) => {
+                (AnySource::Lines(Lines::open(path).map_err(failed(path))?), String::new())
+            }
+            MigrationLocation::Bucket { prefix, .. } => {
                 let settings =
-                    self.bucket.as_ref().ok_or_else(|| OpenError::CredLink(self.place.to_string()))?;
+                    self.bucket.as_ref().ok_or_else(|| OpenError::CredLink(self.location.to_string()))?;
                 let Provider::Bucket(objects) = settings.open(aws, None)? else {
-                    return Err(OpenError::CredLink(self.place.to_string()));
+                    return Err(OpenError::CredLink(self.location.to_string()));
                 };
                 let mut name_prefix = prefix.clone();
                 if !name_prefix.is_empty() && !name_prefix.ends_with('/') {
@@ -66,7 +70,7 @@ impl LegacySettings {
                 }
                 (AnySource::Bucket(Bucket::new(objects, prefix)), name_prefix)
             }
-            Place::Api(_) => return Err(OpenError::CredLink(self.place.to_string())),
+            MigrationLocation::Api(_) => return Err(OpenError::CredLink(self.location.to_string())),
         };
         let records = LegacyRecords::new(source, prefix, self.tenant.clone(), has_catalogue);
         let inner = Inner { records, is_cloud_storage_off: self.is_cloud_storage_off };

@@ -18,8 +18,8 @@ use credlink_metrics::metered::Metered;
 use credlink_runtime::clock::SystemClock;
 
 use crate::data_folder::note::{Note, NoteError};
-use crate::data_folder::{IndexLost, NewIndex, ObjectsLost, index_path};
-use crate::embedded::{EmbeddedError, EmbeddedIndex, SERVING_CACHE_BYTES};
+use crate::data_folder::{DataFolderError, NewIndex, ObjectsLost, index_path};
+use crate::embedded::{EmbeddedIndex, SERVING_CACHE_BYTES};
 
 /// The ports of the service on one machine.
 pub type Local = Parts<Folder, EmbeddedIndex, MokaCache, SystemClock, Metered, Gate>;
@@ -30,15 +30,9 @@ pub enum OpenError {
     /// The folder itself cannot be opened.
     #[error(transparent)]
     Folder(#[from] FolderError),
-    /// The index in the folder cannot be opened.
+    /// The objects and the index in the folder cannot be opened together.
     #[error(transparent)]
-    Index(#[from] EmbeddedError),
-    /// The folder holds objects without their index.
-    #[error(transparent)]
-    Lost(#[from] IndexLost),
-    /// The folder holds an index without its objects.
-    #[error(transparent)]
-    ObjectsLost(#[from] ObjectsLost),
+    DataFolder(#[from] DataFolderError),
     /// The folder is a part of a larger deployment.
     #[error(transparent)]
     Part(#[from] NoteError),
@@ -69,12 +63,13 @@ pub fn open_within(
     Note::check_alone(folder)?;
     let settings =
         ServiceSettings { has_tenants: settings.has_tenants || Note::has_tenants(folder)?, ..settings };
-    ObjectsLost::check(folder, folder)?;
+    ObjectsLost::check(folder, folder).map_err(DataFolderError::from)?;
     // The folder is locked first, since only the holder of the lock may open the index.
     let objects = Folder::open(folder)?;
-    new_index.check(folder, [])?;
+    new_index.check(folder, []).map_err(DataFolderError::from)?;
     let reserve = objects.reserve().clone();
-    let index = EmbeddedIndex::open_beside(index_path(folder), index_cache_bytes, reserve)?;
+    let index = EmbeddedIndex::open_beside(index_path(folder), index_cache_bytes, reserve)
+        .map_err(DataFolderError::from)?;
     let parts = Parts {
         objects,
         index,

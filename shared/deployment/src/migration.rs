@@ -2,8 +2,8 @@
 //!
 //! | to find | look in |
 //! |---|---|
-//! | the arguments of `--from` and `--to` | [`place`] |
-//! | sources | [`source`] · those that queued migrations may read: [`sources`] |
+//! | the arguments of `--from` and `--to` | [`location`] |
+//! | sources | [`source`] · a data folder: `data_folder` · those that queued migrations may read: [`sources`] |
 //! | destinations | [`destination`] |
 //! | ledgers | [`ledger`] |
 
@@ -11,6 +11,6 @@
 mod data_folder;
 pub mod destination;
 pub mod ledger;
-pub mod place;
+pub mod location;
 pub mod source;
 pub mod sources;

@@ -1,12 +1,12 @@
 //! The work of each kind of message that waits in a queue.
 //!
-//! [`Worker::work`] is the one place that tells kinds of messages apart. The function behind SQS hands messages to it
+//! [`Dispatcher::work`] is the one place that tells kinds of messages apart. The function behind SQS hands messages to it
 //! one by one (`Deployment::work`); a server and the commands of one machine work through a whole queue
-//! ([`Worker::drain`]).
+//! ([`Dispatcher::drain`]).
 //!
 //! | to find | look in |
 //! |---|---|
-//! | the work of a message | [`Worker`] |
+//! | the work of a message | [`Dispatcher`] |
 //! | the reasons why it was not done | [`WorkError`] |
 //! | receiving and settling | [`drain`] |
 //! | the items of queued migrations | [`QueuedMigrations`](crate::deployment::jobs::QueuedMigrations) |
@@ -22,7 +22,7 @@ use credlink_core::message::{Message, Work};
 use credlink_core::object::ObjectKey;
 use credlink_core::repair_mark::RepairMark;
 use credlink_core::replica::Replica;
-use credlink_migrate::worker::Listing;
+use credlink_migrate::worker::ListingRequest;
 use credlink_ports::{Clock, Index, Objects};
 use credlink_replication::repair_mark::lower;
 use credlink_replication::replicate::run;
@@ -30,7 +30,7 @@ use credlink_replication::replicate::run;
 pub use error::WorkError;
 
 /// Does the work of messages, with the parts that it takes.
-pub struct Worker<'a, A, B, I, K, M> {
+pub struct Dispatcher<'a, A, B, I, K, M> {
     /// The primary and the fallback; `None` if there is one provider, and nothing to repair.
     pub providers: Option<(&'a A, &'a B)>,
     /// The index, which decides what a provider must hold.
@@ -43,14 +43,14 @@ pub struct Worker<'a, A, B, I, K, M> {
     pub changed: &'a (dyn Fn(&ObjectKey) + Send + Sync),
 }
 
-impl<A, B, I, K, M> fmt::Debug for Worker<'_, A, B, I, K, M> {
+impl<A, B, I, K, M> fmt::Debug for Dispatcher<'_, A, B, I, K, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Worker").finish_non_exhaustive()
+        f.debug_struct("Dispatcher").finish_non_exhaustive()
     }
 }
 
-impl<'a, A, B, I, K> Worker<'a, A, B, I, K, NoMigrations> {
-    /// Returns a worker for one machine: it repairs, announces no changes, and runs no migrations.
+impl<'a, A, B, I, K> Dispatcher<'a, A, B, I, K, NoMigrations> {
+    /// Returns a dispatcher for one machine: it repairs, announces no changes, and runs no migrations.
     pub fn repairing(primary: &'a A, fallback: &'a B, index: &'a I, clock: &'a K) -> Self {
         Self {
             providers: Some((primary, fallback)),
@@ -62,7 +62,7 @@ impl<'a, A, B, I, K> Worker<'a, A, B, I, K, NoMigrations> {
     }
 }
 
-impl<A: Objects, B: Objects, I: Index, K: Clock, M: Migrations> Worker<'_, A, B, I, K, M> {
+impl<A: Objects, B: Objects, I: Index, K: Clock, M: Migrations> Dispatcher<'_, A, B, I, K, M> {
     /// Does the work of a message. `attempts` is the number of its deliveries, including this one.
     ///
     /// # Errors
@@ -74,7 +74,7 @@ impl<A: Objects, B: Objects, I: Index, K: Clock, M: Migrations> Worker<'_, A, B,
                 Box::pin(self.migrations.migrate(message, job, keys, attempts)).await
             }
             Work::Enumerate { job, run, after, batch_size } => {
-                let listing = Listing { job, run, after: after.as_deref(), batch_size: *batch_size };
+                let listing = ListingRequest { job, run, after: after.as_deref(), batch_size: *batch_size };
                 Box::pin(self.migrations.enumerate(message, listing)).await
             }
         }
@@ -105,7 +105,7 @@ impl<A: Objects, B: Objects, I: Index, K: Clock, M: Migrations> Worker<'_, A, B,
         }
         match mark {
             None => Ok(()),
-            Some(mark) => lower(self.index, to, mark).await.map_err(WorkError::Flag),
+            Some(mark) => lower(self.index, to, mark).await.map_err(WorkError::RepairMark),
         }
     }
 }
@@ -125,7 +125,7 @@ pub trait Migrations {
     fn enumerate(
         &self,
         message: &Message,
-        listing: Listing<'_>,
+        listing: ListingRequest<'_>,
     ) -> impl Future<Output = Result<(), WorkError>>;
 }
 
@@ -144,7 +144,7 @@ impl Migrations for NoMigrations {
         ready(Err(WorkError::NoMigrations))
     }
 
-    fn enumerate(&self, _: &Message, _: Listing<'_>) -> impl Future<Output = Result<(), WorkError>> {
+    fn enumerate(&self, _: &Message, _: ListingRequest<'_>) -> impl Future<Output = Result<(), WorkError>> {
         ready(Err(WorkError::NoMigrations))
     }
 }

@@ -4,22 +4,21 @@
 mod tests;
 
 use credlink_core::time::Timestamp;
-use serde::Serialize;
-
 use credlink_ports::Clock;
 use credlink_ports::migration::ledger::{CopiedItem, Entry, ItemState, JobName, Order};
 use credlink_ports::migration::target::Target;
 use credlink_ports::migration::{Depth, MigrationPorts, Removal, Verdict};
+use serde::Serialize;
 
-use super::error::{RunError, was_cancelled};
-use super::job_spec::known;
-use super::lease::hold;
-use super::progress::Watch;
-use super::records::Change;
-use super::replay::replay;
-use super::retry_policy::{GivenUp, RetryPolicy};
-use super::retrying_ports::{Recorded, RetryingPorts};
-use super::verify::MAX_FINDINGS;
+use crate::error::{RunError, was_cancelled};
+use crate::job_spec::known;
+use crate::lease::hold;
+use crate::progress::Watch;
+use crate::records::Change;
+use crate::replay::replay;
+use crate::retry_policy::{GivenUp, RetryPolicy};
+use crate::retrying_ports::{Recorded, RetryingPorts};
+use crate::verify::MAX_FINDINGS;
 
 /// Default time for which a source's item is kept after its copy was verified: 30 days, in seconds.
 pub const KEEP_SECONDS: u64 = 30 * 86_400;

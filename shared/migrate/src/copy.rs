@@ -14,16 +14,15 @@ pub(super) use item::is_done;
 
 use std::collections::BTreeSet;
 
-use serde::Serialize;
-
 use credlink_ports::Failure;
 use credlink_ports::migration::{Item, MigrationPorts};
+use serde::Serialize;
 
-use super::incoming::Owners;
-use super::progress::{Counts, Watch};
-use super::retry_policy::{GivenUp, RetryPolicy};
-use super::retrying_ports::RetryingPorts;
-use super::target_locks::TargetLocks;
+use crate::incoming::Owners;
+use crate::progress::{Counts, Watch};
+use crate::retry_policy::{GivenUp, RetryPolicy};
+use crate::retrying_ports::RetryingPorts;
+use crate::target_locks::TargetLocks;
 
 /// Options for copying.
 #[derive(Clone, Debug, PartialEq)]

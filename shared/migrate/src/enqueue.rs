@@ -9,14 +9,13 @@ use std::collections::BTreeSet;
 use credlink_core::bounds::{MAX_ITEM_KEY_BYTES, MAX_MESSAGE_BYTES, MAX_MESSAGE_ITEMS};
 use credlink_core::job_name::JobName;
 use credlink_core::message::{Message, Work};
-use futures_util::stream::{StreamExt as _, TryStreamExt as _, iter};
-use serde::Serialize;
-
 use credlink_ports::migration::ledger::{Entry, ItemState, Job};
 use credlink_ports::migration::{Item, Ledger, Source};
 use credlink_ports::{Clock, Failure, Queue};
+use futures_util::stream::{StreamExt as _, TryStreamExt as _, iter};
+use serde::Serialize;
 
-use super::copy::is_done;
+use crate::copy::is_done;
 
 /// Number of items in a page of a source.
 const PAGE: usize = 1_000;

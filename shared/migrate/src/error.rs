@@ -3,9 +3,9 @@
 use credlink_ports::Failure;
 use credlink_ports::migration::ledger::JobName;
 
-use super::lease::LEASE_SECONDS;
-use super::progress::Counts;
-use super::retry_policy::GivenUp;
+use crate::lease::LEASE_SECONDS;
+use crate::progress::Counts;
+use crate::retry_policy::GivenUp;
 
 /// The reason why a step stopped early.
 #[derive(Clone, Debug, thiserror::Error)]

@@ -16,7 +16,6 @@ use credlink_core::record::{Record, RecordError};
 use credlink_core::rules::store::{Draft, Origin, check_binding};
 use credlink_core::tenant::Tenant;
 use credlink_core::time::Timestamp;
-
 use credlink_ports::migration::ledger::{CopiedItem, Reason};
 use credlink_ports::migration::target::{AliasDraft, ManifestDraft, Payload};
 use credlink_ports::migration::{Content, Revision};

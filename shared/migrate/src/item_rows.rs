@@ -11,22 +11,21 @@ use std::collections::{BTreeMap, HashSet};
 
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::LegacyItemRow;
-use futures_util::stream::{self, StreamExt as _};
-use serde::Serialize;
-
 use credlink_ports::migration::ledger::Reason;
 use credlink_ports::migration::target::Target;
 use credlink_ports::migration::{Content, Destination as _, ExistingState, Item, ItemRows, MigrationPorts};
 use credlink_ports::{Failure, FailureKind};
+use futures_util::stream::{self, StreamExt as _};
+use serde::Serialize;
 
-use super::copy::CopyOptions;
-use super::error::{RunError, was_cancelled};
-use super::incoming::{ItemError, NotCopied, legacy};
-use super::plan::{MAX_PROBLEMS, short};
-use super::progress::{Counts, Watch};
-use super::report::ItemFailure;
-use super::retry_policy::GivenUp;
-use super::retrying_ports::RetryingPorts;
+use crate::copy::CopyOptions;
+use crate::error::{RunError, was_cancelled};
+use crate::incoming::{ItemError, NotCopied, legacy};
+use crate::plan::{MAX_PROBLEMS, short};
+use crate::progress::{Counts, Watch};
+use crate::report::ItemFailure;
+use crate::retry_policy::GivenUp;
+use crate::retrying_ports::RetryingPorts;
 
 /// Maximum number of attempts at one row while other writers are faster.
 const MAX_ATTEMPTS: usize = 32;

@@ -5,9 +5,9 @@ use credlink_ports::Clock;
 use credlink_ports::migration::Ledger;
 use credlink_ports::migration::ledger::{Job, JobName, LEDGER_VERSION};
 
-use super::error::RunError;
-use super::incoming::Owners;
-use super::removal::is_being_removed;
+use crate::error::RunError;
+use crate::incoming::Owners;
+use crate::removal::is_being_removed;
 
 /// The job to run.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,14 +2,13 @@
 
 use credlink_core::bounds::MAX_ITEM_KEY_BYTES;
 use credlink_core::message::{Message, Work};
-
 use credlink_ports::migration::Ledger;
-use credlink_ports::migration::jobs::{Begun, JobRequest, Progress, Tally};
+use credlink_ports::migration::jobs::{AllowedRequest, BeginOutcome, Progress, Tally};
 use credlink_ports::migration::ledger::{Job, LEDGER_VERSION, Order};
 use credlink_ports::{Clock, Failure, Queue};
 
-use super::lease::LEASE_SECONDS;
-use super::removal::is_being_removed;
+use crate::lease::LEASE_SECONDS;
+use crate::removal::is_being_removed;
 
 /// Number of entries in a page of a ledger.
 const PAGE: usize = 1_000;
@@ -26,43 +25,43 @@ pub async fn begin<L: Ledger, Q: Queue, C: Clock>(
     ledger: &L,
     queue: &Q,
     clock: &C,
-    request: &JobRequest,
+    request: &AllowedRequest,
     to: &str,
-) -> Result<Begun, Failure> {
+) -> Result<BeginOutcome, Failure> {
     if let Known::Refused(refused) = known(ledger, request, to).await? {
         return Ok(refused);
     }
     let holder = clock.request_id();
     if !ledger.claim(&holder, LEASE_SECONDS).await? {
-        return Ok(Begun::Held);
+        return Ok(BeginOutcome::Held);
     }
     let kept = keep_alone(ledger, clock, request, to).await;
     // The listing claims the job itself. If the release fails, the claim expires.
     let _ = ledger.release(&holder).await;
     let job = match kept? {
-        Begun::Queued(job) => job,
+        BeginOutcome::Queued(job) => job,
         other => return Ok(other),
     };
     let (name, run, batch_size) = (request.name.clone(), clock.request_id(), request.batch_size);
     let work = Work::Enumerate { job: name, run, after: None, batch_size };
     queue.send(&Message { request_id: request.request_id.clone(), work }, 0).await?;
-    Ok(Begun::Queued(job))
+    Ok(BeginOutcome::Queued(job))
 }
 
 /// Writes a job to the ledger. The caller must hold its claim.
 async fn keep_alone<L: Ledger, C: Clock>(
     ledger: &L,
     clock: &C,
-    request: &JobRequest,
+    request: &AllowedRequest,
     to: &str,
-) -> Result<Begun, Failure> {
+) -> Result<BeginOutcome, Failure> {
     let job = match known(ledger, request, to).await? {
         Known::Same(job) => Job { queued: true, listed: None, ..job },
         Known::Nothing => new_job(clock, request, to),
         Known::Refused(refused) => return Ok(refused),
     };
     ledger.keep_job(&job).await?;
-    Ok(Begun::Queued(job))
+    Ok(BeginOutcome::Queued(job))
 }
 
 /// Makes sure that the ledger has a job whose destination is `to` and whose source is not listed, because its messages
@@ -73,27 +72,27 @@ async fn keep_alone<L: Ledger, C: Clock>(
 pub async fn ensure<L: Ledger, C: Clock>(
     ledger: &L,
     clock: &C,
-    request: &JobRequest,
+    request: &AllowedRequest,
     to: &str,
-) -> Result<Begun, Failure> {
+) -> Result<BeginOutcome, Failure> {
     match known(ledger, request, to).await? {
-        Known::Same(job) => return Ok(Begun::Queued(job)),
+        Known::Same(job) => return Ok(BeginOutcome::Queued(job)),
         Known::Nothing => {}
         Known::Refused(refused) => return Ok(refused),
     }
     let holder = clock.request_id();
     if !ledger.claim(&holder, LEASE_SECONDS).await? {
-        return Ok(Begun::Held);
+        return Ok(BeginOutcome::Held);
     }
     let ensured = async {
         match known(ledger, request, to).await? {
-            Known::Same(job) => return Ok(Begun::Queued(job)),
+            Known::Same(job) => return Ok(BeginOutcome::Queued(job)),
             Known::Nothing => {}
             Known::Refused(refused) => return Ok(refused),
         }
         let job = new_job(clock, request, to);
         ledger.keep_job(&job).await?;
-        Ok(Begun::Queued(job))
+        Ok(BeginOutcome::Queued(job))
     };
     let ensured = ensured.await;
     // If the release fails, the claim expires.
@@ -108,23 +107,23 @@ enum Known {
     /// The ledger has the job.
     Same(Job),
     /// The job cannot be started.
-    Refused(Begun),
+    Refused(BeginOutcome),
 }
 
 /// Looks up a requested job.
-async fn known<L: Ledger>(ledger: &L, request: &JobRequest, to: &str) -> Result<Known, Failure> {
+async fn known<L: Ledger>(ledger: &L, request: &AllowedRequest, to: &str) -> Result<Known, Failure> {
     let job = ledger.job().await?;
     if is_being_removed(ledger, job.as_ref()).await? {
-        return Ok(Known::Refused(Begun::Removing));
+        return Ok(Known::Refused(BeginOutcome::Removing));
     }
     Ok(match job {
         None => Known::Nothing,
         Some(job) if is_of(&job, request, to) => Known::Same(job),
-        Some(job) => Known::Refused(Begun::Differs(job)),
+        Some(job) => Known::Refused(BeginOutcome::Differs(job)),
     })
 }
 
-fn is_of(job: &Job, request: &JobRequest, to: &str) -> bool {
+fn is_of(job: &Job, request: &AllowedRequest, to: &str) -> bool {
     job.from == request.from
         && job.to == to
         && job.tenant == request.tenant
@@ -132,7 +131,7 @@ fn is_of(job: &Job, request: &JobRequest, to: &str) -> bool {
         && job.from_tenant == request.from_tenant
 }
 
-fn new_job<C: Clock>(clock: &C, request: &JobRequest, to: &str) -> Job {
+fn new_job<C: Clock>(clock: &C, request: &AllowedRequest, to: &str) -> Job {
     Job {
         version: LEDGER_VERSION,
         name: request.name.clone(),

@@ -37,7 +37,7 @@
 //! | outages | `retry_policy`, `retrier`, `retrying_ports` |
 //! | merging what several workers know of one item | `records`, `target_locks` |
 //! | a walk through the ledger | `replay` |
-//! | progress reports to the caller | [`progress`] |
+//! | progress reports to the caller; a limit on items per second | [`progress`]; `rate` |
 
 pub mod cleanup;
 pub mod copy;

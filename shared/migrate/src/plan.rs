@@ -10,17 +10,16 @@ mod tests;
 use std::collections::BTreeMap;
 
 use credlink_core::hash::Digest;
-use serde::Serialize;
-
 use credlink_ports::Clock as _;
 use credlink_ports::migration::ledger::Reason;
 use credlink_ports::migration::{MigrationPorts, Source as _};
-use planner::Planner;
+use serde::Serialize;
 
-use super::copy::CopyOptions;
-use super::error::{RunError, was_cancelled};
-use super::progress::Watch;
-use super::report::ItemFailure;
+use crate::copy::CopyOptions;
+use crate::error::{RunError, was_cancelled};
+use crate::progress::Watch;
+use crate::report::ItemFailure;
+use planner::Planner;
 
 /// Maximum number of problems that are listed; all are counted.
 pub const MAX_PROBLEMS: usize = 1_000;

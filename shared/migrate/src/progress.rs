@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
-
 use credlink_ports::Failure;
 use credlink_ports::migration::ledger::Reason;
+use serde::Serialize;
 
 /// The outcomes of the items so far. Each item that was examined counts in exactly one of `copied`, `duplicates`,
 /// `done`, `failed` and `skipped`.

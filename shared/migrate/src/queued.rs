@@ -5,8 +5,8 @@ use credlink_ports::migration::ledger::{Entry, ItemState, Reason};
 use credlink_ports::migration::{Item, Ledger, MigrationPorts, Source as _};
 use credlink_ports::{Clock, Failure};
 
-use super::copy::{CopyOptions, Ended, copy_items, is_done};
-use super::progress::{Counts, Watch};
+use crate::copy::{CopyOptions, Ended, copy_items, is_done};
+use crate::progress::{Counts, Watch};
 
 /// Maximum number of items that are held in memory at once.
 const MAX_ITEMS: usize = 25;

@@ -1,7 +1,6 @@
 //! Writes to the ledger: merges what several workers know of an item, and never forgets what was done.
 
 use credlink_core::time::Timestamp;
-
 use credlink_ports::migration::Item;
 use credlink_ports::migration::ledger::{Begun, CopiedItem, Entry, ItemState};
 

@@ -8,11 +8,11 @@
 //! not be used again until the workers have ended.
 
 use credlink_ports::migration::Ledger;
-use credlink_ports::migration::jobs::{Removed, Unfinished};
+use credlink_ports::migration::jobs::{RemovalOutcome, Unfinished};
 use credlink_ports::migration::ledger::{ItemState, Job, Order};
 use credlink_ports::{Clock, Failure};
 
-use super::lease::LEASE_SECONDS;
+use crate::lease::LEASE_SECONDS;
 
 /// Number of entries in a page of a ledger.
 const PAGE: usize = 1_000;
@@ -28,16 +28,16 @@ pub async fn remove<L: Ledger, C: Clock>(
     clock: &C,
     abandon: bool,
     mut go_on: impl FnMut() -> bool,
-) -> Result<Removed, Failure> {
+) -> Result<RemovalOutcome, Failure> {
     if ledger.job().await?.is_none() && !is_being_removed(ledger, None).await? {
-        return Ok(Removed::Absent);
+        return Ok(RemovalOutcome::Absent);
     }
     let holder = clock.request_id();
     if !ledger.claim(&holder, LEASE_SECONDS).await? {
-        return Ok(Removed::Held);
+        return Ok(RemovalOutcome::Held);
     }
     let removed = remove_held(ledger, &holder, abandon, &mut go_on).await;
-    if !matches!(removed, Ok(Removed::Done)) {
+    if !matches!(removed, Ok(RemovalOutcome::Done)) {
         // If the release fails, the claim expires.
         let _ = ledger.release(&holder).await;
     }
@@ -49,10 +49,10 @@ async fn remove_held<L: Ledger>(
     holder: &str,
     abandon: bool,
     go_on: &mut impl FnMut() -> bool,
-) -> Result<Removed, Failure> {
+) -> Result<RemovalOutcome, Failure> {
     if let Some(job) = ledger.job().await?.filter(|job| !job.removing) {
         if !abandon && let Some(why) = unfinished(ledger, holder, &job, go_on).await? {
-            return Ok(Removed::Unfinished(why));
+            return Ok(RemovalOutcome::Unfinished(why));
         }
         ledger.keep_job(&Job { removing: true, ..job }).await?;
     }
@@ -64,18 +64,18 @@ async fn remove_held<L: Ledger>(
             break;
         }
         if !go_on() {
-            return Ok(Removed::Partly(gone));
+            return Ok(RemovalOutcome::Partly(gone));
         }
         if !ledger.claim(holder, LEASE_SECONDS).await? {
-            return Ok(Removed::Held);
+            return Ok(RemovalOutcome::Held);
         }
         ledger.remove_entries(&keys).await?;
         gone += keys.len() as u64;
     }
     if ledger.remove_job(holder).await? || ledger.job().await?.is_none() {
-        return Ok(Removed::Done);
+        return Ok(RemovalOutcome::Done);
     }
-    Ok(Removed::Held)
+    Ok(RemovalOutcome::Held)
 }
 
 /// Returns `true` if the job of `ledger` is being removed. If there is no job, returns `true` if a removed one left

@@ -3,14 +3,13 @@
 #[cfg(test)]
 mod tests;
 
-use futures_util::stream::{self, StreamExt as _};
-
 use credlink_ports::migration::MigrationPorts;
 use credlink_ports::migration::ledger::{Entry, Order};
+use futures_util::stream::{self, StreamExt as _};
 
-use super::progress::{Counts, Watch};
-use super::retry_policy::GivenUp;
-use super::retrying_ports::RetryingPorts;
+use crate::progress::{Counts, Watch};
+use crate::retry_policy::GivenUp;
+use crate::retrying_ports::RetryingPorts;
 
 /// Runs `each` on every entry of the ledger, `concurrency` of them at a time, and passes the results to `note`, which
 /// returns the number of items deleted so far. An entry that is given up ends the walk after its page.

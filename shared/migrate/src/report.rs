@@ -7,11 +7,10 @@ mod tests;
 use std::collections::BTreeMap;
 
 use credlink_core::time::Timestamp;
-use serde::Serialize;
-
 use credlink_ports::Failure;
 use credlink_ports::migration::Ledger;
 use credlink_ports::migration::ledger::{Entry, ItemState, Job, Order, Reason};
+use serde::Serialize;
 
 /// Maximum number of failures that a report lists; all are counted.
 pub const MAX_FAILURES: usize = 10_000;

@@ -11,12 +11,12 @@ use std::time::Duration;
 use credlink_core::message::{Message, Work};
 use credlink_core::proof_id::ProofId;
 use credlink_core::time::Timestamp;
-
-use crate::jobs::ensure;
-use credlink_ports::migration::jobs::{Begun, JobRequest};
+use credlink_ports::migration::jobs::{AllowedRequest, BeginOutcome};
 use credlink_ports::migration::{Ledger, Sleep};
 use credlink_ports::request::{current_request_id, within_request};
 use credlink_ports::{Clock, Failure, Queue};
+
+use crate::jobs::ensure;
 
 /// Time for which a process sends no second message for a proof, in milliseconds.
 const AGAIN_MILLISECONDS: i64 = 300_000;
@@ -34,7 +34,7 @@ const WAIT: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub struct Messages {
     /// The job, as the ledger must have it.
-    request: JobRequest,
+    request: AllowedRequest,
     to: String,
     state: Mutex<State>,
 }
@@ -69,7 +69,7 @@ enum KnownJob {
 
 impl Messages {
     /// Creates messages under the job that `request` describes, whose destination is `to`.
-    pub fn new(request: JobRequest, to: String) -> Self {
+    pub fn new(request: AllowedRequest, to: String) -> Self {
         Self { request, to, state: Mutex::default() }
     }
 
@@ -131,7 +131,7 @@ impl Messages {
             }
             match self.attempt(waiting, ledger, queue, clock).await {
                 Ok(None) => return true,
-                Ok(Some(Begun::Differs(job))) => {
+                Ok(Some(BeginOutcome::Differs(job))) => {
                     let mut state = self.state();
                     state.job = KnownJob::Differs;
                     state.waiting.clear();
@@ -142,8 +142,8 @@ impl Messages {
                     );
                     return false;
                 }
-                Ok(Some(Begun::Removing)) => "the job is being removed".clone_into(&mut why),
-                Ok(Some(Begun::Held | Begun::Queued(_))) => {
+                Ok(Some(BeginOutcome::Removing)) => "the job is being removed".clone_into(&mut why),
+                Ok(Some(BeginOutcome::Held | BeginOutcome::Queued(_))) => {
                     "another run has the job".clone_into(&mut why);
                 }
                 Err(failure) => why = failure.to_string(),
@@ -171,12 +171,12 @@ impl Messages {
         ledger: &L,
         queue: &Q,
         clock: &C,
-    ) -> Result<Option<Begun>, Failure> {
+    ) -> Result<Option<BeginOutcome>, Failure> {
         let now = clock.now();
         let is_there = matches!(self.state().job, KnownJob::There(at) if now < at.plus_seconds(JOB_SECONDS));
         if !is_there {
             match ensure(ledger, clock, &self.request, &self.to).await? {
-                Begun::Queued(_) => self.state().job = KnownJob::There(now),
+                BeginOutcome::Queued(_) => self.state().job = KnownJob::There(now),
                 other => return Ok(Some(other)),
             }
         }

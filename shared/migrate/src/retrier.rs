@@ -15,12 +15,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use credlink_core::hash::Digest;
-
 use credlink_ports::migration::Sleep;
 use credlink_ports::{Clock, Failure, FailureKind};
 
-use super::progress::Watch;
-use super::retry_policy::{GivenUp, RetryPolicy};
+use crate::progress::Watch;
+use crate::retry_policy::{GivenUp, RetryPolicy};
 use outage::{Pause, State};
 
 /// This many consecutive failed items count as an outage, whatever else gets through.

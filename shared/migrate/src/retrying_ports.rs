@@ -6,7 +6,6 @@ use std::time::Duration;
 use credlink_core::proof_id::ProofId;
 use credlink_core::tenant::Tenant;
 use credlink_core::time::Timestamp;
-
 use credlink_ports::migration::import_with_fronts;
 use credlink_ports::migration::ledger::{CopiedItem, Entry, Order};
 use credlink_ports::migration::target::{Payload, Target};
@@ -16,11 +15,11 @@ use credlink_ports::migration::{
 };
 use credlink_ports::{Clock, Failure, FailureKind, Page};
 
-use super::progress::Watch;
-use super::rate::Pace;
-use super::records::{Change, merged};
-use super::retrier::{Probe, Retrier};
-use super::retry_policy::{GivenUp, RetryPolicy};
+use crate::progress::Watch;
+use crate::rate::Pace;
+use crate::records::{Change, merged};
+use crate::retrier::{Probe, Retrier};
+use crate::retry_policy::{GivenUp, RetryPolicy};
 
 /// Number of items, entries or proofs in a page.
 const PAGE: usize = 1_000;

@@ -10,22 +10,21 @@
 #[cfg(test)]
 mod tests;
 
-use serde::Serialize;
-
 use credlink_ports::Clock;
 use credlink_ports::migration::ledger::{Entry, ItemState, JobName, Order};
 use credlink_ports::migration::target::Target;
 use credlink_ports::migration::{ExistingState, MigrationPorts, Withdrawal};
+use serde::Serialize;
 
-use super::error::{RunError, was_cancelled};
-use super::job_spec::known;
-use super::lease::hold;
-use super::progress::Watch;
-use super::records::Change;
-use super::replay::replay;
-use super::retry_policy::{GivenUp, RetryPolicy};
-use super::retrying_ports::{Recorded, RetryingPorts};
-use super::verify::MAX_FINDINGS;
+use crate::error::{RunError, was_cancelled};
+use crate::job_spec::known;
+use crate::lease::hold;
+use crate::progress::Watch;
+use crate::records::Change;
+use crate::replay::replay;
+use crate::retry_policy::{GivenUp, RetryPolicy};
+use crate::retrying_ports::{Recorded, RetryingPorts};
+use crate::verify::MAX_FINDINGS;
 
 /// Options of a rollback.
 #[derive(Clone, Copy, Debug, PartialEq)]

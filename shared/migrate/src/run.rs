@@ -4,17 +4,16 @@
 mod tests;
 mod walk;
 
-use serde::Serialize;
-
 use credlink_ports::Clock;
 use credlink_ports::migration::{Ledger as _, MigrationPorts, Source as _};
+use serde::Serialize;
 
-use super::copy::{Copier, CopyOptions};
-use super::error::RunError;
-use super::job_spec::{JobSpec, open};
-use super::lease::{LEASE_SECONDS, hold};
-use super::progress::{Counts, Watch};
-use super::retry_policy::GivenUp;
+use crate::copy::{Copier, CopyOptions};
+use crate::error::RunError;
+use crate::job_spec::{JobSpec, open};
+use crate::lease::{LEASE_SECONDS, hold};
+use crate::progress::{Counts, Watch};
+use crate::retry_policy::GivenUp;
 use walk::Walk;
 
 /// The result of a run.

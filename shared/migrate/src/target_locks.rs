@@ -3,9 +3,8 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use futures_util::lock::{Mutex as TargetLock, OwnedMutexGuard};
-
 use credlink_ports::migration::target::Target;
+use futures_util::lock::{Mutex as TargetLock, OwnedMutexGuard};
 
 /// The targets that are being worked on.
 #[derive(Debug, Default)]

@@ -7,6 +7,9 @@ use credlink_core::hash::MediaHash;
 use credlink_core::proof_id::ProofId;
 use credlink_core::tenant::Tenant;
 use credlink_core::time::Timestamp;
+use credlink_ports::migration::Content;
+use credlink_ports::migration::ledger::Reason;
+use credlink_ports::migration::target::*;
 
 use crate::cleanup::{CleanupOptions, cleanup};
 use crate::incoming::{Owners, incoming};
@@ -15,10 +18,6 @@ use crate::plan::plan;
 use crate::rollback::{Rollback, RollbackOptions, rollback};
 use crate::testing::{Fault, World, legacy, options, record, spec};
 use crate::verify::{Verification, VerifyOptions, verify};
-
-use credlink_ports::migration::Content;
-use credlink_ports::migration::ledger::Reason;
-use credlink_ports::migration::target::*;
 
 fn proof(file: u64) -> ProofId {
     ProofId::derive(&Tenant::default(), &MediaHash::of(&file.to_be_bytes()))

@@ -15,16 +15,15 @@ use credlink_core::hash::MediaHash;
 use credlink_core::legacy::LegacyRecord;
 use credlink_core::tenant::Tenant;
 use credlink_core::time::Timestamp;
-use tokio::time::Instant;
-
 use credlink_ports::Clock;
 use credlink_ports::migration::{MigrationPorts, Sleep};
+use tokio::time::Instant;
 
-use super::copy::CopyOptions;
-use super::error::RunError;
-use super::incoming::Owners;
-use super::job_spec::JobSpec;
-use super::run::{Run, run};
+use crate::copy::CopyOptions;
+use crate::error::RunError;
+use crate::incoming::Owners;
+use crate::job_spec::JobSpec;
+use crate::run::{Run, run};
 
 pub(super) use destination::{MemoryDestination, StoredProof};
 pub(crate) use faults::{Fault, Faults};

@@ -8,19 +8,18 @@
 mod tests;
 mod walk;
 
-use serde::Serialize;
-
 use credlink_ports::migration::MigrationPorts;
 use credlink_ports::migration::ledger::JobName;
-use walk::Walk;
+use serde::Serialize;
 
-use super::error::{RunError, was_cancelled};
-use super::job_spec::known;
-use super::lease::hold;
-use super::progress::Watch;
-use super::retry_policy::RetryPolicy;
-use super::retrying_ports::RetryingPorts;
-use super::run::milliseconds;
+use crate::error::{RunError, was_cancelled};
+use crate::job_spec::known;
+use crate::lease::hold;
+use crate::progress::Watch;
+use crate::retry_policy::RetryPolicy;
+use crate::retrying_ports::RetryingPorts;
+use crate::run::milliseconds;
+use walk::Walk;
 
 /// Maximum number of findings that are listed; all are counted.
 pub const MAX_FINDINGS: usize = 10_000;

@@ -15,13 +15,13 @@ use credlink_ports::migration::ledger::{Job, Reason};
 use credlink_ports::migration::{Ledger, MigrationPorts, Source};
 use credlink_ports::{Clock, Failure, Queue};
 
-use super::copy::{CopyOptions, Ended};
-use super::enqueue::{EnqueueOptions, close, enqueue};
-use super::job_spec::JobSpec;
-use super::lease::LEASE_SECONDS;
-use super::progress::Watch;
-use super::queued::{copy_queued, give_up};
-use super::retry_policy::RetryPolicy;
+use crate::copy::{CopyOptions, Ended};
+use crate::enqueue::{EnqueueOptions, close, enqueue};
+use crate::job_spec::JobSpec;
+use crate::lease::LEASE_SECONDS;
+use crate::progress::Watch;
+use crate::queued::{copy_queued, give_up};
+use crate::retry_policy::RetryPolicy;
 
 /// The part of a worker's time that is reserved: the items in flight when it stops must be finished by then, and their
 /// entries written.
@@ -173,7 +173,7 @@ pub async fn conclude<L: Ledger, Q: Queue, C: Clock>(
 
 /// A message that requests the listing of a job's source.
 #[derive(Clone, Copy, Debug)]
-pub struct Listing<'a> {
+pub struct ListingRequest<'a> {
     /// The job.
     pub job: &'a JobName,
     /// The holder of the job during the listing.
@@ -194,11 +194,11 @@ pub async fn enumerate<S: Source, L: Ledger, Q: Queue, C: Clock>(
     ledger: &L,
     queue: &Q,
     clock: &C,
-    listing: Listing<'_>,
+    listing: ListingRequest<'_>,
     request_id: &str,
     remaining: impl Fn() -> Option<Duration>,
 ) -> Result<(), WorkerError> {
-    let Listing { job, run, after, batch_size } = listing;
+    let ListingRequest { job, run, after, batch_size } = listing;
     if !ledger.claim(run, LISTING_SECONDS).await? {
         return Err(WorkerError::Held(job.clone()));
     }

@@ -20,7 +20,9 @@
 //! | failures | [`Failure`], [`FailureKind`] |
 //! | the ports of a migration | [`migration`] |
 //! | a port for a wrapper, or for an enum of adapters | [`forward`] |
-//! | shared bounds, and cursors of listings | [`limits`], [`cursor`] |
+//! | pages of listings, and their cursors | [`Page`], [`cursor`] |
+//! | the state of a provider, for reports | [`ProviderState`] |
+//! | shared bounds | [`limits`] |
 //! | the current request, for logs and queues | [`request`] |
 
 mod authenticator;

@@ -1,7 +1,7 @@
 //! The set of ports on which a service is built.
 
-use super::{Authenticator, Cache, Clock, Events, Index, Medium, Replicas};
 use crate::migration::jobs::{Jobs, NoJobs};
+use crate::{Authenticator, Cache, Clock, Events, Index, Medium, Replicas};
 
 /// All ports of one service.
 pub trait Ports {

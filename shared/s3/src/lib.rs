@@ -7,8 +7,8 @@
 //!   two contents of the same writer.
 //! * **Absence** is `NoSuchKey`. A missing bucket is a failure. `HEAD` cannot tell the two apart, because its answer
 //!   has no body, so a `HEAD` that is answered with 404 is followed by a `GET` of one byte, which can.
-//! * **Every call ends**: it is bounded by [`Limits`](credlink_aws::Limits) and by the [deadline](credlink_runtime::deadline) of the current
-//!   request, and the transfer of bodies by stalled-stream protection. Limits grow with the size of the request: one
+//! * **Every call ends**: it is bounded by [`Limits`](credlink_aws::Limits) and by the
+//!   [deadline](credlink_runtime::deadline) of the current request, and the transfer of bodies by stalled-stream protection. Limits grow with the size of the request: one
 //!   second per 256 KB.
 //! * Reading needs `s3:ListBucket` in addition to `s3:GetObject`: without it, S3 answers 403 for an absent object.
 //!

@@ -10,7 +10,7 @@
 //! | a file, its hash and its type | [`media`] |
 //! | reading a file with c2pa-rs, and its report | [`reader`], [`report`] |
 //! | the hard binding of a manifest | [`binding`] |
-//! | the bytes that a hard binding excludes | [`coverage`] |
+//! | the bytes that a hard binding excludes | [`coverage`], [`ByteRange`] |
 //! | the checks of a proof, with their outcomes in words | [`checks`] |
 
 pub mod binding;

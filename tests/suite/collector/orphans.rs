@@ -170,8 +170,8 @@ async fn a_record_without_its_manifest() {
             // The manifest was deleted before the record was reported to any caller.
             let manifest = ObjectKey::Manifest(manifest_id());
             let at = world.clock().now();
-            let (marker, marked) = Tombstone::new(at, 0).object(&manifest, &Tenant::default());
-            put(objects, &manifest, marker.into(), &marked).await;
+            let (tombstone, marked) = Tombstone::new(at, 0).object(&manifest, &Tenant::default());
+            put(objects, &manifest, tombstone.into(), &marked).await;
             world.clock().advance_seconds(86_400);
             let report = world.clean_up_on_schedule().await;
             assert_eq!((report.deleted, report.failed), (1, 0), "{report:?}");

@@ -40,8 +40,8 @@ async fn check(ground: &Ground, target: &str, status: u16) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_deleted_or_expired_is_gone() {
     let seeds = [
-        Seed::marker(record("deleted")),
-        Seed::marker(manifest(1)),
+        Seed::tombstone(record("deleted")),
+        Seed::tombstone(manifest(1)),
         Seed::packed(record("expired")).but(expired),
         // An earlier record that the deletion has not reached yet.
         Seed::plain(revision("deleted", 1)),
@@ -58,7 +58,7 @@ async fn what_is_deleted_or_expired_is_gone() {
 /// The tombstone of an object that was never acknowledged: a refused request took it back.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_taken_back_was_never_there() {
-    let void = |key| Seed::marker(key).but(|facts| facts.void = true);
+    let void = |key| Seed::tombstone(key).but(|facts| facts.void = true);
     let seeds = [
         void(record("refused")),
         void(manifest(1)),

@@ -46,7 +46,7 @@ impl Seed {
     }
 
     /// The tombstone of a deleted object.
-    pub fn marker(key: ObjectKey) -> Self {
+    pub fn tombstone(key: ObjectKey) -> Self {
         let deleted = "2026-01-02T03:04:05.250Z".parse().unwrap();
         let (content, attributes) = Tombstone::new(deleted, 1).object(&key, &Tenant::default());
         Self { facts: Facts::read(&attributes).unwrap(), ..Self::new(key, content) }

@@ -125,8 +125,8 @@ async fn what_is_no_destination_is_refused() {
     };
     let foreign = refused(&format!("dir:{}", folder.path().display())).await.to_string();
     assert!(foreign.contains("and no CredLink"), "{foreign}");
-    assert!(matches!(refused("jsonl:x.jsonl").await, OpenError::Place(_)));
-    assert!(matches!(refused("s3://bucket/prefix").await, OpenError::Place(_)));
+    assert!(matches!(refused("jsonl:x.jsonl").await, OpenError::Location(_)));
+    assert!(matches!(refused("s3://bucket/prefix").await, OpenError::Location(_)));
     let unset = refused("r2://bucket").await.to_string();
     assert!(unset.contains("R2_ACCESS_KEY_ID is not set"), "{unset}");
     let unset = refused("s3://bucket").await.to_string();

@@ -1,7 +1,7 @@
 //! `migrate catalogue`: records in the index of the destination where a legacy source has each proof.
 
 use credlink_deployment::migration::destination::Making;
-use credlink_deployment::migration::place::Place;
+use credlink_deployment::migration::location::MigrationLocation;
 use credlink_deployment::migration::source::AnySource;
 use credlink_migrate::copy::CopyOptions;
 use credlink_migrate::item_rows::write_item_rows;
@@ -24,7 +24,7 @@ pub(super) async fn catalogue(
     printer: &Printer,
 ) -> Result<Exit, Trouble> {
     let spec = spec(connection, args)?;
-    if let Some(Place::Api(_)) = &args.to {
+    if let Some(MigrationLocation::Api(_)) = &args.to {
         let what = format!(
             "a catalogue is written into the index itself, and not over an API; name the store of {} as s3://BUCKET or \
              r2://BUCKET, with CREDLINK_TABLE, or as dir:PATH",
@@ -38,9 +38,11 @@ pub(super) async fn catalogue(
         Trouble::new(TroubleKind::Usage, format!("{} {what}; {allowed}", spec.from))
     };
     match &args.from {
-        Some(Place::Lines(_)) => return Err(no_records("is a dump, beside which no function serves")),
-        Some(Place::Api(_)) => return Err(no_records("is the API of a CredLink")),
-        Some(Place::Folder(_) | Place::Bucket { .. }) | None => {}
+        Some(MigrationLocation::Lines(_)) => {
+            return Err(no_records("is a dump, beside which no function serves"));
+        }
+        Some(MigrationLocation::Api(_)) => return Err(no_records("is the API of a CredLink")),
+        Some(MigrationLocation::Folder(_) | MigrationLocation::Bucket { .. }) | None => {}
     }
     let source = open::source(connection, args, &spec.from, &spec.to).await?;
     if let AnySource::DataFolder(_) | AnySource::Layout(_) = &source {

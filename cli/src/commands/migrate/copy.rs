@@ -5,7 +5,7 @@ use std::path::Path;
 
 use credlink_deployment::migration::destination::Making;
 use credlink_deployment::migration::ledger::AnyLedger;
-use credlink_deployment::migration::place::Place;
+use credlink_deployment::migration::location::MigrationLocation;
 use credlink_deployment::migration::source::AnySource;
 use credlink_embedded::ledger::ledger_path;
 use credlink_migrate::RetryPolicy;
@@ -33,9 +33,9 @@ const PAGE: usize = 1_000;
 
 /// Returns the job that the options describe.
 pub(super) fn spec(connection: &Connection, args: &JobArgs) -> Result<JobSpec, Trouble> {
-    let needed = |place: &Option<Place>, option: &str| {
+    let needed = |location: &Option<MigrationLocation>, option: &str| {
         let what = || format!("{option} is missing: a job moves everything --from a source --to a store");
-        place.clone().ok_or_else(|| Trouble::new(TroubleKind::Usage, what()))
+        location.clone().ok_or_else(|| Trouble::new(TroubleKind::Usage, what()))
     };
     let (from, to) = (needed(&args.from, "--from")?, needed(&args.to, "--to")?);
     to.check_destination().map_err(|error| Trouble::new(TroubleKind::Usage, error))?;
@@ -51,14 +51,14 @@ pub(super) fn spec(connection: &Connection, args: &JobArgs) -> Result<JobSpec, T
         // the caller.
         keep_tenants: !connection.tenant_is_named
             && args.from_tenant.is_none()
-            && ![&from, &to].into_iter().any(|place| matches!(place, Place::Api(_))),
+            && ![&from, &to].into_iter().any(|location| matches!(location, MigrationLocation::Api(_))),
         from_tenant: args.from_tenant.clone(),
     })
 }
 
 /// Returns `true` if both are the same folder.
-fn are_one_folder(from: &Place, to: &Place) -> bool {
-    let (Place::Folder(from), Place::Folder(to)) = (from, to) else { return false };
+fn are_one_folder(from: &MigrationLocation, to: &MigrationLocation) -> bool {
+    let (MigrationLocation::Folder(from), MigrationLocation::Folder(to)) = (from, to) else { return false };
     matches!((from.canonicalize(), to.canonicalize()), (Ok(from), Ok(to)) if from == to)
 }
 
@@ -83,7 +83,7 @@ async fn spec_of(connection: &Connection, args: &JobArgs) -> Result<JobSpec, Tro
     let Some(job) = open::ledger(args, Access::Look).await?.job().await.map_err(open::failed)? else {
         return spec(connection, args);
     };
-    open::check_places(args, &job)?;
+    open::check_locations(args, &job)?;
     let is_other_tenant = connection.tenant_is_named && (job.keep_tenants || connection.tenant != job.tenant);
     if is_other_tenant || args.from_tenant.is_some() && args.from_tenant != job.from_tenant {
         let whose = match (&job.from_tenant, job.keep_tenants) {

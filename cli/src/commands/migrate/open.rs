@@ -8,7 +8,7 @@ use credlink_deployment::data_folder::note::Note;
 use credlink_deployment::deployment::Surroundings;
 use credlink_deployment::migration::destination::{AnyDestination, Making, Opening};
 use credlink_deployment::migration::ledger::AnyLedger;
-use credlink_deployment::migration::place::Place;
+use credlink_deployment::migration::location::MigrationLocation;
 use credlink_deployment::migration::source::AnySource;
 use credlink_disk::presence::is_there;
 use credlink_dynamodb::ledger::TableLedger;
@@ -138,12 +138,12 @@ pub(super) async fn begun(args: &JobArgs) -> Result<(AnyLedger, Job), Trouble> {
     let ledger = ledger(args, Access::Change).await?;
     let job = ledger.job().await.map_err(failed)?;
     let job = job.ok_or_else(|| Trouble::new(TroubleKind::Job, format!("there is no job `{}`", args.job)))?;
-    check_places(args, &job)?;
+    check_locations(args, &job)?;
     Ok((ledger, job))
 }
 
 /// Refuses a source or a destination that was typed and is not that of the job.
-pub(super) fn check_places(args: &JobArgs, job: &Job) -> Result<(), Trouble> {
+pub(super) fn check_locations(args: &JobArgs, job: &Job) -> Result<(), Trouble> {
     for (option, typed, kept) in [("--from", &args.from, &job.from), ("--to", &args.to, &job.to)] {
         if let Some(typed) = typed
             && typed.to_string() != *kept
@@ -158,7 +158,7 @@ pub(super) fn check_places(args: &JobArgs, job: &Job) -> Result<(), Trouble> {
 /// Refuses to remove items from a dump.
 pub(super) fn refuse_dump(from: &str) -> Result<(), Trouble> {
     match from.parse() {
-        Ok(Place::Lines(path)) => {
+        Ok(MigrationLocation::Lines(path)) => {
             let what = format!(
                 "nothing is removed from a dump: delete {} yourself when the job is verified",
                 path.display()
@@ -213,7 +213,7 @@ pub(super) async fn check_sides(
     check_credential(&job.to, to.tenant, &job.tenant)?;
     check_credential(&job.from, from.tenant, job.from_tenant.as_ref().unwrap_or(&job.tenant))?;
     let has_more = match job.from.parse() {
-        Ok(Place::Folder(folder)) if job.keep_tenants => {
+        Ok(MigrationLocation::Folder(folder)) if job.keep_tenants => {
             Note::has_tenants(&folder).map_err(|error| Trouble::new(TroubleKind::Source, error))?
         }
         _ => !job.keep_tenants && !job.tenant.is_default(),
@@ -230,12 +230,12 @@ pub(super) async fn check_sides(
 
 /// Refuses a credential of a tenant other than `meant`. A caller without a credential, and every caller of a server
 /// without tokens, is `default`.
-fn check_credential(place: &str, shown: Option<Tenant>, meant: &Tenant) -> Result<(), Trouble> {
+fn check_credential(location: &str, shown: Option<Tenant>, meant: &Tenant) -> Result<(), Trouble> {
     match shown.filter(|shown| shown != meant) {
         None => Ok(()),
         Some(shown) => {
             let what = format!(
-                "the token for {place} is one of the tenant `{shown}`, and the job is for `{meant}` there: give a token of `{meant}`. A \
+                "the token for {location} is one of the tenant `{shown}`, and the job is for `{meant}` there: give a token of `{meant}`. A \
                  new job names its tenant with --tenant, and the one of the source with --from-tenant"
             );
             Err(Trouble::new(TroubleKind::Usage, what))
@@ -250,11 +250,12 @@ pub(super) async fn source(
     from: &str,
     to: &str,
 ) -> Result<AnySource, Trouble> {
-    let place: Place = from.parse().map_err(|error| Trouble::new(TroubleKind::Usage, error))?;
-    let is_the_stores = matches!(to.parse(), Ok(Place::Api(_)));
+    let location: MigrationLocation =
+        from.parse().map_err(|error| Trouble::new(TroubleKind::Usage, error))?;
+    let is_the_stores = matches!(to.parse(), Ok(MigrationLocation::Api(_)));
     let own = connection.token.as_ref().filter(|_| !is_the_stores);
     let token = args.from_token.as_ref().or(own).map(String::as_str);
-    let opened = AnySource::open(&place, &configuration::Variables::environment(), token).await;
+    let opened = AnySource::open(&location, &configuration::Variables::environment(), token).await;
     opened.map_err(|error| Trouble::new(TroubleKind::Source, error))
 }
 
@@ -265,7 +266,7 @@ pub(super) async fn destination(
     tenant: &Tenant,
     making: Making,
 ) -> Result<AnyDestination, Trouble> {
-    let place: Place = to.parse().map_err(|error| Trouble::new(TroubleKind::Usage, error))?;
+    let location: MigrationLocation = to.parse().map_err(|error| Trouble::new(TroubleKind::Usage, error))?;
     let opening = Opening {
         variables: &configuration::Variables::environment(),
         token: connection.token.as_deref(),
@@ -274,7 +275,7 @@ pub(super) async fn destination(
         making,
         surroundings: None,
     };
-    let opened = AnyDestination::open(&place, opening).await;
+    let opened = AnyDestination::open(&location, opening).await;
     opened.map_err(|error| Trouble::new(TroubleKind::Folder, error))
 }
 

@@ -3,7 +3,7 @@
 use credlink_aws::sqs::{SqsQueue, SqsSettings};
 use credlink_deployment::configuration::{Configuration, QueueChoice};
 use credlink_deployment::deployment::Surroundings;
-use credlink_deployment::migration::place::Place;
+use credlink_deployment::migration::location::MigrationLocation;
 use credlink_migrate::enqueue::{EnqueueOptions, close, enqueue};
 use credlink_migrate::error::RunError;
 use credlink_migrate::job_spec::open as begin;
@@ -34,7 +34,10 @@ pub(super) async fn run(
         let what = "a queued job deletes nothing from its source: verify it, then clean up";
         return Err(Trouble::new(TroubleKind::Usage, what));
     }
-    if !matches!((&args.from, &args.to), (Some(Place::Bucket { .. }), Some(Place::Bucket { .. }))) {
+    if !matches!(
+        (&args.from, &args.to),
+        (Some(MigrationLocation::Bucket { .. }), Some(MigrationLocation::Bucket { .. }))
+    ) {
         let what =
             "a queued job moves from a bucket to a bucket, which the functions can reach: s3://… or r2://…";
         return Err(Trouble::new(TroubleKind::Usage, what));

@@ -5,7 +5,7 @@ use credlink_embedded::ledger::ledger_path;
 use credlink_migrate::progress::Watch as _;
 use credlink_migrate::removal::remove as remove_job;
 use credlink_ports::migration::Ledger as _;
-use credlink_ports::migration::jobs::Removed;
+use credlink_ports::migration::jobs::RemovalOutcome;
 use credlink_runtime::clock::SystemClock;
 use serde_json::json;
 
@@ -37,18 +37,20 @@ pub(super) async fn remove(args: &JobArgs, typed: &Remove, printer: &Printer) ->
     let work = remove_job(&ledger, &SystemClock, typed.abandon, || !bar.is_cancelled());
     let removed = until_told(&bar, work).await?.map_err(failed)?;
     match removed {
-        Removed::Done => {}
-        Removed::Partly(entries) => {
+        RemovalOutcome::Done => {}
+        RemovalOutcome::Partly(entries) => {
             let words = || format!("{}: {entries} entries are removed; the same command goes on", name);
             printer.say(words, &json!({ "job": name, "removed": false, "entries": entries }))?;
             return Ok(Exit::Interrupted);
         }
-        Removed::Absent => return Err(Trouble::new(TroubleKind::Job, format!("there is no job `{}`", name))),
-        Removed::Held => {
+        RemovalOutcome::Absent => {
+            return Err(Trouble::new(TroubleKind::Job, format!("there is no job `{}`", name)));
+        }
+        RemovalOutcome::Held => {
             let detail = format!("a run has the job `{}`; wait for it, or stop it", name);
             return Err(Trouble::new(TroubleKind::Job, detail));
         }
-        Removed::Unfinished(why) => {
+        RemovalOutcome::Unfinished(why) => {
             let detail = format!("the job `{}` is not over: {why}; --abandon removes it all the same", name);
             return Err(Trouble::new(TroubleKind::Job, detail));
         }

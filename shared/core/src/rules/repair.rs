@@ -145,6 +145,6 @@ fn judge_record(row: &ProofRow, found: &Verified) -> ReplicaState {
 }
 
 /// Returns the last revision or generation that a tombstone says is deleted.
-fn last_of(marker: &Verified) -> Option<u32> {
-    Tombstone::parse(&marker.content()).ok().map(|marker| marker.last)
+fn last_of(tombstone: &Verified) -> Option<u32> {
+    Tombstone::parse(&tombstone.content()).ok().map(|tombstone| tombstone.last)
 }

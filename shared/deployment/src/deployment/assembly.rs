@@ -23,7 +23,7 @@ use credlink_service::{Service, ServiceSettings};
 use super::jobs::{LastSource, QueuedJobs};
 use super::{AnyIndex, AnyObjects, AnyQueue, Deployment, OpenError, Opening, Surroundings};
 use crate::configuration::{Configuration, IndexChoice, QueueChoice};
-use crate::data_folder::{ObjectsLost, index_path, queue_path};
+use crate::data_folder::{DataFolderError, ObjectsLost, index_path, queue_path};
 use crate::embedded::{EmbeddedIndex, EmbeddedQueue};
 use crate::provider::{self, Provider, ProviderSettings};
 
@@ -48,7 +48,8 @@ impl Deployment {
         if let (IndexChoice::Embedded, "folder", Some(folder)) =
             (&configuration.index, configuration.primary.name(), folder)
         {
-            ObjectsLost::check(folder, configuration.primary.own_folder().unwrap_or(folder))?;
+            ObjectsLost::check(folder, configuration.primary.own_folder().unwrap_or(folder))
+                .map_err(DataFolderError::from)?;
         }
         let providers = [Some(&configuration.primary), configuration.fallback.as_ref()];
         let mut folders = providers.into_iter().flatten().filter(|provider| provider.name() == "folder");
@@ -83,10 +84,11 @@ impl Deployment {
                 let folder = machine.data_folder;
                 let providers = [Some(&configuration.primary), configuration.fallback.as_ref()];
                 let folders = providers.into_iter().flatten().filter_map(ProviderSettings::own_folder);
-                machine.new_index.check(folder, folders)?;
+                machine.new_index.check(folder, folders).map_err(DataFolderError::from)?;
                 let (path, cache_bytes) = (index_path(folder), machine.index_cache_bytes);
                 let reserve = reserve.clone().unwrap_or_else(|| Reserve::at(folder));
-                AnyIndex::Embedded(Arc::new(EmbeddedIndex::open_beside(path, cache_bytes, reserve)?))
+                let index = EmbeddedIndex::open_beside(path, cache_bytes, reserve);
+                AnyIndex::Embedded(Arc::new(index.map_err(DataFolderError::from)?))
             }
         };
         let waiting = match (&configuration.queue, &fallback) {

@@ -8,10 +8,10 @@ use credlink_core::job_name::JobName;
 use credlink_core::message::Message;
 use credlink_migrate::jobs::{begin, progress};
 use credlink_migrate::removal::remove;
-use credlink_migrate::worker::{Batch, Listing, conclude, copy_batch, enumerate, find_job};
+use credlink_migrate::worker::{Batch, ListingRequest, conclude, copy_batch, enumerate, find_job};
 use credlink_migrate_service::{ReservedIds, ServiceDestination};
 use credlink_ports::migration::MigrationParts;
-use credlink_ports::migration::jobs::{Asked, Begun, JobError, Jobs, Progress, Removed};
+use credlink_ports::migration::jobs::{BeginOutcome, JobError, JobRequest, Jobs, Progress, RemovalOutcome};
 use credlink_ports::migration::ledger::Job;
 use credlink_ports::{Checksummed, Ports};
 use credlink_service::Service;
@@ -24,7 +24,7 @@ use credlink_runtime::deadline::remaining;
 
 use super::{AnyIndex, AnyQueue};
 use crate::configuration::value;
-use crate::migration::place::Place;
+use crate::migration::location::MigrationLocation;
 use crate::migration::source::AnySource;
 use crate::migration::sources::MigrationSources;
 use crate::work::{Migrations, WorkError};
@@ -37,7 +37,7 @@ const LAST_PAGE: Duration = Duration::from_secs(8);
 pub struct QueuedJobs {
     rows: AnyIndex,
     waiting: AnyQueue,
-    place: String,
+    location: String,
     sources: MigrationSources,
 }
 
@@ -45,15 +45,15 @@ impl QueuedJobs {
     pub(super) const fn new(
         rows: AnyIndex,
         waiting: AnyQueue,
-        place: String,
+        location: String,
         sources: MigrationSources,
     ) -> Self {
-        Self { rows, waiting, place, sources }
+        Self { rows, waiting, location, sources }
     }
 
-    /// Returns the place that jobs import proofs into.
-    pub(crate) fn place(&self) -> &str {
-        &self.place
+    /// Returns the location that jobs import proofs into.
+    pub(crate) fn location(&self) -> &str {
+        &self.location
     }
 
     /// Returns the ledger of a job.
@@ -82,17 +82,17 @@ impl QueuedJobs {
 }
 
 impl Jobs for QueuedJobs {
-    async fn begin(&self, asked: &Asked) -> Result<Begun, JobError> {
-        let (ledger, queue) = (self.ledger(&asked.name)?, self.queue()?);
-        let request = self.sources.allow(asked)?;
-        Ok(Box::pin(begin(&ledger, queue, &SystemClock, &request, &self.place)).await?)
+    async fn begin(&self, request: &JobRequest) -> Result<BeginOutcome, JobError> {
+        let (ledger, queue) = (self.ledger(&request.name)?, self.queue()?);
+        let allowed = self.sources.allow(request)?;
+        Ok(Box::pin(begin(&ledger, queue, &SystemClock, &allowed, &self.location)).await?)
     }
 
     async fn progress(&self, job: &JobName, after: Option<&str>) -> Result<Option<Progress>, JobError> {
         Ok(Box::pin(progress(&self.ledger(job)?, after)).await?)
     }
 
-    async fn remove(&self, job: &JobName, abandon: bool) -> Result<Removed, JobError> {
+    async fn remove(&self, job: &JobName, abandon: bool) -> Result<RemovalOutcome, JobError> {
         let go_on = || remaining().is_none_or(|left| left > LAST_PAGE);
         Ok(Box::pin(remove(&self.ledger(job)?, &SystemClock, abandon, go_on)).await?)
     }
@@ -108,8 +108,8 @@ impl LastSource {
         if let Some((_, source)) = last.as_ref().filter(|(name, _)| name == from) {
             return Ok(Arc::clone(source));
         }
-        let place: Place = from.parse()?;
-        let source = Arc::new(AnySource::open(&place, &value::Variables::environment(), None).await?);
+        let location: MigrationLocation = from.parse()?;
+        let source = Arc::new(AnySource::open(&location, &value::Variables::environment(), None).await?);
         *last = Some((from.to_owned(), Arc::clone(&source)));
         Ok(source)
     }
@@ -153,7 +153,7 @@ impl<P: Ports<Objects: Checksummed>, R: ReservedIds> Migrations for QueuedMigrat
         Ok(conclude(&ledger, queue, &SystemClock, batch, decision, is_last).await?)
     }
 
-    async fn enumerate(&self, message: &Message, listing: Listing<'_>) -> Result<(), WorkError> {
+    async fn enumerate(&self, message: &Message, listing: ListingRequest<'_>) -> Result<(), WorkError> {
         let Some((ledger, queue, job)) = self.job(listing.job).await? else { return Ok(()) };
         let source = self.last_source.open(&job.from).await?;
         Ok(enumerate(&*source, &ledger, queue, &SystemClock, listing, &message.request_id, remaining).await?)
@@ -167,7 +167,7 @@ impl<P: Ports<Objects: Checksummed>, R: ReservedIds> QueuedMigrations<'_, P, R> 
         name: &JobName,
     ) -> Result<Option<(TableLedger<SystemClock>, &SqsQueue, Job)>, WorkError> {
         let (ledger, queue) = (self.jobs.ledger(name)?, self.jobs.queue()?);
-        let job = find_job(&ledger, name, &self.jobs.place).await?;
+        let job = find_job(&ledger, name, &self.jobs.location).await?;
         Ok(job.map(|job| (ledger, queue, job)))
     }
 }

@@ -7,8 +7,8 @@ use credlink_core::link::LinkKeys;
 use credlink_disk::foreign::Foreign;
 
 use crate::configuration::Configuration;
-use crate::data_folder::{IndexLost, NewIndex, ObjectsLost};
-use crate::embedded::{EmbeddedError, QueueError};
+use crate::data_folder::{DataFolderError, NewIndex};
+use crate::embedded::QueueError;
 use crate::{legacy, provider};
 
 /// The parameters of a deployment.
@@ -64,15 +64,9 @@ pub enum OpenError {
     /// The folder holds other files, and no CredLink store.
     #[error(transparent)]
     Foreign(#[from] Foreign),
-    /// The index in the folder cannot be opened.
+    /// The objects and the index in the folder cannot be opened together.
     #[error(transparent)]
-    Index(#[from] EmbeddedError),
-    /// The folder holds objects without their index.
-    #[error(transparent)]
-    Lost(#[from] IndexLost),
-    /// The folder holds an index without its objects.
-    #[error(transparent)]
-    ObjectsLost(#[from] ObjectsLost),
+    DataFolder(#[from] DataFolderError),
     /// The queue in the folder cannot be opened.
     #[error(transparent)]
     Queue(#[from] QueueError),

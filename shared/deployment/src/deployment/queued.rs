@@ -12,7 +12,7 @@ use super::{AnyIndex, AnyObjects, AnyQueue, Deployment};
 use crate::legacy::LegacyIds;
 use crate::provider::Provider;
 use crate::work::drain::{Limits, Report};
-use crate::work::{WorkError, Worker};
+use crate::work::{Dispatcher, WorkError};
 
 /// The number of deliveries after which a message in the embedded queue is dead-lettered and logged as an error.
 const ATTEMPTS: u32 = 10;
@@ -42,14 +42,14 @@ impl Deployment {
             reserved: &reserved,
         };
         let changed = |key: &ObjectKey| self.note_for_edge(key);
-        let worker = Worker {
+        let dispatcher = Dispatcher {
             providers: pair.map(|pair| (pair.primary(), pair.fallback())),
             index: &self.rows,
             clock: &SystemClock,
             migrations,
             changed: &changed,
         };
-        let done = Box::pin(worker.work(message, attempts)).await;
+        let done = Box::pin(dispatcher.work(message, attempts)).await;
         self.service.announce().await;
         done
     }
@@ -69,8 +69,8 @@ impl Deployment {
         }
         let limits = Limits { attempts: ATTEMPTS, ..Limits::default() };
         let changed = |key: &ObjectKey| self.note_for_edge(key);
-        let worker = Worker::repairing(pair.primary(), pair.fallback(), &self.rows, &SystemClock);
-        let drained = Worker { changed: &changed, ..worker }.drain(queue, limits).await;
+        let dispatcher = Dispatcher::repairing(pair.primary(), pair.fallback(), &self.rows, &SystemClock);
+        let drained = Dispatcher { changed: &changed, ..dispatcher }.drain(queue, limits).await;
         self.service.announce().await;
         drained
     }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Once};
 use credlink_core::bounds::MAX_MESSAGE_ITEMS;
 use credlink_hybrid::FoundRecord;
 use credlink_migrate::requested::Messages;
-use credlink_ports::migration::jobs::JobRequest;
+use credlink_ports::migration::jobs::AllowedRequest;
 
 use credlink_runtime::clock::SystemClock;
 
@@ -17,7 +17,7 @@ use crate::deployment::jobs::QueuedJobs;
 #[derive(Debug)]
 pub(super) struct Queueing {
     messages: Messages,
-    request: JobRequest,
+    request: AllowedRequest,
     jobs: QueuedJobs,
     /// The reason why nothing can be queued, if there is one.
     obstacle: Option<String>,
@@ -26,16 +26,16 @@ pub(super) struct Queueing {
 
 impl Queueing {
     pub(super) fn new(settings: &LegacySettings, jobs: QueuedJobs) -> Self {
-        let from = settings.place.to_string();
+        let from = settings.location.to_string();
         let obstacle = if settings.bucket.is_none() {
             Some(format!("a queued job reads from a bucket, not from {from}"))
-        } else if from == jobs.place() {
+        } else if from == jobs.location() {
             Some(format!("{from} is where proofs are taken over to"))
         } else {
             let reach = jobs.ledger(&settings.job).and_then(|_| jobs.queue().map(drop));
             reach.err().map(|error| error.to_string())
         };
-        let request = JobRequest {
+        let request = AllowedRequest {
             name: settings.job.clone(),
             from,
             tenant: settings.tenant.clone(),
@@ -44,7 +44,7 @@ impl Queueing {
             batch_size: u32::try_from(MAX_MESSAGE_ITEMS).unwrap_or(u32::MAX),
             request_id: String::new(),
         };
-        let messages = Messages::new(request.clone(), jobs.place().to_owned());
+        let messages = Messages::new(request.clone(), jobs.location().to_owned());
         Self { messages, request, jobs, obstacle, told: Once::new() }
     }
 

@@ -4,7 +4,7 @@ use credlink_core::job_name::JobName;
 use credlink_core::tenant::Tenant;
 
 use crate::configuration::value::{ConfigurationError, Variables};
-use crate::migration::place::{Place, PlaceError, bucket_settings};
+use crate::migration::location::{LocationError, MigrationLocation, bucket_settings};
 use crate::migration::sources::own_bucket;
 use crate::provider::ProviderSettings;
 
@@ -16,7 +16,7 @@ const CLOUD_STORAGE: &str = "CREDLINK_CLOUD_STORAGE";
 const TENANT: &str = "CREDLINK_LEGACY_TENANT";
 /// The variable that names the job.
 const JOB: &str = "CREDLINK_LEGACY_JOB";
-/// The places that a legacy source may be in.
+/// The locations that a legacy source may be in.
 const PLACES: &str = "dir:PATH, jsonl:FILE, s3://BUCKET/PREFIX or r2://BUCKET/PREFIX";
 /// The default name of the job.
 const DEFAULT_JOB: &str = "legacy";
@@ -24,7 +24,7 @@ const DEFAULT_JOB: &str = "legacy";
 /// The settings of a legacy source.
 #[derive(Clone, Debug)]
 pub struct LegacySettings {
-    pub(super) place: Place,
+    pub(super) location: MigrationLocation,
     /// The settings of the bucket, if the source is one.
     pub(super) bucket: Option<ProviderSettings>,
     pub(super) tenant: Tenant,
@@ -58,28 +58,28 @@ impl LegacySettings {
             return if is_cloud_storage_off { Err(missing()) } else { Ok(None) };
         };
         let invalid = |allowed: &str| ConfigurationError::invalid(SOURCE, &text, allowed);
-        let place = text.parse().map_err(|error| match error {
-            PlaceError::Unknown(_) => invalid(PLACES),
+        let location = text.parse().map_err(|error| match error {
+            LocationError::Unknown(_) => invalid(PLACES),
             error => invalid(&format!("{PLACES}: {error}")),
         })?;
-        if let Some(variable) = own_bucket(source, &place) {
+        if let Some(variable) = own_bucket(source, &location) {
             return Err(invalid(&format!(
                 "another bucket than the deployment's own, which {variable} names"
             )));
         }
-        let bucket = match &place {
-            Place::Folder(_) => None,
-            Place::Lines(_) if is_cloud_storage_off => {
+        let bucket = match &location {
+            MigrationLocation::Folder(_) => None,
+            MigrationLocation::Lines(_) if is_cloud_storage_off => {
                 return Err(invalid(
                     "dir:PATH, s3://BUCKET/PREFIX or r2://BUCKET/PREFIX while CREDLINK_CLOUD_STORAGE is `off`: a dump \
                      is read only",
                 ));
             }
-            Place::Lines(_) => None,
-            Place::Bucket { kind, bucket, .. } => Some(bucket_settings(source, *kind, bucket)?),
-            Place::Api(_) => return Err(invalid(PLACES)),
+            MigrationLocation::Lines(_) => None,
+            MigrationLocation::Bucket { kind, bucket, .. } => Some(bucket_settings(source, *kind, bucket)?),
+            MigrationLocation::Api(_) => return Err(invalid(PLACES)),
         };
-        Ok(Some(Self { place, bucket, tenant, job, is_cloud_storage_off }))
+        Ok(Some(Self { location, bucket, tenant, job, is_cloud_storage_off }))
     }
 
     /// Returns `true` if the source is an S3 bucket.

@@ -1,7 +1,7 @@
-//! The destinations of migrations: [`AnyDestination`] is the CredLink store that a [`Place`](super::place::Place)
-//! names.
+//! The destinations of migrations: [`AnyDestination`] is the CredLink store that a
+//! [`MigrationLocation`](super::location::MigrationLocation) names.
 //!
-//! | place | destination |
+//! | location | destination |
 //! |---|---|
 //! | `dir:PATH` | the data folder of `credlink serve`: of the environment, only `CREDLINK_TENANTS` counts |
 //! | `s3://…`, `r2://…` | a deployment with that bucket alone, and the index of `CREDLINK_TABLE` or of the data folder |

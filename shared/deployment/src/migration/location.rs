@@ -1,6 +1,6 @@
-//! Places, as operators write them behind `--from` and `--to`.
+//! Locations, as operators write them behind `--from` and `--to`.
 //!
-//! | text | place |
+//! | text | location |
 //! |---|---|
 //! | `dir:PATH` | a folder: of legacy records, or the data folder of a CredLink store |
 //! | `jsonl:FILE` | a dump with one legacy record on each line, gzipped or not; a source only |
@@ -18,15 +18,15 @@ use credlink_s3::BucketKind;
 use crate::configuration::value::{ConfigurationError, Variables};
 use crate::provider::ProviderSettings;
 
-/// The maximum length of a place, in bytes: that of a path on most systems.
-const MAX_PLACE_BYTES: usize = 4_096;
+/// The maximum length of a location, in bytes: that of a path on most systems.
+const MAX_LOCATION_BYTES: usize = 4_096;
 
 /// The maximum length of an object's key, in bytes (S3 User Guide, "Naming Amazon S3 objects").
 const MAX_PREFIX_BYTES: usize = 1_024;
 
-/// A place that proofs are read from or imported into.
+/// A location that proofs are read from or imported into.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum MigrationLocation {
     /// `dir:PATH`.
     Folder(PathBuf),
     /// `jsonl:FILE`.
@@ -44,16 +44,16 @@ pub enum Place {
     Api(String),
 }
 
-/// A reason why a text is not a place, or not a destination.
+/// A reason why a text is not a location, or not a destination.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum PlaceError {
+pub enum LocationError {
     /// The text has no known scheme.
     #[error(
         "`{0}` is no place; allowed are dir:PATH, jsonl:FILE, s3://BUCKET/PREFIX, r2://BUCKET/PREFIX and credlink:URL"
     )]
     Unknown(String),
-    /// The text is longer than any place.
-    #[error("a place has at most {MAX_PLACE_BYTES} bytes; this has {0}")]
+    /// The text is longer than any location.
+    #[error("a place has at most {MAX_LOCATION_BYTES} bytes; this has {0}")]
     TooLong(usize),
     /// Nothing follows the scheme.
     #[error("behind `{0}` there has to be {1}")]
@@ -65,10 +65,10 @@ pub enum PlaceError {
     #[error("a prefix has at most {MAX_PREFIX_BYTES} bytes; this has {0}")]
     Prefix(usize),
     /// The path is relative and cannot be made absolute.
-    #[error("{place} has no absolute path: {reason}; name it by its absolute path")]
+    #[error("{location} has no absolute path: {reason}; name it by its absolute path")]
     Relative {
-        /// The place.
-        place: Place,
+        /// The location.
+        location: MigrationLocation,
         /// The reason.
         reason: String,
     },
@@ -81,7 +81,7 @@ pub enum PlaceError {
     #[error(
         "{0} is a dump, which is read only; a destination is dir:PATH, s3://BUCKET, r2://BUCKET or credlink:URL"
     )]
-    DumpAsDestination(Place),
+    DumpAsDestination(MigrationLocation),
     /// A destination is named with a prefix.
     #[error("a CredLink has its bucket for itself: name the destination {kind}://{bucket}, without a prefix")]
     PrefixAsDestination {
@@ -92,27 +92,27 @@ pub enum PlaceError {
     },
 }
 
-impl Place {
-    /// Checks that proofs can be imported into this place.
+impl MigrationLocation {
+    /// Checks that proofs can be imported into this location.
     ///
     /// # Errors
     /// Returns an error for a dump, and for a bucket with a prefix.
-    pub fn check_destination(&self) -> Result<(), PlaceError> {
+    pub fn check_destination(&self) -> Result<(), LocationError> {
         match self {
-            Self::Lines(_) => Err(PlaceError::DumpAsDestination(self.clone())),
+            Self::Lines(_) => Err(LocationError::DumpAsDestination(self.clone())),
             Self::Bucket { kind, bucket, prefix } if !prefix.is_empty() => {
-                Err(PlaceError::PrefixAsDestination { kind: *kind, bucket: bucket.clone() })
+                Err(LocationError::PrefixAsDestination { kind: *kind, bucket: bucket.clone() })
             }
             Self::Folder(_) | Self::Bucket { .. } | Self::Api(_) => Ok(()),
         }
     }
 
-    /// Makes the path of a place absolute, if it has one, for a process with another working directory.
+    /// Makes the path of a location absolute, if it has one, for a process with another working directory.
     ///
     /// # Errors
     /// Returns an error if the working directory is gone, or if its path is not UTF-8, which a ledger could not store.
-    pub fn absolute(self) -> Result<Self, PlaceError> {
-        let refused = |reason: String| PlaceError::Relative { place: self.clone(), reason };
+    pub fn absolute(self) -> Result<Self, LocationError> {
+        let refused = |reason: String| LocationError::Relative { location: self.clone(), reason };
         let whole = |path: &PathBuf| match absolute(path) {
             Ok(path) if path.to_str().is_some() => Ok(path),
             Ok(path) => Err(refused(format!("{} is no UTF-8", path.display()))),
@@ -145,7 +145,7 @@ pub(crate) fn bucket_settings(
     ProviderSettings::named(&replaced, kind.name())
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for MigrationLocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Folder(path) => write!(f, "dir:{}", path.display()),
@@ -157,12 +157,12 @@ impl fmt::Display for Place {
     }
 }
 
-impl FromStr for Place {
-    type Err = PlaceError;
+impl FromStr for MigrationLocation {
+    type Err = LocationError;
 
-    fn from_str(text: &str) -> Result<Self, PlaceError> {
-        if text.len() > MAX_PLACE_BYTES {
-            return Err(PlaceError::TooLong(text.len()));
+    fn from_str(text: &str) -> Result<Self, LocationError> {
+        if text.len() > MAX_LOCATION_BYTES {
+            return Err(LocationError::TooLong(text.len()));
         }
         if let Some(path) = text.strip_prefix("dir:") {
             return path_of(path, "dir:", "the path of a folder").map(Self::Folder);
@@ -177,26 +177,26 @@ impl FromStr for Place {
             }
         }
         match text.strip_prefix("credlink:") {
-            Some(url) => api(url).map(Self::Api).ok_or_else(|| PlaceError::Url(shown(url))),
-            None => Err(PlaceError::Unknown(shown(text))),
+            Some(url) => api(url).map(Self::Api).ok_or_else(|| LocationError::Url(shown(url))),
+            None => Err(LocationError::Unknown(shown(text))),
         }
     }
 }
 
-fn path_of(path: &str, start: &'static str, what: &'static str) -> Result<PathBuf, PlaceError> {
-    if path.is_empty() { Err(PlaceError::Empty(start, what)) } else { Ok(PathBuf::from(path)) }
+fn path_of(path: &str, start: &'static str, what: &'static str) -> Result<PathBuf, LocationError> {
+    if path.is_empty() { Err(LocationError::Empty(start, what)) } else { Ok(PathBuf::from(path)) }
 }
 
-fn bucket(kind: BucketKind, rest: &str) -> Result<Place, PlaceError> {
+fn bucket(kind: BucketKind, rest: &str) -> Result<MigrationLocation, LocationError> {
     let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
     if !(3..=63).contains(&bucket.len()) || !bucket.bytes().all(allowed) {
-        return Err(PlaceError::Bucket(shown(bucket)));
+        return Err(LocationError::Bucket(shown(bucket)));
     }
     if prefix.len() > MAX_PREFIX_BYTES {
-        return Err(PlaceError::Prefix(prefix.len()));
+        return Err(LocationError::Prefix(prefix.len()));
     }
-    Ok(Place::Bucket { kind, bucket: bucket.to_owned(), prefix: prefix.to_owned() })
+    Ok(MigrationLocation::Bucket { kind, bucket: bucket.to_owned(), prefix: prefix.to_owned() })
 }
 
 /// Returns the address of an API, without a trailing slash. A user name in it is refused, since it would put a secret
@@ -224,33 +224,39 @@ mod tests {
     use super::*;
 
     #[test]
-    fn places_are_written_as_they_are_read() {
-        let bucket =
-            |kind, prefix: &str| Place::Bucket { kind, bucket: "old-proofs".into(), prefix: prefix.into() };
-        for (text, place) in [
-            ("dir:/var/lib/proofs", Place::Folder("/var/lib/proofs".into())),
-            ("dir:.", Place::Folder(".".into())),
-            ("jsonl:dump: of June.jsonl.gz", Place::Lines("dump: of June.jsonl.gz".into())),
+    fn locations_are_written_as_they_are_read() {
+        let bucket = |kind, prefix: &str| MigrationLocation::Bucket {
+            kind,
+            bucket: "old-proofs".into(),
+            prefix: prefix.into(),
+        };
+        for (text, location) in [
+            ("dir:/var/lib/proofs", MigrationLocation::Folder("/var/lib/proofs".into())),
+            ("dir:.", MigrationLocation::Folder(".".into())),
+            ("jsonl:dump: of June.jsonl.gz", MigrationLocation::Lines("dump: of June.jsonl.gz".into())),
             ("s3://old-proofs", bucket(BucketKind::S3, "")),
             ("s3://old-proofs/a/b", bucket(BucketKind::S3, "a/b")),
             ("r2://old-proofs//x/", bucket(BucketKind::R2, "/x/")),
-            ("credlink:https://a.example/stage", Place::Api("https://a.example/stage".into())),
-            ("credlink:http://127.0.0.1:8787", Place::Api("http://127.0.0.1:8787".into())),
+            ("credlink:https://a.example/stage", MigrationLocation::Api("https://a.example/stage".into())),
+            ("credlink:http://127.0.0.1:8787", MigrationLocation::Api("http://127.0.0.1:8787".into())),
         ] {
-            assert_eq!(text.parse(), Ok(place.clone()), "{text}");
-            assert_eq!(place.to_string(), text);
+            assert_eq!(text.parse(), Ok(location.clone()), "{text}");
+            assert_eq!(location.to_string(), text);
         }
         for (text, written) in [
             ("s3://old-proofs/", "s3://old-proofs"),
             ("credlink:http://a.example/", "credlink:http://a.example"),
         ] {
-            assert_eq!(text.parse::<Place>().map(|place| place.to_string()), Ok(written.to_owned()));
+            assert_eq!(
+                text.parse::<MigrationLocation>().map(|location| location.to_string()),
+                Ok(written.to_owned())
+            );
         }
     }
 
     #[test]
-    fn what_is_no_place_is_told_what_is_one() {
-        let long = format!("dir:{}", "x".repeat(MAX_PLACE_BYTES));
+    fn what_is_no_location_is_told_what_is_one() {
+        let long = format!("dir:{}", "x".repeat(MAX_LOCATION_BYTES));
         for (text, says) in [
             ("", "allowed are dir:PATH, jsonl:FILE, s3://BUCKET/PREFIX"),
             ("/var/lib/proofs", "`/var/lib/proofs` is no place"),
@@ -267,14 +273,15 @@ mod tests {
             ("credlink:https://a.example?x=1", "is no address"),
             (&long, "a place has at most 4096 bytes"),
         ] {
-            let error = text.parse::<Place>().expect_err(text).to_string();
+            let error = text.parse::<MigrationLocation>().expect_err(text).to_string();
             assert!(error.contains(says), "{text}: {error}");
         }
     }
 
     #[test]
     fn a_relative_path_is_that_of_the_working_directory() {
-        let absolute = |text: &str| text.parse::<Place>().unwrap().absolute().unwrap().to_string();
+        let absolute =
+            |text: &str| text.parse::<MigrationLocation>().unwrap().absolute().unwrap().to_string();
         let here = std::env::current_dir().unwrap();
         for (text, whole) in [("dir:./old", "dir:HERE/old"), ("jsonl:old.gz", "jsonl:HERE/old.gz")] {
             assert_eq!(absolute(text), whole.replace("HERE", here.to_str().unwrap()));
@@ -285,9 +292,9 @@ mod tests {
     }
 
     #[test]
-    fn not_every_place_is_a_destination() {
+    fn not_every_location_is_a_destination() {
         let check = |text: &str| {
-            text.parse::<Place>().unwrap().check_destination().map_err(|error| error.to_string())
+            text.parse::<MigrationLocation>().unwrap().check_destination().map_err(|error| error.to_string())
         };
         for good in ["dir:x", "s3://bucket", "r2://bucket/", "credlink:https://a.example"] {
             assert_eq!(check(good), Ok(()), "{good}");

@@ -1,6 +1,6 @@
-//! The sources of migrations: [`AnySource`] is the source that a [`Place`] names.
+//! The sources of migrations: [`AnySource`] is the source that a [`MigrationLocation`] names.
 //!
-//! | place | source |
+//! | location | source |
 //! |---|---|
 //! | `dir:PATH` | [`LegacyFolder`]: legacy records · [`AnySource::DataFolder`]: a CredLink store, known by `objects/` and `index.redb` · [`Layout`]: objects whose index is elsewhere, known by `objects/` and `lock` |
 //! | `jsonl:FILE` | [`Lines`] |
@@ -26,7 +26,7 @@ use credlink_migrate_io::source::remote::Remote;
 use credlink_s3::S3Objects;
 
 use super::data_folder::{self, DataFolder};
-use super::place::{Place, bucket_settings};
+use super::location::{MigrationLocation, bucket_settings};
 use crate::configuration::value::{self, ConfigurationError};
 use crate::data_folder::index_path;
 use crate::data_folder::note::{Note, NoteError};
@@ -82,13 +82,13 @@ pub enum OpenError {
 }
 
 impl AnySource {
-    /// Opens the source that a place names: a bucket with the settings in `variables`, an API with `token`. Nothing is
+    /// Opens the source that a location names: a bucket with the settings in `variables`, an API with `token`. Nothing is
     /// sent over the network yet. The caller must be inside a Tokio runtime.
     ///
     /// # Errors
     /// Returns an error if something on this machine cannot be opened, or if a variable is missing or wrong.
     pub async fn open(
-        place: &Place,
+        location: &MigrationLocation,
         variables: &value::Variables<'_>,
         token: Option<&str>,
     ) -> Result<Self, OpenError> {
@@ -96,8 +96,8 @@ impl AnySource {
             let path = path.to_owned();
             move |error| OpenError::Io { path, error }
         };
-        Ok(match place {
-            Place::Folder(path) => {
+        Ok(match location {
+            MigrationLocation::Folder(path) => {
                 // The data folder of a server that keeps its objects elsewhere would pass for a folder of legacy
                 // records.
                 Note::has_objects(path)?;
@@ -107,8 +107,8 @@ impl AnySource {
                     Contents::Anything => Self::Folder(LegacyFolder::open(path).map_err(failed(path))?),
                 }
             }
-            Place::Lines(path) => Self::Lines(Lines::open(path).map_err(failed(path))?),
-            Place::Bucket { kind, bucket, prefix } => {
+            MigrationLocation::Lines(path) => Self::Lines(Lines::open(path).map_err(failed(path))?),
+            MigrationLocation::Bucket { kind, bucket, prefix } => {
                 let settings = bucket_settings(variables, *kind, bucket)?;
                 let shared = settings.shared().await;
                 match settings.open(&shared, None)? {
@@ -116,7 +116,7 @@ impl AnySource {
                     Provider::Folder(folder) => Self::Layout(Layout::new(folder)),
                 }
             }
-            Place::Api(url) => Self::Remote(Remote::new(url, token)?),
+            MigrationLocation::Api(url) => Self::Remote(Remote::new(url, token)?),
         })
     }
 }

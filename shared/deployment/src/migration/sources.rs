@@ -6,9 +6,9 @@
 //! same bucket can be reached by `s3://` and `r2://`, and at more than one endpoint.
 
 use credlink_core::tenant::Tenant;
-use credlink_ports::migration::jobs::{Asked, JobError, JobRequest};
+use credlink_ports::migration::jobs::{AllowedRequest, JobError, JobRequest};
 
-use super::place::Place;
+use super::location::MigrationLocation;
 use crate::configuration::value::{ConfigurationError, Variables};
 
 /// The variable that holds the list.
@@ -29,7 +29,7 @@ pub struct MigrationSources(Vec<Listed>);
 /// A source on the list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Listed {
-    place: Place,
+    location: MigrationLocation,
     /// The tenant of items that have no tenant, or do not keep it.
     tenant: Tenant,
     /// `true` if the proofs of a CredLink store keep their tenants.
@@ -48,14 +48,14 @@ impl MigrationSources {
         let mut listed: Vec<Listed> = Vec::new();
         for entry in text.split(',').map(str::trim) {
             let invalid = |allowed: &str| ConfigurationError::invalid(SOURCES, entry, allowed);
-            let read = entry.rsplit_once('=').and_then(|(place, tenant)| Listed::read(place, tenant));
+            let read = entry.rsplit_once('=').and_then(|(location, tenant)| Listed::read(location, tenant));
             let read = read.ok_or_else(|| invalid(ALLOWED))?;
-            if let Some(variable) = own_bucket(source, &read.place) {
+            if let Some(variable) = own_bucket(source, &read.location) {
                 return Err(invalid(&format!(
                     "another bucket than the deployment's own, which {variable} names"
                 )));
             }
-            if listed.iter().any(|other| is_named_by(&other.place, &read.place)) {
+            if listed.iter().any(|other| is_named_by(&other.location, &read.location)) {
                 return Err(invalid(ALLOWED));
             }
             listed.push(read);
@@ -68,35 +68,37 @@ impl MigrationSources {
     ///
     /// # Errors
     /// Returns an error if the source is not a bucket, or not on the list.
-    pub fn allow(&self, asked: &Asked) -> Result<JobRequest, JobError> {
-        let place: Place = asked.from.parse().map_err(|error| JobError::Source(format!("{error}")))?;
-        if !matches!(place, Place::Bucket { .. }) {
-            let allowed =
-                format!("a queued job reads from s3://BUCKET/PREFIX or r2://BUCKET/PREFIX, not from {place}");
+    pub fn allow(&self, request: &JobRequest) -> Result<AllowedRequest, JobError> {
+        let location: MigrationLocation =
+            request.from.parse().map_err(|error| JobError::Source(format!("{error}")))?;
+        if !matches!(location, MigrationLocation::Bucket { .. }) {
+            let allowed = format!(
+                "a queued job reads from s3://BUCKET/PREFIX or r2://BUCKET/PREFIX, not from {location}"
+            );
             return Err(JobError::Source(allowed));
         }
-        let Some(listed) = self.0.iter().find(|listed| is_named_by(&listed.place, &place)) else {
+        let Some(listed) = self.0.iter().find(|listed| is_named_by(&listed.location, &location)) else {
             let why = format!(
-                "{place} is not among the sources that the operator has listed; the setting {SOURCES} has those, each with \
+                "{location} is not among the sources that the operator has listed; the setting {SOURCES} has those, each with \
                  the tenant whose proofs become of it"
             );
             return Err(JobError::NotListed(why));
         };
-        Ok(JobRequest {
-            name: asked.name.clone(),
-            from: listed.place.to_string(),
+        Ok(AllowedRequest {
+            name: request.name.clone(),
+            from: listed.location.to_string(),
             tenant: listed.tenant.clone(),
             keep_tenants: listed.keep_tenants,
             from_tenant: listed.from_tenant.clone(),
-            batch_size: asked.batch_size,
-            request_id: asked.request_id.clone(),
+            batch_size: request.batch_size,
+            request_id: request.request_id.clone(),
         })
     }
 }
 
 impl Listed {
-    fn read(place: &str, tenant: &str) -> Option<Self> {
-        let place: Place = place.trim().parse().ok()?;
+    fn read(location: &str, tenant: &str) -> Option<Self> {
+        let location: MigrationLocation = location.trim().parse().ok()?;
         let tenant = tenant.trim();
         let keep_tenants = tenant == KEPT;
         let (from_tenant, tenant) = match tenant.split_once('>') {
@@ -104,23 +106,28 @@ impl Listed {
             Some((from, tenant)) => (Some(from.trim().parse().ok()?), tenant.trim().parse().ok()?),
             None => (None, tenant.parse().ok()?),
         };
-        matches!(place, Place::Bucket { .. }).then_some(Self { place, tenant, keep_tenants, from_tenant })
+        matches!(location, MigrationLocation::Bucket { .. }).then_some(Self {
+            location,
+            tenant,
+            keep_tenants,
+            from_tenant,
+        })
     }
 }
 
 /// Returns the variable that names this bucket as one of the deployment's own.
-pub(crate) fn own_bucket(source: &Variables<'_>, place: &Place) -> Option<&'static str> {
-    let Place::Bucket { bucket, .. } = place else { return None };
+pub(crate) fn own_bucket(source: &Variables<'_>, location: &MigrationLocation) -> Option<&'static str> {
+    let MigrationLocation::Bucket { bucket, .. } = location else { return None };
     let names = |variable: &&str| source.text(variable).is_some_and(|own| own.eq_ignore_ascii_case(bucket));
     OWN_BUCKETS.into_iter().find(names)
 }
 
-/// Returns `true` if both spell the same place: case does not matter in a bucket's name, nor does a slash at the end of
+/// Returns `true` if both spell the same location: case does not matter in a bucket's name, nor does a slash at the end of
 /// a prefix.
-fn is_named_by(one: &Place, two: &Place) -> bool {
+fn is_named_by(one: &MigrationLocation, two: &MigrationLocation) -> bool {
     let (
-        Place::Bucket { kind, bucket, prefix },
-        Place::Bucket { kind: other_kind, bucket: other, prefix: other_prefix },
+        MigrationLocation::Bucket { kind, bucket, prefix },
+        MigrationLocation::Bucket { kind: other_kind, bucket: other, prefix: other_prefix },
     ) = (one, two)
     else {
         return one == two;
@@ -147,8 +154,13 @@ mod tests {
         MigrationSources::read(&Variables::new(find)).map_err(|error| error.to_string())
     }
 
-    fn asked(from: &str) -> Asked {
-        Asked { name: "a".parse().unwrap(), from: from.to_owned(), batch_size: 7, request_id: "r".to_owned() }
+    fn request(from: &str) -> JobRequest {
+        JobRequest {
+            name: "a".parse().unwrap(),
+            from: from.to_owned(),
+            batch_size: 7,
+            request_id: "r".to_owned(),
+        }
     }
 
     #[test]
@@ -164,7 +176,7 @@ mod tests {
             ("s3://old/a=b", "s3://old/a=b", "press", false),
             ("s3://other", "s3://other", "team", false),
         ] {
-            let job = sources.allow(&asked(from)).unwrap();
+            let job = sources.allow(&request(from)).unwrap();
             let found = (job.from.as_str(), job.tenant.as_str(), job.keep_tenants, job.batch_size);
             assert_eq!(found, (spelt, tenant, keep_tenants, 7), "{from}");
             let former = job.from_tenant.map(|tenant| tenant.to_string());
@@ -183,14 +195,14 @@ mod tests {
                 "r2://old/proofs",
                 "r2://replica",
             ] {
-                let refused = sources.allow(&asked(from)).unwrap_err();
+                let refused = sources.allow(&request(from)).unwrap_err();
                 assert!(
                     matches!(&refused, JobError::NotListed(why) if why.contains(SOURCES)),
                     "{from}: {refused}"
                 );
             }
             for from in ["dir:/srv/old", "credlink:https://a.example.com", "gs://old", "s3://"] {
-                let refused = sources.allow(&asked(from)).unwrap_err();
+                let refused = sources.allow(&request(from)).unwrap_err();
                 assert!(matches!(refused, JobError::Source(_)), "{from}: {refused}");
             }
         }

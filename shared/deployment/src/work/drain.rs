@@ -5,7 +5,7 @@ use credlink_ports::request::within_request;
 use credlink_ports::{Clock, Delivery, Failure, Index, Objects, Queue};
 use serde::Serialize;
 
-use super::{Migrations, WorkError, Worker};
+use super::{Dispatcher, Migrations, WorkError};
 
 /// The number of messages received at a time: the most that a queue hands out at once.
 const BATCH: usize = 10;
@@ -52,7 +52,7 @@ enum Left {
     Poisoned,
 }
 
-impl<A: Objects, B: Objects, I: Index, K: Clock, M: Migrations> Worker<'_, A, B, I, K, M> {
+impl<A: Objects, B: Objects, I: Index, K: Clock, M: Migrations> Dispatcher<'_, A, B, I, K, M> {
     /// Works through the queue until it hands out nothing, or `limits` are reached.
     ///
     /// # Errors
@@ -111,7 +111,7 @@ fn leave(error: &WorkError, request_id: &str, attempts: u32, limits: Limits) -> 
                 }
             }
         }
-        WorkError::Flag(failure) => {
+        WorkError::RepairMark(failure) => {
             tracing::warn!(%failure, request_id, "repaired, and the provider still counts as behind");
         }
         WorkError::NoMigrations => {

@@ -8,7 +8,7 @@ use credlink_ports::migration::jobs::JobError;
 use credlink_replication::replicate::Unrepaired;
 use credlink_service::error::Error;
 
-use crate::migration::place::PlaceError;
+use crate::migration::location::LocationError;
 use crate::migration::source;
 
 /// A reason why the work of a message was not done. The message stays in its queue and is delivered again.
@@ -28,7 +28,7 @@ pub enum WorkError {
     Unrepaired(Vec<(ObjectKey, Unrepaired)>),
     /// Everything is repaired, but the provider's repair mark could not be cleared.
     #[error(transparent)]
-    Flag(Failure),
+    RepairMark(Failure),
     /// The queue of one machine holds a message of a migration.
     #[error(
         "the queue of one machine runs no migration that was queued; `credlink migrate run` without `--queue` does it here"
@@ -40,9 +40,9 @@ pub enum WorkError {
     /// No table or no queue is set up for migrations.
     #[error(transparent)]
     Job(#[from] JobError),
-    /// The source of a job is not a valid place.
+    /// The source of a job is not a valid location.
     #[error(transparent)]
-    Place(#[from] PlaceError),
+    Location(#[from] LocationError),
     /// The source of a job cannot be opened.
     #[error(transparent)]
     Source(Box<source::OpenError>),
@@ -66,10 +66,10 @@ impl WorkError {
             Self::Unreadable(_) | Self::NoFallback | Self::NoMigrations => false,
             Self::Unrepaired(failed) => failed.iter().all(|(_, error)| error.is_worth_a_retry()),
             Self::Doubted(_)
-            | Self::Flag(_)
+            | Self::RepairMark(_)
             | Self::Failed(_)
             | Self::Job(_)
-            | Self::Place(_)
+            | Self::Location(_)
             | Self::Source(_)
             | Self::Migration(_) => true,
         }

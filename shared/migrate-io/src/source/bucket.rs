@@ -29,7 +29,7 @@ use super::text::{self, MAX_STORED_BYTES};
 use crate::side::Side;
 
 /// A tombstone is at most this long, in bytes, and a record is longer: three members against nine.
-const MAX_MARKER_BYTES: u64 = MAX_TOMBSTONE_BYTES as u64;
+const MAX_TOMBSTONE_SIZE: u64 = MAX_TOMBSTONE_BYTES as u64;
 
 /// The objects of a bucket as a source.
 #[derive(Debug, Clone)]
@@ -67,11 +67,11 @@ impl<B: port::Bucket> Bucket<B> {
     /// Returns the item of an object, or `None` if the object is not an item.
     async fn item(&self, object: Listed, tag: &StoredTag) -> Result<Option<Item>, Failure> {
         let is_item = match self.own(&object.key) {
-            Some(ObjectKey::Record(id)) if object.size <= MAX_MARKER_BYTES => self.layout.has(&id).await?,
+            Some(ObjectKey::Record(id)) if object.size <= MAX_TOMBSTONE_SIZE => self.layout.has(&id).await?,
             Some(ObjectKey::Record(_)) => true,
             // An earlier record is part of its proof.
             Some(ObjectKey::Revision(..)) => false,
-            Some(ObjectKey::Manifest(id)) if object.size <= MAX_MARKER_BYTES => {
+            Some(ObjectKey::Manifest(id)) if object.size <= MAX_TOMBSTONE_SIZE => {
                 match self.layout.read_manifest(&id).await {
                     // The details of the damage come up when the item is read.
                     Err(failure) if failure.kind == FailureKind::Damaged => true,

@@ -30,7 +30,7 @@ use crate::side::Side;
 use object::{Read, damaged};
 use pages::{Aliases, AloneManifest, Listed, ListedAlias, Manifests, part};
 
-pub(crate) use pages::{leads_to, page, side};
+pub(crate) use pages::{page, proof_named, side};
 
 /// Another CredLink as a source.
 #[derive(Debug, Clone)]
@@ -72,12 +72,6 @@ impl Remote {
         Ok(Some(revisions))
     }
 
-    /// Returns the proof that a legacy ID leads to, if any.
-    async fn named(&self, id: &LegacyId) -> Result<Option<ProofId>, Failure> {
-        let target = format!("/v1/proofs/{id}");
-        leads_to(&self.api.ask(Question::new(Method::GET, target.clone())).await?, &target)
-    }
-
     async fn manifest(&self, id: ManifestKey) -> Result<Option<Content>, Failure> {
         let key = ObjectKey::Manifest(id);
         let Some(object) = self.object(&key).await? else { return Ok(None) };
@@ -90,7 +84,7 @@ impl Remote {
     }
 
     async fn alias(&self, id: LegacyId) -> Result<Option<Content>, Failure> {
-        let Some(proof) = self.named(&id).await? else { return Ok(None) };
+        let Some(proof) = proof_named(&self.api, &id).await? else { return Ok(None) };
         Ok(Some(match self.record(&ObjectKey::Record(proof)).await? {
             Some(Read { bytes, .. }) => Content::Alias { id, record: bytes },
             None => Content::Gone(format!("it names the proof {proof}, which is deleted or has expired")),
@@ -211,7 +205,7 @@ impl Source for Remote {
                 (found.bytes.len() as u64, found.manifest_version(&key)?)
             }
             Ok(Named::Alias(id)) => {
-                let Some(proof) = self.named(&id).await? else { return Ok(None) };
+                let Some(proof) = proof_named(&self.api, &id).await? else { return Ok(None) };
                 if self.record(&ObjectKey::Record(proof)).await?.is_none() {
                     return Ok(None);
                 }

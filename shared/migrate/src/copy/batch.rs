@@ -2,11 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use futures_util::stream::{self, StreamExt as _};
-
 use credlink_ports::migration::ledger::{Begun, Entry, ItemState, Reason};
 use credlink_ports::migration::target::Target;
 use credlink_ports::migration::{ExistingState, Item, MigrationPorts};
+use futures_util::stream::{self, StreamExt as _};
 
 use super::Copier;
 use super::item::{Decided, Prepared, Ready, Step, is_dealt_with, is_done};

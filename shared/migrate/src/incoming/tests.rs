@@ -4,7 +4,6 @@ use bytes::Bytes;
 use credlink_core::access::Visibility;
 use credlink_core::hash::MediaHash;
 use credlink_core::testing::manifest_store;
-
 use credlink_ports::migration::RevisionManifest;
 use credlink_ports::migration::ledger::StoredObject;
 use credlink_ports::migration::target::Target;

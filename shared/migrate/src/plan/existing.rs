@@ -1,7 +1,6 @@
 //! Compares an item with what the destination has of it.
 
 use credlink_core::rules::store::Draft;
-
 use credlink_ports::migration::ExistingState;
 use credlink_ports::migration::proof_content::{ProofContent, difference};
 

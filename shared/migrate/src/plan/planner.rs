@@ -4,12 +4,11 @@ use std::collections::{HashMap, HashSet};
 
 use credlink_core::hash::Digest;
 use credlink_core::proof_id::ProofId;
-use futures_util::stream::{self, StreamExt as _};
-
 use credlink_ports::Clock as _;
 use credlink_ports::migration::ledger::Reason;
 use credlink_ports::migration::target::{Payload, Target};
 use credlink_ports::migration::{ExistingState, Item, MigrationPorts};
+use futures_util::stream::{self, StreamExt as _};
 
 use super::existing::Existing;
 use super::{MAX_PROBLEMS, Plan, short};

@@ -1,5 +1,4 @@
 use credlink_core::rules::store::Draft;
-
 use credlink_ports::migration::proof_content::ProofContent;
 use credlink_ports::migration::target::Payload;
 use credlink_ports::migration::{Content, ExistingState};

@@ -2,10 +2,9 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use credlink_core::message::{Message, Work};
-
 use credlink_ports::FailureKind;
-use credlink_ports::migration::jobs::{Begun, JobRequest};
-use credlink_ports::migration::jobs::{Removed, Unfinished};
+use credlink_ports::migration::jobs::{AllowedRequest, BeginOutcome};
+use credlink_ports::migration::jobs::{RemovalOutcome, Unfinished};
 
 use super::*;
 use crate::enqueue::{EnqueueOptions, Enqueued, close, enqueue};
@@ -219,8 +218,8 @@ fn a_lot_is_bounded_by_items_and_bytes() {
     assert_eq!(sizes(&[1, 99_000_000, u64::MAX, 1]), [1, 1, 1, 1]);
 }
 
-fn request() -> JobRequest {
-    JobRequest {
+fn request() -> AllowedRequest {
+    AllowedRequest {
         name: spec().name,
         from: "s3://old".to_owned(),
         tenant: spec().tenant,
@@ -235,11 +234,11 @@ fn request() -> JobRequest {
 async fn a_job_is_begun_once_and_run_again() {
     let world = World::new();
     let queue = Sent::default();
-    let begin = async |request: &JobRequest| {
+    let begin = async |request: &AllowedRequest| {
         begin(&world.ledger, &queue, &world.time, request, "s3://new").await.unwrap()
     };
     assert_eq!(progress(&world.ledger, None).await.unwrap(), None);
-    let Begun::Queued(job) = begin(&request()).await else { panic!("it is new") };
+    let BeginOutcome::Queued(job) = begin(&request()).await else { panic!("it is new") };
     assert_eq!(
         (job.from.as_str(), job.to.as_str(), job.listed, job.queued),
         ("s3://old", "s3://new", None, true)
@@ -251,21 +250,25 @@ async fn a_job_is_begun_once_and_run_again() {
     assert_eq!(sent, Message { request_id: "r-1".to_owned(), work });
     close(&world.ledger, &world.time, &Enqueued::default()).await.unwrap();
     assert!(progress(&world.ledger, None).await.unwrap().unwrap().listed.is_some());
-    let Begun::Queued(again) = begin(&request()).await else { panic!("it is the same") };
+    let BeginOutcome::Queued(again) = begin(&request()).await else { panic!("it is the same") };
     assert_eq!((again.created, again.listed), (job.created, None));
     for other in [
-        JobRequest { from: "s3://older".to_owned(), ..request() },
-        JobRequest { tenant: "acme".parse().unwrap(), ..request() },
-        JobRequest { keep_tenants: true, ..request() },
+        AllowedRequest { from: "s3://older".to_owned(), ..request() },
+        AllowedRequest { tenant: "acme".parse().unwrap(), ..request() },
+        AllowedRequest { keep_tenants: true, ..request() },
     ] {
-        assert!(matches!(begin(&other).await, Begun::Differs(_)));
+        assert!(matches!(begin(&other).await, BeginOutcome::Differs(_)));
         assert!(world.ledger.claim("a run", 60).await.unwrap(), "nothing was claimed");
         // The answer is the same while a run holds the job.
-        assert!(matches!(begin(&other).await, Begun::Differs(_)));
+        assert!(matches!(begin(&other).await, BeginOutcome::Differs(_)));
         world.ledger.release("a run").await.unwrap();
     }
     world.ledger.claim("r-1", 60).await.unwrap();
-    assert_eq!(begin(&request()).await, Begun::Held, "who sends the id of a run shares nothing with it");
+    assert_eq!(
+        begin(&request()).await,
+        BeginOutcome::Held,
+        "who sends the id of a run shares nothing with it"
+    );
     assert_eq!(queue.messages.lock().unwrap().len(), 2);
 }
 
@@ -279,7 +282,7 @@ async fn a_request_that_was_cut_off_can_be_made_again() {
             let queue = Sent::default();
             let _ = begin(&world.ledger, &queue, &world.time, &request(), "s3://new").await;
             let again = begin(&world.ledger, &queue, &world.time, &request(), "s3://new").await.unwrap();
-            assert!(matches!(again, Begun::Queued(_)), "call {call}, {fault:?}");
+            assert!(matches!(again, BeginOutcome::Queued(_)), "call {call}, {fault:?}");
         }
     }
 }
@@ -302,29 +305,29 @@ async fn a_job_that_is_over_is_removed_and_its_name_is_free() {
     let world = World::mixed();
     let queue = Sent::default();
     let remove = async |abandon| remove(&world.ledger, &world.time, abandon, || true).await.unwrap();
-    assert_eq!(remove(false).await, Removed::Absent);
+    assert_eq!(remove(false).await, RemovalOutcome::Absent);
     let begun = begin(&world.ledger, &queue, &world.time, &request(), "s3://new").await.unwrap();
-    assert!(matches!(begun, Begun::Queued(_)), "it is new");
-    assert!(matches!(remove(false).await, Removed::Unfinished(Unfinished::NotListed)));
+    assert!(matches!(begun, BeginOutcome::Queued(_)), "it is new");
+    assert!(matches!(remove(false).await, RemovalOutcome::Unfinished(Unfinished::NotListed)));
     let listed = sent(&world, &queue, None).await.unwrap();
     close(&world.ledger, &world.time, &listed).await.unwrap();
-    assert!(matches!(remove(false).await, Removed::Unfinished(Unfinished::Waiting(_))));
+    assert!(matches!(remove(false).await, RemovalOutcome::Unfinished(Unfinished::Waiting(_))));
     let keys: Vec<String> = world.ledger.all().into_iter().map(|entry| entry.key).collect();
     copied(&world, &keys).await;
 
     world.ledger.claim("a run", 60).await.unwrap();
     for abandon in [false, true] {
-        assert_eq!(remove(abandon).await, Removed::Held);
+        assert_eq!(remove(abandon).await, RemovalOutcome::Held);
     }
     world.ledger.release("a run").await.unwrap();
     assert_eq!(world.ledger.all().len(), keys.len(), "nothing is gone yet");
-    assert_eq!(remove(false).await, Removed::Done);
+    assert_eq!(remove(false).await, RemovalOutcome::Done);
     assert_eq!((world.ledger.all(), progress(&world.ledger, None).await.unwrap()), (vec![], None));
 
-    let other = JobRequest { from: "s3://other".to_owned(), ..request() };
+    let other = AllowedRequest { from: "s3://other".to_owned(), ..request() };
     let begun = begin(&world.ledger, &queue, &world.time, &other, "s3://new").await.unwrap();
-    assert!(matches!(begun, Begun::Queued(job) if job.from == "s3://other"));
-    assert_eq!(remove(true).await, Removed::Done, "it is abandoned");
+    assert!(matches!(begun, BeginOutcome::Queued(job) if job.from == "s3://other"));
+    assert_eq!(remove(true).await, RemovalOutcome::Done, "it is abandoned");
 }
 
 /// Entries that a ledger no longer has would be mistaken for work that was never done.
@@ -340,9 +343,12 @@ async fn a_job_that_was_removed_in_part_does_nothing_but_go() {
         pages += 1;
         pages < 2
     };
-    assert_eq!(remove(&world.ledger, &world.time, true, short).await.unwrap(), Removed::Partly(2));
-    assert_eq!(begin().await, Begun::Removing);
-    assert_eq!(ensure(&world.ledger, &world.time, &request(), "s3://new").await.unwrap(), Begun::Removing);
+    assert_eq!(remove(&world.ledger, &world.time, true, short).await.unwrap(), RemovalOutcome::Partly(2));
+    assert_eq!(begin().await, BeginOutcome::Removing);
+    assert_eq!(
+        ensure(&world.ledger, &world.time, &request(), "s3://new").await.unwrap(),
+        BeginOutcome::Removing
+    );
     let spec = JobSpec::from(&world.ledger.job().await.unwrap().unwrap());
     let (parts, options) = (&world, RollbackOptions::default());
     let refused = open(&world.ledger, &world.time, &spec).await.unwrap_err();
@@ -351,8 +357,8 @@ async fn a_job_that_was_removed_in_part_does_nothing_but_go() {
     assert!(matches!(refused, RunError::Removing(_)), "{refused}");
     assert!(progress(&world.ledger, None).await.unwrap().unwrap().removing);
     // The removal began as that of a job to be abandoned, and resumes as such.
-    assert_eq!(remove(&world.ledger, &world.time, false, || true).await.unwrap(), Removed::Done);
-    assert!(matches!(begin().await, Begun::Queued(_)));
+    assert_eq!(remove(&world.ledger, &world.time, false, || true).await.unwrap(), RemovalOutcome::Done);
+    assert!(matches!(begin().await, BeginOutcome::Queued(_)));
 }
 
 /// A worker that has a message of a job when the job is removed still records what it did. The next job of that name
@@ -365,12 +371,12 @@ async fn what_was_written_behind_a_removal_is_no_part_of_the_next_job() {
     let _ = begin().await;
     sent(&world, &queue, None).await.unwrap();
     let late = Entry { version: 1, ..world.ledger.all().remove(0) };
-    assert_eq!(remove(&world.ledger, &world.time, true, || true).await.unwrap(), Removed::Done);
+    assert_eq!(remove(&world.ledger, &world.time, true, || true).await.unwrap(), RemovalOutcome::Done);
     assert_eq!(world.ledger.write(&[late]).await.unwrap(), [true]);
-    assert_eq!(begin().await, Begun::Removing);
-    assert_eq!(remove(&world.ledger, &world.time, false, || true).await.unwrap(), Removed::Done);
-    assert_eq!(remove(&world.ledger, &world.time, false, || true).await.unwrap(), Removed::Absent);
-    assert!(matches!(begin().await, Begun::Queued(_)));
+    assert_eq!(begin().await, BeginOutcome::Removing);
+    assert_eq!(remove(&world.ledger, &world.time, false, || true).await.unwrap(), RemovalOutcome::Done);
+    assert_eq!(remove(&world.ledger, &world.time, false, || true).await.unwrap(), RemovalOutcome::Absent);
+    assert!(matches!(begin().await, BeginOutcome::Queued(_)));
 }
 
 /// A removal that runs out of time or is killed at any of its calls is completed by repeating it.
@@ -404,7 +410,7 @@ async fn removal_that_fails(is_short: bool, fault: Option<(usize, Fault)>) -> us
             pages += 1;
             pages < 2
         };
-        assert_eq!(remove(&mut one_page).await.unwrap(), Removed::Partly(2));
+        assert_eq!(remove(&mut one_page).await.unwrap(), RemovalOutcome::Partly(2));
         assert_eq!(world.ledger.all().len(), before - 2);
     }
     world.faults.none();
@@ -416,17 +422,17 @@ async fn removal_that_fails(is_short: bool, fault: Option<(usize, Fault)>) -> us
     world.faults.none();
     tokio::time::advance(std::time::Duration::from_secs(3_600)).await;
     if fault.is_none() {
-        assert_eq!(first.unwrap(), Removed::Done);
+        assert_eq!(first.unwrap(), RemovalOutcome::Done);
     } else {
         let again = remove(&mut || true).await.unwrap();
-        assert!(matches!(again, Removed::Done | Removed::Absent), "{fault:?}: {again:?}");
+        assert!(matches!(again, RemovalOutcome::Done | RemovalOutcome::Absent), "{fault:?}: {again:?}");
     }
     assert_eq!(
         (world.ledger.all(), progress(&world.ledger, None).await.unwrap()),
         (vec![], None),
         "{fault:?}"
     );
-    assert!(matches!(begin().await, Begun::Queued(_)), "{fault:?}: its name is free");
+    assert!(matches!(begin().await, BeginOutcome::Queued(_)), "{fault:?}: its name is free");
     calls
 }
 
@@ -445,7 +451,7 @@ async fn a_removal_that_loses_its_claim_ends() {
         }
         true
     };
-    assert_eq!(remove(&world.ledger, &world.time, true, slow).await.unwrap(), Removed::Held);
+    assert_eq!(remove(&world.ledger, &world.time, true, slow).await.unwrap(), RemovalOutcome::Held);
     assert_eq!(world.ledger.all().len(), 8, "what came after stays");
     assert!(world.ledger.job().await.unwrap().is_some());
 }
@@ -462,10 +468,10 @@ async fn a_listing_does_not_bring_a_removed_job_back() {
         pages += 1;
         pages < 2
     };
-    assert_eq!(remove(&world.ledger, &world.time, true, short).await.unwrap(), Removed::Partly(2));
+    assert_eq!(remove(&world.ledger, &world.time, true, short).await.unwrap(), RemovalOutcome::Partly(2));
     close(&world.ledger, &world.time, &listed).await.unwrap();
     assert!(world.ledger.job().await.unwrap().is_some_and(|job| job.removing && job.listed.is_none()));
-    assert_eq!(remove(&world.ledger, &world.time, false, || true).await.unwrap(), Removed::Done);
+    assert_eq!(remove(&world.ledger, &world.time, false, || true).await.unwrap(), RemovalOutcome::Done);
     close(&world.ledger, &world.time, &listed).await.unwrap();
     assert_eq!(world.ledger.job().await.unwrap(), None);
 }

@@ -1,7 +1,6 @@
 use credlink_core::hash::{Digest, MediaHash};
 use credlink_core::proof_id::ProofId;
 use credlink_core::tenant::Tenant;
-
 use credlink_ports::migration::ledger::{Reason, StoredObject};
 use credlink_ports::migration::target::Target;
 

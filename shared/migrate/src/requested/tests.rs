@@ -2,17 +2,16 @@
 
 use bytes::Bytes;
 use credlink_core::hash::MediaHash;
-use credlink_core::tenant::Tenant;
-use tokio::time::{Instant, advance};
-
-use crate::incoming::{Owners, incoming};
-use crate::testing::{Fault, Sent, World, legacy, spec};
 use credlink_core::rules::store::Draft;
+use credlink_core::tenant::Tenant;
 use credlink_ports::FailureKind;
 use credlink_ports::migration::Content;
 use credlink_ports::migration::target::Payload;
+use tokio::time::{Instant, advance};
 
 use super::*;
+use crate::incoming::{Owners, incoming};
+use crate::testing::{Fault, Sent, World, legacy, spec};
 
 /// One process: its messages, the ledger with the job, and the queue.
 struct Process {
@@ -58,10 +57,10 @@ impl Process {
     }
 }
 
-fn request() -> JobRequest {
+fn request() -> AllowedRequest {
     let spec = spec();
     let (name, from, tenant) = (spec.name, spec.from, spec.tenant);
-    JobRequest {
+    AllowedRequest {
         name,
         from,
         tenant,
@@ -192,7 +191,7 @@ async fn a_job_that_another_run_has_is_waited_for() {
 #[tokio::test(start_paused = true)]
 async fn a_job_that_moves_something_else_gets_no_message_ever() {
     let process = Process::new();
-    let elsewhere = JobRequest { from: "dir:elsewhere".to_owned(), ..request() };
+    let elsewhere = AllowedRequest { from: "dir:elsewhere".to_owned(), ..request() };
     ensure(&process.world.ledger, &process.world.time, &elsewhere, &spec().to).await.unwrap();
     process.begin(1);
     process.begin(2);

@@ -6,7 +6,6 @@ use std::time::Duration;
 use credlink_core::hash::{Digest, MediaHash};
 use credlink_core::proof_id::ProofId;
 use credlink_core::tenant::Tenant;
-
 use credlink_ports::FailureKind;
 
 use super::*;

@@ -2,11 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use futures_util::future::Either;
-use futures_util::stream::{FuturesUnordered, StreamExt as _};
-
 use credlink_ports::Page;
 use credlink_ports::migration::{Item, MigrationPorts, Source as _};
+use futures_util::future::Either;
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
 
 use crate::copy::Copier;
 use crate::progress::{Counts, Watch};

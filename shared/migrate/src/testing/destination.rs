@@ -8,7 +8,6 @@ use credlink_core::proof_id::ProofId;
 use credlink_core::row::LegacyItemRow;
 use credlink_core::rules::store::Draft;
 use credlink_core::time::Timestamp;
-
 use credlink_ports::migration::ledger::{CopiedItem, StoredObject};
 use credlink_ports::migration::proof_content::ProofContent;
 use credlink_ports::migration::target::{AliasDraft, ManifestDraft, Payload, Target};

@@ -1,9 +1,8 @@
 use std::future::pending;
 use std::sync::Mutex;
 
-use tokio::sync::Notify;
-
 use credlink_ports::{Failure, FailureKind};
+use tokio::sync::Notify;
 
 /// A fault at a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,7 +2,6 @@ use std::collections::BTreeMap;
 
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::LegacyItemRow;
-
 use credlink_ports::Failure;
 use credlink_ports::migration::ItemRows;
 

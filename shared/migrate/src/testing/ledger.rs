@@ -3,7 +3,6 @@ use std::ops::Bound;
 use std::sync::{Arc, Mutex};
 
 use credlink_core::time::Timestamp;
-
 use credlink_ports::migration::Ledger;
 use credlink_ports::migration::ledger::{Entry, ItemState, Job, Order};
 use credlink_ports::{Clock as _, Failure, Page};

@@ -1,7 +1,6 @@
 use std::sync::{Arc, Mutex};
 
 use credlink_core::message::{Message, Work};
-
 use credlink_ports::{Delivery, Failure, FailureKind, Queue};
 
 use super::Faults;

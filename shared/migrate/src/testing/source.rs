@@ -5,7 +5,6 @@ use bytes::Bytes;
 use credlink_core::access::Visibility;
 use credlink_core::hash::{Digest, MediaHash};
 use credlink_core::testing::manifest_store;
-
 use credlink_ports::migration::{Content, Item, Removal, Source};
 use credlink_ports::{Failure, Page};
 

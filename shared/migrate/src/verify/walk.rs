@@ -3,12 +3,11 @@
 use std::collections::HashSet;
 
 use credlink_core::hash::Digest;
-use futures_util::stream::{self, StreamExt as _};
-
 use credlink_ports::migration::ledger::{CopiedItem, Entry, ItemState, Order, Reason};
 use credlink_ports::migration::target::Target;
 use credlink_ports::migration::{Depth, Item, MigrationPorts, Verdict};
 use credlink_ports::{Clock, FailureKind};
+use futures_util::stream::{self, StreamExt as _};
 
 use super::{Class, Verification, VerifyOptions};
 use crate::incoming::{NotCopied, digest, is_same_for_other_readers};

@@ -17,7 +17,7 @@ async fn listed() -> (World, Job, Message, Vec<String>) {
         world.source.put(key, legacy(&format!("i{number}"), number as u64, "{}"));
     }
     open(&world.ledger, &world.time, &spec()).await.unwrap();
-    let listing = Listing { job: &spec().name, run: "a run", after: None, batch_size: 100 };
+    let listing = ListingRequest { job: &spec().name, run: "a run", after: None, batch_size: 100 };
     let queue = Sent::default();
     enumerate(&world.source, &world.ledger, &queue, &world.time, listing, "r", LONG).await.unwrap();
     let job = find_job(&world.ledger, &spec().name, &spec().to).await.unwrap().unwrap();
@@ -68,7 +68,7 @@ async fn a_job_of_another_destination_is_refused_and_one_that_is_gone_is_passed_
     assert_eq!(error.to_string(), "the job `job` copies to dir:b, and this is elsewhere");
     assert_eq!(find_job(&World::new().ledger, &job.name, &job.to).await, Ok(None));
     assert!(world.ledger.claim("another", 60).await.unwrap());
-    let listing = Listing { job: &job.name, run: "a run", after: None, batch_size: 100 };
+    let listing = ListingRequest { job: &job.name, run: "a run", after: None, batch_size: 100 };
     let held =
         enumerate(&world.source, &world.ledger, &Sent::default(), &world.time, listing, "r", LONG).await;
     assert_eq!(held, Err(WorkerError::Held(job.name)));

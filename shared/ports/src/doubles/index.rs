@@ -10,10 +10,9 @@ use credlink_core::proof_id::ProofId;
 use credlink_core::row::{Reads, Row, RowKey, State, Totals};
 use credlink_core::time::Timestamp;
 
-use crate::{Commit, Failure, FailureKind, Index, Intent, Listing, Page, Write};
-
 use crate::cursor::Cursor;
 use crate::limits::{breach, milliseconds, place};
+use crate::{Commit, Failure, FailureKind, Index, Intent, Listing, Page, Write};
 
 /// The time for which intents are kept, in milliseconds: one day, as the port requires.
 const INTENT_MILLISECONDS: u64 = 86_400_000;

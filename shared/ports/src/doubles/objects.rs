@@ -9,12 +9,11 @@ use credlink_core::hash::Digest;
 use credlink_core::media_type::TOMBSTONE_TYPE;
 use credlink_core::object::{Attributes, Facts, Head, Object, ObjectKey, StoredTag};
 
+use super::clock::WallClock;
 use crate::{
     Checksum, Checksummed, Clock, Condition, Failure, FailureKind, Listed, Medium, Objects, Page, Put,
     SingleProvider,
 };
-
-use super::clock::WallClock;
 
 /// A provider in memory. Clones share their objects.
 ///

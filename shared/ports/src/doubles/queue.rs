@@ -7,9 +7,8 @@ use credlink_core::message::Message;
 use credlink_core::time::Timestamp;
 
 use super::clock::WallClock;
-use crate::{Clock, Delivery, Failure, Queue};
-
 use crate::limits::MAX_DELIVERIES;
+use crate::{Clock, Delivery, Failure, Queue};
 
 /// A queue in memory. Clones share their messages.
 ///

@@ -14,7 +14,7 @@ use crate::Failure;
 
 /// An operator's request to begin a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Asked {
+pub struct JobRequest {
     /// The job's name.
     pub name: JobName,
     /// The source, as the request names it.
@@ -27,7 +27,7 @@ pub struct Asked {
 
 /// A request that was checked against the operator's configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct JobRequest {
+pub struct AllowedRequest {
     /// The job's name.
     pub name: JobName,
     /// The source, as the operator's configuration names it.
@@ -46,7 +46,7 @@ pub struct JobRequest {
 
 /// The outcome of a request to begin a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Begun {
+pub enum BeginOutcome {
     /// The job, whose source is about to be listed.
     Queued(Job),
     /// Another run holds the lease of the job.
@@ -78,7 +78,7 @@ pub enum JobError {
 pub trait Jobs {
     /// Begins a job, or another run of it, by queuing a message that has its source listed. The operator's
     /// configuration says which sources are allowed, and for which tenant they are imported.
-    fn begin(&self, asked: &Asked) -> impl Future<Output = Result<Begun, JobError>>;
+    fn begin(&self, request: &JobRequest) -> impl Future<Output = Result<BeginOutcome, JobError>>;
 
     /// Returns the progress of a job, counting items after `after`, or `None` if there is no such job.
     fn progress(
@@ -88,7 +88,7 @@ pub trait Jobs {
     ) -> impl Future<Output = Result<Option<Progress>, JobError>>;
 
     /// Removes a job and its ledger. A job that is not over is removed only if `abandon` is `true`.
-    fn remove(&self, job: &JobName, abandon: bool) -> impl Future<Output = Result<Removed, JobError>>;
+    fn remove(&self, job: &JobName, abandon: bool) -> impl Future<Output = Result<RemovalOutcome, JobError>>;
 }
 
 /// A service that runs no jobs.
@@ -106,7 +106,7 @@ impl NoJobs {
 }
 
 impl Jobs for NoJobs {
-    async fn begin(&self, _asked: &Asked) -> Result<Begun, JobError> {
+    async fn begin(&self, _request: &JobRequest) -> Result<BeginOutcome, JobError> {
         Err(Self::refused())
     }
 
@@ -114,14 +114,14 @@ impl Jobs for NoJobs {
         Err(Self::refused())
     }
 
-    async fn remove(&self, _job: &JobName, _abandon: bool) -> Result<Removed, JobError> {
+    async fn remove(&self, _job: &JobName, _abandon: bool) -> Result<RemovalOutcome, JobError> {
         Err(Self::refused())
     }
 }
 
 /// The outcome of a removal.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Removed {
+pub enum RemovalOutcome {
     /// The job is removed.
     Done,
     /// This number of entries is removed, and there are more. The same request continues the removal.

@@ -1,4 +1,4 @@
-//! Opens the destination that a place names.
+//! Opens the destination that a location names.
 
 use std::fs;
 use std::io;
@@ -10,7 +10,7 @@ use credlink_migrate_service::ServiceDestination;
 
 use credlink_auth::gate::Gate;
 use credlink_disk::foreign::Foreign;
-use credlink_migrate_io::api::TokenError;
+use credlink_migrate_io::TokenError;
 use credlink_migrate_io::destination::remote::Remote;
 use credlink_s3::BucketKind;
 
@@ -21,7 +21,7 @@ use crate::data_folder::index_path;
 use crate::data_folder::note::{Note, NoteError};
 use crate::deployment::{self, Deployment, Machine, Surroundings};
 use crate::embedded::PASSING_CACHE_BYTES;
-use crate::migration::place::{Place, PlaceError};
+use crate::migration::location::{LocationError, MigrationLocation};
 
 /// The permission to make a destination that does not exist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,9 +53,9 @@ pub struct Opening<'a> {
 /// A reason why a destination cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The place is not a destination.
+    /// The location is not a destination.
     #[error(transparent)]
-    Place(#[from] PlaceError),
+    Location(#[from] LocationError),
     /// The folder holds something else.
     #[error(transparent)]
     Foreign(#[from] Foreign),
@@ -63,7 +63,7 @@ pub enum OpenError {
     #[error(
         "the index of {0} is in a table or in a folder of this machine: set CREDLINK_TABLE, or name --data-dir"
     )]
-    NoIndex(Place),
+    NoIndex(MigrationLocation),
     /// The folder cannot be made or looked into.
     #[error("{} cannot be opened: {error}", path.display())]
     Io {
@@ -87,16 +87,18 @@ pub enum OpenError {
 }
 
 impl AnyDestination {
-    /// Opens the destination that a place names.
+    /// Opens the destination that a location names.
     ///
     /// # Errors
-    /// Returns an error if the place is not a destination, if something on this machine cannot be opened, or if a
+    /// Returns an error if the location is not a destination, if something on this machine cannot be opened, or if a
     /// variable is missing or wrong.
-    pub async fn open(place: &Place, opening: Opening<'_>) -> Result<Self, OpenError> {
-        place.check_destination()?;
-        match place {
-            Place::Api(url) => Ok(AnyDestination::Remote(Arc::new(Remote::new(url, opening.token)?))),
-            Place::Folder(path) => {
+    pub async fn open(location: &MigrationLocation, opening: Opening<'_>) -> Result<Self, OpenError> {
+        location.check_destination()?;
+        match location {
+            MigrationLocation::Api(url) => {
+                Ok(AnyDestination::Remote(Arc::new(Remote::new(url, opening.token)?)))
+            }
+            MigrationLocation::Folder(path) => {
                 Foreign::check(path, None)?;
                 Note::check_alone(path)?;
                 let tenants = Variables::new(|name| opening.variables.text(name).filter(|_| name == TENANTS));
@@ -107,11 +109,11 @@ impl AnyDestination {
                 }
                 at_hand(&configuration, Some(path), opening).await
             }
-            Place::Bucket { kind, bucket, .. } => {
+            MigrationLocation::Bucket { kind, bucket, .. } => {
                 let mut configuration = Configuration::read(&of_bucket(opening.variables, *kind, bucket))?;
                 let folder = match (&configuration.index, opening.data_folder) {
                     (IndexChoice::DynamoDb(_), _) => None,
-                    (IndexChoice::Embedded, None) => return Err(OpenError::NoIndex(place.clone())),
+                    (IndexChoice::Embedded, None) => return Err(OpenError::NoIndex(location.clone())),
                     (IndexChoice::Embedded, Some(folder)) => Some(folder),
                 };
                 if let Some(folder) = folder {
@@ -127,7 +129,7 @@ impl AnyDestination {
                 at_hand(&configuration, folder, opening).await
             }
             // `check_destination` has refused a dump.
-            Place::Lines(_) => Err(PlaceError::DumpAsDestination(place.clone()).into()),
+            MigrationLocation::Lines(_) => Err(LocationError::DumpAsDestination(location.clone()).into()),
         }
     }
 }

@@ -14,17 +14,15 @@ use http::{Method, StatusCode};
 
 use super::{Remote, withdrawal};
 use crate::api::{Question, Unexpected as _, failure};
-use crate::source::remote::leads_to;
+use crate::source::remote::proof_named;
 
 impl Remote {
-    /// Returns the proof that a legacy ID leads to, if any.
-    async fn named(&self, id: &LegacyId) -> Result<Option<ProofId>, Failure> {
-        let target = format!("/v1/proofs/{id}");
-        leads_to(&self.api.ask(Question::new(Method::GET, target.clone())).await?, &target)
-    }
-
     pub(super) async fn find_alias(&self, id: &LegacyId) -> Result<ExistingState, Failure> {
-        Ok(if self.named(id).await?.is_some() { ExistingState::Live(None) } else { ExistingState::Absent })
+        Ok(if proof_named(&self.api, id).await?.is_some() {
+            ExistingState::Live(None)
+        } else {
+            ExistingState::Absent
+        })
     }
 
     pub(super) async fn import_alias(&self, alias_draft: &AliasDraft) -> Result<Imported, Failure> {
@@ -75,7 +73,7 @@ impl Remote {
         id: &LegacyId,
         proof: &ProofId,
     ) -> Result<Option<Verdict>, Failure> {
-        Ok(match self.named(id).await? {
+        Ok(match proof_named(&self.api, id).await? {
             None => Some(Verdict::Missing(format!("the legacy id `{id}` leads nowhere"))),
             Some(other) if other != *proof => {
                 Some(Verdict::Changed(format!("the legacy id `{id}` leads to {other}")))

@@ -14,7 +14,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::api::{Answer, Api, Question, Unexpected as _, failure};
+use crate::api::{Api, Question, Unexpected as _, failure};
 use crate::side::Side;
 
 /// A page of `GET /v1/proofs`.
@@ -79,14 +79,16 @@ pub(crate) async fn page(api: &Api, after: Option<&str>, limit: usize) -> Result
     part(api, "proofs", after, limit).await
 }
 
-/// Returns the proof that the answer to a legacy ID leads to, if any.
-pub(crate) fn leads_to(answer: &Answer, target: &str) -> Result<Option<ProofId>, Failure> {
+/// Returns the proof that a legacy ID leads to, if any.
+pub(crate) async fn proof_named(api: &Api, id: &LegacyId) -> Result<Option<ProofId>, Failure> {
+    let target = format!("/v1/proofs/{id}");
+    let answer = api.ask(Question::new(Method::GET, target.clone())).await?;
     let location = answer.headers.get(LOCATION).and_then(|value| value.to_str().ok());
     let proof = location.and_then(|location| location.rsplit('/').next()).and_then(|id| id.parse().ok());
     match (answer.status, proof) {
         (StatusCode::PERMANENT_REDIRECT, Some(proof)) => Ok(Some(proof)),
         _ if answer.is_not_found() => Ok(None),
-        _ => Err(answer.unexpected(target)),
+        _ => Err(answer.unexpected(&target)),
     }
 }
 
