@@ -12,8 +12,8 @@ use credlink_core::tenant::Tenant;
 
 use credlink_ports::Ports;
 use credlink_service::Service;
-use credlink_service::error::Error;
 use credlink_service::aliases::{is_unknown, of_another_tenant};
+use credlink_service::error::Error;
 use credlink_service::import::{import, may_import, unknown_legacy_id};
 
 use crate::hybrid::Hybrid;
