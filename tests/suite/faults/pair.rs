@@ -12,7 +12,7 @@ use credlink_core::replica::Replica;
 use credlink_core::row::{Row, RowKey};
 use credlink_core::rules::replica_lag::stands;
 use credlink_core::time::Timestamp;
-use credlink_deployment::work::Worker;
+use credlink_deployment::work::Dispatcher;
 use credlink_deployment::work::drain::{Limits, Report};
 use credlink_ports::doubles::faults::FaultPlan;
 use credlink_ports::{Clock as _, Condition, Index as _, Objects as _, Put, Queue as _};
@@ -82,7 +82,7 @@ impl World {
         let limits = Limits { messages: 1, ..Limits::default() };
         for number in 1..100 {
             let (primary, fallback) = (self.objects(), &second.objects);
-            let repairs = Worker::repairing(primary, fallback, &self.index, &self.clock);
+            let repairs = Dispatcher::repairing(primary, fallback, &self.index, &self.clock);
             if ready(repairs.drain(&second.queue, limits)).unwrap().received == 0 {
                 return;
             }
@@ -100,7 +100,7 @@ impl World {
         for _ in 0..4 {
             second.queue_clock.advance_seconds(1_000);
             let (primary, fallback) = (self.objects(), &second.objects);
-            let repairs = Worker::repairing(primary, fallback, &self.index, &self.clock);
+            let repairs = Dispatcher::repairing(primary, fallback, &self.index, &self.clock);
             last = ready(repairs.drain(&second.queue, Limits::default())).unwrap();
             if last.received == 0 {
                 break;

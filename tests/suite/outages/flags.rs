@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use credlink_core::replica::Replica;
-use credlink_deployment::work::Worker;
+use credlink_deployment::work::Dispatcher;
 use credlink_deployment::work::drain::Limits;
 use credlink_ports::Queue as _;
 use credlink_runtime::clock::SystemClock;
@@ -32,7 +32,7 @@ async fn repair_one(worker: &Process, as_the_function: bool) {
     }
     let limits = Limits { hidden_seconds: 1, messages: 1, ..Limits::default() };
     let (pair, rows) = (worker.pair(), worker.0.rows());
-    let repairs = Worker::repairing(pair.primary(), pair.fallback(), rows, &SystemClock);
+    let repairs = Dispatcher::repairing(pair.primary(), pair.fallback(), rows, &SystemClock);
     let done = Box::pin(repairs.drain(queue, limits));
     done.await.unwrap();
 }

@@ -16,7 +16,7 @@ use credlink_deployment::deployment::{
     AnyIndex, AnyObjects, AnyQueue, Deployed, Deployment, Opening, Surroundings,
 };
 use credlink_deployment::provider::Provider;
-use credlink_deployment::work::Worker;
+use credlink_deployment::work::Dispatcher;
 use credlink_deployment::work::drain::Limits;
 use credlink_ports::{Clock as _, Index as _, Objects as _, Queue as _};
 use credlink_replication::Replicated;
@@ -181,7 +181,7 @@ impl Site {
         let limits = Limits { hidden_seconds: 1, ..Limits::default() };
         for _ in 0..ROUNDS {
             let (primary, fallback) = (pair.primary(), pair.fallback());
-            let repairs = Worker::repairing(primary, fallback, process.0.rows(), &SystemClock);
+            let repairs = Dispatcher::repairing(primary, fallback, process.0.rows(), &SystemClock);
             let report = Box::pin(repairs.drain(queue, limits)).await.unwrap();
             assert_eq!(report.poisoned, 0, "{when}");
             if report.received == 0 && queue.depth().await.unwrap() == 0 {

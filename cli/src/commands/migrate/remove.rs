@@ -24,7 +24,7 @@ pub(super) async fn remove(args: &JobArgs, typed: &Remove, printer: &Printer) ->
     // If there is no job, an interrupted removal of a job with this name may have left something behind.
     let job = ledger.job().await.map_err(failed)?;
     if let Some(job) = &job {
-        open::check_places(args, job)?;
+        open::check_locations(args, job)?;
         let what = format!(
             "The ledger of this job is deleted: what the job made at {} can no longer be rolled back, and {} can no \
              longer be cleaned up. The proofs stay in both.",

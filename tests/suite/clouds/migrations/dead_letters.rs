@@ -18,7 +18,6 @@ use crate::clouds::ground::{Ground, everything};
 use crate::clouds::migrate::TIME_LIMIT;
 use crate::engines::runtime::Function;
 use crate::engines::{ministack, sqs, unique};
-use crate::http::api::Api as _;
 
 /// Adds to a ground a queue whose dead-letter queue takes messages that were delivered twice.
 async fn with_dead_letters(ground: Ground) -> (Ground, String) {
