@@ -10,38 +10,16 @@ use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_config::{BehaviorVersion, Region};
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use credlink_runtime::deadline::at_most;
 
-/// The time limits of calls, and the number of retries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// The time until a connection is established.
-    pub connect: Duration,
-    /// The time until one attempt is answered.
-    pub attempt: Duration,
-    /// The time until the call is answered, including all attempts and the pauses between them.
-    pub operation: Duration,
-    /// The number of attempts after the first.
-    pub retries: u32,
-}
+use crate::Limits;
 
-impl Default for Limits {
-    /// Returns limits within the 30 s that an API Gateway waits for its Lambda: a call should not take more than a
-    /// third of that.
-    fn default() -> Self {
-        Self {
-            connect: Duration::from_secs(2),
-            attempt: Duration::from_secs(5),
-            operation: Duration::from_secs(10),
-            retries: 2,
-        }
-    }
-}
+pub use aws_config::SdkConfig;
 
 impl Limits {
     /// Returns the limits in the form of the SDK, within the deadline of the current request. The connect timeout is

@@ -7,8 +7,8 @@ pub mod settings;
 use std::path::Path;
 use std::sync::Arc;
 
-use aws_config::SdkConfig;
 use bytes::Bytes;
+use credlink_aws::SdkConfig;
 use credlink_core::proof_id::ProofId;
 use credlink_core::tenant::Tenant;
 use credlink_hybrid::records::{LegacyRecords, Report};

@@ -20,6 +20,7 @@
 //! |---|---|
 //! | [`S3Objects`]: the client, its time limits, and the ports over it | `objects` |
 //! | the settings of a bucket | `settings` |
+//! | the types of operations, which a folder shares with a bucket | `operations` |
 //! | conditional writes, and those whose answer is lost | `objects/conditional` |
 //! | attributes and tags as headers | `attributes` |
 //! | bodies that R2 must not unpack | `as_stored` |
@@ -31,14 +32,27 @@
 //! | checksums in the answer to a `HEAD` | `checksum` |
 //! | problems of a configuration | `objects/check` |
 //! | a bucket whose keys are not CredLink's | `bucket` |
+//!
+//! Without the feature `sdk`, nothing of AWS is built in: [`S3Objects`] has no values, and cannot be made.
 
+#[cfg(feature = "sdk")]
 mod as_stored;
+#[cfg(feature = "sdk")]
 mod attributes;
+#[cfg(feature = "sdk")]
 mod bucket;
+#[cfg(feature = "sdk")]
 mod checksum;
+#[cfg_attr(not(feature = "sdk"), path = "objects/absent.rs")]
 mod objects;
+mod operations;
+#[cfg_attr(not(feature = "sdk"), path = "sdk/absent.rs")]
+mod sdk;
 mod settings;
 
-pub use aws_sdk_s3::config::Credentials;
-pub use objects::{Body, Deletion, Download, Entry, Health, Range, S3Objects, SignedUrl, Sum, Uploaded};
+#[cfg(feature = "sdk")]
+pub use objects::Health;
+pub use objects::S3Objects;
+pub use operations::{Body, Deletion, Download, Entry, Range, SignedUrl, Sum, Uploaded};
+pub use sdk::{Credentials, StorageClass};
 pub use settings::{BucketKind, Checksums, Encryption, S3Settings};

@@ -17,7 +17,7 @@ use aws_sdk_s3::config::{
     Builder, Region, RequestChecksumCalculation, ResponseChecksumValidation, SharedCredentialsProvider,
     StalledStreamProtectionConfig,
 };
-use aws_sdk_s3::types::{ServerSideEncryption, StorageClass};
+use aws_sdk_s3::types::ServerSideEncryption;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
@@ -31,12 +31,10 @@ use credlink_ports::{
 use credlink_runtime::in_flight::InFlight;
 
 use crate::as_stored::AsStored;
+use crate::sdk::StorageClass;
 use crate::settings::{BucketKind, Checksums, Encryption, S3Settings};
 
 pub use check::Health;
-pub use keys::{Deletion, Entry, Sum};
-pub use links::SignedUrl;
-pub use transfer::{Body, Download, Range, Uploaded};
 
 /// The slowest upload for which time is allowed, in bytes per second.
 const SLOWEST_UPLOAD: u64 = 256 * 1_024;

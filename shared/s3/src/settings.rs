@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use aws_sdk_s3::config::Credentials;
-use aws_sdk_s3::types::StorageClass;
 use credlink_aws::Limits;
+
+use crate::sdk::{Credentials, StorageClass};
 
 /// The services that speak S3 and differ in what they accept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

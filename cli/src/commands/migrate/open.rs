@@ -1,18 +1,18 @@
 //! Opening of the source, the destination and the ledger that a job names.
 
 use credlink_core::hash::MediaHash;
+use credlink_core::job_name::JobName;
 use credlink_core::proof_id::ProofId;
 use credlink_core::tenant::Tenant;
+use credlink_deployment::clients;
 use credlink_deployment::configuration::{self, Configuration, IndexChoice};
 use credlink_deployment::data_folder::note::Note;
 use credlink_deployment::deployment::Surroundings;
 use credlink_deployment::migration::destination::{AnyDestination, Making, Opening};
-use credlink_deployment::migration::ledger::AnyLedger;
+use credlink_deployment::migration::ledger::{AnyLedger, TableLedger};
 use credlink_deployment::migration::location::MigrationLocation;
 use credlink_deployment::migration::source::AnySource;
 use credlink_disk::presence::is_there;
-use credlink_dynamodb::ledger::TableLedger;
-use credlink_dynamodb::{DynamoIndex, DynamoSettings};
 use credlink_embedded::ledger::{FileLedger, LedgerError, ledger_path};
 use credlink_migrate::job_spec::JobSpec;
 use credlink_ports::Failure;
@@ -95,7 +95,7 @@ pub(super) async fn ledger(args: &JobArgs, access: Access) -> Result<AnyLedger, 
     let has_file = is_there(&path).map_err(|error| Trouble::new(TroubleKind::Job, error))?;
     let in_table = args.queue.is_some() || !has_file && access != Access::Make && has_table()?;
     if in_table {
-        return Ok(AnyLedger::Table(TableLedger::new(&table().await?, &args.job, SystemClock)));
+        return Ok(AnyLedger::Table(table_ledger(&args.job).await?));
     }
     let opened = match access {
         Access::Change if !has_file => {
@@ -116,20 +116,18 @@ fn configuration() -> Result<Configuration, Trouble> {
     Configuration::from_environment().map_err(|error| Trouble::new(TroubleKind::Usage, error))
 }
 
-/// Opens the index whose table holds the ledgers of queued jobs.
-pub(super) async fn table() -> Result<DynamoIndex, Trouble> {
+/// Opens the ledger of a queued job, which is in the table of the index.
+async fn table_ledger(job: &JobName) -> Result<TableLedger<SystemClock>, Trouble> {
     let configuration = configuration()?;
     let IndexChoice::DynamoDb(table) = &configuration.index else {
         let what = "the ledger of a queued job is in the index's table: set CREDLINK_TABLE";
         return Err(Trouble::new(TroubleKind::Usage, what));
     };
     let surroundings = Surroundings::of(&configuration).await;
-    let settings = DynamoSettings {
-        table: table.clone(),
-        endpoint: surroundings.dynamodb,
-        limits: configuration.limits,
-    };
-    Ok(DynamoIndex::new(&surroundings.aws, settings))
+    let Surroundings { aws, dynamodb, .. } = surroundings;
+    let index = clients::table(table.clone(), dynamodb, configuration.limits, &aws);
+    let index = index.map_err(|error| Trouble::new(TroubleKind::Usage, error))?;
+    Ok(TableLedger::new(&index, job, SystemClock))
 }
 
 /// Opens the ledger of an existing job, and returns the job that it describes. A source or a destination that was typed

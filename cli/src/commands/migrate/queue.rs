@@ -1,6 +1,7 @@
 //! The actions on a queue: a run that workers carry out, and redrive.
 
-use credlink_aws::sqs::{SqsQueue, SqsSettings};
+use credlink_aws::sqs::SqsQueue;
+use credlink_deployment::clients;
 use credlink_deployment::configuration::{Configuration, QueueChoice};
 use credlink_deployment::deployment::Surroundings;
 use credlink_deployment::migration::location::MigrationLocation;
@@ -98,6 +99,7 @@ async fn queue(args: &JobArgs) -> Result<SqsQueue, Trouble> {
     let configuration = configuration.map_err(|error| Trouble::new(TroubleKind::Usage, error))?;
     let configuration = Configuration { queue: QueueChoice::Sqs(url.clone()), ..configuration };
     let surroundings = Surroundings::of(&configuration).await;
-    let settings = SqsSettings { queue_url: url, endpoint: surroundings.sqs, limits: configuration.limits };
-    Ok(SqsQueue::new(&surroundings.aws, settings))
+    let Surroundings { aws, sqs, .. } = surroundings;
+    let queue = clients::queue(url, sqs, configuration.limits, &aws);
+    queue.map_err(|error| Trouble::new(TroubleKind::Usage, error))
 }

@@ -84,7 +84,7 @@ impl Providers {
         let shared = settings.shared().await;
         let kind = |error: &OpenError| match error {
             OpenError::Folder(_) => TroubleKind::Folder,
-            OpenError::NoFolder | OpenError::NoRegion => TroubleKind::Usage,
+            OpenError::NoFolder | OpenError::Client(_) => TroubleKind::Usage,
         };
         let opened = match (&settings, self.access) {
             (ProviderSettings::Folder(Some(path)), Access::Look) => {

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName, QueueAttributeName};
 use credlink_ports::Failure;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::{NAME, SqsQueue, clamped};
-use crate::{Error, ErrorKind};
+use crate::{Error, ErrorKind, RedrivePolicy, Redriven};
 
 /// The interval at which a task is checked.
 const LOOK: Duration = Duration::from_secs(2);
@@ -22,24 +22,6 @@ const HIDDEN_SECONDS: u32 = 120;
 const WAIT_SECONDS: u32 = 2;
 /// The number of consecutive empty answers after which the queue counts as empty.
 const EMPTY_ANSWERS: u32 = 2;
-
-/// A queue's policy for messages that were delivered too often.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RedrivePolicy {
-    /// The dead-letter queue's ARN.
-    pub dead_letter_arn: String,
-    /// The number of deliveries before a message goes to the dead-letter queue.
-    pub max_receives: u32,
-}
-
-/// The progress of a redrive.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Redriven {
-    /// Messages that were moved back.
-    pub moved: u64,
-    /// The approximate number of messages that are not moved yet.
-    pub left: u64,
-}
 
 impl SqsQueue {
     /// Returns the queue's redrive policy, or `None` if it has no dead-letter queue.

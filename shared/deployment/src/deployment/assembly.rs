@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use credlink_aws::sqs::{self, SqsQueue};
 use credlink_cache::folder::FolderSettings;
 use credlink_cache::redis::RedisSettings;
 use credlink_cache::{Layered, Layers};
@@ -11,7 +10,6 @@ use credlink_disk::folder::FolderError;
 use credlink_disk::foreign::Foreign;
 use credlink_disk::private::make_private_folder;
 use credlink_disk::reserve::Reserve;
-use credlink_dynamodb::{DynamoIndex, DynamoSettings};
 use credlink_hybrid::Hybrid;
 use credlink_metrics::metered::Metered;
 use credlink_ports::Parts;
@@ -22,6 +20,7 @@ use credlink_service::{Service, ServiceSettings};
 
 use super::jobs::{LastSource, QueuedJobs};
 use super::{AnyIndex, AnyObjects, AnyQueue, Deployment, OpenError, Opening, Surroundings};
+use crate::clients;
 use crate::configuration::{Configuration, IndexChoice, QueueChoice};
 use crate::data_folder::{DataFolderError, ObjectsLost, index_path, queue_path};
 use crate::embedded::{EmbeddedIndex, EmbeddedQueue};
@@ -75,8 +74,7 @@ impl Deployment {
         let limits = configuration.limits;
         let rows = match &configuration.index {
             IndexChoice::DynamoDb(table) => {
-                let settings = DynamoSettings { table: table.clone(), endpoint: dynamodb, limits };
-                AnyIndex::DynamoDb(Arc::new(DynamoIndex::new(&aws, settings)))
+                AnyIndex::DynamoDb(Arc::new(clients::table(table.clone(), dynamodb, limits, &aws)?))
             }
             IndexChoice::Embedded => {
                 let machine =
@@ -92,10 +90,7 @@ impl Deployment {
             }
         };
         let waiting = match (&configuration.queue, &fallback) {
-            (QueueChoice::Sqs(url), _) => {
-                let settings = sqs::SqsSettings { queue_url: url.clone(), endpoint: sqs, limits };
-                AnyQueue::Sqs(SqsQueue::new(&aws, settings))
-            }
+            (QueueChoice::Sqs(url), _) => AnyQueue::Sqs(clients::queue(url.clone(), sqs, limits, &aws)?),
             // With one provider, nothing ever waits.
             (QueueChoice::Embedded, None) => AnyQueue::Nothing,
             (QueueChoice::Embedded, Some(_)) => {

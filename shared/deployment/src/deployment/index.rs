@@ -7,8 +7,8 @@ use credlink_ports::{Failure, FailureKind, forward_index, on_variant};
 use tokio::time::Instant;
 
 use credlink_aws::Error;
-use credlink_dynamodb::DynamoIndex;
 
+use crate::dynamodb::DynamoIndex;
 use crate::embedded::EmbeddedIndex;
 
 /// The index that was chosen. Clones share one index.

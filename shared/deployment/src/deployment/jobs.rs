@@ -18,12 +18,12 @@ use credlink_service::Service;
 use tokio::sync::Mutex;
 
 use credlink_aws::sqs::SqsQueue;
-use credlink_dynamodb::ledger::TableLedger;
 use credlink_runtime::clock::SystemClock;
 use credlink_runtime::deadline::remaining;
 
 use super::{AnyIndex, AnyQueue};
 use crate::configuration::value;
+use crate::dynamodb::TableLedger;
 use crate::migration::location::MigrationLocation;
 use crate::migration::source::AnySource;
 use crate::migration::sources::MigrationSources;

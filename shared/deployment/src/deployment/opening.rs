@@ -6,6 +6,7 @@ use credlink_auth::gate::Gate;
 use credlink_core::link::LinkKeys;
 use credlink_disk::foreign::Foreign;
 
+use crate::clients::ClientError;
 use crate::configuration::Configuration;
 use crate::data_folder::{DataFolderError, NewIndex};
 use crate::embedded::QueueError;
@@ -58,6 +59,9 @@ pub enum OpenError {
     /// The configuration puts something on this machine, and the program keeps nothing there.
     #[error("{0} would be kept in a folder of this machine, which has none; set {1}")]
     NoFolder(&'static str, &'static str),
+    /// The client of a table or a queue cannot be made.
+    #[error(transparent)]
+    Client(#[from] ClientError),
     /// A provider cannot be opened.
     #[error(transparent)]
     Provider(#[from] provider::OpenError),

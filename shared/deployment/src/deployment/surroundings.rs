@@ -1,7 +1,6 @@
 //! The surroundings of a deployment: clients of AWS, or the engines that stand in for them in tests.
 
-use aws_config::SdkConfig;
-use credlink_aws::{http_client, plain_config, sdk_config};
+use credlink_aws::{SdkConfig, http_client, plain_config, sdk_config};
 
 use crate::configuration::{Configuration, IndexChoice, QueueChoice};
 use crate::legacy::settings::LegacySettings;

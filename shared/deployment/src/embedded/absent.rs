@@ -13,8 +13,8 @@ use credlink_core::proof_id::ProofId;
 use credlink_core::row::{Reads, Row, RowKey, Totals};
 use credlink_core::time::Timestamp;
 use credlink_disk::reserve::Reserve;
+use credlink_ports::migration::Ledger;
 use credlink_ports::migration::ledger::{Entry, Job, Order};
-use credlink_ports::migration::{Ledger, Removable};
 use credlink_ports::{Clock, Commit, Delivery, Failure, Index, Intent, Listing, Page, Queue, Write};
 
 /// The memory for pages of an index: none.
@@ -189,9 +189,7 @@ impl<K: Clock> Ledger for FileLedger<K> {
     async fn list(&self, _: Order, _: Option<&str>, _: usize) -> Result<Page<Entry>, Failure> {
         match self.0 {}
     }
-}
 
-impl<K: Clock> Removable for FileLedger<K> {
     async fn remove_entries(&self, _: &[String]) -> Result<(), Failure> {
         match self.0 {}
     }

@@ -13,8 +13,8 @@ use credlink_ports::{Clock, Failure, Page};
 
 use credlink_runtime::clock::SystemClock;
 
+pub use crate::dynamodb::TableLedger;
 pub use crate::embedded::FileLedger;
-pub use credlink_dynamodb::ledger::TableLedger;
 
 /// The ledger that was chosen.
 #[derive(Debug)]

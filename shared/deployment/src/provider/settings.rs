@@ -3,14 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use aws_config::SdkConfig;
-use aws_sdk_s3::types::StorageClass;
-
-use credlink_aws::{Limits, http_client, plain_config, sdk_config};
+use credlink_aws::{Limits, SdkConfig, http_client, plain_config, sdk_config};
 use credlink_disk::folder::{Folder, FolderError};
-use credlink_s3::{Checksums, Credentials, Encryption, S3Objects, S3Settings};
+use credlink_s3::{Checksums, Credentials, Encryption, S3Settings, StorageClass};
 
 use super::Provider;
+use crate::clients::{self, ClientError};
 use crate::configuration::value::{ConfigurationError, Variables};
 
 /// The maximum of `STORAGE_TIMEOUT`, in milliseconds: a Lambda ends after 15 minutes.
@@ -125,7 +123,7 @@ impl ProviderSettings {
     /// CredLink store.
     ///
     /// # Errors
-    /// Returns an error for a folder that cannot be opened or is not named, and for an S3 bucket without a region.
+    /// Returns an error for a folder that cannot be opened or is not named, and for a bucket whose client cannot be made.
     pub fn open(&self, aws: &SdkConfig, data_folder: Option<&Path>) -> Result<Provider, OpenError> {
         match self {
             Self::Folder(path) => {
@@ -140,13 +138,7 @@ impl ProviderSettings {
                 };
                 Ok(Provider::Folder(folder?))
             }
-            Self::Bucket(settings) => {
-                let mut settings = settings.clone();
-                if settings.region.is_empty() {
-                    settings.region = aws.region().ok_or(OpenError::NoRegion)?.to_string();
-                }
-                Ok(Provider::Bucket(S3Objects::new(settings, aws)))
-            }
+            Self::Bucket(settings) => Ok(Provider::Bucket(clients::bucket(settings.clone(), aws)?)),
         }
     }
 
@@ -172,12 +164,9 @@ pub enum OpenError {
     /// No folder is named.
     #[error("STORAGE_FOLDER is not set; it has to be a folder of this machine, as the provider is `folder`")]
     NoFolder,
-    /// An S3 bucket has no region.
-    #[error(
-        "STORAGE_REGION is not set, and neither is AWS_REGION nor a region in the profile; it has to be the bucket's \
-             region, such as eu-central-1"
-    )]
-    NoRegion,
+    /// The client of a bucket cannot be made.
+    #[error(transparent)]
+    Client(#[from] ClientError),
 }
 
 /// Returns `true` if two paths lead to the same folder.

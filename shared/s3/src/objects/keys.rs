@@ -17,38 +17,11 @@ use tokio::time::Instant;
 
 use super::S3Objects;
 use crate::attributes::{etag, tag, timestamp, unescape};
+use crate::operations::{Deletion, Entry, Sum};
 use crate::settings::BucketKind;
 
 /// The maximum number of keys in one request (S3 API, DeleteObjects).
 const MAX_KEYS_A_DELETION: usize = 1_000;
-
-/// An entry of a walk.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Entry {
-    /// An object.
-    Object(Listed),
-    /// All keys that begin with this text, which ends with the first `/` after the requested prefix.
-    Prefix(String),
-}
-
-/// The outcome of many deletions.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Deletion {
-    /// The number of keys that no longer have an object. It includes keys that never had one, because S3 does not tell
-    /// them apart.
-    pub deleted: u64,
-    /// The keys that may still have an object, each with the reason.
-    pub failed: Vec<(String, String)>,
-}
-
-/// The number and size of objects.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Sum {
-    /// The number of objects.
-    pub objects: u64,
-    /// The sum of their stored sizes, in bytes.
-    pub bytes: u64,
-}
 
 impl S3Objects {
     /// Returns one page of a listing, in the form of the port.
@@ -251,15 +224,4 @@ fn entries(output: &ListObjectsV2Output) -> Vec<Entry> {
     entries.extend(prefixes.map(|prefix| Entry::Prefix(decoded(prefix))));
     entries.sort_by(|a, b| a.key().cmp(b.key()));
     entries
-}
-
-impl Entry {
-    /// Returns the object's key, or the prefix.
-    #[must_use]
-    pub fn key(&self) -> &str {
-        match self {
-            Self::Object(object) => &object.key,
-            Self::Prefix(prefix) => prefix,
-        }
-    }
 }

@@ -1,23 +1,12 @@
 //! Signed URLs, each of which lets its holder do one thing with one object until it expires. Making one sends nothing.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_sdk_s3::presigning::{PresignedRequest, PresigningConfig};
 use credlink_aws::{Error, ErrorKind};
 
 use super::S3Objects;
-
-/// A signed URL.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SignedUrl {
-    /// The HTTP method for which the URL is valid.
-    pub method: String,
-    /// The URL. It is a secret until it expires.
-    pub url: String,
-    /// The headers that the request must have with exactly these values, because they are signed.
-    pub headers: BTreeMap<String, String>,
-}
+use crate::operations::SignedUrl;
 
 impl S3Objects {
     /// Returns a URL to read the object under `key`, valid for at most one week (the bound of the signature). A URL of

@@ -1,7 +1,6 @@
 //! Transfers: whole objects, streams, ranges, and multipart uploads.
 
 use std::pin::Pin;
-use std::task::{Context, Poll};
 
 use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
@@ -13,13 +12,14 @@ use credlink_core::object::{Attributes, Head, Object};
 use credlink_ports::Checksum;
 use credlink_runtime::deadline::at_most;
 use credlink_runtime::in_flight::{SHORT_BYTES, Share};
-use futures_util::stream::{self, BoxStream, Stream, StreamExt as _, TryStreamExt as _};
+use futures_util::stream::{self, Stream, TryStreamExt as _};
 use tokio::time::timeout;
 
 use super::S3Objects;
 use super::uploads::Upload;
 use crate::attributes::Said;
 use crate::checksum::checksum;
+use crate::operations::{Body, Download, Range, Uploaded};
 
 /// The size of a part. A larger object is uploaded in parts of this size, the last of which may be smaller. R2 requires
 /// equal parts, and S3 at least 5 MB each.
@@ -34,72 +34,13 @@ const MAX_WHOLE_BYTES: u64 =
         as u64
         + 65_536;
 
-/// A range of an object's bytes (RFC 9110, section 14.1.2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Range {
-    /// The bytes from the first position to the last, both included and counted from 0.
-    Bounded(u64, u64),
-    /// All bytes from this position on.
-    From(u64),
-    /// This number of bytes at the end.
-    Last(u64),
-}
-
-impl Range {
-    fn header(self) -> String {
-        match self {
-            Self::Bounded(first, last) => format!("bytes={first}-{last}"),
-            Self::From(first) => format!("bytes={first}-"),
-            Self::Last(count) => format!("bytes=-{count}"),
-        }
+/// Returns the range as a header says it (RFC 9110, section 14.2).
+fn header(range: Range) -> String {
+    match range {
+        Range::Bounded(first, last) => format!("bytes={first}-{last}"),
+        Range::From(first) => format!("bytes={first}-"),
+        Range::Last(count) => format!("bytes=-{count}"),
     }
-}
-
-/// A stream of an object's bytes.
-pub struct Body(BoxStream<'static, Result<Bytes, Error>>);
-
-impl Body {
-    /// Creates a body from any stream.
-    pub fn new(stream: impl Stream<Item = Result<Bytes, Error>> + Send + 'static) -> Self {
-        Self(stream.boxed())
-    }
-
-    /// Creates a body from bytes in memory.
-    pub fn whole(bytes: Bytes) -> Self {
-        Self::new(stream::once(std::future::ready(Ok(bytes))))
-    }
-}
-
-impl std::fmt::Debug for Body {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Body(..)")
-    }
-}
-
-impl Stream for Body {
-    type Item = Result<Bytes, Error>;
-
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.0.as_mut().poll_next(context)
-    }
-}
-
-/// An object, or a range of it, whose bytes are still to be read.
-#[derive(Debug)]
-pub struct Download {
-    /// The head of the object. Its `size` is that of the whole object, even for a range.
-    pub head: Head,
-    /// The requested bytes, as stored.
-    pub body: Body,
-}
-
-/// The outcome of an upload.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Uploaded {
-    /// The number of bytes that were stored.
-    pub size: u64,
-    /// The number of parts that were sent; 1 if it was not a multipart upload.
-    pub parts: usize,
 }
 
 fn head(output: &GetObjectOutput) -> Head {
@@ -176,7 +117,7 @@ impl S3Objects {
     /// The provider failed, or refused a range that is outside the object.
     pub async fn download(&self, key: &str, range: Option<Range>) -> Result<Option<Download>, Error> {
         let get = self.client().get_object().bucket(self.bucket()).key(key);
-        let get = get.set_range(range.map(Range::header)).customize().config_override(self.config());
+        let get = get.set_range(range.map(header)).customize().config_override(self.config());
         let output = match Box::pin(get.send()).await {
             Ok(output) => output,
             Err(error) => return Self::absent(self.error(&error)),

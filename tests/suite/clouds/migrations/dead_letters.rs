@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aws_sdk_sqs::types::QueueAttributeName;
 use bytes::Bytes;
-use credlink_aws::sqs::redrive::Redriven;
+use credlink_aws::Redriven;
 use credlink_core::message::{Message, Work};
 use credlink_ports::migration::Ledger as _;
 use credlink_ports::migration::ledger::{Entry, ItemState, JobName, Reason};
