@@ -116,18 +116,22 @@ async fn an_answer_that_makes_no_progress_ends_its_connection() {
     let http1 = get(&ground.manifest);
     let http2 = [http2_preface(), http2_get(1, &ground.manifest)].concat();
     let began = Instant::now();
-    for sent in [http1, http2] {
-        let mut open = connect_and_send(ground.address(), 1, &sent).await;
-        let stalled = tokio::spawn(async move {
+    // Both stall side by side.
+    let stalled = [http1, http2].map(|sent| {
+        let address = ground.address();
+        tokio::spawn(async move {
+            let mut open = connect_and_send(address, 1, &sent).await;
             sleep(Duration::from_secs(33)).await;
             let mut rest = Vec::new();
             // The connection ends, in whatever way, and long before the answer does.
             let read = timeout(Duration::from_secs(5), open[0].read_to_end(&mut rest)).await;
             assert!(read.is_ok(), "the connection is still open");
             rest.len()
-        });
-        let reading = connect(ground.address()).await;
-        drop(reading);
+        })
+    });
+    let reading = connect(ground.address()).await;
+    drop(reading);
+    for stalled in stalled {
         assert!(stalled.await.unwrap() < 2_000_000, "after {:?}", began.elapsed());
     }
 }
