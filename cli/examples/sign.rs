@@ -2,11 +2,12 @@
 //!
 //! `sign SOURCE DEST [URL]` writes the signed picture to DEST and its manifest to DEST.c2pa. The picture's XMP
 //! (`dcterms:provenance`) points to the future address of the manifest: under URL, by default a local `credlink serve`.
+//! What an earlier run has written is replaced, and any other file at DEST is left alone.
 //! The certificate is made for this one run, so no reader has reason to trust it: it is for trying things out.
 
 use std::error::Error;
-use std::fs::{self, File};
-use std::io::{Cursor, ErrorKind, Write as _, stderr};
+use std::fs;
+use std::io::{Cursor, Write as _, stderr};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -69,13 +70,18 @@ fn run(source: &Path, dest: &str, url: &str) -> Result<(), Box<dyn Error>> {
     let picture = fs::read(source).map_err(|error| format!("{}: {error}", source.display()))?;
     let manifest_id = format!("urn:c2pa:{}", Uuid::new_v4());
     let manifest_url = format!("{}/v1/manifests/{manifest_id}", url.trim_end_matches('/'));
+    // A picture of an earlier run has its manifest beside it.
+    let manifest = format!("{dest}.c2pa");
+    if Path::new(dest).exists() && !Path::new(&manifest).exists() {
+        let why = format!(
+            "{dest} is there already, and was not made by this example: remove it, or name another file"
+        );
+        return Err(why.into());
+    }
     let signed = sign(&picture, kind, &manifest_id, &manifest_url)?;
-    let mut file = File::create_new(dest).map_err(|error| match error.kind() {
-        ErrorKind::AlreadyExists => format!("{dest} is there already: remove it, or name another file"),
-        _ => format!("{dest}: {error}"),
-    })?;
-    file.write_all(&signed.picture)?;
-    fs::write(format!("{dest}.c2pa"), signed.manifest)?;
+    // The manifest comes first, so that a run that is cut off in between can be repeated.
+    fs::write(&manifest, signed.manifest).map_err(|error| format!("{manifest}: {error}"))?;
+    fs::write(dest, signed.picture).map_err(|error| format!("{dest}: {error}"))?;
     Ok(())
 }
 

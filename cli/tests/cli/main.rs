@@ -1,7 +1,8 @@
 //! The program as it is run: one process per command, over a folder and over a server on a free port.
 //!
 //! Short output for people is compared as a whole, and output with paths and times by its significant part. Every check
-//! includes the exit code. `samples` has files of every format, and `signed` signs them.
+//! includes the exit code. `samples` has files of every format, and `signed` signs them. `readme` runs the commands of the
+//! README as a reader does.
 
 // `cfg(test)` holds for the whole binary. Written out, it tells clippy that these modules may unwrap.
 #[cfg(test)]
@@ -18,6 +19,9 @@ mod jobs;
 mod life;
 #[cfg(test)]
 mod printed;
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod readme;
 #[cfg(test)]
 mod rebuild;
 #[cfg(test)]

@@ -48,18 +48,8 @@ impl World {
     /// Runs `credlink` without any network, not even the loopback interface.
     pub fn offline(&self, typed: &str) -> Ran {
         let inner = self.command(typed);
-        let mut command = Command::new("unshare");
-        // Root does not need a user namespace; other users may create one on most systems.
-        let may = |options: &[&str]| Command::new("unshare").args(options).status().unwrap().success();
-        if !may(&["--net", "true"]) {
-            let options = ["--user", "--map-root-user"];
-            assert!(
-                may(&[&options[..], &["--net", "true"]].concat()),
-                "no namespace without a network can be made"
-            );
-            command.args(options);
-        }
-        command.args(["--net", "--"]).arg(inner.get_program()).args(inner.get_args());
+        let mut command = without_network(&[]);
+        command.arg(inner.get_program()).args(inner.get_args());
         command.current_dir(self.folder.path()).env_clear();
         command.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
         Ran {
@@ -83,6 +73,24 @@ impl World {
     pub fn run(&self, typed: &str) -> Ran {
         Ran::of(typed, &mut self.command(typed))
     }
+}
+
+/// Prepares a namespace without any network, with further options of `unshare`. The program that runs in it is still to be
+/// named.
+pub fn without_network(further: &[&str]) -> Command {
+    let mut command = Command::new("unshare");
+    // Root does not need a user namespace; other users may create one on most systems.
+    let may = |options: &[&str]| Command::new("unshare").args(options).status().unwrap().success();
+    if !may(&["--net", "true"]) {
+        let options = ["--user", "--map-root-user"];
+        assert!(
+            may(&[&options[..], &["--net", "true"]].concat()),
+            "no namespace without a network can be made"
+        );
+        command.args(options);
+    }
+    command.args(further).args(["--net", "--"]);
+    command
 }
 
 /// A process that has ended.
