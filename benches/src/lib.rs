@@ -1,6 +1,6 @@
 //! CredLink's benchmarks: what they measure, and how they keep a fast wrong answer from counting.
 //!
-//! **In scope:** the release binary of `credlink serve` over HTTP from another process, the functions' binaries over a
+//! **In scope:** `credlink serve` as it is deployed, over HTTP from another process, the functions' binaries over a
 //! Runtime API, a deployment over local engines, the edge on workerd, the adapters in this process, and pure functions
 //! of the core. **Out of scope:** cloud providers, and any network. `docs/performance.md` has the figures.
 //!

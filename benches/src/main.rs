@@ -23,7 +23,7 @@ struct Arguments {
     /// Print JSON, one table per line, instead of Markdown.
     #[arg(long, global = true)]
     json: bool,
-    /// The release binary of `credlink`. The default is the one beside this program.
+    /// The binary of `credlink`, built with the profile `dist`. The default is the one beside this program.
     #[arg(long, global = true)]
     server: Option<PathBuf>,
     /// The folder for data, on the disk to be measured. The default is the system's temporary folder.

@@ -7,7 +7,7 @@ use crate::report::Printer;
 /// The settings of all benchmarks.
 #[derive(Debug, Clone)]
 pub struct Plan {
-    /// The release binary of `credlink`.
+    /// The binary of `credlink`, built with the profile `dist`.
     pub server: PathBuf,
     /// The folder into which `tests/run tools` installs.
     pub tools: PathBuf,
