@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use credlink_cache::{MAX_ENTRIES, MokaCache};
+use credlink_cache::{MAX_ENTRIES, MemoryCache};
 use credlink_core::hash::Digest;
 use credlink_core::object::{Head, Object, ObjectKey, StoredTag, Verified};
 use credlink_core::rules::store::Draft;
@@ -16,16 +16,12 @@ use crate::material::{MaterialKind, proof_id};
 use crate::plan::Plan;
 use crate::report::{Cell, Table};
 use crate::spread::Spread;
-use crate::zipf::{least_recent_hits, optimal_hits, trace};
+use crate::traces::{self, Trace, least_recent_hits, optimal_hits};
 
 /// Number of hits in one round.
 const HITS: usize = 1_000_000;
 /// Number of records that are read in turn.
 const HOT: u64 = 64;
-/// Number of reads in the trace.
-const READS: usize = 100_000;
-/// Number of proofs in the trace.
-const ITEMS: usize = 10_000;
 
 /// Measures both.
 ///
@@ -37,34 +33,40 @@ pub fn run(plan: &Plan) -> Result<(), Error> {
     let nanoseconds = runtime.block_on(hits(plan.rounds))?;
     let mut table = Table::new(
         "A hit in L1 (`cache`)",
-        "`MokaCache::get_or_load` of a record that is held, 64 records in turn, one thread, in nanoseconds.",
+        "`MemoryCache::get_or_load` of a record that is held, 64 records in turn, one thread, in nanoseconds.",
         &["what", "ns"],
     );
     table.row(["hit".into(), Cell::from(nanoseconds)]);
     plan.printer.table(&table);
 
-    let trace = trace(READS, ITEMS);
-    let entries = usize::try_from(MAX_ENTRIES).unwrap_or(usize::MAX);
-    let percent = |hits: usize| 100.0 * hits as f64 / READS as f64;
-    let best = percent(optimal_hits(&trace, entries));
-    let ours = runtime.block_on(hit_rate(&trace, plan.rounds))?;
     let mut table = Table::new(
-        "Hit rate on a Zipf(1.0) trace (`cache`)",
-        "100,000 reads over 10,000 proofs, 1,000 entries, from an empty cache; the same trace for each.",
-        &["cache", "hits, %", "of the best possible, %"],
+        "Hit rates of L1 (`cache`)",
+        "Hits in percent, from an empty cache of 1,000 entries; the same traces for each cache. \"Zipf\": 100,000 reads of 10,000 \
+         proofs, whose popularity follows Zipf's law with the exponent 1. \"Scan\": the same, while somebody else reads \
+         20,000 other proofs once, one for each read in the middle fifth. \"Shift\": the same, but other proofs become \
+         popular after each quarter.",
+        &["cache", "Zipf", "scan", "shift"],
     );
-    let of_best = |share: f64| 100.0 * share / best;
-    let spread = Spread::of(ours.iter().map(|hits| of_best(*hits)));
-    table.row(["CredLink's L1".into(), Cell::from(Spread::of(ours)), spread.into()]);
-    let least_recent = percent(least_recent_hits(&trace, entries));
-    table.row(["least recently used".into(), Cell::from(least_recent), of_best(least_recent).into()]);
-    table.row(["best possible (Belady)".into(), Cell::from(best), 100.0.into()]);
+    let traces = traces::all();
+    let entries = usize::try_from(MAX_ENTRIES).unwrap_or(usize::MAX);
+    let percent = |trace: &Trace, hits: usize| Cell::from(100.0 * hits as f64 / trace.reads.len() as f64);
+    let mut ours = vec!["CredLink's L1".into()];
+    for trace in &traces {
+        ours.push(Cell::from(Spread::of(runtime.block_on(hit_rate(trace, plan.rounds))?)));
+    }
+    table.row(ours);
+    let known = |name: &'static str, hits: fn(&[usize], usize) -> usize| {
+        let rates = traces.iter().map(|trace| percent(trace, hits(&trace.reads, entries)));
+        [Cell::from(name)].into_iter().chain(rates).collect::<Vec<Cell>>()
+    };
+    table.row(known("least recently used", least_recent_hits));
+    table.row(known("best possible (Belady)", optimal_hits));
     plan.printer.table(&table);
     Ok(())
 }
 
 async fn hits(rounds: usize) -> Result<Spread, Error> {
-    let cache = MokaCache::new();
+    let cache = MemoryCache::new();
     let mut keys = Vec::new();
     for number in 0..HOT {
         let (key, record) = record(number)?;
@@ -88,25 +90,26 @@ async fn hits(rounds: usize) -> Result<Spread, Error> {
 }
 
 /// The hit rate in percent, in each round from an empty cache.
-async fn hit_rate(trace: &[usize], rounds: usize) -> Result<Vec<f64>, Error> {
-    let records: Vec<_> = (0..ITEMS as u64).map(record).collect::<Result<_, _>>()?;
+async fn hit_rate(trace: &Trace, rounds: usize) -> Result<Vec<f64>, Error> {
+    let items = trace.reads.iter().max().map_or(0, |item| item + 1);
+    let records: Vec<_> = (0..items as u64).map(record).collect::<Result<_, _>>()?;
     let mut shares = Vec::new();
     for _ in 0..rounds {
-        let cache = MokaCache::new();
-        for item in trace {
+        let cache = MemoryCache::new();
+        for item in &trace.reads {
             let (key, record) = &records[*item];
             read(&cache, key, record).await?;
         }
         let seen = cache.stats();
-        if seen.hits + seen.misses != trace.len() as u64 {
+        if seen.hits + seen.misses != trace.reads.len() as u64 {
             return Err(Error::wrong("the cache's own count", format!("{seen:?}")));
         }
-        shares.push(100.0 * seen.hits as f64 / trace.len() as f64);
+        shares.push(100.0 * seen.hits as f64 / trace.reads.len() as f64);
     }
     Ok(shares)
 }
 
-async fn read(cache: &MokaCache, key: &ObjectKey, record: &Verified) -> Result<(), Error> {
+async fn read(cache: &MemoryCache, key: &ObjectKey, record: &Verified) -> Result<(), Error> {
     let load = async { Ok::<_, Failure>(Some(record.clone())) };
     cache.get_or_load(key, load).await.map(drop).map_err(|error| Error::wrong("a read", error))
 }

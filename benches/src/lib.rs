@@ -10,7 +10,7 @@
 //! | hot and cold reads per second, beside a server that answers a constant | [`reads`], [`ceiling`] |
 //! | latency at 100 and at 1,000 connections | [`latency`] |
 //! | the latency of other clients beside slow ones | [`slow`] |
-//! | the time of a cache hit, and the hit rate beside the best possible | [`cache`], [`zipf`] |
+//! | the time of a cache hit, and the hit rate beside the best possible | [`cache`], [`traces`] |
 //! | memory, size and cost as the store grows | [`growth`], [`grown`] |
 //! | cold starts of the functions | [`lambda`], [`runtime_api`] |
 //! | the service beside the bare SDK, and 1,000 concurrent reads | [`clouds`], [`clouded`], [`bare`] |
@@ -65,5 +65,5 @@ pub mod server;
 pub mod slow;
 pub mod spread;
 pub mod stores;
+pub mod traces;
 pub mod work;
-pub mod zipf;

@@ -1,4 +1,12 @@
 //! Proofs to store: numbered, all different, and the same on every run.
+//!
+//! C2PA manifest stores are copies of one that c2pa-rs signed: `benches/material/signed.c2pa`, made by the example `sign`
+//! of the command line from a synthetic picture of 1,600 × 1,200 points. It has a thumbnail in JPEG, four assertions, a
+//! claim, and a signature with its certificate and a time stamp's room, and binds the whole file. In each copy, the ID
+//! of the manifest and the digest of the file are those of its proof. A copy is therefore well-formed, and is stored
+//! like any other, but its signature does not hold.
+
+use std::sync::LazyLock;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -7,18 +15,25 @@ use credlink_core::hash::{Digest, MediaHash};
 use credlink_core::proof_id::ProofId;
 use credlink_core::tenant::Tenant;
 use credlink_core::testing::{data_box, manifest_store, superbox};
+use data_encoding::HEXLOWER;
 
 /// Length of a JSON manifest.
 pub const JSON_BYTES: usize = 4_096;
+/// The manifest store from which all others are copied.
+const SIGNED: &[u8] = include_bytes!("../material/signed.c2pa");
+/// The ID of the manifest in [`SIGNED`], which is also part of the URL of its signature.
+const SIGNED_ID: &str = "urn:c2pa:7b4079d7-6d10-4d40-85d0-6e9c4f2e4f0a";
+/// The SHA-256 of the file that [`SIGNED`] binds.
+const SIGNED_FILE: &str = "c90ee83e29146e47622d1a5c55104c7ea65409277b6aa46c4cdb49fad7408cc0";
 /// Length of a C2PA manifest store.
-pub const C2PA_BYTES: usize = 65_536;
+pub const C2PA_BYTES: usize = SIGNED.len();
 
 /// The kind of a proof's manifest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MaterialKind {
     /// A JSON manifest of [`JSON_BYTES`]: text with digests in it, which gzip shortens by three quarters.
     Json,
-    /// A C2PA manifest store of [`C2PA_BYTES`]: nearly all of it a thumbnail, which gzip does not shorten.
+    /// A signed C2PA manifest store of [`C2PA_BYTES`]: nearly all of it a thumbnail.
     C2pa,
 }
 
@@ -28,7 +43,7 @@ impl MaterialKind {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Json => "JSON, 4 KB",
-            Self::C2pa => "C2PA, 64 KB",
+            Self::C2pa => "C2PA, 66 KB",
         }
     }
 
@@ -48,7 +63,7 @@ impl MaterialKind {
         let manifest = match self {
             Self::Json => format!(r#""manifest":{}"#, json_manifest(number)),
             Self::C2pa => {
-                format!(r#""manifest_base64":"{}""#, STANDARD.encode(c2pa_manifest(number, C2PA_BYTES)))
+                format!(r#""manifest_base64":"{}""#, STANDARD.encode(c2pa_manifest(number)))
             }
         };
         format!(r#"{{"media_hash":"{hash}","media_type":"image/jpeg",{manifest}}}"#).into()
@@ -121,10 +136,31 @@ fn json_manifest_of(number: u64, length: usize) -> String {
     text + r#""}"#
 }
 
-/// The C2PA manifest store of proof `number`, of exactly `length` bytes: a manifest that binds the media file, preceded
-/// by a box of noise, like a thumbnail.
+/// The C2PA manifest store of proof `number`: exactly [`C2PA_BYTES`] long.
 #[must_use]
-pub fn c2pa_manifest(number: u64, length: usize) -> Vec<u8> {
+pub fn c2pa_manifest(number: u64) -> Vec<u8> {
+    /// The places of the manifest's ID, and of the file's digest.
+    static PLACES: LazyLock<[Vec<usize>; 2]> = LazyLock::new(|| {
+        let file = HEXLOWER.decode(SIGNED_FILE.as_bytes()).unwrap_or_default();
+        [SIGNED_ID.as_bytes(), &file].map(|wanted| {
+            let windows = SIGNED.windows(wanted.len()).enumerate();
+            windows.filter_map(|(at, window)| (window == wanted).then_some(at)).collect()
+        })
+    });
+    let mut store = SIGNED.to_vec();
+    let (id, media_hash) = (manifest_id(number), media_hash(number));
+    for (places, own) in PLACES.iter().zip([id.as_bytes(), media_hash.digest().as_bytes()]) {
+        for at in places {
+            store[*at..at + own.len()].copy_from_slice(own);
+        }
+    }
+    store
+}
+
+/// A manifest store of proof `number` that nobody signed, of exactly `length` bytes: a manifest that binds the media
+/// file, preceded by a box of noise, like a thumbnail. It is for what costs by length alone.
+#[must_use]
+pub fn unsigned_manifest(number: u64, length: usize) -> Vec<u8> {
     const EMBEDDED: [u8; 16] = *b"\x40\xcb\x0c\x32\xbb\x8a\x48\x9d\xa7\x0b\x2a\xd6\xf4\x7f\x43\x69";
     let store = manifest_store(&manifest_id(number), media_hash(number).digest());
     // The store's own box and its description box, which comes first, are opened, and the noise is put after it.
@@ -175,13 +211,34 @@ mod tests {
     }
 
     #[test]
+    fn copies_differ_from_the_signed_store_in_id_and_digest_alone() {
+        let differing = |one: &[u8], other: &[u8]| one.iter().zip(other).filter(|(a, b)| a != b).count();
+        let (one, other) = (c2pa_manifest(1), c2pa_manifest(2));
+        // A UUID has 32 digits, and is there twice.
+        for pair in [(&one[..], SIGNED), (&one[..], &other[..])] {
+            assert!((64..=2 * 32 + 32).contains(&differing(pair.0, pair.1)), "{}", differing(pair.0, pair.1));
+        }
+        for name in ["c2pa.thumbnail.claim", "c2pa.actions", "c2pa.claim.v2", "c2pa.signature"] {
+            assert!(one.windows(name.len()).any(|window| window == name.as_bytes()), "{name}");
+        }
+    }
+
+    #[test]
     fn gzip_saves_of_each_what_it_saves_in_the_wild() {
         let saved = |content: &[u8]| 100 - 100 * at_rest(content).bytes.len() / content.len();
-        assert!(
-            (70..=80).contains(&saved(json_manifest(1).as_bytes())),
-            "{}",
-            saved(json_manifest(1).as_bytes())
-        );
-        assert_eq!(saved(&c2pa_manifest(1, C2PA_BYTES)), 0);
+        let json = saved(json_manifest(1).as_bytes());
+        assert!((70..=80).contains(&json), "{json}");
+        // Not even a fifth.
+        assert_eq!(saved(&c2pa_manifest(1)), 0);
+    }
+
+    #[test]
+    fn unsigned_manifests_have_the_stated_length_too() {
+        for length in [4_096, 1_048_576] {
+            let manifest = unsigned_manifest(3, length);
+            assert_eq!(manifest.len(), length);
+            let store = credlink_core::c2pa::ManifestStore::parse(&manifest).unwrap();
+            assert_eq!(store.active.as_str(), manifest_id(3));
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use http::{Request, Uri};
+use http::{Request, StatusCode, Uri};
 use http_body_util::Full;
 use tempfile::TempDir;
 
@@ -36,10 +36,7 @@ impl Work for Lesson {
     fn request(&self, number: u64) -> Asked {
         let mut request = Request::new(Full::default());
         *request.uri_mut() = self.wanted.path(number).parse().unwrap_or_else(|_| Uri::from_static("/"));
-        if self.wanted == Wanted::RecordGzip {
-            let gzip = http::HeaderValue::from_static("gzip");
-            request.headers_mut().insert(http::header::ACCEPT_ENCODING, gzip);
-        }
+        *request.headers_mut() = self.wanted.headers();
         request
     }
 
@@ -59,14 +56,14 @@ pub fn learn(server: &Server, wanted: Wanted, count: u64) -> Result<Reads, Error
     let lesson = Lesson { wanted, learnt };
     load::run(server.address, 16, lesson.learnt.len(), &lesson)?;
     let items = lesson.learnt.into_iter().filter_map(OnceLock::into_inner).collect();
-    Ok(Reads { items, gzip: wanted == Wanted::RecordGzip })
+    Ok(Reads { items, headers: wanted.headers(), status: wanted.status() })
 }
 
 /// The ceiling's answer with the usual length of these reads.
 fn constant(reads: &Reads) -> Result<(usize, Reads), Error> {
     let length = reads.items.first().map_or(0, Item::length);
     let item = Item::new(&format!("/{length}"), &ceiling::body(length))?;
-    Ok((length, Reads { items: vec![item], gzip: reads.gzip }))
+    Ok((length, Reads { items: vec![item], headers: reads.headers.clone(), status: StatusCode::OK }))
 }
 
 /// Measures hot reads and cold ones.
@@ -86,6 +83,15 @@ pub fn run(plan: &Plan) -> Result<(), Error> {
         progress(&format!("hot reads: {}", wanted.name()));
         hot(plan, data, wanted, &mut table)?;
     }
+    plan.printer.table(&table);
+    let mut table = Table::new(
+        "Hot reads of C2PA manifests (`reads`)",
+        "The same 64 manifests, read in each way in turn. A part is 4 KB, by `Range`. The ratio is to reads of the whole by a \
+         client that does not accept gzip, in the same round.",
+        &["what", "connections", "reads/s", "p50, ms", "p99, ms", "ratio"],
+    );
+    progress("hot reads: manifests in each way");
+    manifests(plan, &c2pa, &mut table)?;
     plan.printer.table(&table);
     let mut table = Table::new(
         "Cold reads (`reads`)",
@@ -139,12 +145,49 @@ fn hot(plan: &Plan, data: &TempDir, wanted: Wanted, table: &mut Table) -> Result
             of(|(reads, bare)| reads.per_second / bare.per_second).into(),
         ]);
     }
+    assert_hot(&server)?;
+    server.stop()
+}
+
+/// Measures hot reads of the same manifests in each way, in turn.
+fn manifests(plan: &Plan, data: &TempDir, table: &mut Table) -> Result<(), Error> {
+    let server = Server::credlink(&plan.server, data.path())?;
+    let ways = [Wanted::Manifest, Wanted::ManifestGzip, Wanted::ManifestPart];
+    let ways = ways.into_iter().map(|way| Ok((way, learn(&server, way, HOT)?)));
+    let ways = ways.collect::<Result<Vec<_>, Error>>()?;
+    for connections in CONNECTIONS {
+        let run =
+            |reads, rate| load::run(server.address, connections, plan.operations(rate, connections), reads);
+        let rates = ways.iter().map(|(_, reads)| Ok(run(reads, 0.0)?.per_second));
+        let rates = rates.collect::<Result<Vec<_>, Error>>()?;
+        let rounds = (0..plan.rounds).map(|_| {
+            ways.iter().zip(&rates).map(|((_, reads), rate)| run(reads, *rate)).collect::<Result<Vec<_>, _>>()
+        });
+        let rounds = rounds.collect::<Result<Vec<_>, Error>>()?;
+        for (at, (way, _)) in ways.iter().enumerate() {
+            let of = |value: fn(&Outcome) -> f64| Spread::of(rounds.iter().map(|round| value(&round[at])));
+            table.row([
+                way.name().into(),
+                Cell::from(connections),
+                of(|reads| reads.per_second).into(),
+                of(|reads| reads.p50).into(),
+                of(|reads| reads.p99).into(),
+                Spread::of(rounds.iter().map(|round| round[at].per_second / round[0].per_second)).into(),
+            ]);
+        }
+    }
+    assert_hot(&server)?;
+    server.stop()
+}
+
+/// Fails unless L1 answered the reads.
+fn assert_hot(server: &Server) -> Result<(), Error> {
     let seen = server.cache()?;
     // All records are loaded again every minute.
     if seen.misses * 100 > seen.hits {
         return Err(Error::wrong("hot reads", format!("L1 did not answer them: {seen:?}")));
     }
-    server.stop()
+    Ok(())
 }
 
 fn cold(plan: &Plan, data: &TempDir, table: &mut Table) -> Result<(), Error> {

@@ -48,7 +48,7 @@ enum Slow {
 impl Slow {
     const fn name(self) -> &'static str {
         match self {
-            Self::Unread => "read no manifest of 64 KB",
+            Self::Unread => "read no manifest of 66 KB",
             Self::HalfSent => "send half of a body of 1 MB",
         }
     }

@@ -1,20 +1,25 @@
 //! The requests of a load, and the answers to expect.
 
+use std::ops::Range;
+
 use bytes::Bytes;
 use credlink_core::encoding::Coding;
 use credlink_core::encoding::decode;
 use credlink_core::hash::Digest;
-use http::header::{ACCEPT_ENCODING, CONTENT_TYPE};
-use http::{HeaderValue, Request, StatusCode, Uri};
+use http::header::{ACCEPT_ENCODING, CONTENT_TYPE, RANGE};
+use http::{HeaderMap, HeaderValue, Request, StatusCode, Uri};
 use http_body_util::Full;
 
 use crate::client::{Answer, Asked};
 use crate::error::Error;
-use crate::material::{C2PA_BYTES, MaterialKind, c2pa_manifest, json_manifest, manifest_id, proof_id};
+use crate::material::{MaterialKind, c2pa_manifest, json_manifest, manifest_id, proof_id};
 
 /// One in this many reads is checked to the last byte. SHA-256 of 64 KB takes as long as a read, so more checks would
 /// measure the client.
 const SAMPLE: u64 = 64;
+
+/// The part of a manifest that is read with `Range`: 4 KB, of which most are the thumbnail's last.
+const PART: Range<usize> = 61_440..65_536;
 
 /// A number of operations of one sort.
 pub trait Work: Sync {
@@ -93,8 +98,10 @@ impl Item {
 pub struct Reads {
     /// The items to read.
     pub items: Vec<Item>,
-    /// Set if the client accepts gzip.
-    pub gzip: bool,
+    /// The headers of each request.
+    pub headers: HeaderMap,
+    /// The status of each answer.
+    pub status: StatusCode,
 }
 
 impl Reads {
@@ -108,14 +115,12 @@ impl Work for Reads {
     fn request(&self, number: u64) -> Asked {
         let mut request = Request::new(Full::default());
         *request.uri_mut() = self.item(number).uri.clone();
-        if self.gzip {
-            request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
-        }
+        *request.headers_mut() = self.headers.clone();
         request
     }
 
     fn check(&self, number: u64, answer: &Answer) -> Result<(), String> {
-        status(answer, StatusCode::OK)?;
+        status(answer, self.status)?;
         let item = self.item(number);
         if answer.body.len() != item.length {
             return Err(format!("{} has {} bytes, not {}", item.uri, answer.body.len(), item.length));
@@ -134,8 +139,12 @@ pub enum Wanted {
     Record,
     /// The record as stored.
     RecordGzip,
-    /// The C2PA manifest.
+    /// The C2PA manifest, for a client that does not accept gzip.
     Manifest,
+    /// The C2PA manifest, for a client that accepts gzip. It is the same.
+    ManifestGzip,
+    /// A part of the C2PA manifest.
+    ManifestPart,
 }
 
 impl Wanted {
@@ -145,7 +154,9 @@ impl Wanted {
         match self {
             Self::Record => "record, 4 KB of JSON",
             Self::RecordGzip => "record, gzip accepted",
-            Self::Manifest => "C2PA manifest, 64 KB",
+            Self::Manifest => "C2PA manifest, 66 KB",
+            Self::ManifestGzip => "C2PA manifest, gzip accepted",
+            Self::ManifestPart => "C2PA manifest, 4 KB of it",
         }
     }
 
@@ -154,7 +165,31 @@ impl Wanted {
     pub fn path(self, number: u64) -> String {
         match self {
             Self::Record | Self::RecordGzip => format!("/proofs/{}", proof_id(number)),
-            Self::Manifest => format!("/manifests/{}", manifest_id(number)),
+            Self::Manifest | Self::ManifestGzip | Self::ManifestPart => {
+                format!("/manifests/{}", manifest_id(number))
+            }
+        }
+    }
+
+    /// The headers of a request for the representation.
+    #[must_use]
+    pub fn headers(self) -> HeaderMap {
+        let part = || HeaderValue::try_from(format!("bytes={}-{}", PART.start, PART.end - 1));
+        HeaderMap::from_iter(match self {
+            Self::Record | Self::Manifest => None,
+            Self::RecordGzip | Self::ManifestGzip => {
+                Some((ACCEPT_ENCODING, HeaderValue::from_static("gzip")))
+            }
+            Self::ManifestPart => part().ok().map(|part| (RANGE, part)),
+        })
+    }
+
+    /// The status of the answer.
+    #[must_use]
+    pub const fn status(self) -> StatusCode {
+        match self {
+            Self::Record | Self::RecordGzip | Self::Manifest | Self::ManifestGzip => StatusCode::OK,
+            Self::ManifestPart => StatusCode::PARTIAL_CONTENT,
         }
     }
 
@@ -165,7 +200,7 @@ impl Wanted {
     pub fn item(self, number: u64, answer: &Answer) -> Result<Item, Error> {
         let path = self.path(number);
         let wrong = |why: &dyn std::fmt::Display| Error::wrong(&path, why);
-        status(answer, StatusCode::OK).map_err(|why| wrong(&why))?;
+        status(answer, self.status()).map_err(|why| wrong(&why))?;
         let coding = (self == Self::RecordGzip).then_some(Coding::Gzip);
         let content = decode(&answer.body, coding, usize::MAX >> 1).map_err(|error| wrong(&error))?;
         let stored = match self {
@@ -174,7 +209,8 @@ impl Wanted {
                 let text = String::from_utf8_lossy(&content);
                 text.contains(&manifest) && text.contains(&id)
             }
-            Self::Manifest => *content == c2pa_manifest(number, C2PA_BYTES),
+            Self::Manifest | Self::ManifestGzip => *content == c2pa_manifest(number),
+            Self::ManifestPart => c2pa_manifest(number).get(PART) == Some(&*content),
         };
         if stored { Item::new(&path, &answer.body) } else { Err(wrong(&"it is not what was stored")) }
     }

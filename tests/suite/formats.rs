@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use credlink_core::access::Visibility;
 use credlink_core::encoding::Coding;
-use credlink_core::encoding::{at_rest, at_rest_again, decode};
+use credlink_core::encoding::{as_it_came, at_rest, at_rest_again, decode};
 use credlink_core::hash::{Digest, MediaHash};
 use credlink_core::http::conditional::{Validators, evaluate_read, range_applies};
 use credlink_core::http::query::Query;
@@ -197,7 +197,8 @@ proptest! {
         limit in 0..3_000_usize,
         generation in 0_u32..9,
     ) {
-        for stored in [at_rest(&content), at_rest_again(&content, generation)] {
+        let manifest = as_it_came(&content, generation);
+        for stored in [at_rest(&content), at_rest_again(&content, generation), manifest] {
             match decode(&stored.bytes, stored.coding, limit) {
                 Ok(decoded) => prop_assert!(content.len() <= limit && *decoded == content[..]),
                 Err(_) => prop_assert!(content.len() > limit),

@@ -10,7 +10,8 @@
 //! `guard` has indexes that were lost or restored, and clocks that jump. `refused` tests what refused or interrupted
 //! requests leave behind, `expiry` the end of a proof's lifetime, and `collector` the objects that cleanup takes for
 //! orphans. `tenants` has several tenants in one deployment. `guarantees` has a test for each guarantee of the design,
-//! and `formats` properties of the stored and transmitted formats. `caches` tests layers and processes together.
+//! `formats` properties of the stored and transmitted formats, and `at_rest` the stored forms of manifests. `caches`
+//! tests layers and processes together.
 //!
 //! `engines` starts the real S3, R2, DynamoDB, SQS and Redis against which adapters are tested; `tests/run tools`
 //! installs them. `buckets` opens buckets of S3 and R2, and `storage` tests everything that is done with them beyond
@@ -24,6 +25,8 @@
 //! `stack` deploys `template.yaml` to a local AWS, and `clouds` runs the functions themselves over the engines.
 
 // `cfg(test)` holds for the whole binary. Written out, it tells clippy that these modules may unwrap.
+#[cfg(test)]
+mod at_rest;
 #[cfg(test)]
 mod buckets;
 #[cfg(test)]

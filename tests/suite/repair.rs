@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use credlink_core::access::Visibility;
-use credlink_core::encoding::at_rest_again;
+use credlink_core::encoding::as_it_came;
 use credlink_core::hash::{Digest, MediaHash};
 use credlink_core::identity::Mark;
 use credlink_core::message::{Message, Work};
@@ -50,7 +50,7 @@ fn key() -> ObjectKey {
 fn object(has: Has) -> Option<(Bytes, credlink_core::object::Attributes)> {
     // A manifest that was deleted before is stored in another form.
     let content = |generation: u32, bytes: &'static [u8]| {
-        let at_rest = at_rest_again(bytes, generation);
+        let at_rest = as_it_came(bytes, generation);
         let facts = Facts {
             sha256: Digest::of(b"content"),
             length: 7,

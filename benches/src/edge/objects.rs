@@ -1,7 +1,6 @@
 //! The objects of the edge's benchmark, which are the same in both processes that need them.
 
 use bytes::Bytes;
-use credlink_core::encoding::at_rest;
 use credlink_core::hash::Digest;
 use credlink_core::object::{Attributes, Facts, ObjectKey};
 use credlink_core::rules::store::Draft;
@@ -9,7 +8,7 @@ use credlink_core::tenant::Tenant;
 use credlink_core::time::Timestamp;
 
 use crate::error::Error;
-use crate::material::{MaterialKind, c2pa_manifest, manifest_id, proof_id};
+use crate::material::{MaterialKind, manifest_id, proof_id, unsigned_manifest};
 
 /// Number of objects of each kind: more than connections, so that no two requests in flight are for the same object.
 pub const COUNT: u64 = 32;
@@ -62,14 +61,13 @@ fn record(number: u64) -> Result<Stored, Error> {
 /// A C2PA manifest store, which is not compressed.
 fn manifest(number: u64, length: usize) -> Result<Stored, Error> {
     let id = manifest_id(number).parse().map_err(|error| Error::wrong("a manifest id", error))?;
-    let (key, content) = (ObjectKey::Manifest(id), c2pa_manifest(number, length));
-    let at_rest = at_rest(&content);
+    let (key, content) = (ObjectKey::Manifest(id), unsigned_manifest(number, length));
     let created = Timestamp::from_milliseconds(CREATED);
     let public = credlink_core::access::Visibility::Public;
-    let facts = Facts { coding: at_rest.coding, ..Facts::of(&content, Tenant::default(), public, created) };
+    let facts = Facts::of(&content, Tenant::default(), public, created);
     let attributes = facts.attributes(&key, Default::default());
-    let body = Bytes::from(at_rest.bytes.into_owned());
-    Ok(Stored { key: key.to_string(), attributes, body, content: content.into() })
+    let content = Bytes::from(content);
+    Ok(Stored { key: key.to_string(), attributes, body: content.clone(), content })
 }
 
 #[cfg(test)]

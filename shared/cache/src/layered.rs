@@ -20,7 +20,7 @@ use futures_util::future::{OptionFuture, join};
 use crate::folder::{FolderLayer, FolderSettings};
 use crate::held::Held;
 use crate::lifetime::{AgeClock, Lifetimes};
-use crate::memory::{MemoryBounds, MokaCache};
+use crate::memory::{MemoryBounds, MemoryCache};
 use crate::purge::{Edge, EdgeSettings};
 use crate::redis::{RedisEntry, RedisLayer, RedisSettings};
 
@@ -44,7 +44,7 @@ pub struct Layers {
 /// A cache of one to three layers.
 #[derive(Debug)]
 pub struct Layered {
-    memory: MokaCache,
+    memory: MemoryCache,
     redis: Option<RedisLayer>,
     folder: Option<FolderLayer>,
     edge: Option<Edge>,
@@ -68,7 +68,7 @@ impl Layered {
     pub fn new(layers: Layers) -> Self {
         let Layers { memory, redis, folder, edge, lifetimes, clock } = layers;
         Self {
-            memory: MokaCache::with(memory, lifetimes, clock.clone()),
+            memory: MemoryCache::with(memory, lifetimes, clock.clone()),
             redis: redis.map(|settings| RedisLayer::new(settings, lifetimes, clock.clone())),
             folder: folder.map(|settings| FolderLayer::new(settings, lifetimes, clock.clone())),
             edge: edge.as_ref().map(Edge::new),

@@ -2,7 +2,7 @@
 //!
 //! | module | layer | implementation |
 //! |---|---|---|
-//! | [`memory`] | L1 | moka in this process: single flight, generations |
+//! | [`memory`] | L1 | this process, over `quick_cache`: single flight, generations |
 //! | [`redis`] | L2 | Redis, shared by processes: leases, a circuit breaker, invalidations that are repeated |
 //! | [`folder`] | L3 | files of this machine: bounded in bytes, checked when read |
 //! | [`layered`] | all | asks L1, L2, L3, then loads; fills upwards; forgets everywhere |
@@ -44,5 +44,5 @@ mod tally;
 mod unsettled;
 
 pub use layered::{Layered, Layers};
-pub use memory::{MAX_BYTES, MAX_ENTRIES, MokaCache};
+pub use memory::{MAX_BYTES, MAX_ENTRIES, MemoryCache};
 pub use no_cache::NoCache;

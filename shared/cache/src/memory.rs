@@ -2,17 +2,21 @@
 //!
 //! A forgotten key must not come back through a load that was under way when it was forgotten. So each key belongs to a
 //! stripe with a *generation*, which forgetting raises. An entry carries the generation in which its load began, and is
-//! used only while the stripe is still in that generation. Forgetting is thus one addition, and need not find the
+//! used only by callers who came in that generation or before. Forgetting is thus one addition, and need not find the
 //! entry.
+//!
+//! A load that fails is an entry as well, so that everybody who waits for it learns of its failure instead of loading
+//! one after the other. The loader removes it at once.
 
-use std::pin::pin;
+use std::hash::RandomState;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use credlink_core::object::{ObjectKey, Verified};
 use credlink_ports::{Cache, CacheStats, Failure, LayerStats};
-use moka::Expiry;
+use quick_cache::sync::DefaultLifecycle;
+use quick_cache::{OptionsBuilder, Weighter};
 
 use crate::held::Held;
 use crate::lifetime::{AgeClock, Lifetimes, left};
@@ -30,11 +34,14 @@ pub const IDLE: Duration = Duration::from_secs(3_600);
 /// attributes, the nodes of the cache. This is an estimate on the high side.
 const OVERHEAD_BYTES: u64 = 1_500;
 
-/// The minimum length of an object that triggers housekeeping as soon as it is stored, in bytes. moka does its
-/// housekeeping after 64 writes, or on the first use at least 0.3 s after the last; until then, new entries take memory
-/// in addition to those that they displace. That is 8 MB at most for shorter objects, and would be 640 MB for the
-/// longest.
-const LONG_BYTES: usize = 131_072;
+/// The interval between searches for entries whose time has passed, in milliseconds. A search of 1,000 entries takes
+/// some 20 µs.
+const SEARCH_INTERVAL: u64 = 1_000;
+
+/// The number of evicted keys that the cache remembers, as a share of its entries: an object that is read again soon
+/// after its eviction was evicted too early, and is kept longer. With more of them, the cache follows a change of what
+/// is popular sooner, and keeps slightly less of what is always popular.
+const REMEMBERED: f64 = 0.75;
 
 /// The bounds of a cache in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,31 +60,56 @@ impl Default for MemoryBounds {
     }
 }
 
-/// A cache in memory, built on moka.
+/// A cache in memory, built on `quick_cache`.
 #[derive(Debug)]
-pub struct MokaCache {
-    entries: moka::future::Cache<ObjectKey, Entry>,
+pub struct MemoryCache {
+    entries: Room,
     generations: Stripes,
     lifetimes: Lifetimes,
     clock: AgeClock,
     tally: Tally,
+    /// The lightest weight of an entry.
+    share: u64,
+    /// The idle time, in milliseconds.
+    idle: u64,
+    /// The instant that uses are counted from. The clock that lifetimes are measured by may be set back.
+    started: Instant,
+    /// The milliseconds after `started` at which entries were last searched for those whose time has passed.
+    searched: AtomicU64,
 }
 
-#[derive(Debug, Clone)]
+/// The entries, within the bound on their weights.
+type Room = quick_cache::sync::Cache<ObjectKey, Loaded, Weights, RandomState>;
+
+/// The result of a load. A failure is there for those who waited for the load, and is removed at once.
+type Loaded = Result<Arc<Entry>, Failure>;
+
+#[derive(Debug)]
 struct Entry {
     generation: u64,
     held: Held,
-    /// The rest of its lifetime when it was stored.
-    keep: Duration,
+    weight: u64,
+    /// The milliseconds after the start of the cache at which the entry was last used.
+    used: AtomicU64,
 }
 
-impl Default for MokaCache {
+/// The weights of entries. A failure displaces nothing.
+#[derive(Debug, Clone, Copy)]
+struct Weights;
+
+impl Weighter<ObjectKey, Loaded> for Weights {
+    fn weight(&self, _: &ObjectKey, loaded: &Loaded) -> u64 {
+        loaded.as_ref().map_or(0, |entry| entry.weight)
+    }
+}
+
+impl Default for MemoryCache {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl MokaCache {
+impl MemoryCache {
     /// Returns an empty cache with the default bounds.
     #[must_use]
     pub fn new() -> Self {
@@ -95,24 +127,19 @@ impl MokaCache {
     #[must_use]
     pub fn with(bounds: MemoryBounds, lifetimes: Lifetimes, clock: AgeClock) -> Self {
         let MemoryBounds { entries, bytes, idle } = bounds;
-        // moka has one bound, on the sum of weights. Here an entry weighs at least its share of the bytes, so that
-        // `entries` of the lightest entries reach the bound just as `bytes` of heavy ones do.
-        let share = bytes / entries.max(1);
-        let weigh = move |_: &ObjectKey, entry: &Entry| {
-            let body = entry.held.object.as_ref().map_or(0, |object| object.size() as u64);
-            u32::try_from((body + OVERHEAD_BYTES).max(share)).unwrap_or(u32::MAX)
-        };
+        let entries = entries.max(1);
         Self {
-            entries: moka::future::Cache::builder()
-                .max_capacity(bytes)
-                .weigher(weigh)
-                .time_to_idle(idle)
-                .expire_after(Lifetime)
-                .build(),
+            entries: room(entries, bytes),
             generations: Stripes::default(),
             lifetimes,
             clock,
             tally: Tally::of("l1"),
+            // There is one bound, on the sum of weights. An entry weighs at least its share of the bytes, so that
+            // `entries` of the lightest entries reach the bound just as `bytes` of heavy ones do.
+            share: bytes / entries,
+            idle: u64::try_from(idle.as_millis()).unwrap_or(u64::MAX),
+            started: Instant::now(),
+            searched: AtomicU64::new(0),
         }
     }
 
@@ -125,39 +152,41 @@ impl MokaCache {
     where
         L: Future<Output = Result<Held, Failure>>,
     {
+        let now = self.now();
+        self.search(now);
         let generation = self.generations.of(key);
-        // An entry that was loaded before this call and has not been forgotten since may answer it.
+        // An entry whose load began before this call and after the key was last forgotten may answer it, and so may one
+        // whose load begins later.
         let wanted = generation.load(Ordering::SeqCst);
-        if let Some(entry) = self.entries.get(key).await {
-            if entry.generation == wanted && self.left(key, &entry.held).is_some() {
-                return Ok(self.hit(&entry));
-            }
-            self.entries.invalidate(key).await;
-        }
-        let mut fetch = pin!(fetch);
-        let fetched = AtomicBool::new(false);
-        loop {
-            let own = async {
-                fetched.store(true, Ordering::Relaxed);
-                self.tally.miss();
-                let generation = generation.load(Ordering::SeqCst);
-                fetch.as_mut().await.map(|held| {
-                    let keep = self.left(key, &held).unwrap_or_default();
-                    Entry { generation, held, keep }
-                })
-            };
-            let joined = self.entries.try_get_with_by_ref(key, own).await;
-            match joined {
-                Ok(entry) if fetched.load(Ordering::Relaxed) => {
-                    if entry.held.object.as_ref().is_some_and(|object| object.size() >= LONG_BYTES) {
-                        self.entries.run_pending_tasks().await;
-                    }
-                    return Ok(entry.held.object);
+        let place = loop {
+            match self.entries.get_value_or_guard_async(key).await {
+                Ok(Ok(entry)) if entry.generation >= wanted && self.is_fresh(key, &entry, now) => {
+                    entry.used.fetch_max(now, Ordering::Relaxed);
+                    self.tally.hit();
+                    return Ok(entry.held.object.clone());
                 }
-                Ok(entry) if entry.generation >= wanted => return Ok(self.hit(&entry)),
-                // Another caller's load began before the key was forgotten, and this caller's has not begun yet.
-                Ok(_) => self.entries.invalidate(key).await,
-                Err(failure) => return Err(Failure::clone(&failure)),
+                // Its time has passed, or its load began before the key was forgotten.
+                Ok(Ok(entry)) => self.remove(key, &entry),
+                Ok(Err(failure)) => return Err(failure),
+                Err(place) => break place,
+            }
+        };
+        self.tally.miss();
+        let generation = generation.load(Ordering::SeqCst);
+        match fetch.await {
+            Ok(held) => {
+                let object = held.object.clone();
+                let body = object.as_ref().map_or(0, |object| object.size() as u64);
+                let weight = (body + OVERHEAD_BYTES).max(self.share);
+                let entry = Entry { generation, held, weight, used: AtomicU64::new(self.now()) };
+                // If the place was taken from the cache meanwhile, nobody waits for the entry any more.
+                let _ = place.insert(Ok(Arc::new(entry)));
+                Ok(object)
+            }
+            Err(failure) => {
+                let _ = place.insert(Err(failure.clone()));
+                self.entries.remove_if(key, Result::is_err);
+                Err(failure)
             }
         }
     }
@@ -167,24 +196,68 @@ impl MokaCache {
         self.generations.of(key).fetch_add(1, Ordering::SeqCst);
     }
 
-    /// Returns the statistics of the layer. Entries and bytes are as of moka's last housekeeping, at most some hundred
-    /// reads ago; an entry that is lighter than its share of the bound counts as that share.
+    /// Returns the statistics of the layer. An entry that is lighter than its share of the bound counts as that share.
     pub(super) fn layer(&self) -> LayerStats {
-        self.tally.stats(Some((self.entries.entry_count(), self.entries.weighted_size())))
+        self.search(self.now());
+        self.tally.stats(Some((self.entries.len() as u64, self.entries.weight())))
     }
 
-    /// Returns the rest of the lifetime of `held`.
-    fn left(&self, key: &ObjectKey, held: &Held) -> Option<Duration> {
-        left(self.lifetimes.of(key, held.object.as_deref()), held.loaded, self.clock.now())
+    /// Returns the milliseconds since the start of the cache.
+    fn now(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    fn hit(&self, entry: &Entry) -> Option<Arc<Verified>> {
-        self.tally.hit();
-        entry.held.object.clone()
+    /// Returns `true` if the lifetime of `entry` has not ended, and somebody used it within the idle time.
+    fn is_fresh(&self, key: &ObjectKey, entry: &Entry, now: u64) -> bool {
+        let lifetime = self.lifetimes.of(key, entry.held.object.as_deref());
+        now.saturating_sub(entry.used.load(Ordering::Relaxed)) <= self.idle
+            && left(lifetime, entry.held.loaded, self.clock.now()).is_some()
+    }
+
+    /// Removes `entry`, unless another one has taken its place.
+    fn remove(&self, key: &ObjectKey, entry: &Arc<Entry>) {
+        self.entries
+            .remove_if(key, |loaded| loaded.as_ref().is_ok_and(|present| Arc::ptr_eq(present, entry)));
+    }
+
+    /// Removes the entries whose time has passed, if the last search is a while ago. It only frees memory: a read
+    /// checks its entry itself.
+    fn search(&self, now: u64) {
+        let searched = self.searched.load(Ordering::Relaxed);
+        if now.saturating_sub(searched) < SEARCH_INTERVAL
+            || self.searched.compare_exchange(searched, now, Ordering::Relaxed, Ordering::Relaxed).is_err()
+        {
+            return;
+        }
+        self.entries.retain(|key, loaded| {
+            loaded.as_ref().is_ok_and(|entry| {
+                entry.generation == self.generations.of(key).load(Ordering::SeqCst)
+                    && self.is_fresh(key, entry, now)
+            })
+        });
     }
 }
 
-impl Cache for MokaCache {
+/// Returns room for this many entries and bytes.
+fn room(entries: u64, bytes: u64) -> Room {
+    let entries = usize::try_from(entries).unwrap_or(usize::MAX);
+    // Each shard has a share of the bound, which the longest manifests would not fit into, so there is one. Its lock is
+    // held for less than a microsecond.
+    let options = OptionsBuilder::new()
+        .shards(1)
+        .ghost_allocation(REMEMBERED)
+        .estimated_items_capacity(entries)
+        .weight_capacity(bytes)
+        .build();
+    let (hasher, lifecycle) = (RandomState::new(), DefaultLifecycle::default());
+    match options {
+        Ok(options) => Room::with_options(options, Weights, hasher, lifecycle),
+        // Only missing bounds are refused.
+        Err(_) => Room::with(entries, bytes, Weights, hasher, lifecycle),
+    }
+}
+
+impl Cache for MemoryCache {
     async fn get_or_load<L>(&self, key: &ObjectKey, load: L) -> Result<Option<Arc<Verified>>, Failure>
     where
         L: Future<Output = Result<Option<Verified>, Failure>>,
@@ -209,26 +282,5 @@ impl Cache for MokaCache {
             bytes: layer.bytes.unwrap_or_default(),
             layers: vec![layer],
         }
-    }
-}
-
-/// The expiry of entries whose lifetime has ended, used or not. It only frees memory: a read checks the lifetime as
-/// well, by the time of day, since moka's clock may stand still while a function is frozen.
-struct Lifetime;
-
-impl Expiry<ObjectKey, Entry> for Lifetime {
-    fn expire_after_create(&self, _: &ObjectKey, entry: &Entry, _: Instant) -> Option<Duration> {
-        Some(entry.keep)
-    }
-
-    // The default would leave a replacement the remaining time of the entry that it replaces.
-    fn expire_after_update(
-        &self,
-        _: &ObjectKey,
-        entry: &Entry,
-        _: Instant,
-        _: Option<Duration>,
-    ) -> Option<Duration> {
-        Some(entry.keep)
     }
 }

@@ -2,11 +2,12 @@
 //!
 //! | to find | look in |
 //! |---|---|
-//! | keys, and what follows from them: content type, cache policy | [`ObjectKey`] |
+//! | keys, and what follows from them: content type, cache policy, stored form | [`ObjectKey`] |
 //! | the attributes of an object, as a provider keeps them | [`Attributes`], [`Head`] |
 //! | the attributes of an object, typed | [`Facts`] |
 //! | content that was checked against its attributes | [`Verified`] |
 
+mod at_rest;
 mod facts;
 mod key;
 mod verified;

@@ -10,7 +10,6 @@ use serde_json::value::RawValue;
 
 use crate::access::Visibility;
 use crate::bounds::{MAX_JSON_DEPTH, MAX_JSON_MANIFEST_BYTES, MAX_RECORD_BYTES};
-use crate::encoding;
 use crate::hash::{Digest, MediaHash};
 use crate::json::check_depth;
 use crate::legacy::Legacy;
@@ -206,7 +205,7 @@ impl Record {
     /// and their attributes.
     #[must_use]
     pub fn stored(&self, bytes: &[u8], sha256: Digest, key: &ObjectKey) -> (Bytes, Attributes) {
-        let at_rest = encoding::at_rest(bytes);
+        let at_rest = key.at_rest(bytes, 0);
         let facts = Facts {
             sha256,
             length: bytes.len() as u64,

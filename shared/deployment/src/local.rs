@@ -12,7 +12,7 @@ use credlink_ports::migration::jobs::NoJobs;
 use credlink_service::{Service, ServiceSettings};
 
 use credlink_auth::gate::Gate;
-use credlink_cache::MokaCache;
+use credlink_cache::MemoryCache;
 use credlink_disk::folder::{Folder, FolderError};
 use credlink_metrics::metered::Metered;
 use credlink_runtime::clock::SystemClock;
@@ -22,7 +22,7 @@ use crate::data_folder::{DataFolderError, NewIndex, ObjectsLost, index_path};
 use crate::embedded::{EmbeddedIndex, SERVING_CACHE_BYTES};
 
 /// The ports of the service on one machine.
-pub type Local = Parts<Folder, EmbeddedIndex, MokaCache, SystemClock, Metered, Gate>;
+pub type Local = Parts<Folder, EmbeddedIndex, MemoryCache, SystemClock, Metered, Gate>;
 
 /// A reason why a folder cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -73,7 +73,7 @@ pub fn open_within(
     let parts = Parts {
         objects,
         index,
-        cache: MokaCache::new(),
+        cache: MemoryCache::new(),
         clock: SystemClock,
         events: Metered::new(),
         authenticator: gate,

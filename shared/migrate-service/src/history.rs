@@ -3,7 +3,6 @@
 use bytes::Bytes;
 use crc_fast::CrcAlgorithm;
 use credlink_core::encoding::Coding;
-use credlink_core::encoding::at_rest;
 use credlink_core::hash::Digest;
 use credlink_core::legacy::LegacyId;
 use credlink_core::manifest_key::ManifestKey;
@@ -114,7 +113,7 @@ fn stored_manifest(draft: &Draft) -> Option<StoredObject> {
 
 /// Returns an object by its content, in the form in which it is first stored.
 pub(super) fn first_stored(key: &ObjectKey, content: &[u8]) -> StoredObject {
-    let form = at_rest(content);
+    let form = key.at_rest(content, 0);
     stored(key, Digest::of(content), &form.bytes, form.coding)
 }
 

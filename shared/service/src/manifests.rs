@@ -1,10 +1,10 @@
 //! The objects of manifests: their facts, and writing one.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use credlink_core::access::Visibility;
-use credlink_core::encoding::at_rest_again;
 use credlink_core::manifest::Manifest;
 use credlink_core::manifest_key::ManifestKey;
 use credlink_core::object::{Facts, ObjectKey};
@@ -43,15 +43,17 @@ impl<P: Ports> Service<P> {
         condition: Condition,
     ) -> Result<bool, Failure> {
         let key = &ObjectKey::Manifest(owned.clone());
-        let content = manifest.bytes().clone();
-        let pack = move || {
-            let at_rest = at_rest_again(&content, generation);
-            match at_rest.coding {
-                None => (content.clone(), None),
-                coding => (Bytes::from(at_rest.bytes.into_owned()), coding),
+        let (content, place) = (manifest.bytes().clone(), key.clone());
+        let frame = move || {
+            let at_rest = place.at_rest(&content, generation);
+            match at_rest.bytes {
+                Cow::Borrowed(_) => (content.clone(), at_rest.coding),
+                Cow::Owned(bytes) => (Bytes::from(bytes), at_rest.coding),
             }
         };
-        let (body, coding) = self.compute(manifest.bytes().len(), pack).await?;
+        // A manifest that is stored for the first time is stored as it came, which takes no time.
+        let work = if generation == 0 { 0 } else { manifest.bytes().len() };
+        let (body, coding) = self.compute(work, frame).await?;
         let facts = Facts {
             sha256: *manifest.sha256(),
             length: manifest.bytes().len() as u64,

@@ -4,7 +4,7 @@
 
 use bytes::Bytes;
 use credlink_auth::gate::Gate;
-use credlink_cache::MokaCache;
+use credlink_cache::MemoryCache;
 use credlink_core::http::request_id::REQUEST_ID;
 use credlink_metrics::counters::Counters;
 use credlink_ports::Parts;
@@ -31,7 +31,7 @@ const OF_THE_EDGE: [HeaderName; 3] = [AGE, CACHE_STATUS, DATE];
 /// A Worker and a service over one bucket.
 pub struct Ground {
     pub edge: Edge,
-    service: Service<Parts<S3Objects, MemoryIndex, MokaCache, SystemClock, Counters, Gate>>,
+    service: Service<Parts<S3Objects, MemoryIndex, MemoryCache, SystemClock, Counters, Gate>>,
 }
 
 impl Ground {
@@ -51,7 +51,7 @@ impl Ground {
         let parts = Parts {
             objects: edge.objects(),
             index: MemoryIndex::new(),
-            cache: MokaCache::new(),
+            cache: MemoryCache::new(),
             clock: SystemClock,
             events: Counters::default(),
             authenticator,

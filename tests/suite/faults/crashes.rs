@@ -56,5 +56,5 @@ fn what_is_acknowledged_survives_a_crash_at_every_step() {
 /// The process continues, and its cache must not keep entries that the store no longer holds.
 #[test]
 fn what_is_acknowledged_survives_a_client_that_goes_away_at_every_step() {
-    every_step_is_the_last(&Gate::around, &Memory::moka);
+    every_step_is_the_last(&Gate::around, &Memory::cached);
 }

@@ -80,7 +80,10 @@ fn at_every_step(then: &dyn Fn(&mut World, &str)) {
         cut_off(&Gate::before, &|| Memory::None, &mut |world, when| then(world, when)) > 5,
         "it has steps"
     );
-    assert!(cut_off(&Gate::around, &Memory::moka, &mut |world, when| then(world, when)) > 5, "it has steps");
+    assert!(
+        cut_off(&Gate::around, &Memory::cached, &mut |world, when| then(world, when)) > 5,
+        "it has steps"
+    );
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use credlink_auth::tokens::Trusted;
-use credlink_cache::{MokaCache, NoCache};
+use credlink_cache::{MemoryCache, NoCache};
 use credlink_core::object::{ObjectKey, Verified};
 use credlink_core::time::Timestamp;
 use credlink_metrics::counters::Counters;
@@ -33,12 +33,12 @@ pub type Process = Service<Ports>;
 #[derive(Debug, Clone)]
 pub enum Memory {
     None,
-    Moka(Arc<MokaCache>),
+    Cached(Arc<MemoryCache>),
 }
 
 impl Memory {
-    pub fn moka() -> Self {
-        Self::Moka(Arc::new(MokaCache::new()))
+    pub fn cached() -> Self {
+        Self::Cached(Arc::new(MemoryCache::new()))
     }
 }
 
@@ -49,12 +49,12 @@ impl Cache for Memory {
     {
         match self {
             Self::None => NoCache.get_or_load(key, load).await,
-            Self::Moka(cache) => cache.get_or_load(key, load).await,
+            Self::Cached(cache) => cache.get_or_load(key, load).await,
         }
     }
 
     async fn invalidate(&self, key: &ObjectKey) {
-        if let Self::Moka(cache) = self {
+        if let Self::Cached(cache) = self {
             cache.invalidate(key).await;
         }
     }
@@ -130,7 +130,7 @@ impl World {
     }
 
     pub const fn has_cache(&self) -> bool {
-        matches!(self.memory, Memory::Moka(_))
+        matches!(self.memory, Memory::Cached(_))
     }
 
     /// Lets a millisecond pass.

@@ -75,5 +75,5 @@ fn what_is_acknowledged_survives_every_failed_write() {
 
 #[test]
 fn what_is_acknowledged_survives_every_failed_write_behind_a_cache() {
-    every_write_fails(&Memory::moka);
+    every_write_fails(&Memory::cached);
 }

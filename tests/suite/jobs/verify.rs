@@ -71,10 +71,11 @@ fn finds_every_fault(to: Place, runtime: &Runtime, arguments: &[&str]) {
         bytes[last] ^= 1;
     });
     planted.write(&record(&records, 3), |_, bytes| bytes.truncate(bytes.len() / 2));
-    // The bytes are gzip, but the header does not say so.
-    for key in [record(&records, 4), manifest(15)] {
-        assert!(planted.read(&key).0.attributes.content_encoding.is_some(), "{key} is packed");
-        planted.write(&key, |head, _| head.attributes.content_encoding = None);
+    // A record is gzip, and a manifest is not; their headers say the opposite.
+    for (key, is_packed) in [(record(&records, 4), true), (manifest(15), false)] {
+        assert_eq!(planted.read(&key).0.attributes.content_encoding.is_some(), is_packed, "{key}");
+        let said = (!is_packed).then(|| "gzip".to_owned());
+        planted.write(&key, |head, _| head.attributes.content_encoding.clone_from(&said));
     }
     let verified = job.ends("verify", arguments);
     assert_eq!(verified.code, Some(7), "{verified:?}");

@@ -105,5 +105,5 @@ fn who_reads_agrees_at_once_with_listings_and_writers() {
 
 #[test]
 fn who_reads_behind_a_cache_agrees_within_a_minute() {
-    every_request(&Memory::moka);
+    every_request(&Memory::cached);
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use credlink_auth::gate::Gate;
-use credlink_cache::MokaCache;
+use credlink_cache::MemoryCache;
 use credlink_core::bounds::MAX_BODY_BYTES;
 use credlink_core::http::problem::Problem;
 use credlink_core::link::{LinkKey, LinkKeys};
@@ -46,7 +46,7 @@ pub enum Ground {
 }
 
 /// The ports of a world.
-pub type Ports = Parts<EitherObjects, EitherIndex, MokaCache, ManualClock, Counters, Gate>;
+pub type Ports = Parts<EitherObjects, EitherIndex, MemoryCache, ManualClock, Counters, Gate>;
 
 /// A service over chosen adapters. Clones are one world.
 #[derive(Clone)]
@@ -98,7 +98,7 @@ impl World {
         let parts = Parts {
             objects,
             index,
-            cache: MokaCache::new(),
+            cache: MemoryCache::new(),
             clock,
             events,
             authenticator: gate,

@@ -225,7 +225,7 @@ impl Lookup<'_> {
 
 #[cfg(test)]
 mod tests {
-    use http::header::{ACCEPT_ENCODING, IF_NONE_MATCH};
+    use http::header::{ACCEPT_ENCODING, IF_NONE_MATCH, IF_RANGE};
 
     use super::*;
     use crate::hash::Digest;
@@ -308,6 +308,40 @@ mod tests {
             "not_modified",
             show(&ask(&Method::GET, &[(IF_NONE_MATCH, &tag)], &facts()).unwrap())
         );
+    }
+
+    #[test]
+    fn what_is_stored_as_it_came_has_one_representation() {
+        let plain = Facts { coding: None, ..facts() };
+        let tag = entity_tag(&plain.sha256, None);
+        for (headers, body) in [
+            (vec![], (None, 200)),
+            (vec![(RANGE, "bytes=2-4")], (Some(2..5), 206)),
+            (vec![(RANGE, "bytes=-3"), (IF_RANGE, &*tag)], (Some(7..10), 206)),
+            (vec![(RANGE, "bytes=2-4"), (IF_RANGE, "\"another\"")], (None, 200)),
+        ] {
+            for accepted in ["", "gzip"] {
+                let headers: Vec<_> = headers.iter().cloned().chain([(ACCEPT_ENCODING, accepted)]).collect();
+                let reply = ask(&Method::GET, &headers, &plain).unwrap();
+                assert_eq!(reply.status.as_u16(), body.1, "{headers:?}");
+                assert_eq!(reply.body, Body::Stored { decode: false, range: body.0.clone() }, "{headers:?}");
+                assert_eq!(reply.headers[ETAG], *tag);
+                assert_eq!(reply.headers[ACCEPT_RANGES], "bytes");
+                assert!(!reply.headers.contains_key(CONTENT_ENCODING));
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_sent_in_gzip_is_sent_whole() {
+        let asked = [(ACCEPT_ENCODING, "gzip"), (RANGE, "bytes=2-4")];
+        let reply = ask(&Method::GET, &asked, &facts()).unwrap();
+        assert_eq!(reply.status, StatusCode::OK);
+        assert_eq!(reply.body, Body::Stored { decode: false, range: None });
+        assert_eq!(reply.headers[ACCEPT_RANGES], "none");
+        // Beyond the end of the content there may well be bytes of the gzip form.
+        let beyond = [(ACCEPT_ENCODING, "gzip"), (RANGE, "bytes=10-")];
+        assert_eq!(ask(&Method::GET, &beyond, &facts()).unwrap().status, StatusCode::OK);
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! Restores removed orphans, whose copies are kept for some days (guarantee 10).
 
 use credlink_core::bounds::REMOVED_GRACE_SECONDS;
-use credlink_core::encoding::at_rest_again;
 use credlink_core::manifest_key::ManifestKey;
 use credlink_core::object::{Facts, ObjectKey, Verified};
 use credlink_core::row::State;
@@ -124,7 +123,7 @@ async fn restore<P: Ports>(service: &Service<P>, kept: &ObjectKey, key: &ObjectK
             return Ok(is_back);
         }
     };
-    // Stored in a distinct form, so that the tag does not match a removal that arrives late (see `at_rest_again`).
+    // Stored in a distinct form, so that the tag does not match a removal that arrives late (see `ObjectKey::at_rest`).
     let content = verified.content();
     let generation = match (key, last) {
         (ObjectKey::Manifest(_), Some(last)) => last.saturating_add(1),
@@ -134,7 +133,7 @@ async fn restore<P: Ports>(service: &Service<P>, kept: &ObjectKey, key: &ObjectK
         ObjectKey::Manifest(_) => generation,
         _ => u32::try_from(service.now().seconds()).unwrap_or(u32::MAX),
     };
-    let at_rest = at_rest_again(&content, form);
+    let at_rest = key.at_rest(&content, form);
     let facts = Facts { coding: at_rest.coding, generation, ..verified.facts().clone() };
     let attributes = facts.attributes(key, object.head.attributes.tags);
     let body = at_rest.bytes.into_owned().into();

@@ -122,7 +122,7 @@ impl<P: Ports> Service<P> {
             let by = if is_held { By::Holder } else { By::Unknown };
             return Ok(Some(Placed { generation: facts.generation, by }));
         }
-        // The manifest was deleted before, so it is stored again in a distinct form (see `at_rest_again`).
+        // The manifest was deleted before, so it is stored again in a distinct form (see `ObjectKey::at_rest`).
         let row = self.manifest_row(owned).await?;
         if let Some(row) = &row
             && let State::Deleting(_) = row.state

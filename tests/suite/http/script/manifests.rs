@@ -35,7 +35,7 @@ pub async fn chapter(session: &mut Session<'_, impl Api>) {
     let stored = session.send("It is stored again", post(&bytes)).await;
     assert_eq!(stored.status(), 201);
     let read = session.send_as_it_is("It is there again", get(path)).await;
-    assert_eq!(read.body(), &bytes, "what was deleted before is kept packed, and served as it came");
+    assert_eq!(read.body(), &bytes, "what was deleted before is kept in a frame, and served as it came");
 
     let bytes = manifest_store(HELD, media("held").digest());
     let body = json!({"media_hash": media("held").to_string(), "manifest_base64": BASE64.encode(&bytes)});

@@ -3,7 +3,8 @@
 use credlink_core::testing::manifest_store;
 use http::Method;
 use http::header::{
-    ACCEPT_ENCODING, ETAG, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, LAST_MODIFIED, RANGE,
+    ACCEPT_ENCODING, CONTENT_RANGE, ETAG, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE,
+    LAST_MODIFIED, RANGE,
 };
 
 use crate::http::api::Api;
@@ -78,8 +79,22 @@ pub async fn chapter(session: &mut Session<'_, impl Api>) {
         assert_eq!(response.body(), &bytes, "{title}");
     }
     session.send_as_it_is("Its headers only", ask(Method::HEAD, MANIFEST)).await;
-    let part = session.send_as_it_is("A part of it", with(get(MANIFEST), RANGE, "bytes=4-7")).await;
-    assert_eq!(part.body(), "jumb");
+    let part = with(get(MANIFEST), RANGE, "bytes=4-7");
+    let tag = session.send_as_it_is("A part of it", part.clone()).await.headers()[ETAG].clone();
+    for (title, request, status) in [
+        ("The part, for who accepts gzip", with(part.clone(), ACCEPT_ENCODING, "gzip"), 206),
+        ("The part, if it is still the same", with(part.clone(), IF_RANGE, tag.as_bytes()), 206),
+        ("The whole, if it is not", with(part, IF_RANGE, "\"another\""), 200),
+        ("What is beyond its end", with(get(MANIFEST), RANGE, "bytes=100000-"), 416),
+    ] {
+        let response = session.send_as_it_is(title, request).await;
+        assert_eq!(response.status(), status, "{title}");
+        match status {
+            206 => assert_eq!(response.body(), "jumb", "{title}"),
+            200 => assert_eq!(response.body(), &bytes, "{title}"),
+            _ => assert_eq!(response.headers()[CONTENT_RANGE], format!("bytes */{}", bytes.len())),
+        }
+    }
 
     for (title, target) in [
         ("No such proof", proof_path("nothing")),

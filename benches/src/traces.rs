@@ -1,12 +1,52 @@
-//! A trace of reads that follow Zipf's law, and the hits of known cache policies on it.
+//! Traces of reads, and the hits of known cache policies on them.
 
 use std::collections::BTreeSet;
 
 use crate::material::noise;
 
+/// Number of reads in a trace, without those of a scan.
+const READS: usize = 100_000;
+/// Number of items in a trace, without those of a scan.
+const ITEMS: usize = 10_000;
+/// Number of items that a scan reads.
+const SCANNED: usize = 20_000;
+/// Number of times that the popular items change.
+const SHIFTS: usize = 3;
+
+/// A trace of reads.
+#[derive(Debug, Clone)]
+pub struct Trace {
+    /// The name of the trace in tables.
+    pub name: &'static str,
+    /// The items that are read, by number.
+    pub reads: Vec<usize>,
+}
+
+/// The traces on which caches are compared.
+#[must_use]
+pub fn all() -> [Trace; 3] {
+    let popular = zipf(READS, ITEMS);
+    // One read of the scan follows each read in the middle fifth of the trace.
+    let start = (READS - SCANNED) / 2;
+    let scan = popular.iter().enumerate().flat_map(|(at, item)| {
+        let scanned = at.checked_sub(start).filter(|scanned| *scanned < SCANNED);
+        [Some(*item), scanned.map(|scanned| ITEMS + scanned)].into_iter().flatten()
+    });
+    let shift = popular.iter().enumerate().map(|(at, item)| {
+        let shifts = at * (SHIFTS + 1) / READS;
+        (item + shifts * ITEMS / (SHIFTS + 1)) % ITEMS
+    });
+    let (scan, shift) = (scan.collect(), shift.collect());
+    [
+        Trace { name: "Zipf", reads: popular },
+        Trace { name: "scan", reads: scan },
+        Trace { name: "shift", reads: shift },
+    ]
+}
+
 /// A trace of `reads` reads over `items` items. Item k is read with a probability proportional to 1 / (k + 1).
 #[must_use]
-pub fn trace(reads: usize, items: usize) -> Vec<usize> {
+pub fn zipf(reads: usize, items: usize) -> Vec<usize> {
     let mut sums = Vec::with_capacity(items);
     let mut sum = 0.0;
     for item in 0..items {
@@ -75,7 +115,7 @@ mod tests {
 
     #[test]
     fn no_cache_is_better_than_the_best() {
-        let trace = trace(10_000, 1_000);
+        let trace = zipf(10_000, 1_000);
         for entries in [1, 10, 100, 500] {
             assert!(optimal_hits(&trace, entries) >= least_recent_hits(&trace, entries));
         }
@@ -83,10 +123,30 @@ mod tests {
 
     #[test]
     fn the_trace_follows_the_law() {
-        let trace = trace(100_000, 10_000);
+        let trace = zipf(100_000, 10_000);
         let count = |wanted: usize| trace.iter().filter(|item| **item == wanted).count();
         // The first item is read in 1 of 9.79 reads, 9.79 being the 10,000th harmonic number.
         assert!((9_900..=10_550).contains(&count(0)), "{}", count(0));
         assert!((900..=1_150).contains(&count(9)), "{}", count(9));
+    }
+
+    #[test]
+    fn a_scan_reads_each_of_its_items_once() {
+        let [zipf, scan, _] = all();
+        let (scanned, popular): (Vec<_>, Vec<_>) =
+            scan.reads.iter().copied().partition(|item| *item >= ITEMS);
+        assert_eq!(popular, zipf.reads);
+        assert_eq!(scanned, (ITEMS..ITEMS + SCANNED).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_shift_makes_others_popular() {
+        let [zipf, _, shift] = all();
+        assert_eq!(shift.reads.len(), zipf.reads.len());
+        for (quarter, reads) in shift.reads.chunks(READS / 4).enumerate() {
+            let popular = quarter * ITEMS / 4;
+            let count = reads.iter().filter(|item| **item == popular).count();
+            assert!((2_400..=2_700).contains(&count), "{popular}: {count}");
+        }
     }
 }
