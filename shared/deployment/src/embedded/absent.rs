@@ -15,7 +15,9 @@ use credlink_core::time::Timestamp;
 use credlink_disk::reserve::Reserve;
 use credlink_ports::migration::Ledger;
 use credlink_ports::migration::ledger::{Entry, Job, Order};
-use credlink_ports::{Clock, Commit, Delivery, Failure, Index, Intent, Listing, Page, Queue, Write};
+use credlink_ports::{
+    Clock, Commit, Delivery, Failure, FailureKind, Index, Intent, Listing, Page, Queue, Write,
+};
 
 /// The memory for pages of an index: none.
 pub const PASSING_CACHE_BYTES: usize = 0;
@@ -82,6 +84,10 @@ impl Index for EmbeddedIndex {
     }
 
     async fn intents(&self, _: Timestamp, _: Option<&str>, _: usize) -> Result<Page<Intent>, Failure> {
+        match *self {}
+    }
+
+    async fn write_failure(&self) -> Option<FailureKind> {
         match *self {}
     }
 

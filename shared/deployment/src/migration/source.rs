@@ -34,7 +34,10 @@ use crate::provider::{self, Provider};
 
 /// The source that was chosen.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "there is one of them in a process")]
+#[cfg_attr(
+    feature = "embedded",
+    expect(clippy::large_enum_variant, reason = "there is one of them in a process")
+)]
 pub enum AnySource {
     /// Files in a folder.
     Folder(LegacyFolder),

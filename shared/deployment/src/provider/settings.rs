@@ -18,7 +18,7 @@ const MAX_RETRIES: u64 = 20;
 
 /// The choice of a provider, with its settings.
 #[derive(Debug, Clone)]
-#[expect(clippy::large_enum_variant, reason = "made once a process, and consumed")]
+#[cfg_attr(feature = "aws", expect(clippy::large_enum_variant, reason = "made once a process, and consumed"))]
 pub enum ProviderSettings {
     /// An S3 or R2 bucket. The region of an S3 bucket is empty if the SDK's chain is to find it.
     Bucket(S3Settings),
