@@ -52,7 +52,8 @@ async fn holding_form(ground: Ground, form: AtRest<'_>) -> World {
     let attributes = facts.attributes(&key(), BTreeMap::new());
     let body = Bytes::from(form.bytes.into_owned());
     let objects = world.service().ports().objects();
-    let put = objects.put(&key(), body, &attributes, Condition::Matches(head.tag)).await.unwrap();
+    objects.delete(&key()).await.unwrap();
+    let put = objects.put(&key(), body, &attributes, Condition::Absent).await.unwrap();
     assert!(matches!(put, Put::Stored(_)));
     world
 }
