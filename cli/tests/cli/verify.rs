@@ -388,6 +388,14 @@ fn what_reads_a_file_keeps_within_its_memory() {
     world.write("inside.jpg", &with_manifest_inside());
     let read =
         |bytes: u64| world.run(&format!("read-media --format image/jpeg --memory {bytes} -- inside.jpg"));
-    assert_eq!(read(2 << 30).ends(0).json()["validation"], Value::Null);
-    assert_ne!(read(1 << 20).code(), 0, "it has used more before it began");
+    let enough = read(2 << 30).ends(0).json();
+    assert_eq!(enough["validation"], Value::Null);
+    assert_ne!(enough["embedded"]["Unreadable"], "out of memory");
+    // The program alone takes more. How far it comes then depends on what its allocator has at hand.
+    let little = read(1 << 20);
+    assert!(
+        little.code() != 0 || little.json()["embedded"]["Unreadable"] == "out of memory",
+        "it has had more memory than it may: {}",
+        little.report()
+    );
 }
