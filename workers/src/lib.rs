@@ -81,8 +81,8 @@ use crate::edge::Call;
 use crate::runtime::{Broken, FirstLookup};
 
 /// Prepares the program when it is loaded: a panic is logged, and the next request after it starts the program anew.
-#[wasm_bindgen(start)]
-pub fn start() {
+#[wasm_bindgen(start, private)]
+fn start() {
     std::panic::set_hook(Box::new(|panic| log::failure("", "the program panicked", &panic.to_string())));
     set_on_abort(schedule_reinit);
 }
