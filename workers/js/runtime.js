@@ -41,10 +41,12 @@ function values(headers, names) {
 /**
  * Returns the function that answers requests with the entry points of the program. `begin` returns the URL of an entry to look
  * up in the cache, the description of an answer, or nothing. `hit` describes the answer that the entry gives, if it does.
- * `handle` does everything else, and `fail` describes the answer in place of one that could not be made.
+ * `handle` does everything else, and `fail` describes the answer in place of one that could not be made. The program may have
+ * been aborted during every wait, so `ready` comes before the first call after one.
  */
-export const server = () => async ({ begin, hit, handle, fail }, request, environment, context) => {
+export const server = () => async ({ ready, begin, hit, handle, fail }, request, environment, context) => {
   const text = lines(request);
+  ready();
   const step = begin(text, environment);
   let first;
   if (step.startsWith("http")) {
@@ -53,6 +55,7 @@ export const server = () => async ({ begin, hit, handle, fail }, request, enviro
     } catch (error) {
       first = error;
     }
+    ready();
     const entry = first instanceof Response ? first.headers.get("credlink-entry") : null;
     const description = entry === null ? undefined : hit(text, entry);
     if (description !== undefined) {
@@ -60,6 +63,7 @@ export const server = () => async ({ begin, hit, handle, fail }, request, enviro
         const made = respond(description, first);
         return made instanceof Response ? made : await made;
       } catch (error) {
+        ready();
         return respond(fail(text, error));
       }
     }

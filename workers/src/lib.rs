@@ -93,6 +93,13 @@ pub fn server() -> JsValue {
     runtime::server()
 }
 
+/// Starts the program anew if it was aborted, and does nothing otherwise.
+///
+/// wasm-bindgen starts it anew at the next call, but only after it has written the call's texts into the memory of the
+/// aborted program. A call without texts must therefore come first.
+#[wasm_bindgen]
+pub fn ready() {}
+
 /// Decides the first step of a request; see [`immediate::begin`].
 #[wasm_bindgen]
 pub fn begin(lines: &str, environment: &JsValue) -> String {
