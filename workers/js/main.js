@@ -5,8 +5,10 @@
 // that the program can be restarted after it was aborted. wasm-bindgen's own guard does the same at the next call.
 import Worker from "../build/index.js";
 
-const { fetch } = Worker.prototype;
+// worker-build puts every function that the program exports here.
+const program = Worker.prototype;
+const answer = program.server();
 
 export default {
-  fetch: (request, env, ctx) => fetch.call({ env, ctx }, request),
+  fetch: (request, env, ctx) => answer(program, request, env, ctx),
 };

@@ -1,8 +1,8 @@
-// The Worker's calls to its runtime, with as few crossings between WebAssembly and JavaScript as possible: a request comes in as
-// one string, and an answer goes out as one string and a body. No decision is made here, and no body is copied into
+// The Worker's calls to its runtime, with as few crossings between WebAssembly and JavaScript as possible: a request goes in as
+// one string, and an answer comes out as one string and a body. No decision is made here, and no body is copied into
 // WebAssembly's memory.
 
-/** The request headers that the Worker uses, except `accept-encoding`, which is read separately. */
+/** The request headers that every answer may depend on, except `accept-encoding`, which is read separately. */
 const HEADERS = [
   "if-match",
   "if-none-match",
@@ -11,9 +11,10 @@ const HEADERS = [
   "if-range",
   "range",
   "x-request-id",
-  "authorization",
-  "cf-connecting-ip",
 ];
+
+/** The request headers that only a request that waits may need: a purge, and one that the cache cannot answer. */
+const MORE_HEADERS = ["authorization", "cf-connecting-ip"];
 
 /**
  * Returns a request as lines: the method, the URL, the time in milliseconds, an ID for it in case it has none, and headers as
@@ -21,17 +22,56 @@ const HEADERS = [
  *
  * The runtime may rewrite `Accept-Encoding`; `cf` has the value that the client sent.
  */
-export function lines(request) {
-  const { headers, cf } = request;
-  let text = `${request.method}\n${request.url}\n${Date.now()}\n${crypto.randomUUID()}`;
+function lines({ method, url, headers, cf }) {
+  const text = `${method}\n${url}\n${Date.now()}\n${crypto.randomUUID()}`;
   const coding = cf?.clientAcceptEncoding ?? headers.get("accept-encoding");
-  if (coding) text += `\naccept-encoding:${coding}`;
-  for (const name of HEADERS) {
+  return (coding ? `${text}\naccept-encoding:${coding}` : text) + values(headers, HEADERS);
+}
+
+/** Returns a line for each of these headers that a request has. */
+function values(headers, names) {
+  let text = "";
+  for (const name of names) {
     const value = headers.get(name);
     if (value !== null) text += `\n${name}:${value}`;
   }
   return text;
 }
+
+/**
+ * Returns the function that answers requests with the entry points of the program. `begin` returns the URL of an entry to look
+ * up in the cache, the description of an answer, or nothing. `hit` describes the answer that the entry gives, if it does.
+ * `handle` does everything else, and `fail` describes the answer in place of one that could not be made. The program may have
+ * been aborted during every wait, so `ready` comes before the first call after one.
+ */
+export const server = () => async ({ ready, begin, hit, handle, fail }, request, environment, context) => {
+  const text = lines(request);
+  ready();
+  const step = begin(text, environment);
+  let first;
+  if (step.startsWith("http")) {
+    try {
+      first = (await caches.default.match(step)) ?? null;
+    } catch (error) {
+      first = error;
+    }
+    ready();
+    const entry = first instanceof Response ? first.headers.get("credlink-entry") : null;
+    const description = entry === null ? undefined : hit(text, entry);
+    if (description !== undefined) {
+      try {
+        const made = respond(description, first);
+        return made instanceof Response ? made : await made;
+      } catch (error) {
+        ready();
+        return respond(fail(text, error));
+      }
+    }
+  } else if (step !== "") {
+    return respond(step);
+  }
+  return handle(request, environment, context, text + values(request.headers, MORE_HEADERS), first);
+};
 
 /** Milliseconds since 1970. */
 export const now = () => Date.now();
@@ -43,66 +83,86 @@ export function variable(env, name) {
 }
 
 /**
- * Returns the headers of an answer, from lines of `name:value` with each name once. They are an object, because the runtime
+ * Returns headers, from lines of `name:value` with each name once. They are an object, because the runtime
  * takes three times as long to read pairs.
  */
 function named(lines) {
   const headers = {};
-  for (const line of lines.split("\n")) {
-    const colon = line.indexOf(":");
-    headers[line.slice(0, colon)] = line.slice(colon + 1);
-  }
+  for (const line of lines.split("\n")) addTo(headers, line);
   return headers;
 }
 
-/** Returns an answer with a text, or without a body. */
-export const answer = (status, headers, text) =>
-  new Response(text ?? null, { status, headers: named(headers), encodeBody: "manual" });
-
-/** Returns an answer with an object as it is stored: `from` is a response of the cache, or an `ArrayBuffer`. */
-export function answerStored(status, headers, from) {
-  const body = from instanceof ArrayBuffer ? from : from.body;
-  return new Response(body, { status, headers: named(headers), encodeBody: "manual" });
+/** Adds a line of `name:value` to headers. */
+function addTo(headers, line) {
+  const colon = line.indexOf(":");
+  headers[line.slice(0, colon)] = line.slice(colon + 1);
 }
 
 /** The longest content, in bytes, that is unpacked in one piece. Longer content is streamed, and never held as a whole. */
 const UNPACKED_BYTES = 1_048_576;
 
-/** Returns an answer with a stored gzip, unpacked to its `length` bytes. */
-export async function answerUnpacked(status, headers, from, length) {
-  const isHeld = from instanceof ArrayBuffer;
-  let body;
-  if (length <= UNPACKED_BYTES) {
-    body = await unpacked(isHeld ? from : await from.arrayBuffer(), length);
-    if (body === null) throw new Error("the gzip is damaged");
-  } else {
-    const stored = isHeld ? new Response(from).body : from.body;
-    // Without a fixed length there is no Content-Length, and without that c2pa-rs stops reading at 10 MB.
-    body = stored.pipeThrough(new DecompressionStream("gzip")).pipeThrough(new FixedLengthStream(length));
+/**
+ * Returns the response of a description (`Answer::describe`), or a promise of it if something has to be unpacked, and logs its
+ * line. `from` has the stored bytes: it is a response of the cache, or an `ArrayBuffer`.
+ */
+export function respond(description, from) {
+  const parts = description.split("\n");
+  const [status, kind, ...numbers] = parts[0].split(" ");
+  const text = kind === "text" ? parts.pop() : null;
+  const headers = {};
+  for (let at = 2; at < parts.length; at += 1) addTo(headers, parts[at]);
+  const finish = (body) => {
+    const response = new Response(body, { status: Number(status), headers, encodeBody: "manual" });
+    if (parts[1] !== "") console.log(parts[1]);
+    return response;
+  };
+  switch (kind) {
+    case "stored":
+      return finish(from instanceof ArrayBuffer ? from : from.body);
+    case "unpacked":
+      return unpackedBody(from, ...numbers.map(Number)).then(finish);
+    case "part":
+      return finish(partBody(from, ...numbers.map(Number)));
+    case "unpacked-part":
+      return unpackedPartBody(from, ...numbers.map(Number)).then(finish);
+    default:
+      return finish(text);
   }
-  return new Response(body, { status, headers: named(headers), encodeBody: "manual" });
+}
+
+const bytesOf = (from) => (from instanceof ArrayBuffer ? from : from.arrayBuffer());
+const streamOf = (from) => (from instanceof ArrayBuffer ? new Response(from).body : from.body);
+
+/** Returns the content of a stored gzip, which is `length` bytes long. */
+async function unpackedBody(from, length) {
+  if (length <= UNPACKED_BYTES) return unpackedWhole(from, length);
+  // Without a fixed length there is no Content-Length, and without that c2pa-rs stops reading at 10 MB.
+  return streamOf(from).pipeThrough(new DecompressionStream("gzip")).pipeThrough(new FixedLengthStream(length));
+}
+
+async function unpackedWhole(from, length) {
+  const content = await unpacked(await bytesOf(from), length);
+  if (content === null) throw new Error("the gzip is damaged");
+  return content;
 }
 
 /**
- * Returns an answer with the bytes from `first` up to `end` of an object's content of `length` bytes. Long content is
- * streamed in pieces, and only one piece is held at a time, so a range of one byte costs no more memory than that.
+ * Returns the bytes from `first` up to `end` of an object's content of `length` bytes. Long content is streamed in pieces, and
+ * only one piece is held at a time, so a range of one byte costs no more memory than that.
  */
-export async function answerPart(status, headers, from, gzip, length, first, end) {
-  const isHeld = from instanceof ArrayBuffer;
-  let body;
-  if (isHeld && !gzip) {
-    body = new Uint8Array(from, first, end - first);
-  } else if (gzip && length <= UNPACKED_BYTES) {
-    const content = await unpacked(isHeld ? from : await from.arrayBuffer(), length);
-    if (content === null) throw new Error("the gzip is damaged");
-    body = content.slice(first, end);
-  } else {
-    const stored = isHeld ? new Response(from).body : from.body;
-    const content = gzip ? stored.pipeThrough(new DecompressionStream("gzip")) : stored;
-    body = content.pipeThrough(part(first, end)).pipeThrough(new FixedLengthStream(end - first));
-  }
-  return new Response(body, { status, headers: named(headers), encodeBody: "manual" });
+function partBody(from, length, first, end) {
+  if (from instanceof ArrayBuffer) return new Uint8Array(from, first, end - first);
+  return cut(from.body, first, end);
 }
+
+/** Does the same with a stored gzip. */
+async function unpackedPartBody(from, length, first, end) {
+  if (length <= UNPACKED_BYTES) return (await unpackedWhole(from, length)).slice(first, end);
+  return cut(streamOf(from).pipeThrough(new DecompressionStream("gzip")), first, end);
+}
+
+const cut = (content, first, end) =>
+  content.pipeThrough(part(first, end)).pipeThrough(new FixedLengthStream(end - first));
 
 /** Passes the bytes from `first` up to `end` on, and ends there, without reading the rest. */
 function part(first, end) {
@@ -365,9 +425,6 @@ export const decode = (bytes) => new TextDecoder().decode(bytes);
 
 /** Keeps a request's context alive until `promise` is settled. */
 export const waitUntil = (context, promise) => context.waitUntil(promise);
-
-/** Logs a line. */
-export const log = (line) => console.log(line);
 
 /** Logs a line that needs attention. */
 export const complain = (line) => console.error(line);

@@ -13,13 +13,14 @@ use credlink_core::time::Timestamp;
 use wasm_bindgen::JsValue;
 
 use crate::admission::admit;
+use crate::answer::Answer;
 use crate::configuration::Configuration;
 use crate::entry::{Absence, Content, Entry};
 use crate::flight::{Brought, Flights, share};
 use crate::keep::Keeper;
 use crate::lifetime::Freshness;
 use crate::log::{self, CacheState};
-use crate::read::{Answer, RETRY_SECONDS};
+use crate::read::RETRY_SECONDS;
 use crate::request::Asked;
 use crate::runtime::{self, Question};
 use crate::source::problem_of;

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 use std::str::FromStr;
 
+use credlink_core::http::route::Form;
 use credlink_core::link::LinkKeys;
 use wasm_bindgen::JsValue;
 
@@ -103,6 +104,22 @@ impl Configuration {
             };
             read.get_or_init(new).clone()
         })
+    }
+
+    /// Returns the configuration of this isolate, if it was read before and is valid.
+    pub fn known() -> Option<Rc<Self>> {
+        READ.with(|read| read.get()?.clone().ok())
+    }
+
+    /// Returns `true` if signed links can be verified. An edge without link keys ignores signatures: its private objects
+    /// are private to everyone (guarantee 13).
+    pub const fn checks_links(&self) -> bool {
+        self.link_keys.is_some()
+    }
+
+    /// Returns `true` if the front of a plain address says whose manifest it serves.
+    pub fn asks_front(&self, form: Form) -> bool {
+        self.has_tenants && form == Form::Content
     }
 
     fn read(

@@ -1,77 +1,68 @@
-//! The handling of one request, from the first decision to the last.
-
-use std::fmt::Write as _;
+//! The handling of a request that waits: for a look-up after the first, for R2, for the origin, or for a body.
 
 use credlink_core::access::Caller;
 use credlink_core::front::Front;
 use credlink_core::http::cors;
 use credlink_core::http::problem::{Problem, ProblemKind};
-use credlink_core::http::reply::{Body, Reply};
-use credlink_core::http::request_id::REQUEST_ID;
-use credlink_core::http::route::{Form, Reads, Route};
+use credlink_core::http::route::{Reads, Route};
 use credlink_core::manifest_key::ManifestKey;
 use credlink_core::object::ObjectKey;
 use credlink_core::tenant::Tenant;
-use http::{HeaderMap, Method};
+use http::Method;
 use wasm_bindgen::JsValue;
 use web_sys::{Request, Response};
 
 use crate::alias::Alias;
+use crate::answer::{Answer, describe_plainly};
 use crate::configuration::Configuration;
 use crate::health::health;
-use crate::log::{self, CacheState};
+use crate::log::{self, Course};
 use crate::purge::{self, purge};
-use crate::read::{Answer, Read};
+use crate::read::{Read, Wanted};
 use crate::request::Asked;
-use crate::runtime::{self, Broken};
+use crate::runtime::{self, Broken, FirstLookup};
+use crate::task::apart;
 
-/// Facts about a request for its log line, collected while it is answered.
-#[derive(Default)]
-struct Course {
-    route: Option<&'static str>,
-    cache: CacheState,
+/// A request as the runtime hands it over, and the look-up that was made for it.
+pub struct Call {
+    /// The request itself.
+    pub request: Request,
+    /// The variables, secrets and bindings of the Worker.
+    pub environment: JsValue,
+    /// The context of the request, which outlives the response.
+    pub context: JsValue,
+    /// The result of the first look-up in the cache.
+    pub first: FirstLookup,
 }
 
-/// Answers a request.
+/// Answers a request, which `lines` describe.
 ///
 /// # Errors
 /// The runtime accepts no response at all.
-pub async fn handle(request: &Request, environment: &JsValue, context: &JsValue) -> Result<Response, Broken> {
-    let asked = match Asked::read(&runtime::lines(request)) {
+pub async fn handle(call: Call, lines: String) -> Result<Response, Broken> {
+    let asked = match Asked::read(&lines) {
         Ok(asked) => asked,
-        Err(problem) => return plain(&problem.reply(None)),
+        Err(problem) => return runtime::respond(&describe_plainly(&problem.reply(None)), None).await,
     };
     let mut course = Course::default();
-    let answer = match answer(request, &asked, environment, context, &mut course).await {
+    let mut answer = match answer(&call, &asked, &mut course).await {
         Ok(answer) => answer,
         Err(problem) => Answer::of(problem.reply(Some(&asked.id))),
     };
-    let status = answer.reply.status.as_u16();
-    let (response, bytes) = match respond(answer, &asked, course.cache).await {
-        Ok(sent) => sent,
-        // Verified bytes cannot be sent; the runtime's reason is only for the log.
+    let bytes = answer.bytes.take();
+    match runtime::respond(&answer.describe(&asked, course, runtime::now()), bytes.as_ref()).await {
+        Ok(response) => Ok(response),
         Err(error) => {
-            log::failure(&asked.id, "an answer cannot be made", &error.0);
-            let failed = Answer::of(
-                Problem::new(ProblemKind::Internal, "the answer could not be made").reply(Some(&asked.id)),
-            );
-            let (response, bytes) = respond(failed, &asked, CacheState::None).await?;
-            log::request(&asked, course.route.unwrap_or("none"), 500, CacheState::None, bytes);
-            return Ok(response);
+            let course = Course { route: course.route, ..Course::default() };
+            let failed = Answer::failed(&asked, &error.0).describe(&asked, course, runtime::now());
+            runtime::respond(&failed, None).await
         }
-    };
-    log::request(&asked, course.route.unwrap_or("none"), status, course.cache, bytes);
-    Ok(response)
+    }
 }
 
-async fn answer(
-    request: &Request,
-    asked: &Asked,
-    environment: &JsValue,
-    context: &JsValue,
-    course: &mut Course,
-) -> Result<Answer, Problem> {
-    let configuration = Configuration::of(environment).map_err(|error| {
+async fn answer(call: &Call, asked: &Asked, course: &mut Course) -> Result<Answer, Problem> {
+    let Call { request, environment, context, first } = call;
+    let configuration = &Configuration::of(environment).map_err(|error| {
         log::failure(&asked.id, "the Worker is set up wrongly", &error.to_string());
         let detail =
             "the edge is set up wrongly; the operator finds the reason in the log under the request id";
@@ -80,40 +71,37 @@ async fn answer(
     if asked.path == purge::PATH {
         course.route = Some("purge");
         return match asked.method {
-            Method::POST => purge(request, asked, &configuration).await.map(Answer::of),
+            Method::POST => apart(purge(request, asked, configuration)).await.map(Answer::of),
             Method::OPTIONS => Ok(Answer::of(cors::preflight(purge::ALLOW, false))),
             _ => Err(Problem::method_not_allowed(asked.method.as_str(), purge::ALLOW)),
         };
     }
-    // The API is served on another domain.
-    if asked.path == "/v1" || asked.path.starts_with("/v1/") {
+    if is_of_api(&asked.path) {
         let detail = "this is the CDN domain: it has /proofs/{id}, /proofs/by-hash/{media hash}, /manifests/{id}, \
                       /tenants/{tenant}/manifests/{id} and /health; paths under /v1 are the API's";
         return Err(Problem::new(ProblemKind::NoSuchRoute, detail));
     }
     let route = Route::parse_public(&asked.method, &asked.path, &asked.query)?;
     course.route = Some(route.name());
-    // An edge without link keys ignores signatures: its private objects are private to everyone (guarantee 13).
-    let checks_links = configuration.link_keys.is_some();
+    let caller = &Caller::anonymous();
     match &route {
         Route::Reads(Reads::Object { key, signature, form }) => {
-            let (signature, form, is_plain) = (signature.as_ref().filter(|_| checks_links), *form, false);
-            let caller = &Caller::anonymous();
-            let configuration = &configuration;
-            let read = Read { asked, configuration, context, key, signature, form, caller, is_plain };
-            let (answer, cache) = read.answer().await;
+            let (signature, form, is_plain) =
+                (signature.as_ref().filter(|_| configuration.checks_links()), *form, false);
+            let wanted = Wanted { asked, configuration, key, signature, form, caller, is_plain };
+            let (answer, cache) = Read { wanted, context, first }.answer().await;
             course.cache = cache;
             answer
         }
         Route::Reads(Reads::PlainManifest { id, signature, form }) => {
-            let caller = &Caller::anonymous();
-            let (configuration, form) = (&configuration, *form);
-            let is_plain = configuration.has_tenants && form == Form::Content;
+            let form = *form;
+            let is_plain = configuration.asks_front(form);
             let mut manifest = Some(ManifestKey::new(&Tenant::default(), id));
             if is_plain {
                 let (key, signature) = (&ObjectKey::Front(id.clone()), None);
-                let front = Read { asked, configuration, context, key, signature, form, caller, is_plain };
-                let (facts, cache) = front.facts().await;
+                let wanted = Wanted { asked, configuration, key, signature, form, caller, is_plain };
+                let front = Read { wanted, context, first };
+                let (facts, cache) = apart(front.facts()).await;
                 course.cache = cache;
                 manifest = match facts? {
                     // The manifest may belong to another tenant, and its front may not have reached R2 yet: only the
@@ -126,98 +114,36 @@ async fn answer(
                 return Err(Problem::new(ProblemKind::NotFound, format!("no manifest has the id {id}")));
             };
             let key = &ObjectKey::Manifest(manifest);
-            let signature = signature.as_ref().filter(|_| checks_links);
-            let read = Read { asked, configuration, context, key, signature, form, caller, is_plain };
-            let (answer, cache) = read.answer().await;
+            let signature = signature.as_ref().filter(|_| configuration.checks_links());
+            let wanted = Wanted { asked, configuration, key, signature, form, caller, is_plain };
+            let (answer, cache) = Read { wanted, context, first }.answer().await;
             course.cache = cache;
             answer
         }
         Route::Reads(Reads::Alias(id)) => {
-            let alias = Alias { asked, configuration: &configuration, context, id };
-            let (answer, cache) = alias.answer().await;
+            let alias = Alias { asked, configuration, context, id };
+            let (answer, cache) = apart(alias.answer()).await;
             course.cache = cache;
             answer
         }
-        Route::Options(allow) => {
-            let read = Route::parse_public(&Method::GET, &asked.path, &asked.query);
-            Ok(Answer::of(cors::preflight(allow, read.is_ok_and(|read| read.is_public_read()))))
-        }
+        Route::Options(allow) => Ok(preflight(asked, allow)),
         // All other operations have paths under /v1.
-        _ => Ok(Answer::of(health(asked, &configuration).await)),
+        _ => Ok(Answer::of(apart(health(asked, configuration)).await)),
     }
 }
 
-/// The path of the edge's own health, which is not a public read.
-const HEALTH: &str = "/health";
-
-/// Returns a response before anything is known about the request.
-fn plain(reply: &Reply) -> Result<Response, Broken> {
-    let mut headers = reply.headers.clone();
-    cors::without_guessing(&mut headers);
-    cors::open(&mut headers);
-    runtime::respond(reply.status.as_u16(), &lines(&headers), text(&reply.body))
+/// Returns `true` for the paths that are not routes of reads: that of purges, and those of the API.
+pub fn is_beside_reads(path: &str) -> bool {
+    path == purge::PATH || is_of_api(path)
 }
 
-/// Returns the response and the length of its body in bytes.
-async fn respond(answer: Answer, asked: &Asked, cache: CacheState) -> Result<(Response, u64), Broken> {
-    let Answer { reply, bytes, size, length, age } = answer;
-    let (status, is_head) = (reply.status.as_u16(), asked.method == Method::HEAD);
-    let mut headers = reply.headers;
-    cors::without_guessing(&mut headers);
-    // All other reads are public, or authorized by a signed link that is its own credential.
-    if asked.method.is_safe() && ![purge::PATH, HEALTH].contains(&&*asked.path) {
-        cors::open(&mut headers);
-    }
-    let mut head = lines(&headers);
-    // Writing to a `String` does not fail.
-    let _ = write!(head, "\n{REQUEST_ID}:{}", asked.id);
-    if let Some(state) = cache.header() {
-        let _ = write!(head, "\ncache-status:{state}");
-    }
-    if let Some(age) = age {
-        let _ = write!(head, "\nage:{age}");
-    }
-    match (&reply.body, bytes) {
-        (Body::Stored { range: Some(part), decode }, Some(from)) => {
-            let response = runtime::respond_part(status, &head, &from, *decode, length, part).await?;
-            Ok((response, part.end.saturating_sub(part.start)))
-        }
-        (Body::Stored { decode: true, .. }, Some(from)) => {
-            Ok((runtime::respond_unpacked(status, &head, &from, length).await?, length))
-        }
-        (Body::Stored { .. }, Some(from)) => Ok((runtime::respond_stored(status, &head, &from)?, size)),
-        (body, _) => {
-            let text = text(body).filter(|text| !text.is_empty());
-            let length = text.map_or(0, str::len);
-            if is_head && length > 0 {
-                // The response to HEAD has the headers of the response to GET (RFC 9110, section 9.3.2).
-                let _ = write!(head, "\ncontent-length:{length}");
-                return Ok((runtime::respond(status, &head, None)?, 0));
-            }
-            Ok((runtime::respond(status, &head, text)?, length as u64))
-        }
-    }
+/// Returns `true` for a path of the API, which is served on another domain.
+fn is_of_api(path: &str) -> bool {
+    path == "/v1" || path.starts_with("/v1/")
 }
 
-fn text(body: &Body) -> Option<&str> {
-    match body {
-        // All bodies that are produced here are JSON.
-        Body::Bytes(bytes) => std::str::from_utf8(bytes).ok(),
-        Body::Empty | Body::Stored { .. } => None,
-    }
-}
-
-/// Formats headers as lines of `name:value`.
-fn lines(headers: &HeaderMap) -> String {
-    let mut lines = String::with_capacity(512);
-    for (name, value) in headers {
-        let Ok(value) = value.to_str() else { continue };
-        if !lines.is_empty() {
-            lines.push('\n');
-        }
-        lines.push_str(name.as_str());
-        lines.push(':');
-        lines.push_str(value);
-    }
-    lines
+/// Returns the answer to `OPTIONS` of a path that allows these methods.
+pub fn preflight(asked: &Asked, allow: &'static str) -> Answer {
+    let read = Route::parse_public(&Method::GET, &asked.path, &asked.query);
+    Answer::of(cors::preflight(allow, read.is_ok_and(|read| read.is_public_read())))
 }

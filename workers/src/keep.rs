@@ -13,9 +13,18 @@ use crate::lifetime::Lifetimes;
 use crate::outcome::Outcome;
 use crate::runtime::{self, Broken, Bytes};
 
+/// Returns the entry that a cached response holds, together with the response; `None` if it holds none.
+pub fn entry_of(response: Response) -> Option<(Entry, Response)> {
+    runtime::said(&response).and_then(|said| Entry::parse(&said)).map(|entry| (entry, response))
+}
+
 async fn find(url: &str) -> Result<Option<(Entry, Response)>, Broken> {
-    let Some(response) = runtime::cached(url).await? else { return Ok(None) };
-    Ok(runtime::said(&response).and_then(|said| Entry::parse(&said)).map(|entry| (entry, response)))
+    Ok(runtime::cached(url).await?.and_then(entry_of))
+}
+
+/// Returns the URL of an object in the cache of a domain: exactly one per object, independent of a request's query.
+pub fn url(domain: &str, key: &ObjectKey) -> String {
+    format!("{domain}{}", path(key))
 }
 
 /// The cache, under the URLs of one domain.
@@ -28,9 +37,8 @@ pub struct Keeper {
 }
 
 impl Keeper {
-    /// Returns the URL of an object in the cache: exactly one per object, independent of a request's query.
     fn url(&self, key: &ObjectKey) -> String {
-        format!("{}{}", self.domain, path(key))
+        url(&self.domain, key)
     }
 
     /// Returns the entry of an object, and the response that holds its bytes.

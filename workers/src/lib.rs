@@ -7,7 +7,9 @@
 //!
 //! | to find | look in |
 //! |---|---|
-//! | the handling of one request, from the first decision to the last | `edge` |
+//! | the part of a request that waits for nothing: a hit from beginning to end | `immediate` |
+//! | the handling of a request that waits | `edge` |
+//! | the answer, and its description for `js/runtime.js` | `answer` |
 //! | the parsed request | `request` |
 //! | the search for an object | `read` |
 //! | the resolution of legacy IDs | `alias` |
@@ -51,11 +53,13 @@
 
 mod admission;
 mod alias;
+mod answer;
 mod configuration;
 mod edge;
 mod entry;
 mod flight;
 mod health;
+mod immediate;
 mod keep;
 mod lifetime;
 mod log;
@@ -67,18 +71,71 @@ mod runtime;
 mod source;
 mod task;
 
-use js_sys::{Error, Promise};
+use js_sys::{Error, Object, Promise};
 use wasm_bindgen::JsValue;
+use wasm_bindgen::handler::{schedule_reinit, set_on_abort};
 use wasm_bindgen::prelude::wasm_bindgen;
 use web_sys::{Request, Response};
-// The start function of the `worker` crate restarts the program after it was aborted.
-use worker as _;
 
-/// The entry point that the runtime calls for every request.
+use crate::edge::Call;
+use crate::runtime::{Broken, FirstLookup};
+
+/// Prepares the program when it is loaded: a panic is logged, and the next request after it starts the program anew.
+#[wasm_bindgen(start, private)]
+fn start() {
+    std::panic::set_hook(Box::new(|panic| log::failure("", "the program panicked", &panic.to_string())));
+    set_on_abort(schedule_reinit);
+}
+
+/// Returns the function that answers requests with the entry points below.
 #[wasm_bindgen]
-pub fn fetch(request: Request, environment: JsValue, context: JsValue) -> Promise {
+pub fn server() -> JsValue {
+    runtime::server()
+}
+
+/// Starts the program anew if it was aborted, and does nothing otherwise.
+///
+/// wasm-bindgen starts it anew at the next call, but only after it has written the call's texts into the memory of the
+/// aborted program. A call without texts must therefore come first.
+#[wasm_bindgen]
+pub fn ready() {}
+
+/// Decides the first step of a request; see [`immediate::begin`].
+#[wasm_bindgen]
+pub fn begin(lines: &str, environment: &JsValue) -> String {
+    immediate::begin(lines, environment).into_text()
+}
+
+/// Describes an answer from the cache; see [`immediate::hit`].
+#[wasm_bindgen]
+pub fn hit(lines: &str, said: &str) -> Option<String> {
+    immediate::hit(lines, said)
+}
+
+/// Describes the answer in place of one that could not be made; see [`immediate::fail`].
+#[wasm_bindgen]
+pub fn fail(lines: &str, why: JsValue) -> String {
+    immediate::fail(lines, &Broken::from(why).0)
+}
+
+/// Answers a request that waits; see [`edge::handle`].
+#[wasm_bindgen]
+pub fn handle(
+    request: Request,
+    environment: JsValue,
+    context: JsValue,
+    lines: String,
+    first: JsValue,
+) -> Promise {
+    let call = Call { request, environment, context, first: FirstLookup::of(first) };
     task::promise(async move {
-        let answered: Result<Response, _> = edge::handle(&request, &environment, &context).await;
+        let answered: Result<Response, _> = edge::handle(call, lines).await;
         answered.map(JsValue::from).map_err(|error| Error::new(&error.0).into())
     })
+}
+
+/// Returns the state for which `worker-build`'s own entry point asks when it is loaded, and which it does not use here.
+#[wasm_bindgen(js_name = __worker_init_state)]
+pub fn worker_init_state() -> Object {
+    Object::new()
 }

@@ -1,5 +1,6 @@
 //! The log: one line of JSON per request, and one per failure. The log contains no queries and no credentials.
 
+use credlink_core::time::Timestamp;
 use serde::Serialize;
 
 use crate::request::Asked;
@@ -45,6 +46,15 @@ impl CacheState {
     }
 }
 
+/// Facts about a request for its log line, collected while it is answered.
+#[derive(Clone, Copy, Default)]
+pub struct Course {
+    /// The name of the route, if there is one.
+    pub route: Option<&'static str>,
+    /// The part that the cache played.
+    pub cache: CacheState,
+}
+
 /// The log line of a request.
 #[derive(Serialize)]
 struct Line<'a> {
@@ -68,21 +78,22 @@ struct Failure<'a> {
     reason: &'a str,
 }
 
-/// Logs a request and the number of bytes in its response.
-pub fn request(asked: &Asked, route: &'static str, status: u16, cache: CacheState, bytes: u64) {
-    let took = runtime::now().milliseconds().saturating_sub(asked.now.milliseconds());
+/// Returns the line of a request that is answered `now`; `bytes` is the length of the response's body.
+pub fn request(asked: &Asked, course: Course, status: u16, bytes: u64, now: Timestamp) -> String {
+    let Course { route, cache } = course;
+    let took = now.milliseconds().saturating_sub(asked.now.milliseconds());
     let line = Line {
         level: "info",
         message: "request",
         request_id: &asked.id,
         method: asked.method.as_str(),
-        route,
+        route: route.unwrap_or("none"),
         status,
         cache,
         bytes,
         latency_ms: u64::try_from(took).unwrap_or(0),
     };
-    runtime::log(&serde_json::to_string(&line).unwrap_or_default());
+    serde_json::to_string(&line).unwrap_or_default()
 }
 
 /// Logs a failure that needs an operator's attention.

@@ -5,7 +5,6 @@ use std::rc::Rc;
 
 use credlink_core::access::Caller;
 use credlink_core::http::problem::{Problem, ProblemKind};
-use credlink_core::http::reply::Reply;
 use credlink_core::http::route::Form;
 use credlink_core::link::Signature;
 use credlink_core::object::{Facts, ObjectKey};
@@ -14,15 +13,16 @@ use wasm_bindgen::JsValue;
 use web_sys::Response;
 
 use crate::admission::admit;
+use crate::answer::Answer;
 use crate::configuration::Configuration;
-use crate::entry::{Content, Stored};
+use crate::entry::{Content, Entry, Stored};
 use crate::flight::{Flights, share};
-use crate::keep::Keeper;
+use crate::keep::{Keeper, entry_of};
 use crate::lifetime::Freshness;
 use crate::log::{self, CacheState};
 use crate::outcome::Outcome;
 use crate::request::Asked;
-use crate::runtime::{self, Bytes};
+use crate::runtime::{self, Bytes, FirstLookup};
 use crate::source::Load;
 use crate::task;
 
@@ -37,13 +37,11 @@ pub const RETRY_SECONDS: u32 = 2;
 const OWN_LINK_SECONDS: u64 = 60;
 
 /// A request for an object.
-pub struct Read<'a> {
+pub struct Wanted<'a> {
     /// The request.
     pub asked: &'a Asked,
     /// The Worker's configuration.
     pub configuration: &'a Rc<Configuration>,
-    /// The context of the request, which outlives the response.
-    pub context: &'a JsValue,
     /// The key of the object.
     pub key: &'a ObjectKey,
     /// The signature of a signed link, if there are keys to verify it with.
@@ -56,53 +54,54 @@ pub struct Read<'a> {
     pub is_plain: bool,
 }
 
-/// A reply, with the bytes of an object if it has one.
-pub struct Answer {
-    /// The reply that the rules prescribe.
-    pub reply: Reply,
-    /// The bytes that the reply describes.
-    pub bytes: Option<Bytes>,
-    /// Length of the stored bytes.
-    pub size: u64,
-    /// Length of the content.
-    pub length: u64,
-    /// Seconds since the last check, for an answer from the cache.
-    pub age: Option<u64>,
-}
-
-impl Answer {
-    /// Creates an answer without an object.
-    pub const fn of(reply: Reply) -> Self {
-        Self { reply, bytes: None, size: 0, length: 0, age: None }
-    }
+/// A request for an object, and what is needed to wait for it.
+pub struct Read<'a> {
+    /// The request.
+    pub wanted: Wanted<'a>,
+    /// The context of the request, which outlives the response.
+    pub context: &'a JsValue,
+    /// The look-up in the cache that was made before.
+    pub first: &'a FirstLookup,
 }
 
 /// An object that was found; `age` is the number of seconds since its last check, if it came from the cache.
 struct Seen {
     facts: Facts,
     size: u64,
-    bytes: Bytes,
+    bytes: Option<Bytes>,
     age: Option<u64>,
 }
 
 /// The result of the search for an object, and the part that the cache played.
 type Looked = (Result<Seen, Problem>, CacheState);
 
-impl Read<'_> {
-    /// Answers the request, and reports how the cache was involved.
-    pub async fn answer(&self) -> (Result<Answer, Problem>, CacheState) {
-        if let ObjectKey::Revision(id, _) = self.key {
-            let (current, state) = self.look(&ObjectKey::Record(*id)).await;
-            let admitted = current.and_then(|current| self.lookup().admit(&current.facts));
-            if let Err(problem) = admitted {
-                return (Err(self.own(problem)), state);
-            }
+/// The use of an entry of the cache for a request.
+enum Verdict {
+    /// The entry is the answer.
+    Answer(Result<Kept, Problem>, CacheState),
+    /// The object is the answer, and is checked afterwards.
+    Stale(Kept),
+    /// The object is checked first.
+    Old(Kept),
+    /// The entry is of no use.
+    Load,
+}
+
+impl Wanted<'_> {
+    /// Answers the request from an entry of the cache, unless anything else has to be asked or done for it.
+    pub fn hit(&self, entry: Entry) -> Option<(Result<Answer, Problem>, CacheState)> {
+        match self.judge(self.key, entry) {
+            Verdict::Answer(found, state) => Some(self.answer((found.map(|kept| kept.seen(None)), state))),
+            Verdict::Stale(_) | Verdict::Old(_) | Verdict::Load => None,
         }
-        let (seen, mut state) = self.look(self.key).await;
+    }
+
+    /// Returns the answer to the request from the result of the search.
+    fn answer(&self, (seen, mut state): Looked) -> (Result<Answer, Problem>, CacheState) {
         let answer = seen.map_err(|problem| self.own(problem)).and_then(|seen| {
             let reply = self.lookup().respond(&seen.facts)?;
             let Seen { facts, size, bytes, age } = seen;
-            Ok(Answer { reply, bytes: Some(bytes), size, length: facts.length, age })
+            Ok(Answer { reply, bytes, size, length: facts.length, age })
         });
         // For an invalid link, the cache state would reveal whether the object exists.
         if answer.is_err() && self.signature.is_some() {
@@ -111,16 +110,37 @@ impl Read<'_> {
         (answer, state)
     }
 
-    /// Returns the facts of the object, or `None` if it does not exist, and the part that the cache played. Fails if no
-    /// source can tell.
-    pub async fn facts(&self) -> (Result<Option<Facts>, Problem>, CacheState) {
-        let (seen, state) = self.look(self.key).await;
-        let facts = match seen {
-            Ok(seen) => Ok(Some(seen.facts)),
-            Err(problem) if matches!(problem.kind, ProblemKind::NotFound | ProblemKind::Deleted) => Ok(None),
-            Err(problem) => Err(problem),
+    /// Decides how an entry of the cache, under `key`, is used.
+    fn judge(&self, key: &ObjectKey, entry: Entry) -> Verdict {
+        let age = entry.age(self.asked.now);
+        let lifetimes = &self.configuration.lifetimes;
+        let stored = match entry.content {
+            Content::Object(stored) => stored,
+            // A signed link may open an object that is absent for everyone else.
+            Content::Nothing(_) if self.signature.is_some() => return Verdict::Load,
+            Content::Nothing(absence) => {
+                return match lifetimes.of_absence(age) {
+                    Freshness::Fresh => {
+                        Verdict::Answer(Err(not_there(absence.problem())), CacheState::Absent)
+                    }
+                    Freshness::Stale | Freshness::Old | Freshness::Spent => Verdict::Load,
+                };
+            }
+            // No object has the path of a legacy ID.
+            Content::Alias(_) => return Verdict::Load,
         };
-        (facts, state)
+        // An entry with invalid attributes counts as absent.
+        let Ok(facts) = stored.facts() else { return Verdict::Load };
+        let freshness =
+            if facts.tombstone { lifetimes.of_absence(age) } else { lifetimes.of_object(key, age) };
+        let state = if facts.tombstone { CacheState::Absent } else { CacheState::Hit };
+        let kept = Kept { stored, facts, age };
+        match freshness {
+            Freshness::Fresh => Verdict::Answer(Ok(kept), state),
+            Freshness::Stale => Verdict::Stale(kept),
+            Freshness::Old => Verdict::Old(kept),
+            Freshness::Spent => Verdict::Load,
+        }
     }
 
     /// Rewrites an absence in the terms of the request.
@@ -155,47 +175,6 @@ impl Read<'_> {
         Keeper { domain: self.asked.origin.clone(), lifetimes: self.configuration.lifetimes }
     }
 
-    /// Finds the object under `key`: in the cache while its entry may be served, else in R2 and at the origin.
-    async fn look(&self, key: &ObjectKey) -> Looked {
-        let kept = self.keeper().find(key).await.unwrap_or_else(|error| {
-            log::failure(&self.asked.id, "the cache does not answer", &error.0);
-            None
-        });
-        let Some((entry, response)) = kept else { return self.load(key, None).await };
-        let age = entry.age(self.asked.now);
-        let lifetimes = &self.configuration.lifetimes;
-        let stored = match entry.content {
-            // A signed link may open an object that is absent for everyone else.
-            Content::Nothing(_) if self.signature.is_some() => return self.load(key, None).await,
-            Content::Nothing(absence) => {
-                return match lifetimes.of_absence(age) {
-                    Freshness::Fresh => (Err(not_there(absence.problem())), CacheState::Absent),
-                    Freshness::Stale | Freshness::Old | Freshness::Spent => self.load(key, None).await,
-                };
-            }
-            Content::Object(stored) => stored,
-            // No object has the path of a legacy ID.
-            Content::Alias(_) => return self.load(key, None).await,
-        };
-        // An entry with invalid attributes counts as absent.
-        let Ok(facts) = stored.facts() else { return self.load(key, None).await };
-        let freshness =
-            if facts.tombstone { lifetimes.of_absence(age) } else { lifetimes.of_object(key, age) };
-        let held = Held { stored, facts, response, age };
-        match freshness {
-            Freshness::Fresh => {
-                let state = if held.facts.tombstone { CacheState::Absent } else { CacheState::Hit };
-                (Ok(held.seen()), state)
-            }
-            Freshness::Stale => {
-                self.refresh(key, &held);
-                (Ok(held.seen()), CacheState::Stale)
-            }
-            Freshness::Old => self.load(key, Some(held)).await,
-            Freshness::Spent => self.load(key, None).await,
-        }
-    }
-
     /// Returns the parameters of a signed link to `key`, as the client sent them. A valid link to an earlier record
     /// does not open the current record, which the edge needs from the origin nonetheless: the edge then signs a link
     /// of its own.
@@ -213,18 +192,68 @@ impl Read<'_> {
             |part: &&str| part.split_once('=').is_some_and(|(name, _)| Signature::PARAMETERS.contains(&name));
         self.asked.query.split('&').filter(is_of_link).collect::<Vec<_>>().join("&")
     }
+}
+
+impl Read<'_> {
+    /// Answers the request, and reports how the cache was involved.
+    pub async fn answer(&self) -> (Result<Answer, Problem>, CacheState) {
+        if let ObjectKey::Revision(id, _) = self.wanted.key {
+            let (current, state) = self.look(&ObjectKey::Record(*id)).await;
+            let admitted = current.and_then(|current| self.wanted.lookup().admit(&current.facts));
+            if let Err(problem) = admitted {
+                return (Err(self.wanted.own(problem)), state);
+            }
+        }
+        self.wanted.answer(self.look(self.wanted.key).await)
+    }
+
+    /// Returns the facts of the object, or `None` if it does not exist, and the part that the cache played. Fails if no
+    /// source can tell.
+    pub async fn facts(&self) -> (Result<Option<Facts>, Problem>, CacheState) {
+        let (seen, state) = self.look(self.wanted.key).await;
+        let facts = match seen {
+            Ok(seen) => Ok(Some(seen.facts)),
+            Err(problem) if matches!(problem.kind, ProblemKind::NotFound | ProblemKind::Deleted) => Ok(None),
+            Err(problem) => Err(problem),
+        };
+        (facts, state)
+    }
+
+    /// Finds the object under `key`: in the cache while its entry may be served, else in R2 and at the origin.
+    async fn look(&self, key: &ObjectKey) -> Looked {
+        let found = match self.first.take() {
+            Some(found) => found.map(|response| response.and_then(entry_of)),
+            None => self.wanted.keeper().find(key).await,
+        };
+        let found = found.unwrap_or_else(|error| {
+            log::failure(&self.wanted.asked.id, "the cache does not answer", &error.0);
+            None
+        });
+        let Some((entry, response)) = found else { return self.load(key, None).await };
+        match self.wanted.judge(key, entry) {
+            Verdict::Answer(found, state) => {
+                (found.map(|kept| kept.seen(Some(Bytes::Cached(response)))), state)
+            }
+            Verdict::Stale(kept) => {
+                self.refresh(key, &kept);
+                (Ok(kept.seen(Some(Bytes::Cached(response)))), CacheState::Stale)
+            }
+            Verdict::Old(kept) => self.load(key, Some((kept, response))).await,
+            Verdict::Load => self.load(key, None).await,
+        }
+    }
 
     /// Creates a load, and the name under which requests share it.
-    fn new_load(&self, key: &ObjectKey, held: Option<&Held>) -> (String, Load) {
-        let signature = self.link(key);
+    fn new_load(&self, key: &ObjectKey, held: Option<&Kept>) -> (String, Load) {
+        let signature = self.wanted.link(key);
         let (is_held, known) = (held.is_some(), held.and_then(|held| held.stored.tag.clone()));
         // The result depends on the link and on the cached entry, so requests share a load only if both are the same.
         let name = format!("{key} {is_held} {} {signature}", known.as_deref().unwrap_or_default());
         let load = Load {
-            configuration: Rc::clone(self.configuration),
-            keeper: self.keeper(),
+            configuration: Rc::clone(self.wanted.configuration),
+            keeper: self.wanted.keeper(),
             context: self.context.clone(),
-            request_id: self.asked.id.clone(),
+            request_id: self.wanted.asked.id.clone(),
             key: key.clone(),
             is_held,
             known,
@@ -234,7 +263,7 @@ impl Read<'_> {
     }
 
     /// Checks a stale entry after the response, unless a check is already in progress.
-    fn refresh(&self, key: &ObjectKey, held: &Held) {
+    fn refresh(&self, key: &ObjectKey, held: &Kept) {
         let (name, load) = self.new_load(key, Some(held));
         if LOADS.with(|loads| loads.is_under_way(&name)) {
             return;
@@ -251,43 +280,50 @@ impl Read<'_> {
     /// Returns the longest duration of a load, in milliseconds: a timeout each for R2, the origin, and the target of
     /// the origin's redirect.
     fn patience(&self) -> u64 {
-        self.configuration.timeout.saturating_mul(3)
+        self.wanted.configuration.timeout.saturating_mul(3)
     }
 
-    async fn load(&self, key: &ObjectKey, held: Option<Held>) -> Looked {
-        let (name, load) = self.new_load(key, held.as_ref());
+    async fn load(&self, key: &ObjectKey, held: Option<(Kept, Response)>) -> Looked {
+        let (name, load) = self.new_load(key, held.as_ref().map(|(kept, _)| kept));
         // A cached object was admitted before, joining a load costs nothing, and a signed link was issued by the
         // operator.
         let is_free = held.is_some()
             || LOADS.with(|loads| loads.is_under_way(&name))
-            || self.opens().is_some_and(|opens| opens.is_ok());
-        if let Err(refused) = admit(self.configuration, self.asked, is_free).await {
+            || self.wanted.opens().is_some_and(|opens| opens.is_ok());
+        if let Err(refused) = admit(self.wanted.configuration, self.wanted.asked, is_free).await {
             return (Err(refused), CacheState::None);
         }
         let outcome = share(&LOADS, &name, self.context, self.patience(), load.run()).await;
         let outcome = outcome.unwrap_or_else(|error| {
-            log::failure(&self.asked.id, "an object was waited for in vain", &format!("{key}: {error}"));
+            log::failure(
+                &self.wanted.asked.id,
+                "an object was waited for in vain",
+                &format!("{key}: {error}"),
+            );
             Outcome::Unreachable
         });
         let forwarded = match (&held, &outcome) {
             (Some(_), _) => CacheState::Revalidated,
-            (None, Outcome::Found(found)) if self.keeper().is_kept(&found.facts) => CacheState::Miss,
-            (None, Outcome::Nothing(_)) if self.configuration.lifetimes.absent > 0 => CacheState::Miss,
+            (None, Outcome::Found(found)) if self.wanted.keeper().is_kept(&found.facts) => CacheState::Miss,
+            (None, Outcome::Nothing(_)) if self.wanted.configuration.lifetimes.absent > 0 => CacheState::Miss,
             (None, _) => CacheState::Uncached,
         };
         match (outcome, held) {
             (Outcome::Found(found), _) => {
                 let (facts, size) = (found.facts.clone(), found.stored.size);
-                let bytes = Bytes::Held(found.bytes.clone());
+                let bytes = Some(Bytes::Held(found.bytes.clone()));
                 (Ok(Seen { facts, size, bytes, age: None }), forwarded)
             }
-            (Outcome::Same(same), Some(held)) => {
-                (Ok(Seen { facts: same.1.clone(), age: None, ..held.seen() }), forwarded)
+            (Outcome::Same(same), Some((kept, response))) => {
+                let seen = kept.seen(Some(Bytes::Cached(response)));
+                (Ok(Seen { facts: same.1.clone(), age: None, ..seen }), forwarded)
             }
             (Outcome::Nothing(absence), _) => (Err(not_there(absence.problem())), forwarded),
             (Outcome::Refused(problem), _) => (Err(problem), forwarded),
             (Outcome::Damaged, _) => (Err(Problem::damaged()), forwarded),
-            (Outcome::Unreachable, Some(held)) => (Ok(held.seen()), CacheState::Error),
+            (Outcome::Unreachable, Some((kept, response))) => {
+                (Ok(kept.seen(Some(Bytes::Cached(response)))), CacheState::Error)
+            }
             (Outcome::Unreachable | Outcome::Same(_), None) => {
                 (Err(Problem::unavailable(RETRY_SECONDS)), forwarded)
             }
@@ -295,26 +331,20 @@ impl Read<'_> {
     }
 }
 
-/// An object from the cache.
-struct Held {
+/// An object from the cache, without its bytes; `age` is the number of milliseconds since its last check.
+struct Kept {
     stored: Stored,
     facts: Facts,
-    response: Response,
     age: u64,
 }
 
-impl Held {
-    fn seen(self) -> Seen {
-        Seen {
-            facts: self.facts,
-            size: self.stored.size,
-            bytes: Bytes::Cached(self.response),
-            age: Some(self.age / 1_000),
-        }
+impl Kept {
+    fn seen(self, bytes: Option<Bytes>) -> Seen {
+        Seen { facts: self.facts, size: self.stored.size, bytes, age: Some(self.age / 1_000) }
     }
 }
 
-/// Returns the problem of an absence; [`Read::own`] puts it into the terms of the request.
+/// Returns the problem of an absence; [`Wanted::own`] puts it into the terms of the request.
 fn not_there(problem: Option<Problem>) -> Problem {
     problem.unwrap_or_else(|| Problem::new(ProblemKind::NotFound, ""))
 }

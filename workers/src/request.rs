@@ -3,7 +3,6 @@
 use credlink_core::http::problem::{Problem, ProblemKind};
 use credlink_core::http::request_id;
 use credlink_core::time::Timestamp;
-use http::header::ACCEPT_ENCODING;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 /// A parsed request.
@@ -25,39 +24,74 @@ pub struct Asked {
     pub id: String,
 }
 
+/// The method and the URL of a request.
+#[derive(Debug)]
+pub struct Target<'a> {
+    /// The method.
+    pub method: Method,
+    /// Scheme and authority of the URL: `https://cdn.example.com`.
+    pub origin: &'a str,
+    /// The path of the URL, as it was sent.
+    pub path: &'a str,
+    /// The query of the URL, without the question mark.
+    pub query: &'a str,
+}
+
+impl<'a> Target<'a> {
+    /// Parses the first two of the lines that `runtime.js` makes of a request.
+    ///
+    /// # Errors
+    /// An invalid method or URL.
+    pub fn read(lines: &'a str) -> Result<Self, Problem> {
+        Self::of(lines).ok_or_else(unreadable)
+    }
+
+    fn of(lines: &'a str) -> Option<Self> {
+        let mut lines = lines.split('\n');
+        let (method, url) = (lines.next()?, lines.next()?);
+        let method = Method::from_bytes(method.as_bytes()).ok()?;
+        let url = url.split('#').next().unwrap_or_default();
+        let (url, query) = url.split_once('?').unwrap_or((url, ""));
+        let (scheme, rest) = url.split_once("://")?;
+        let authority = rest.find('/')?;
+        let (origin, path) = url.split_at_checked(scheme.len().checked_add(3)?.checked_add(authority)?)?;
+        Some(Self { method, origin, path, query })
+    }
+}
+
+fn unreadable() -> Problem {
+    Problem::new(ProblemKind::InvalidRequest, "the request's method or URL cannot be read")
+}
+
 impl Asked {
     /// Parses the lines that `runtime.js` makes of a request.
     ///
     /// # Errors
     /// An invalid method or URL.
     pub fn read(lines: &str) -> Result<Self, Problem> {
-        let unreadable =
-            || Problem::new(ProblemKind::InvalidRequest, "the request's method or URL cannot be read");
-        let mut lines = lines.split('\n');
+        let Target { method, origin, path, query } = Target::read(lines)?;
+        let mut lines = lines.split('\n').skip(2);
         let mut next = || lines.next().ok_or_else(unreadable);
-        let (method, url, now, new_id) = (next()?, next()?, next()?, next()?);
-        let method = Method::from_bytes(method.as_bytes()).map_err(|_| unreadable())?;
-        let (scheme, rest) = url.split_once("://").ok_or_else(unreadable)?;
-        let rest = rest.split('#').next().unwrap_or_default();
-        let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
-        let (authority, path) = rest.split_once('/').ok_or_else(unreadable)?;
+        let (now, new_id) = (next()?, next()?);
         let mut headers = HeaderMap::new();
         for line in lines {
             let Some((name, value)) = line.split_once(':') else { continue };
-            let name =
-                if name == "accept-encoding" { Ok(ACCEPT_ENCODING) } else { name.parse::<HeaderName>() };
             // A header value is bytes in HTTP, and JavaScript represents each byte as a character.
-            let bytes: Option<Vec<u8>> = value.chars().map(|letter| u8::try_from(letter).ok()).collect();
-            let value = bytes.and_then(|bytes| HeaderValue::from_bytes(&bytes).ok());
-            if let (Ok(name), Some(value)) = (name, value) {
+            let value = if value.is_ascii() {
+                HeaderValue::from_str(value).ok()
+            } else {
+                let bytes: Option<Vec<u8>> = value.chars().map(|letter| u8::try_from(letter).ok()).collect();
+                bytes.and_then(|bytes| HeaderValue::from_bytes(&bytes).ok())
+            };
+            if let (Ok(name), Some(value)) = (name.parse::<HeaderName>(), value) {
                 headers.append(name, value);
             }
         }
         let id = request_id::given(&headers).unwrap_or(new_id).to_owned();
         Ok(Self {
             method,
-            origin: format!("{scheme}://{authority}"),
-            path: format!("/{path}"),
+            origin: origin.to_owned(),
+            path: path.to_owned(),
             query: query.to_owned(),
             now: Timestamp::from_milliseconds(now.parse().unwrap_or_default()),
             headers,
@@ -68,6 +102,8 @@ impl Asked {
 
 #[cfg(test)]
 mod tests {
+    use http::header::ACCEPT_ENCODING;
+
     use super::*;
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! Failures are reported as [`Broken`], with the runtime's own message, which is meant only for the log.
 
-use std::ops::Range;
+use std::cell::Cell;
 
 use credlink_core::hash::Digest;
 use credlink_core::time::Timestamp;
@@ -42,28 +42,14 @@ extern "C" {
     #[wasm_bindgen(method, getter)]
     pub fn body(this: &Answered) -> Option<ArrayBuffer>;
 
-    /// Describes a request in lines; see [`super::request::Asked::read`].
-    pub fn lines(request: &Request) -> String;
     #[wasm_bindgen(js_name = now)]
     fn milliseconds() -> f64;
     /// Returns a variable or a secret, if it is set.
     pub fn variable(env: &JsValue, name: &str) -> Option<String>;
-    #[wasm_bindgen(catch)]
-    fn answer(status: u16, headers: &str, text: Option<&str>) -> Result<Response, JsValue>;
-    #[wasm_bindgen(catch, js_name = answerStored)]
-    fn answer_stored(status: u16, headers: &str, from: &JsValue) -> Result<Response, JsValue>;
-    #[wasm_bindgen(js_name = answerUnpacked)]
-    fn answer_unpacked(status: u16, headers: &str, from: &JsValue, length: f64) -> Promise;
-    #[wasm_bindgen(js_name = answerPart)]
-    fn answer_part(
-        status: u16,
-        headers: &str,
-        from: &JsValue,
-        gzip: bool,
-        length: f64,
-        first: f64,
-        end: f64,
-    ) -> Promise;
+    /// Returns the function that answers requests with the entry points of this program.
+    pub fn server() -> JsValue;
+    #[wasm_bindgen(catch, js_name = respond)]
+    fn make(description: &str, from: &JsValue) -> Result<JsValue, JsValue>;
     fn digest(stored: &ArrayBuffer, gzip: bool, length: f64) -> Promise;
     fn leave(bytes: &ArrayBuffer);
     #[wasm_bindgen(js_name = mayLook)]
@@ -100,8 +86,6 @@ extern "C" {
     pub fn decode(bytes: &ArrayBuffer) -> String;
     #[wasm_bindgen(catch, js_name = waitUntil)]
     fn wait_until(context: &JsValue, promise: &Promise) -> Result<(), JsValue>;
-    /// Writes a line to the log.
-    pub fn log(line: &str);
     /// Writes a line to the log as an error.
     pub fn complain(line: &str);
 }
@@ -149,6 +133,28 @@ impl Bytes {
     }
 }
 
+/// The look-up in the cache that `runtime.js` makes before it hands a request over.
+pub struct FirstLookup(Cell<Option<Result<Option<Response>, Broken>>>);
+
+impl FirstLookup {
+    /// Reads the result: the response, `null` if there is none, the error, or `undefined` if nothing was looked up.
+    pub fn of(result: JsValue) -> Self {
+        if result.is_undefined() {
+            return Self(Cell::new(None));
+        }
+        Self(Cell::new(Some(match result.dyn_into::<Response>() {
+            Ok(response) => Ok(Some(response)),
+            Err(nothing) if nothing.is_null() => Ok(None),
+            Err(error) => Err(error.into()),
+        })))
+    }
+
+    /// Takes the result, which answers the first look-up of the request; `None` if none was made, or it was taken.
+    pub fn take(&self) -> Option<Result<Option<Response>, Broken>> {
+        self.0.take()
+    }
+}
+
 /// Returns the current time.
 pub fn now() -> Timestamp {
     #[expect(clippy::cast_possible_truncation, reason = "a date has 52 bits")]
@@ -166,40 +172,15 @@ pub async fn settled(promise: &Promise) -> Result<JsValue, Broken> {
     JsFuture::from(promise.clone()).await.map_err(Broken::from)
 }
 
-/// Creates a response with a text, or without a body. `headers` are lines of `name:value`.
-pub fn respond(status: u16, headers: &str, text: Option<&str>) -> Result<Response, Broken> {
-    answer(status, headers, text).map_err(Broken::from)
-}
-
-/// Creates a response with stored bytes as they are.
-pub fn respond_stored(status: u16, headers: &str, from: &Bytes) -> Result<Response, Broken> {
-    answer_stored(status, headers, from.value()).map_err(Broken::from)
-}
-
-/// Creates a response with a stored gzip, unpacked to `length` bytes.
-pub async fn respond_unpacked(
-    status: u16,
-    headers: &str,
-    from: &Bytes,
-    length: u64,
-) -> Result<Response, Broken> {
-    let response = settled(&answer_unpacked(status, headers, from.value(), number(length))).await?;
-    Ok(response.unchecked_into())
-}
-
-/// Creates a response with a part of a content of `length` bytes.
-pub async fn respond_part(
-    status: u16,
-    headers: &str,
-    from: &Bytes,
-    gzip: bool,
-    length: u64,
-    part: &Range<u64>,
-) -> Result<Response, Broken> {
-    let (first, end) = (number(part.start), number(part.end));
-    let response =
-        settled(&answer_part(status, headers, from.value(), gzip, number(length), first, end)).await?;
-    Ok(response.unchecked_into())
+/// Creates the response that `description` describes ([`crate::answer::Answer::describe`]), from the bytes of an object
+/// if it has one, and logs its line.
+pub async fn respond(description: &str, from: Option<&Bytes>) -> Result<Response, Broken> {
+    let made = make(description, from.map_or(&JsValue::UNDEFINED, Bytes::value))?;
+    // Only what is unpacked is waited for.
+    match made.dyn_into::<Promise>() {
+        Ok(promise) => Ok(settled(&promise).await?.unchecked_into()),
+        Err(response) => Ok(response.unchecked_into()),
+    }
 }
 
 /// Returns the SHA-256 of a content of `length` bytes; `None` if its length differs or the gzip is damaged.

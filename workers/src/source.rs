@@ -22,7 +22,7 @@ use crate::keep::Keeper;
 use crate::log;
 use crate::outcome::{LoadedObject, Outcome};
 use crate::runtime::{self, Answered, Broken, Place, Question};
-use crate::task;
+use crate::task::{self, apart};
 
 /// Longest object that is read, in stored bytes.
 pub const MAX_OBJECT_BYTES: usize =
@@ -94,11 +94,11 @@ impl Load {
         let loading = runtime::load_object(bucket, &key, known, MAX_OBJECT_BYTES, hidden, *timeout);
         let loaded = match loading.await {
             Ok(Some(loaded)) => loaded,
-            Ok(None) => return self.origin(Fill::Bucket).await,
+            Ok(None) => return apart(self.origin(Fill::Bucket)).await,
             Err(error) => {
                 self.complain("R2 does not answer", &error);
                 // The content of R2 is unknown.
-                return self.origin(Fill::None).await;
+                return apart(self.origin(Fill::None)).await;
             }
         };
         let place = || Place::of(loaded.stored());
@@ -125,7 +125,7 @@ impl Load {
                 if self.is_held || !self.signature.is_empty() {
                     return (outcome, Fill::None);
                 }
-                return self.origin(Fill::Bucket).await;
+                return apart(self.origin(Fill::Bucket)).await;
             }
         };
         let _place = place();

@@ -83,6 +83,12 @@ fn run(id: u64, bell: &Waker) {
     }
 }
 
+/// Puts a rare future apart. V8 compiles a function as a whole when it is first called, so the code of what most
+/// requests do not need should not be in the functions that they call.
+pub fn apart<'a, T>(future: impl Future<Output = T> + 'a) -> Pin<Box<dyn Future<Output = T> + 'a>> {
+    Box::pin(future)
+}
+
 /// Runs a future until it has to wait, and resumes it whenever it is woken. The promise settles with the future's
 /// result.
 pub fn promise(future: impl Future<Output = Result<JsValue, JsValue>> + 'static) -> Promise {

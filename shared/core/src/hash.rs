@@ -3,9 +3,11 @@
 use std::fmt;
 use std::str::FromStr;
 
-use data_encoding::HEXLOWER;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sha2::{Digest as _, Sha256};
+
+/// The length of a digest as text, in hexadecimal digits.
+const DIGITS: usize = 64;
 
 /// A SHA-256 digest (FIPS 180-4), written as 64 lower-case hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -49,7 +51,8 @@ impl Digest {
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&HEXLOWER.encode(&self.0))
+        let mut digits = [0; DIGITS];
+        f.write_str(base16ct::lower::encode_str(&self.0, &mut digits).map_err(|_| fmt::Error)?)
     }
 }
 
@@ -63,13 +66,14 @@ impl FromStr for Digest {
     type Err = HashError;
 
     fn from_str(text: &str) -> Result<Self, HashError> {
-        if text.len() != 64 {
+        if text.len() != DIGITS {
             return Err(HashError::Length(text.chars().count()));
         }
         let mut bytes = [0; 32];
-        data_encoding::HEXLOWER_PERMISSIVE
-            .decode_mut(text.as_bytes(), &mut bytes)
-            .map_err(|partial| HashError::Digit(partial.error.position + 1))?;
+        base16ct::mixed::decode(text, &mut bytes).map_err(|_| {
+            let other = text.bytes().position(|byte| !byte.is_ascii_hexdigit());
+            HashError::Digit(other.unwrap_or_default() + 1)
+        })?;
         Ok(Self(bytes))
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use data_encoding::BASE32_NOPAD;
+use base32ct::{Base32Unpadded, Encoding as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sha2::{Digest as _, Sha256};
 
@@ -12,6 +12,9 @@ use crate::tenant::Tenant;
 
 /// The prefix that separates this use of SHA-256 from every other, and versions the derivation.
 const DOMAIN: &[u8] = b"credlink/proof/v1\0";
+
+/// The length of an ID as text, in characters.
+const TEXT_LENGTH: usize = 32;
 
 /// The ID of a proof: lower-case base32 (RFC 4648, section 6, no padding) of the first 20 bytes of
 /// `SHA-256("credlink/proof/v1" 0x00 tenant 0x00 media-hash-bytes)`; 32 characters.
@@ -52,9 +55,9 @@ impl ProofId {
 
 impl fmt::Display for ProofId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = BASE32_NOPAD.encode(&self.0);
-        text.make_ascii_lowercase();
-        f.write_str(&text)
+        let mut text = [0; TEXT_LENGTH];
+        // 20 bytes are exactly 32 symbols.
+        f.write_str(Base32Unpadded::encode(&self.0, &mut text).map_err(|_| fmt::Error)?)
     }
 }
 
@@ -68,19 +71,13 @@ impl FromStr for ProofId {
     type Err = ProofIdError;
 
     fn from_str(text: &str) -> Result<Self, ProofIdError> {
-        // The length is checked first: decode_mut expects an output of the right size, and 32 symbols are exactly 20
-        // bytes.
-        if text.len() != 32 {
+        // The length is checked first, since 32 symbols are exactly 20 bytes. The alphabet has only lower case: an
+        // upper-case ID would be a second URL, and a second cache entry, for one proof.
+        if text.len() != TEXT_LENGTH {
             return Err(ProofIdError);
         }
-        // Only one spelling is accepted: an upper-case ID would be a second URL, and a second cache entry, for one
-        // proof.
-        let upper: Vec<u8> = text
-            .bytes()
-            .map(|byte| if byte.is_ascii_uppercase() { b'!' } else { byte.to_ascii_uppercase() })
-            .collect();
         let mut id = [0; 20];
-        BASE32_NOPAD.decode_mut(&upper, &mut id).map_err(|_| ProofIdError)?;
+        Base32Unpadded::decode(text, &mut id).map_err(|_| ProofIdError)?;
         Ok(Self(id))
     }
 }

@@ -4,6 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use crate::hash::serde_as_text;
 
@@ -16,7 +18,7 @@ pub struct Timestamp(i64);
 #[error("a timestamp is an RFC 3339 date and time, such as 2026-01-31T12:00:00.000Z")]
 pub struct TimestampError;
 
-/// The latest instant that jiff can write: the end of the year 9999, less a day for any offset.
+/// The latest instant: the end of the year 9999 less 26 hours, so that it has four digits of a year at any offset.
 const LATEST_MILLISECOND: i64 = 253_402_207_200_000;
 
 impl Timestamp {
@@ -56,10 +58,15 @@ impl Timestamp {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match jiff::Timestamp::from_millisecond(self.0) {
-            Ok(instant) => write!(f, "{instant:.3}"),
-            Err(_) => Err(fmt::Error),
-        }
+        let (seconds, millisecond) = (self.0.div_euclid(1000), self.0.rem_euclid(1000));
+        let instant = OffsetDateTime::from_unix_timestamp(seconds).map_err(|_| fmt::Error)?;
+        let (year, month, day) = instant.to_calendar_date();
+        let (hour, minute, second) = instant.to_hms();
+        write!(
+            f,
+            "{year:04}-{:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millisecond:03}Z",
+            u8::from(month)
+        )
     }
 }
 
@@ -73,12 +80,16 @@ impl FromStr for Timestamp {
     type Err = TimestampError;
 
     fn from_str(text: &str) -> Result<Self, TimestampError> {
-        let instant: jiff::Timestamp = text.parse().map_err(|_| TimestampError)?;
-        match instant.as_millisecond() {
-            // A fraction of a millisecond before 1970 rounds to 0.
-            milliseconds @ 0..=LATEST_MILLISECOND if instant >= jiff::Timestamp::UNIX_EPOCH => {
-                Ok(Self(milliseconds))
-            }
+        // RFC 3339, section 5.6: "T", in either case, or a space for readability. The parser takes any character.
+        if !matches!(text.as_bytes().get(10), Some(b'T' | b't' | b' ')) {
+            return Err(TimestampError);
+        }
+        let instant = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| TimestampError)?;
+        let seconds = instant.unix_timestamp();
+        // A fraction of a millisecond is cut off.
+        match seconds.checked_mul(1000).and_then(|whole| whole.checked_add(i64::from(instant.millisecond())))
+        {
+            Some(milliseconds @ 0..=LATEST_MILLISECOND) => Ok(Self(milliseconds)),
             _ => Err(TimestampError),
         }
     }
@@ -108,8 +119,35 @@ mod tests {
     }
 
     #[test]
+    fn every_spelling_of_rfc_3339_is_read() {
+        for (text, expected) in [
+            ("2026-01-01T00:00:00Z", "2026-01-01T00:00:00.000Z"),
+            ("2026-01-01t00:00:00.1z", "2026-01-01T00:00:00.100Z"),
+            ("2026-01-01 01:30:00.0079999+01:30", "2026-01-01T00:00:00.007Z"),
+            ("2025-12-31T23:00:00-01:00", "2026-01-01T00:00:00.000Z"),
+            ("1970-01-01T00:59:59.999+01:00", ""),
+            ("2024-02-29T12:00:00Z", "2024-02-29T12:00:00.000Z"),
+            ("9999-12-30T22:00:00.000Z", "9999-12-30T22:00:00.000Z"),
+            ("9999-12-30T22:00:00.001Z", ""),
+        ] {
+            let read = text.parse::<Timestamp>().map(|instant| instant.to_string());
+            assert_eq!(read.unwrap_or_default(), expected, "{text}");
+        }
+    }
+
+    #[test]
     fn only_dates_with_times_are_timestamps() {
-        for bad in ["", "2026-01-01", "yesterday", "1969-12-31T23:59:59Z", "1969-12-31T23:59:59.9999Z"] {
+        for bad in [
+            "",
+            "2026-01-01",
+            "yesterday",
+            "1969-12-31T23:59:59Z",
+            "1969-12-31T23:59:59.9999Z",
+            "2026-01-01_00:00:00Z",
+            "2026-01-01T00:00:00",
+            "2026-02-30T00:00:00Z",
+            "2026-01-01T00:00:00Z ",
+        ] {
             assert_eq!(bad.parse::<Timestamp>(), Err(TimestampError), "{bad}");
         }
     }

@@ -2,8 +2,6 @@
 
 use std::str::FromStr;
 
-use data_encoding::HEXLOWER_PERMISSIVE;
-
 /// Fewest bytes of a key: as many as the hash has (RFC 2104, section 3).
 pub const MIN_KEY_BYTES: usize = 32;
 
@@ -93,8 +91,9 @@ impl FromStr for LinkKeys {
 /// Reads one `NAME:SECRET`.
 fn one(text: &str) -> Result<LinkKey, LinkKeysError> {
     let (name, secret) = text.trim().split_once(':').ok_or(LinkKeysError::Form)?;
-    let secret = HEXLOWER_PERMISSIVE.decode(secret.as_bytes()).map_err(|_| LinkKeysError::Secret)?;
-    LinkKey::new(name, secret).map_err(|error| match error {
+    let mut bytes = vec![0; secret.len() / 2];
+    base16ct::mixed::decode(secret, &mut bytes).map_err(|_| LinkKeysError::Secret)?;
+    LinkKey::new(name, bytes).map_err(|error| match error {
         LinkKeyError::Id(_) => LinkKeysError::Name,
         LinkKeyError::Length(_) => LinkKeysError::Secret,
     })
