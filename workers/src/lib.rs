@@ -100,25 +100,25 @@ pub fn server() -> JsValue {
 #[wasm_bindgen]
 pub fn ready() {}
 
-/// Decides the first step of a request; see [`immediate::begin`].
+/// Decides the first step of a request; see `immediate::begin`.
 #[wasm_bindgen]
 pub fn begin(lines: &str, environment: &JsValue) -> String {
     immediate::begin(lines, environment).into_text()
 }
 
-/// Describes an answer from the cache; see [`immediate::hit`].
+/// Describes an answer from the cache; see `immediate::hit`.
 #[wasm_bindgen]
 pub fn hit(lines: &str, said: &str) -> Option<String> {
     immediate::hit(lines, said)
 }
 
-/// Describes the answer in place of one that could not be made; see [`immediate::fail`].
+/// Describes the answer in place of one that could not be made; see `immediate::fail`.
 #[wasm_bindgen]
 pub fn fail(lines: &str, why: JsValue) -> String {
     immediate::fail(lines, &Broken::from(why).0)
 }
 
-/// Answers a request that waits; see [`edge::handle`].
+/// Answers a request that waits; see `edge::handle`.
 #[wasm_bindgen]
 pub fn handle(
     request: Request,
