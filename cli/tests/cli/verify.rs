@@ -381,20 +381,32 @@ fn a_file_that_is_made_to_take_long_takes_no_longer_than_others() {
     assert!(began.elapsed() < Duration::from_secs(90), "{:?}", began.elapsed());
 }
 
+/// A picture (PNG) with four megabytes in the place of a manifest.
+#[cfg(unix)]
+fn with_much_inside() -> Vec<u8> {
+    let chunk = |name: &[u8; 4], data: &[u8]| {
+        let length = u32::try_from(data.len()).unwrap().to_be_bytes();
+        // Nobody checks the checksums.
+        [&length, name, data, &[0; 4]].concat()
+    };
+    let header = [0, 0, 0, 1, 0, 0, 0, 1, 8, 0, 0, 0, 0];
+    let chunks = [chunk(b"IHDR", &header), chunk(b"caBX", &[0; 4_000_000]), chunk(b"IEND", &[])];
+    [b"\x89PNG\r\n\x1a\n".as_slice(), &chunks.concat()].concat()
+}
+
 #[cfg(unix)]
 #[test]
 fn what_reads_a_file_keeps_within_its_memory() {
     let world = World::new();
-    world.write("inside.jpg", &with_manifest_inside());
+    world.write("inside.png", &with_much_inside());
     let read =
-        |bytes: u64| world.run(&format!("read-media --format image/jpeg --memory {bytes} -- inside.jpg"));
+        |bytes: u64| world.run(&format!("read-media --format image/png --memory {bytes} -- inside.png"));
     let enough = read(2 << 30).ends(0).json();
-    assert_eq!(enough["validation"], Value::Null);
-    assert_ne!(enough["embedded"]["Unreadable"], "out of memory");
-    // The program alone takes more. How far it comes then depends on what its allocator has at hand.
+    assert!(enough["embedded"]["Found"].is_string());
+    // The program has used more before it began, so it gets no more memory: it is ended, or says so.
     let little = read(1 << 20);
     assert!(
-        little.code() != 0 || little.json()["embedded"]["Unreadable"] == "out of memory",
+        little.code() != 0 || little.json()["embedded"]["Unreadable"].is_string(),
         "it has had more memory than it may: {}",
         little.report()
     );
