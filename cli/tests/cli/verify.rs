@@ -387,10 +387,10 @@ fn with_much_inside() -> Vec<u8> {
     let chunk = |name: &[u8; 4], data: &[u8]| {
         let length = u32::try_from(data.len()).unwrap().to_be_bytes();
         // Nobody checks the checksums.
-        [&length, name, data, &[0; 4]].concat()
+        [length.as_slice(), name, data, &[0; 4]].concat()
     };
     let header = [0, 0, 0, 1, 0, 0, 0, 1, 8, 0, 0, 0, 0];
-    let chunks = [chunk(b"IHDR", &header), chunk(b"caBX", &[0; 4_000_000]), chunk(b"IEND", &[])];
+    let chunks = [chunk(b"IHDR", &header), chunk(b"caBX", &vec![0; 4_000_000]), chunk(b"IEND", &[])];
     [b"\x89PNG\r\n\x1a\n".as_slice(), &chunks.concat()].concat()
 }
 
