@@ -89,7 +89,7 @@ async function content({ facts, stored, content }) {
 /** Returns the response, with the headers that every response has. */
 export function finish({ status, headers, body, bytes }, method, requestId) {
   headers["access-control-allow-origin"] = "*";
-  headers["access-control-expose-headers"] = "etag, location, content-range, retry-after, x-request-id";
+  headers["access-control-expose-headers"] = "accept-ranges, content-encoding, content-range, etag, location, retry-after, x-request-id";
   headers["x-content-type-options"] = "nosniff";
   headers["x-request-id"] = requestId;
   if (method === "HEAD" && bytes !== undefined) {
