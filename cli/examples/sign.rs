@@ -2,7 +2,7 @@
 //!
 //! `sign SOURCE DEST [URL]` writes the signed picture to DEST and its manifest to DEST.c2pa. The picture's XMP
 //! (`dcterms:provenance`) points to the future address of the manifest: under URL, by default a local `credlink serve`.
-//! What an earlier run has written is replaced, and any other file at DEST is left alone.
+//! It replaces what an earlier run has written, and leaves any other file at DEST alone.
 //! The certificate is made for this one run, so no reader has reason to trust it: it is for trying things out.
 
 use std::error::Error;

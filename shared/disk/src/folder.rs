@@ -183,6 +183,8 @@ fn hold(lock: &File, path: &Path) -> Result<(), FolderError> {
 /// disk.
 fn prepare(path: &Path) -> io::Result<HashSet<(String, String)>> {
     let (objects, temporary) = (path.join(OBJECTS), path.join(TEMPORARY));
+    // The lock's name comes first. After a power cut, a folder with the other names alone would count as foreign.
+    sync_directory(path)?;
     for folder in [&objects, &temporary] {
         make_one(folder)?;
         private::keep_private(folder);
