@@ -110,7 +110,7 @@ fn read(path: &Path) -> Result<FoundManifest, Trouble> {
 /// Reads the manifest store in a file, as the named media type if that is a readable one. Otherwise returns the reason,
 /// in words, why there is no manifest store. A file that is itself a manifest is an error.
 fn embedded(media: &Media, media_type: Option<&str>) -> Result<Result<Vec<u8>, String>, Trouble> {
-    let kind = match media_type.filter(|name| detected_type::format(name).is_some()) {
+    let kind = match media_type.filter(|name| detected_type::format(name).is_ok()) {
         Some(media_type) => DetectedType::Of(media_type.to_owned()),
         None => media.detected_type(),
     };
@@ -126,8 +126,9 @@ fn embedded(media: &Media, media_type: Option<&str>) -> Result<Result<Vec<u8>, S
         let detail = format!("{name} is a manifest: name its picture or video, with --manifest {name}");
         return Err(Trouble::new(error::TroubleKind::Usage, detail));
     }
-    let Some(format) = detected_type::format(&media_type) else {
-        return Ok(Err(format!("CredLink reads no manifest in a file of type {media_type}")));
+    let format = match detected_type::format(&media_type) {
+        Ok(format) => format,
+        Err(error) => return Ok(Err(error.to_string())),
     };
     let report = match isolation::read(media, &format, None) {
         Ok(report) => report,

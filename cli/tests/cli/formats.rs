@@ -71,7 +71,13 @@ fn every_format_is_verified_in_every_way() {
             agrees(&world, &sample, &signed.file, given, &format!("{way:?}"));
         }
     }
-    // A manifest cannot be written into a PDF here, but can be beside one.
+}
+
+/// A manifest cannot be written into a PDF here, but can be beside one.
+#[cfg(feature = "pdf")]
+#[test]
+fn a_manifest_beside_a_pdf_is_verified() {
+    let world = World::new();
     let pdf = Sample { name: "a.pdf", media_type: "application/pdf", bytes: samples::pdf() };
     let signed = signed::sign(pdf.media_type, &pdf.bytes, Way::Sidecar, &id()).unwrap();
     agrees(&world, &pdf, &signed.file, Some(&signed.manifest), "beside");

@@ -14,6 +14,9 @@ const MAX_KILOBYTES: u64 = 512_000;
 const FLOOR: Duration = Duration::from_millis(400);
 /// Requests of other clients in one measurement.
 const OTHERS: usize = 200;
+/// The number of measurements of which one must be good. Other tests take the processors for a moment, but a server that
+/// keeps others waiting does so in each measurement.
+const MEASUREMENTS: usize = 3;
 /// The type of a JUMBF superbox that is a C2PA manifest: `c2ma`.
 const MANIFEST_BOX: [u8; 16] =
     [b'c', b'2', b'm', b'a', 0x00, 0x11, 0x00, 0x10, 0x80, 0x00, 0x00, 0xaa, 0x00, 0x38, 0x9b, 0x71];
@@ -86,11 +89,14 @@ impl Ground {
     /// Asserts that other clients are served as usual, and that the process has not used too much memory.
     #[track_caller]
     pub fn holds(&self, case: &str) {
-        let (waited, quiet) = (self.others(), self.quiet);
+        let allowed = (3 * self.quiet).max(FLOOR);
+        let waits: Vec<_> =
+            (0..MEASUREMENTS).map(|_| self.others()).take_while(|waited| *waited > allowed).collect();
         self.is_small(case);
         assert!(
-            waited <= (3 * quiet).max(FLOOR),
-            "{case}: others wait {waited:?}, and {quiet:?} when it is quiet"
+            waits.len() < MEASUREMENTS,
+            "{case}: others wait {waits:?}, and {:?} when it is quiet",
+            self.quiet
         );
     }
 

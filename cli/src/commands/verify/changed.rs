@@ -116,10 +116,9 @@ fn named(media: &Media) -> Result<Named, Trouble> {
         let detail = format!("{name} is a manifest: name its picture or video");
         return Err(Trouble::new(TroubleKind::Usage, detail));
     }
-    let format = media.type_of(&kind).and_then(|media_type| {
-        detected_type::format(media_type)
-            .ok_or_else(|| format!("CredLink reads no manifest in a file of type {media_type}"))
-    });
+    let format = media
+        .type_of(&kind)
+        .and_then(|media_type| detected_type::format(media_type).map_err(|error| error.to_string()));
     let format = match format {
         Ok(format) => format,
         Err(why) => {

@@ -95,8 +95,9 @@ pub fn validate<E>(
             None => return Ok(Validated::undecided("the file's type is not known".to_owned())),
         },
     };
-    let Some(format) = format(&media_type) else {
-        return Ok(Validated::undecided(format!("that cannot be done with {media_type}")));
+    let format = match format(&media_type) {
+        Ok(format) => format,
+        Err(error) => return Ok(Validated::undecided(error.to_string())),
     };
     Ok(judge(manifest, media, read(media, &format, Some(manifest))?))
 }

@@ -40,13 +40,33 @@ impl DetectedType {
     }
 }
 
-/// Returns the type as which c2pa-rs reads files of a media type, and `None` if it does not read them. Parameters and
-/// case of the media type are ignored (RFC 9110, section 8.3.1).
-pub fn format(media_type: &str) -> Option<String> {
+/// A media type in whose files no manifest is looked for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("CredLink reads no manifest in a file of type {media_type}{}", self.hint())]
+pub struct UnreadType {
+    media_type: String,
+}
+
+impl UnreadType {
+    fn hint(&self) -> &'static str {
+        if self.media_type == PDF { ": this program is built without the feature `pdf`" } else { "" }
+    }
+}
+
+/// Returns the type as which c2pa-rs reads files of a media type. Parameters and case of the media type are ignored (RFC
+/// 9110, section 8.3.1).
+///
+/// # Errors
+/// Returns an error if c2pa-rs does not read such files.
+pub fn format(media_type: &str) -> Result<String, UnreadType> {
     let essence = media_type.split(';').next().unwrap_or_default().trim().to_lowercase();
     // One reader accepts every ISO base media file (ISO/IEC 14496-12), but knows the names of only a few types.
     let format = if BASE_MEDIA.contains(&essence.as_str()) { "video/mp4".to_owned() } else { essence };
-    Reader::supported_mime_types().contains(&format).then_some(format)
+    if Reader::supported_mime_types().contains(&format) {
+        Ok(format)
+    } else {
+        Err(UnreadType { media_type: format })
+    }
 }
 
 /// The types that share a beginning.
@@ -62,13 +82,16 @@ enum Family {
     Id3,
 }
 
+/// The type of PDF files, which c2pa-rs reads if this crate has the feature `pdf`.
+const PDF: &str = "application/pdf";
+
 /// Types of ISO base media files that c2pa-rs reads but does not list.
 const BASE_MEDIA: [&str; 4] = ["video/3gpp", "video/3gpp2", "video/iso.segment", "image/x-canon-cr3"];
 
 /// Types whose content is recognised. A file with the name of such a type but without its content is something else.
 const RECOGNISED: [&str; 20] = [
     "application/c2pa",
-    "application/pdf",
+    PDF,
     "audio/flac",
     "audio/mp4",
     "audio/mpeg",
@@ -112,7 +135,7 @@ fn family(beginning: &[u8]) -> Option<Family> {
         () if at(0, b"RIFF") && at(8, b"WEBP") => Family::One("image/webp"),
         () if at(0, b"RIFF") && at(8, b"WAVE") => Family::One("audio/wav"),
         () if at(0, b"RIFF") && at(8, b"AVI ") => Family::One("video/avi"),
-        () if at(0, b"%PDF-") => Family::One("application/pdf"),
+        () if at(0, b"%PDF-") => Family::One(PDF),
         () if at(0, b"fLaC") => Family::One("audio/flac"),
         () if at(0, b"\0\0\0\x0cJXL \r\n\x87\n") || at(0, b"\xff\x0a") => Family::One("image/jxl"),
         () if at(4, b"jumb") => Family::One("application/c2pa"),
@@ -226,6 +249,15 @@ mod tests {
     }
 
     #[test]
+    fn a_pdf_is_read_by_a_program_that_has_the_feature() {
+        let read = format(PDF).map_err(|error| error.to_string());
+        let refused = "CredLink reads no manifest in a file of type application/pdf: this program is built without the \
+                       feature `pdf`";
+        let expected = if cfg!(feature = "pdf") { Ok(PDF.to_owned()) } else { Err(refused.to_owned()) };
+        assert_eq!(read, expected);
+    }
+
+    #[test]
     fn a_name_that_content_contradicts_says_nothing() {
         for (name, content) in [("a.jpg", &b""[..]), ("a.mp4", b"text"), ("a.pdf", b"{}")] {
             let found = kind(name, content);
@@ -241,10 +273,10 @@ mod tests {
     fn every_base_media_file_has_a_reader() {
         let read = ["video/3gpp", "video/x-m4v", "image/heif", "video/mp4"];
         for name in read {
-            assert!(format(name).is_some(), "{name}");
+            assert!(format(name).is_ok(), "{name}");
         }
-        assert_eq!(format("video/3gpp").as_deref(), Some("video/mp4"));
-        assert_eq!(format("Application/PDF; version=1.7").as_deref(), Some("application/pdf"));
-        assert_eq!(format("image/bmp"), None);
+        assert_eq!(format("video/3gpp").as_deref(), Ok("video/mp4"));
+        assert_eq!(format("Image/JPEG; version=1.7").as_deref(), Ok("image/jpeg"));
+        assert!(format("image/bmp").is_err());
     }
 }
