@@ -2,17 +2,20 @@
 //!
 //! `sign SOURCE DEST [URL]` writes the signed picture to DEST and its manifest to DEST.c2pa. The picture's XMP
 //! (`dcterms:provenance`) points to the future address of the manifest: under URL, by default a local `credlink serve`.
-//! It replaces what an earlier run has written, and leaves any other file at DEST alone.
+//! It replaces what an earlier run has written, and leaves any other file at DEST or DEST.c2pa alone.
 //! The certificate is made for this one run, so no reader has reason to trust it: it is for trying things out.
 
 use std::error::Error;
 use std::fs;
-use std::io::{Cursor, Write as _, stderr};
+use std::io::{Cursor, ErrorKind, Write as _, stderr};
 use std::path::Path;
 use std::process::ExitCode;
 
 use c2pa::{Builder, Context, EphemeralSigner};
 use uuid::Uuid;
+
+/// The name of this program in the manifests that it writes.
+const NAME: &str = "credlink-example";
 
 /// A signed picture and the manifest that belongs to it.
 pub struct Signed {
@@ -33,7 +36,7 @@ pub fn sign(
     let definition = serde_json::json!({
         "label": manifest_id,
         "title": "A signed picture",
-        "claim_generator_info": [{ "name": "credlink-example", "version": "1" }],
+        "claim_generator_info": [{ "name": NAME, "version": "1" }],
         "assertions": [{
             "label": "c2pa.actions",
             "data": { "actions": [{
@@ -46,7 +49,7 @@ pub fn sign(
     builder.set_remote_url(manifest_url);
     builder.set_no_embed(true);
     let mut signed = Cursor::new(Vec::new());
-    let signer = EphemeralSigner::new("credlink-example")?;
+    let signer = EphemeralSigner::new(NAME)?;
     let manifest = builder.sign(&signer, format, &mut Cursor::new(picture), &mut signed)?;
     Ok(Signed { picture: signed.into_inner(), manifest })
 }
@@ -61,6 +64,15 @@ fn format(path: &Path) -> Result<&'static str, Box<dyn Error>> {
     }
 }
 
+/// Returns `true` if the file at `path` contains `text`, and `None` if there is no file.
+fn holds(path: &str, text: &str) -> Result<Option<bool>, Box<dyn Error>> {
+    match fs::read(path) {
+        Ok(content) => Ok(Some(content.windows(text.len()).any(|window| window == text.as_bytes()))),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(format!("{path}: {error}").into()),
+    }
+}
+
 /// Signs the picture at `source` into a new file.
 fn run(source: &Path, dest: &str, url: &str) -> Result<(), Box<dyn Error>> {
     let kind = format(source)?;
@@ -70,11 +82,18 @@ fn run(source: &Path, dest: &str, url: &str) -> Result<(), Box<dyn Error>> {
     let picture = fs::read(source).map_err(|error| format!("{}: {error}", source.display()))?;
     let manifest_id = format!("urn:c2pa:{}", Uuid::new_v4());
     let manifest_url = format!("{}/v1/manifests/{manifest_id}", url.trim_end_matches('/'));
-    // A picture of an earlier run has its manifest beside it.
     let manifest = format!("{dest}.c2pa");
-    if Path::new(dest).exists() && !Path::new(&manifest).exists() {
+    // The manifest is written first, so a run that was cut off may have left it alone.
+    let has_manifest = holds(&manifest, NAME)?;
+    let has_picture = holds(dest, "/v1/manifests/urn:c2pa:")?;
+    let foreign = match (has_picture, has_manifest) {
+        (None, None | Some(true)) | (Some(true), Some(true)) => None,
+        (_, Some(false)) => Some(&*manifest),
+        (Some(_), _) => Some(dest),
+    };
+    if let Some(file) = foreign {
         let why = format!(
-            "{dest} is there already, and was not made by this example: remove it, or name another file"
+            "{file} is there already, and was not made by this example: remove it, or name another file"
         );
         return Err(why.into());
     }

@@ -132,6 +132,11 @@ fn the_example_replaces_what_it_made_and_no_other_file() {
     };
     sign("photo.jpg").ends(1).says(&["photo.jpg is there already", "was not made by this example"]);
     assert!(std::fs::read(reader.world.path("photo.jpg")).unwrap().ends_with(b"not much of a picture"));
+    // A picture that another program signed has a manifest beside it, too.
+    reader.world.write("photo.jpg.c2pa", b"of another program");
+    sign("photo.jpg").ends(1).says(&["photo.jpg.c2pa is there already", "was not made by this example"]);
+    assert!(std::fs::read(reader.world.path("photo.jpg")).unwrap().ends_with(b"not much of a picture"));
+    assert_eq!(std::fs::read(reader.world.path("photo.jpg.c2pa")).unwrap(), b"of another program");
     sign("signed.jpg").ends(0);
     let first = std::fs::read(reader.world.path("signed.jpg")).unwrap();
     sign("signed.jpg").ends(0);
