@@ -241,8 +241,8 @@ impl MemoryCache {
 /// Returns room for this many entries and bytes.
 fn room(entries: u64, bytes: u64) -> Room {
     let entries = usize::try_from(entries).unwrap_or(usize::MAX);
-    // Each shard has a share of the bound, which the longest manifests would not fit into, so there is one. Its lock is
-    // held for less than a microsecond.
+    // Each shard has a share of the bound, which the longest manifests would not fit into, so there is one. A
+    // hit holds its lock for less than a microsecond, and the search once a second for some 20.
     let options = OptionsBuilder::new()
         .shards(1)
         .ghost_allocation(REMEMBERED)
