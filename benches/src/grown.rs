@@ -36,6 +36,8 @@ const FILL: u64 = 66;
 const FILL_AT_ONCE: usize = 256;
 /// Number of writers that fill the folder.
 const FOLDER_AT_ONCE: usize = 64;
+/// Size of a page of the index, in bytes.
+const PAGE_BYTES: f64 = 4_096.0;
 /// Length of an object in the folder: a usual record, gzipped.
 const OBJECT_BYTES: usize = 1_200;
 
@@ -60,8 +62,14 @@ pub struct Filled {
 pub struct Round {
     /// The time of one read, in microseconds.
     pub read_us: f64,
+    /// Bytes that one read fetched from the file, in pages.
+    pub read_pages: f64,
     /// Durable writes per second, with sixteen writers.
     pub writes: f64,
+    /// Bytes that one write fetched from the file, in pages.
+    pub fetched_pages: f64,
+    /// Bytes that one write wrote to the file, in pages.
+    pub written_pages: f64,
     /// Memory of this process (`VmRSS`), in bytes.
     pub memory: f64,
     /// Size of its files, in bytes.
@@ -87,18 +95,28 @@ pub fn run(subject: Subject, proofs: u64, folder: &Path) -> Result<(), Error> {
     let mut written = proofs;
     for line in std::io::stdin().lock().lines() {
         line.map_err(Error::io("reading what to do"))?;
-        let (read_us, writes) = runtime.block_on(async {
-            let started = Instant::now();
+        let round = runtime.block_on(async {
+            let (before, started) = (Transferred::so_far()?, Instant::now());
             for random in noise(written, 8 * usize::try_from(READS).unwrap_or(0)).as_chunks::<8>().0 {
                 store.read(u64::from_le_bytes(*random) % proofs).await?;
             }
             let read_us = started.elapsed().as_secs_f64() * 1e6 / READS as f64;
-            let started = Instant::now();
+            let (between, started) = (Transferred::so_far()?, Instant::now());
             store.write(written..written + WRITES, 1, AT_ONCE).await?;
-            Ok::<_, Error>((read_us, WRITES as f64 / started.elapsed().as_secs_f64()))
+            let writes = WRITES as f64 / started.elapsed().as_secs_f64();
+            let after = Transferred::so_far()?;
+            Ok::<_, Error>(Round {
+                read_us,
+                read_pages: (between.read - before.read) / PAGE_BYTES / READS as f64,
+                writes,
+                fetched_pages: (after.read - between.read) / PAGE_BYTES / WRITES as f64,
+                written_pages: (after.written - between.written) / PAGE_BYTES / WRITES as f64,
+                memory: memory()?,
+                size: size(&path)?,
+            })
         })?;
         written += WRITES;
-        report::line(&Round { read_us, writes, memory: memory()?, size: size(&path)? });
+        report::line(&round);
     }
     Ok(())
 }
@@ -175,13 +193,16 @@ fn writes([json, c2pa]: &[ProofRow; 2], number: u64) -> Vec<Write> {
     let with_manifest = number % 2 == 1;
     let mut row = if with_manifest { c2pa.clone() } else { json.clone() };
     let (id, hash) = (proof_id(number), media_hash(number));
-    let created = Timestamp::from_milliseconds(row.created.milliseconds().saturating_add_unsigned(number));
+    let later =
+        |time: Timestamp| Timestamp::from_milliseconds(time.milliseconds().saturating_add_unsigned(number));
+    let (created, expires) = (later(row.created), later(row.expires));
     row = ProofRow {
         id,
         media_hash: hash,
         manifest_sha256: *hash.digest(),
         record_sha256: *hash.digest(),
         created,
+        expires,
         ..row
     };
     let mut writes = Vec::with_capacity(2);
@@ -210,6 +231,25 @@ fn writes([json, c2pa]: &[ProofRow; 2], number: u64) -> Vec<Write> {
 
 fn failed(failure: Failure) -> Error {
     Error::wrong("a store", failure)
+}
+
+/// Bytes that this process has read and written by system calls.
+#[derive(Clone, Copy)]
+struct Transferred {
+    read: f64,
+    written: f64,
+}
+
+impl Transferred {
+    fn so_far() -> Result<Self, Error> {
+        let text =
+            fs::read_to_string("/proc/self/io").map_err(Error::io("reading the process's transfers"))?;
+        let bytes = |name: &str| {
+            let value = text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
+            value.ok_or_else(|| Error::wrong("/proc/self/io", format!("no {name}")))
+        };
+        Ok(Self { read: bytes("rchar:")?, written: bytes("wchar:")? })
+    }
 }
 
 /// Memory of this process, in bytes.

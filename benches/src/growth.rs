@@ -41,6 +41,11 @@ pub fn run(plan: &Plan) -> Result<(), Error> {
          is the process's `VmRSS` after the last round; the index may use 64 MB of it for pages.",
         &["store", "proofs", "read, µs", "writes/s", "memory, MB", "files, MB", "filled in, s"],
     );
+    let mut transfers = Table::new(
+        "Pages transferred as the store grows (`growth`)",
+        "What system calls transferred between process and files, per read and per write, in pages of 4 KiB.",
+        &["store", "proofs", "fetched for a read", "fetched for a write", "written for a write"],
+    );
     let mut ratios = Table::new(
         "The large store over the small one (`growth`)",
         "Of each round. 1 means that the cost is flat.",
@@ -61,6 +66,7 @@ pub fn run(plan: &Plan) -> Result<(), Error> {
         }
         for store in &stores {
             table.row(store.row(name));
+            transfers.row(store.transfers(name));
         }
         let [small, large] = &stores;
         let pairs = || large.rounds.iter().zip(&small.rounds);
@@ -72,6 +78,7 @@ pub fn run(plan: &Plan) -> Result<(), Error> {
         ]);
     }
     plan.printer.table(&table);
+    plan.printer.table(&transfers);
     plan.printer.table(&ratios);
     Ok(())
 }
@@ -115,6 +122,17 @@ impl Grown {
             last(|round| round.memory).into(),
             last(|round| round.size).into(),
             self.filled.seconds.into(),
+        ]
+    }
+
+    fn transfers(&self, name: &str) -> [Cell; 5] {
+        let of = |value: fn(&Round) -> f64| Spread::of(self.rounds.iter().map(value));
+        [
+            name.into(),
+            Cell::Count(self.proofs),
+            of(|round| round.read_pages).into(),
+            of(|round| round.fetched_pages).into(),
+            of(|round| round.written_pages).into(),
         ]
     }
 }

@@ -2,6 +2,8 @@
 //! builds, but skips raw values without a bound; and its error about a string that is not allowed holds the string,
 //! more than once.
 
+use memchr::memchr2;
+
 /// The error for JSON that is nested too deep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("JSON may be nested {limit} levels deep here; at byte {at} it is deeper")]
@@ -117,17 +119,24 @@ fn tokens(text: &[u8]) -> impl Iterator<Item = Token<'_>> {
             return Some(Token::Other(start, byte));
         }
         let content = text.get(start + 1..).unwrap_or_default();
-        let mut escaped = false;
-        let length = content.iter().position(|byte| {
-            let ends = !escaped && *byte == b'"';
-            escaped = !escaped && *byte == b'\\';
-            ends
-        });
-        let length = length.unwrap_or(content.len());
+        let length = closing_quote(content).unwrap_or(content.len());
         // Continue after the closing quote.
         at = start + length + 2;
         Some(Token::Text(start, content.get(..length).unwrap_or_default()))
     })
+}
+
+/// Returns the position of the quote that ends a string, given the text after the one that begins it.
+fn closing_quote(content: &[u8]) -> Option<usize> {
+    let mut from = 0;
+    loop {
+        let at = from + memchr2(b'"', b'\\', content.get(from..)?)?;
+        if content.get(at) == Some(&b'"') {
+            return Some(at);
+        }
+        // The byte after a backslash does not end the string (RFC 8259, section 7).
+        from = at + 2;
+    }
 }
 
 #[cfg(test)]
@@ -141,6 +150,21 @@ mod tests {
         assert_eq!(check_depth(nested(9).as_bytes(), 8), Err(TooDeep { limit: 8, at: 8 }));
         let string = format!(r#"["{}\"{}"]"#, "[".repeat(100), "{".repeat(100));
         assert_eq!(check_depth(string.as_bytes(), 8), Ok(()));
+    }
+
+    #[test]
+    fn a_string_ends_at_the_first_quote_that_is_not_escaped() {
+        for (content, ends) in [
+            (&br#"""#[..], Some(0)),
+            (br#"a","b""#, Some(1)),
+            (br#"\\""#, Some(2)),
+            (br#"\""#, None),
+            (br#"\\\"""#, Some(4)),
+            (br"a\", None),
+            (b"", None),
+        ] {
+            assert_eq!(closing_quote(content), ends, "{}", String::from_utf8_lossy(content));
+        }
     }
 
     #[test]

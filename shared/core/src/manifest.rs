@@ -86,10 +86,22 @@ impl Manifest {
     /// # Errors
     /// Fails if the bytes exceed a bound, or are not one JSON object.
     pub fn json(bytes: Bytes) -> Result<Self, ManifestError> {
+        // The length is checked first, because it bounds the time that the other check takes.
+        if bytes.len() <= MAX_JSON_MANIFEST_BYTES {
+            check_depth(&bytes, MAX_JSON_DEPTH)?;
+        }
+        Self::shallow_json(bytes)
+    }
+
+    /// Reads a JSON manifest that is nested at most [`MAX_JSON_DEPTH`] levels deep, as the caller knows from a check of
+    /// the text around it.
+    ///
+    /// # Errors
+    /// The errors of [`Self::json`] except the one about depth.
+    pub(crate) fn shallow_json(bytes: Bytes) -> Result<Self, ManifestError> {
         if bytes.len() > MAX_JSON_MANIFEST_BYTES {
             return Err(ManifestError::JsonTooLong(bytes.len()));
         }
-        check_depth(&bytes, MAX_JSON_DEPTH)?;
         let value: &RawValue =
             serde_json::from_slice(&bytes).map_err(|error| ManifestError::NotJson(error.to_string()))?;
         if !value.get().starts_with('{') {

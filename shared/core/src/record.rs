@@ -23,6 +23,9 @@ use crate::time::Timestamp;
 /// The version of the format that is written. There is no other.
 pub const RECORD_VERSION: u32 = 1;
 
+/// Room for a record without its inline manifest, in bytes. A longer record makes its buffer grow.
+const USUAL_BYTES: usize = 1_024;
+
 /// A proof's record. It is written once, and from then on served with exactly those bytes.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -197,8 +200,11 @@ impl Record {
     /// Returns the record's bytes: compact JSON, with the manifest's exact text inside.
     #[must_use]
     pub fn to_bytes(&self) -> Bytes {
+        let inline = self.manifest.json.as_ref().map_or(0, |json| json.get().len());
+        let mut bytes = Vec::with_capacity(inline + USUAL_BYTES);
         // Only a map with keys that are not strings fails to serialise, and a record has none.
-        serde_json::to_vec(self).unwrap_or_default().into()
+        let written = serde_json::to_writer(&mut bytes, self);
+        if written.is_ok() { bytes.into() } else { Bytes::new() }
     }
 
     /// Returns the stored form of the record under `key`: its bytes, whose SHA-256 is `sha256`, gzipped if that pays,

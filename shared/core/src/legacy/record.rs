@@ -122,7 +122,11 @@ impl LegacyRecord {
         if self.manifest.id().is_some() {
             return Ok(());
         }
-        // A JSON manifest may name its file too. A member that is not a SHA-256 means something else.
+        // A JSON manifest may name its file too. Most do not, which is faster to see than the manifest is to read.
+        if !may_have_member(self.manifest.bytes(), &["imageHash", "media_hash"]) {
+            return Ok(());
+        }
+        // A member that is not a SHA-256 means something else.
         let Ok(stated) = serde_json::from_slice::<Stated>(self.manifest.bytes()) else { return Ok(()) };
         let places = [("imageHash", stated.image_hash), ("media_hash", stated.media_hash)];
         for (place, text) in places {
@@ -135,6 +139,13 @@ impl LegacyRecord {
         }
         Ok(())
     }
+}
+
+/// Returns `false` if no object in the JSON `text` has a member with one of these names: the text contains none of them,
+/// and no escape (RFC 8259, section 7) that could stand for one of their letters.
+fn may_have_member(text: &[u8], names: &[&str]) -> bool {
+    let Ok(text) = std::str::from_utf8(text) else { return true };
+    text.contains("\\u") || names.iter().any(|name| text.contains(name))
 }
 
 /// The members of a JSON manifest that may name the file.
@@ -170,7 +181,8 @@ fn media_hash(text: &str) -> Result<MediaHash, HashError> {
 
 fn manifest(value: &RawValue) -> Result<Manifest, LegacyError> {
     if !value.get().starts_with('"') {
-        return Ok(Manifest::json(Bytes::copy_from_slice(value.get().as_bytes()))?);
+        // The depth of the whole record was checked, and the manifest lies one level deep in it.
+        return Ok(Manifest::shallow_json(Bytes::copy_from_slice(value.get().as_bytes()))?);
     }
     let text = text_of("manifest", value)?;
     if text.trim_start().starts_with('{') {

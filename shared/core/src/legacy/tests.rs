@@ -23,6 +23,22 @@ fn a_record_is_read_and_its_manifest_is_kept_to_the_byte() {
 }
 
 #[test]
+fn a_manifest_that_names_another_file_is_refused_however_the_member_is_written() {
+    let other = "0".repeat(64);
+    let named = |member: &str, hash: &str| {
+        record(|text| text.replace(r#""title" : 1.0"#, &format!(r#""title":1.0,"{member}":"{hash}""#)))
+    };
+    for member in ["imageHash", "media_hash", r"image\u0048ash", r"media\u005fhash"] {
+        assert!(named(member, HASH).is_ok(), "{member}");
+        let refused = named(member, &other);
+        assert!(matches!(refused, Err(LegacyError::Binding { .. })), "{member}: {refused:?}");
+    }
+    // Another member is none of them, and neither is a value.
+    assert!(named("image_hash", &other).is_ok());
+    assert!(record(|text| text.replace("1.0", "\"imageHash\"")).is_ok());
+}
+
+#[test]
 fn every_spelling_is_read() {
     let prefixed = record(|text| text.replace(HASH, &format!("sha256:{}", HASH.to_uppercase()))).unwrap();
     assert_eq!(prefixed.media_hash.to_string(), format!("sha256:{HASH}"));
