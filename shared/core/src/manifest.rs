@@ -2,6 +2,8 @@
 
 mod signature;
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use serde_json::value::RawValue;
 
@@ -38,18 +40,37 @@ impl ManifestType {
 }
 
 /// A manifest that was read and keeps its bytes exactly (guarantee 4).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Manifest {
     bytes: Bytes,
     sha256: Digest,
     kind: ManifestContent,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 enum ManifestContent {
     C2pa(ManifestStore),
-    Json,
+    /// With the text as a value, if it was read as one before it came here.
+    Json(Option<Arc<RawValue>>),
 }
+
+/// The text of a value, as the bytes of a manifest.
+struct Text(Arc<RawValue>);
+
+impl AsRef<[u8]> for Text {
+    fn as_ref(&self) -> &[u8] {
+        self.0.get().as_bytes()
+    }
+}
+
+// Everything else follows from the bytes.
+impl PartialEq for Manifest {
+    fn eq(&self, other: &Self) -> bool {
+        self.kind() == other.kind() && self.bytes == other.bytes
+    }
+}
+
+impl Eq for Manifest {}
 
 /// A reason why a manifest was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -86,28 +107,33 @@ impl Manifest {
     /// # Errors
     /// Fails if the bytes exceed a bound, or are not one JSON object.
     pub fn json(bytes: Bytes) -> Result<Self, ManifestError> {
-        // The length is checked first, because it bounds the time that the other check takes.
-        if bytes.len() <= MAX_JSON_MANIFEST_BYTES {
-            check_depth(&bytes, MAX_JSON_DEPTH)?;
-        }
-        Self::shallow_json(bytes)
-    }
-
-    /// Reads a JSON manifest that is nested at most [`MAX_JSON_DEPTH`] levels deep, as the caller knows from a check of
-    /// the text around it.
-    ///
-    /// # Errors
-    /// The errors of [`Self::json`] except the one about depth.
-    pub(crate) fn shallow_json(bytes: Bytes) -> Result<Self, ManifestError> {
         if bytes.len() > MAX_JSON_MANIFEST_BYTES {
             return Err(ManifestError::JsonTooLong(bytes.len()));
         }
+        check_depth(&bytes, MAX_JSON_DEPTH)?;
         let value: &RawValue =
             serde_json::from_slice(&bytes).map_err(|error| ManifestError::NotJson(error.to_string()))?;
         if !value.get().starts_with('{') {
             return Err(ManifestError::NotAnObject);
         }
-        Ok(Self { sha256: Digest::of(&bytes), bytes, kind: ManifestContent::Json })
+        Ok(Self { sha256: Digest::of(&bytes), bytes, kind: ManifestContent::Json(None) })
+    }
+
+    /// Takes a JSON manifest that was read as a member of another text, so that it is not read again. The caller has
+    /// checked that it is nested at most [`MAX_JSON_DEPTH`] levels deep.
+    ///
+    /// # Errors
+    /// Fails if it is too long, or not an object.
+    pub(crate) fn json_value(value: &RawValue) -> Result<Self, ManifestError> {
+        if value.get().len() > MAX_JSON_MANIFEST_BYTES {
+            return Err(ManifestError::JsonTooLong(value.get().len()));
+        }
+        if !value.get().starts_with('{') {
+            return Err(ManifestError::NotAnObject);
+        }
+        let value = Arc::<RawValue>::from(value.to_owned());
+        let bytes = Bytes::from_owner(Text(Arc::clone(&value)));
+        Ok(Self { sha256: Digest::of(&bytes), bytes, kind: ManifestContent::Json(Some(value)) })
     }
 
     /// Reads a manifest of the given type.
@@ -138,7 +164,7 @@ impl Manifest {
     pub const fn kind(&self) -> ManifestType {
         match self.kind {
             ManifestContent::C2pa(_) => ManifestType::C2pa,
-            ManifestContent::Json => ManifestType::Json,
+            ManifestContent::Json(_) => ManifestType::Json,
         }
     }
 
@@ -147,7 +173,20 @@ impl Manifest {
     pub const fn id(&self) -> Option<&ManifestId> {
         match &self.kind {
             ManifestContent::C2pa(store) => Some(&store.active),
-            ManifestContent::Json => None,
+            ManifestContent::Json(_) => None,
+        }
+    }
+
+    /// Returns the text of a JSON manifest as a value, or `None` if there is white space around it, or if this is not
+    /// JSON.
+    pub(crate) fn value(&self) -> Option<Box<RawValue>> {
+        match &self.kind {
+            ManifestContent::C2pa(_) => None,
+            ManifestContent::Json(Some(value)) => Some((**value).to_owned()),
+            ManifestContent::Json(None) => {
+                let value: Box<RawValue> = serde_json::from_slice(&self.bytes).ok()?;
+                (value.get().len() == self.bytes.len()).then_some(value)
+            }
         }
     }
 
@@ -156,13 +195,15 @@ impl Manifest {
     pub const fn binding(&self) -> &Binding {
         match &self.kind {
             ManifestContent::C2pa(store) => &store.binding,
-            ManifestContent::Json => &Binding::None,
+            ManifestContent::Json(_) => &Binding::None,
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     #[test]
@@ -171,6 +212,22 @@ mod tests {
         let manifest = Manifest::json(Bytes::from(text)).unwrap();
         assert_eq!(manifest.bytes(), text.as_bytes());
         assert_eq!(*manifest.sha256(), Digest::of(text.as_bytes()));
+    }
+
+    #[test]
+    fn a_member_of_another_text_is_the_manifest_that_it_would_be_alone() {
+        let around: BTreeMap<&str, &RawValue> =
+            serde_json::from_str("{ \"a\" : { \"b\" : 1.10 } , \"c\" : [] }").unwrap();
+        let manifest = Manifest::json_value(around["a"]).unwrap();
+        let alone = Manifest::json(Bytes::from_static(b"{ \"b\" : 1.10 }")).unwrap();
+        assert_eq!(manifest, alone);
+        assert_eq!(manifest.sha256(), alone.sha256());
+        let text = |manifest: &Manifest| manifest.value().map(|value| value.get().to_owned());
+        assert_eq!(text(&manifest), Some("{ \"b\" : 1.10 }".to_owned()));
+        assert_eq!(text(&manifest), text(&alone));
+        assert_eq!(Manifest::json_value(around["c"]), Err(ManifestError::NotAnObject));
+        let with_blanks = Manifest::json(Bytes::from_static(b" {}")).unwrap();
+        assert_eq!(text(&with_blanks), None, "a value inside another text would lose them");
     }
 
     #[test]

@@ -130,7 +130,7 @@ impl RecordManifest {
     pub fn of(manifest: &Manifest) -> Self {
         let (json, base64) = match manifest.kind() {
             ManifestType::C2pa => (None, None),
-            ManifestType::Json => match inline(manifest.bytes()) {
+            ManifestType::Json => match manifest.value() {
                 Some(json) => (Some(json), None),
                 None => (None, Some(STANDARD.encode(manifest.bytes()))),
             },
@@ -162,12 +162,6 @@ impl RecordManifest {
             Err(RecordError::Manifest)
         }
     }
-}
-
-/// Returns the text as a raw JSON value, if it is one to the last byte.
-fn inline(bytes: &[u8]) -> Option<Box<RawValue>> {
-    let value: Box<RawValue> = serde_json::from_slice(bytes).ok()?;
-    (value.get().len() == bytes.len()).then_some(value)
 }
 
 impl Record {

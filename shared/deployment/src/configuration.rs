@@ -49,6 +49,8 @@ pub struct Configuration {
     pub redis: Option<RedisAddress>,
     /// The folder of the third cache layer, and its size in bytes.
     pub cache_folder: Option<(PathBuf, u64)>,
+    /// The memory for pages of an index in a folder of this machine, in bytes; `None` leaves it to the program.
+    pub index_cache_bytes: Option<usize>,
     /// The part of a link before its path, without a trailing slash.
     pub public_url: Option<String>,
     /// The domain that objects are read from, without a trailing slash.
@@ -122,6 +124,7 @@ impl Configuration {
         }
         let cache_folder = source.text("CREDLINK_CACHE_FOLDER").map(PathBuf::from);
         let cache_bytes = source.number("CREDLINK_CACHE_BYTES", 1_000_000..=u64::MAX)?;
+        let index_cache_bytes = source.number("CREDLINK_INDEX_CACHE_BYTES", 1_000_000..=u64::MAX)?;
         Ok(Self {
             primary,
             fallback,
@@ -131,6 +134,7 @@ impl Configuration {
             limits: provider::limits(source)?,
             redis: source.text("REDIS_URL").map(|url| RedisAddress::parse(&url)).transpose()?,
             cache_folder: cache_folder.map(|path| (path, cache_bytes.unwrap_or(CACHE_FOLDER_BYTES))),
+            index_cache_bytes: index_cache_bytes.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX)),
             public_url: source.url("CREDLINK_PUBLIC_URL")?,
             cdn_url: cdn_url(source)?,
             link_keys: link_keys(source)?,

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use bytes::Bytes;
+use memchr::memmem;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
@@ -144,8 +145,8 @@ impl LegacyRecord {
 /// Returns `false` if no object in the JSON `text` has a member with one of these names: the text contains none of them,
 /// and no escape (RFC 8259, section 7) that could stand for one of their letters.
 fn may_have_member(text: &[u8], names: &[&str]) -> bool {
-    let Ok(text) = std::str::from_utf8(text) else { return true };
-    text.contains("\\u") || names.iter().any(|name| text.contains(name))
+    let has = |part: &str| memmem::find(text, part.as_bytes()).is_some();
+    has("\\u") || names.iter().any(|name| has(name))
 }
 
 /// The members of a JSON manifest that may name the file.
@@ -182,7 +183,7 @@ fn media_hash(text: &str) -> Result<MediaHash, HashError> {
 fn manifest(value: &RawValue) -> Result<Manifest, LegacyError> {
     if !value.get().starts_with('"') {
         // The depth of the whole record was checked, and the manifest lies one level deep in it.
-        return Ok(Manifest::shallow_json(Bytes::copy_from_slice(value.get().as_bytes()))?);
+        return Ok(Manifest::json_value(value)?);
     }
     let text = text_of("manifest", value)?;
     if text.trim_start().starts_with('{') {

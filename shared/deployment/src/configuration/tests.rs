@@ -41,6 +41,7 @@ fn a_whole_deployment_is_read() {
         ("CREDLINK_EDGE_URL", "https://cdn.example.com/"),
         ("CREDLINK_EDGE_TOKEN", "hush-hush-hush-hush-hush-hush-hush"),
         ("CREDLINK_CACHE_FOLDER", "/tmp/credlink"),
+        ("CREDLINK_INDEX_CACHE_BYTES", "1000000000"),
         ("CREDLINK_HEDGE", "on"),
     ])
     .unwrap();
@@ -50,6 +51,7 @@ fn a_whole_deployment_is_read() {
     assert_eq!(configuration.public_url.as_deref(), Some("https://api.example.com"));
     assert!(configuration.link_keys.as_ref().is_some_and(|keys| keys.previous.is_some()));
     assert_eq!(configuration.cache_folder, Some(("/tmp/credlink".into(), 256_000_000)));
+    assert_eq!(configuration.index_cache_bytes, Some(1_000_000_000));
     assert_eq!(configuration.edge.as_ref().map(|edge| edge.url.as_str()), Some("https://cdn.example.com"));
     assert!(configuration.hedge);
     let shown = format!("{configuration:?}");
@@ -86,6 +88,7 @@ fn what_cannot_be_used_is_refused_in_words() {
         vec![("CREDLINK_SIGNERS", r#"{"tenants":{"acme":{},"acme":{}}}"#)],
         vec![("CREDLINK_HEDGE", "yes")],
         vec![("CREDLINK_CACHE_FOLDER", "/tmp/c"), ("CREDLINK_CACHE_BYTES", "7")],
+        vec![("CREDLINK_INDEX_CACHE_BYTES", "1 GB")],
         vec![("REDIS_URL", "http://:hush@cache.example.com")],
         vec![("CREDLINK_JWKS", "https://issuer.example.com/keys")],
     ];

@@ -25,7 +25,7 @@ const fn variable(
 }
 
 /// Every variable that is read, in the order of the documentation. A variable that is set to nothing counts as not set.
-pub const VARIABLES: [Variable; 42] = [
+pub const VARIABLES: [Variable; 43] = [
     variable(
         "STORAGE_PROVIDER",
         "`s3`, `r2` or `folder`",
@@ -165,6 +165,12 @@ pub const VARIABLES: [Variable; 42] = [
     ),
     variable("CREDLINK_CACHE_FOLDER", "a path", "none", "the third cache layer, on a disk of this machine"),
     variable("CREDLINK_CACHE_BYTES", "1000000 or more", "256000000", "how large that folder may get"),
+    variable(
+        "CREDLINK_INDEX_CACHE_BYTES",
+        "1000000 or more",
+        "67108864, or 8388608 for a migration",
+        "the memory for pages of an index in a folder; one with more than 60,000 proofs is faster with more",
+    ),
     variable(
         "CREDLINK_HEDGE",
         "`on` or `off`",

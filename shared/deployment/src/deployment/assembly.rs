@@ -83,7 +83,8 @@ impl Deployment {
                 let providers = [Some(&configuration.primary), configuration.fallback.as_ref()];
                 let folders = providers.into_iter().flatten().filter_map(ProviderSettings::own_folder);
                 machine.new_index.check(folder, folders).map_err(DataFolderError::from)?;
-                let (path, cache_bytes) = (index_path(folder), machine.index_cache_bytes);
+                let path = index_path(folder);
+                let cache_bytes = configuration.index_cache_bytes.unwrap_or(machine.index_cache_bytes);
                 let reserve = reserve.clone().unwrap_or_else(|| Reserve::at(folder));
                 let index = EmbeddedIndex::open_beside(path, cache_bytes, reserve);
                 AnyIndex::Embedded(Arc::new(index.map_err(DataFolderError::from)?))

@@ -37,8 +37,8 @@ pub struct Machine<'a> {
     /// A file that the operator has put into the data folder for the deployment. It does not make the folder count as
     /// foreign.
     pub own_file: Option<&'a Path>,
-    /// The memory for pages of an index in the folder, in bytes: `credlink_embedded::index` has two sizes,
-    /// `SERVING_CACHE_BYTES` and `PASSING_CACHE_BYTES`.
+    /// The memory for pages of an index in the folder, in bytes, unless the configuration says how much:
+    /// `credlink_embedded::index` has two sizes, `SERVING_CACHE_BYTES` and `PASSING_CACHE_BYTES`.
     pub index_cache_bytes: usize,
     /// The condition under which an index may be made in the folder.
     pub new_index: NewIndex,
