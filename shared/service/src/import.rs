@@ -1,8 +1,8 @@
 //! Imports: proofs that a migration stores, with the timestamps and the legacy ID that a record had in another store.
 //!
-//! A request to store a proof is an import if it has an `origin`. The proof is stored first and the alias of its legacy
-//! ID last, so that an alias never names an absent proof. A crash in between leaves a proof without its alias;
-//! importing the proof again binds it.
+//! A request to store a proof is an import if it has an `origin`. An alias never names an absent proof: the legacy ID
+//! is bound in the commit of the proof's row if the ID is new and the index is on this machine, and after it otherwise.
+//! A crash in between leaves a proof without its alias; importing the proof again binds it.
 
 use credlink_core::access::{Caller, Scope};
 use credlink_core::http::problem::{Problem, ProblemKind};
@@ -17,7 +17,7 @@ use crate::aliases::agree::{agree, refuse_unknown, secure_alias};
 use crate::aliases::{Claimant, bind, free_for};
 use crate::error::Error;
 use crate::service::Service;
-use crate::store::store;
+use crate::store::{store, store_named};
 use crate::stored::Stored;
 
 /// Imports a proof: stores it, and binds its legacy ID to it. If a proof of the media file already exists, the legacy
@@ -29,15 +29,17 @@ use crate::stored::Stored;
 /// the ID of another proof (400) or names another proof (409).
 pub async fn import<P: Ports>(service: &Service<P>, draft: &Draft) -> Result<Stored, Error> {
     let legacy = legacy_id(draft, service.now())?;
+    let mut is_new = false;
     if let Some(legacy) = legacy {
-        if let Some(row) = service.alias_row(legacy).await? {
-            free_for(service, &row, &draft.id(), &draft.tenant).await?;
+        match service.alias_row(legacy).await? {
+            Some(row) => free_for(service, &row, &draft.id(), &draft.tenant).await?,
+            None => is_new = true,
         }
         agree(service, legacy).await?;
         refuse_unknown(service, legacy).await?;
     }
-    let stored = store(service, draft).await?;
-    if let Some(legacy) = legacy.filter(|_| stored.identical) {
+    let (stored, is_bound) = store_named(service, draft, legacy.filter(|_| is_new)).await?;
+    if let Some(legacy) = legacy.filter(|_| stored.identical && !is_bound) {
         let bound = bind(service, legacy, &stored.row, Claimant::Tenant).await;
         if let Err(Error::Problem(_)) = &bound {
             // The record names an ID that leads elsewhere, and its target must not depend on the index alone.

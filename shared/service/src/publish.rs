@@ -22,7 +22,7 @@ use credlink_core::hash::Digest;
 use credlink_core::manifest_key::ManifestKey;
 use credlink_core::object::ObjectKey;
 use credlink_core::record::Record;
-use credlink_core::row::{ManifestRow, ProofRow, Row, State};
+use credlink_core::row::{AliasRow, ManifestRow, ProofRow, Row, State};
 
 use credlink_ports::{Commit, Ports, Write};
 
@@ -53,7 +53,20 @@ impl<P: Ports> Service<P> {
         record: &Record,
         record_sha256: Digest,
         before: Option<&ProofRow>,
+        placed: (Option<u32>, Visibility),
+    ) -> Result<Published, Error> {
+        self.publish_named(record, record_sha256, before, placed, &mut None).await
+    }
+
+    /// Like [`Self::publish`], together with the row of a legacy ID that nobody has. If somebody has it by now, the row
+    /// is taken out of `alias`, and the others are committed without it.
+    pub(crate) async fn publish_named(
+        &self,
+        record: &Record,
+        record_sha256: Digest,
+        before: Option<&ProofRow>,
         (generation, visibility): (Option<u32>, Visibility),
+        alias: &mut Option<AliasRow>,
     ) -> Result<Published, Error> {
         let row = ProofRow::publish(record, record_sha256, before);
         let held_already = |id| before.is_some_and(|row| row.state == State::Live && row.held.contains(id));
@@ -69,7 +82,7 @@ impl<P: Ports> Service<P> {
             imported: false,
             is_claim: false,
         });
-        self.commit(Some((row, before.map(|row| row.version))), reference.as_slice(), &[]).await
+        self.commit_named(Some((row, before.map(|row| row.version))), reference.as_slice(), &[], alias).await
     }
 
     /// Returns the row of a manifest after one holder released it. An older index may lack another holder, so in doubt
@@ -92,6 +105,17 @@ impl<P: Ports> Service<P> {
         proof: Option<(ProofRow, Option<u64>)>,
         references: &[Reference<'_>],
         released: &[Released],
+    ) -> Result<Published, Error> {
+        self.commit_named(proof, references, released, &mut None).await
+    }
+
+    /// Like [`Self::commit`], together with the new row of a legacy ID, as [`Self::publish_named`] has it.
+    async fn commit_named(
+        &self,
+        proof: Option<(ProofRow, Option<u64>)>,
+        references: &[Reference<'_>],
+        released: &[Released],
+        alias: &mut Option<AliasRow>,
     ) -> Result<Published, Error> {
         // The objects are stored. A request that stored one and was cut off before it announced it left the cache with
         // the earlier object.
@@ -143,6 +167,9 @@ impl<P: Ports> Service<P> {
             if writes.is_empty() {
                 return Ok(Published::Done);
             }
+            // The last of them, so that the positions of the others do not depend on it.
+            let others = writes.len();
+            writes.extend(alias.iter().map(|row| Write { row: Row::Alias(row.clone()), expected: None }));
             let proofs = usize::from(proof.is_some());
             match self.write_rows(&writes).await? {
                 Commit::Done => {
@@ -156,6 +183,7 @@ impl<P: Ports> Service<P> {
                 Commit::Lost { current, write } if write < proofs => {
                     return Ok(Published::Lost(current.and_then(Row::proof)));
                 }
+                Commit::Lost { write, .. } if write == others => *alias = None,
                 Commit::Lost { current, write } => {
                     if let Some(key) = keys.get(write - proofs) {
                         match current.and_then(Row::manifest) {

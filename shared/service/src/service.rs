@@ -205,10 +205,15 @@ impl<P: Ports> Service<P> {
 
     /// Notes in the index that `key` and then its row are about to be written, unless readers check rows themselves.
     pub(crate) async fn intend(&self, key: &ObjectKey) -> Result<(), Failure> {
-        match self.settings.notice_on_read {
-            true => Ok(()),
-            false => self.ports.index().intend(key, self.now()).await,
+        if self.has_index_at_hand() {
+            return Ok(());
         }
+        self.ports.index().intend(key, self.now()).await
+    }
+
+    /// Returns `true` if the index is on the same machine ([`ServiceSettings::notice_on_read`]).
+    pub(crate) const fn has_index_at_hand(&self) -> bool {
+        self.settings.notice_on_read
     }
 
     /// Returns the row of a C2PA manifest, in any state.

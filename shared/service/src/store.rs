@@ -12,11 +12,13 @@ use credlink_core::access::Visibility;
 use credlink_core::bounds::MAX_REVISIONS;
 use credlink_core::hash::Digest;
 use credlink_core::http::problem::{Problem, ProblemKind};
+use credlink_core::legacy::LegacyId;
 use credlink_core::manifest::Manifest;
 use credlink_core::manifest_key::ManifestKey;
 use credlink_core::object::ObjectKey;
 use credlink_core::proof_id::ProofId;
-use credlink_core::row::{ProofRow, State};
+use credlink_core::record::Record;
+use credlink_core::row::{AliasRow, ProofRow, State};
 use credlink_core::rules::store::{Draft, Next, next};
 use credlink_core::tenant::Tenant;
 use credlink_core::tombstone::Tombstone;
@@ -45,8 +47,20 @@ use lost::{is_lost, restore_manifest, restore_record};
 /// A manifest ID that has another content (409), or a failure of a provider or the index. After a failure the proof may
 /// or may not be stored; repeating the store is harmless, and determines it.
 pub async fn store<P: Ports>(service: &Service<P>, draft: &Draft) -> Result<Stored, Error> {
+    Ok(store_named(service, draft, None).await?.0)
+}
+
+/// Stores a proof as [`store`] does, and binds `legacy` to it in the same commit, if that is possible: the index has to
+/// be on this machine, where a commit of two rows costs hardly more than one of a single row (DynamoDB charges each row
+/// of a transaction twice), and the ID has to be new. Returns `true` if the ID was bound.
+pub(crate) async fn store_named<P: Ports>(
+    service: &Service<P>,
+    draft: &Draft,
+    legacy: Option<&LegacyId>,
+) -> Result<(Stored, bool), Error> {
     let mut brought = Brought::default();
-    let stored = try_to_store(service, draft, &mut brought).await;
+    let stored = try_to_store(service, draft, legacy, &mut brought).await;
+    let is_bound = brought.alias;
     let is_refused = match &stored {
         Ok(stored) => draft.manifest.id().is_some_and(|id| !stored.row.held.contains(id)),
         Err(Error::Problem(_)) => true,
@@ -66,12 +80,13 @@ pub async fn store<P: Ports>(service: &Service<P>, draft: &Draft) -> Result<Stor
             service.claim_front_again(&manifest, Arrival::of(draft)).await;
         }
     }
-    stored
+    stored.map(|stored| (stored, is_bound))
 }
 
 async fn try_to_store<P: Ports>(
     service: &Service<P>,
     draft: &Draft,
+    legacy: Option<&LegacyId>,
     brought: &mut Brought,
 ) -> Result<Stored, Error> {
     let id = draft.id();
@@ -114,7 +129,7 @@ async fn try_to_store<P: Ports>(
                 if let Some(ProofRow { state: State::Deleted(at), void: false, .. }) = &row {
                     draft.may_follow_deletion(*at)?;
                 }
-                let stored = write(service, draft, row.as_ref(), revision, brought).await?;
+                let stored = write(service, draft, legacy, (row.as_ref(), revision), brought).await?;
                 if let Some(stored) = stored {
                     return Ok(stored);
                 }
@@ -169,8 +184,8 @@ async fn revive<P: Ports>(
 async fn write<P: Ports>(
     service: &Service<P>,
     draft: &Draft,
-    row: Option<&ProofRow>,
-    revision: u32,
+    legacy: Option<&LegacyId>,
+    (row, revision): (Option<&ProofRow>, u32),
     brought: &mut Brought,
 ) -> Result<Option<Stored>, Error> {
     // The tombstone, which is about to be replaced, names the legacy ID of the life before.
@@ -220,8 +235,12 @@ async fn write<P: Ports>(
     }
     brought.record = Some((draft.id(), sha256));
     let placed = (generation, draft.manifest_visibility());
-    let row = match service.publish(&record, sha256, row, placed).await? {
-        Published::Done => Some(ProofRow::publish(&record, sha256, row)),
+    let mut alias = new_alias(service, &record, row, legacy).await;
+    let row = match service.publish_named(&record, sha256, row, placed, &mut alias).await? {
+        Published::Done => {
+            brought.alias = alias.is_some();
+            Some(ProofRow::publish(&record, sha256, row))
+        }
         // Another store found this store's record and committed its row.
         Published::Lost(row) => row.filter(|row| row.state == State::Live && row.record_sha256 == sha256),
         Published::ManifestGone => None,
@@ -229,6 +248,23 @@ async fn write<P: Ports>(
     let Some(row) = row else { return Ok(None) };
     service.ports.events().record(Event::Stored);
     Ok(Some(Stored { row, deduplicated: false, identical: true, body }))
+}
+
+/// Returns the row that binds `legacy` to a proof whose first row is about to be committed, if it may be committed
+/// together with that row: the record names the ID, so that no object has to, and the index is as new as the store.
+async fn new_alias<P: Ports>(
+    service: &Service<P>,
+    record: &Record,
+    before: Option<&ProofRow>,
+    legacy: Option<&LegacyId>,
+) -> Option<AliasRow> {
+    let legacy = legacy.filter(|_| before.is_none() && service.has_index_at_hand())?;
+    let is_recorded = record.legacy.as_ref().is_some_and(|recorded| recorded.id == *legacy);
+    if !is_recorded || service.may_destroy().await.is_err() {
+        return None;
+    }
+    let (proof, tenant) = (record.id, record.tenant.clone());
+    Some(AliasRow { id: legacy.clone(), version: 1, proof, tenant, withdrawn: None })
 }
 
 /// Commits the row of a record that another store wrote, or an earlier attempt of this one; or undoes the record if

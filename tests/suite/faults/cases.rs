@@ -64,11 +64,6 @@ pub fn use_cases() -> Vec<(&'static str, Vec<Step>, Act)> {
         ("take over again", vec![Do(TakeOver("a", TEXT, "p-1"))], TakeOver("a", TEXT, "p-1")),
         ("take over what is there", vec![stored(TEXT)], TakeOver("a", TEXT, "p-1")),
         ("take over what is there with another manifest", vec![stored(OTHER)], TakeOver("a", TEXT, "p-1")),
-        (
-            "take over without an alias",
-            vec![Crash(TakeOver("a", TEXT, "p-1"), 3)],
-            TakeOver("a", TEXT, "p-1"),
-        ),
         ("take over an orphan", vec![Crash(TakeOver("a", TEXT, "p-1"), 2)], TakeOver("a", TEXT, "p-1")),
         (
             "take over under the id of one that is gone",

@@ -48,12 +48,19 @@ struct Store {
     objects: MemoryObjects,
     index: MemoryIndex,
     clock: ManualClock,
+    /// `true` if the index is on the machine of the destination, and `false` if it is a table in a cloud.
+    has_index_at_hand: bool,
 }
 
 impl Store {
     fn new() -> Self {
+        Self::with_index(false)
+    }
+
+    fn with_index(at_hand: bool) -> Self {
         let clock = ManualClock::at("2026-01-01T12:00:00Z".parse().unwrap());
-        Self { objects: MemoryObjects::with_clock(clock.clone()), index: MemoryIndex::new(), clock }
+        let objects = MemoryObjects::with_clock(clock.clone());
+        Self { objects, index: MemoryIndex::new(), clock, has_index_at_hand: at_hand }
     }
 
     fn open(&self) -> Destination {
@@ -74,7 +81,11 @@ impl Store {
             authenticator: Trusted,
             jobs: NoJobs,
         };
-        let settings = ServiceSettings { public_url: "http://x".to_owned(), ..ServiceSettings::default() };
+        let settings = ServiceSettings {
+            public_url: "http://x".to_owned(),
+            notice_on_read: self.has_index_at_hand,
+            ..ServiceSettings::default()
+        };
         ServiceDestination::new(Service::new(parts, settings).unguarded().into(), None)
     }
 
@@ -258,15 +269,21 @@ async fn what_somebody_touched_is_left_alone() {
 /// Each write and each read of an import fails once, with or without effect, and another process continues.
 #[tokio::test]
 async fn a_fault_at_any_call_of_a_take_over_is_mended_by_the_next() {
+    for at_hand in [false, true] {
+        a_fault_at_any_call_is_mended_with_an_index(at_hand).await;
+    }
+}
+
+async fn a_fault_at_any_call_is_mended_with_an_index(at_hand: bool) {
     let drafts = history(2);
-    let clean = Store::new();
+    let clean = Store::with_index(at_hand);
     let plan = FaultPlan::none();
     let expected = stored(clean.failing(plan.clone()).import(&payload(&drafts)).await.unwrap());
     let plans = (1..=plan.writes())
         .flat_map(|n| [FaultPlan::at(n, Flavour::Lost), FaultPlan::at(n, Flavour::Kept)])
         .chain((1..=plan.reads()).map(FaultPlan::read_at));
     for plan in plans {
-        let store = Store::new();
+        let store = Store::with_index(at_hand);
         let first = store.failing(plan.clone()).import(&payload(&drafts)).await;
         assert!(first.is_err() || stored(first.unwrap()) == expected, "{plan:?}");
         let destination = store.open();
@@ -276,6 +293,58 @@ async fn a_fault_at_any_call_of_a_take_over_is_mended_by_the_next() {
         assert_eq!(store.index.totals().await.unwrap().proofs, 1, "{plan:?}");
         store.assert_sound().await;
     }
+}
+
+/// Another process brings the same legacy ID before or after any call of an import. One of the two gets it, and is told
+/// so.
+#[tokio::test]
+async fn a_legacy_id_that_two_imports_bring_leads_to_the_one_that_is_stored() {
+    let mut calls = Vec::new();
+    for at_hand in [false, true] {
+        let (mut stops, mut won, mut lost_late) = (0, 0, 0);
+        loop {
+            let store = Store::with_index(at_hand);
+            let others = store.open();
+            let (ours, theirs) = (legacy("p-1", b"file", "{}"), legacy("p-1", b"another", "{}"));
+            let gate = Gate::around(stops);
+            let destination = store.behind(&gate, FaultPlan::none());
+            let ours_only = payload(std::slice::from_ref(&ours));
+            let mut import = pin!(destination.import(&ours_only));
+            if gate.run(import.as_mut()).is_some() {
+                break;
+            }
+            let their_outcome = others.import(&payload(std::slice::from_ref(&theirs))).await.unwrap();
+            gate.lift();
+            let our_outcome = gate.run(import).unwrap().unwrap();
+            let (winner, loser, winner_id) = if matches!(our_outcome, Imported::Stored(_)) {
+                won += 1;
+                (our_outcome, their_outcome, ours.id())
+            } else {
+                let is_stored = others.find(&Target::Proof(ours.id())).await.unwrap();
+                lost_late += u32::from(matches!(is_stored, ExistingState::Live(_)));
+                (their_outcome, our_outcome, theirs.id())
+            };
+            let copy = stored(winner);
+            assert!(
+                matches!(&loser, Imported::Refused { kind, .. } if kind == "alias-conflict"),
+                "before call {stops}: {loser:?}"
+            );
+            let row = others.service().alias(&"p-1".parse().unwrap()).await.unwrap().unwrap();
+            assert_eq!(row.proof, winner_id, "before call {stops}");
+            assert_eq!(
+                others.verify(&copy, Depth::Content).await.unwrap(),
+                Verdict::Verified { by: Depth::Content }
+            );
+            store.assert_sound().await;
+            stops += 1;
+        }
+        // The ID may be lost after it was found to be free: then the proof is stored without it.
+        assert!(lost_late > 0, "{lost_late}");
+        assert!(won > 0, "{won}");
+        calls.push(stops / 2);
+    }
+    // With an index at hand there is neither an intent, nor a commit for the ID alone.
+    assert_eq!(calls[0] - calls[1], 2, "{calls:?}");
 }
 
 /// Each write and each read of a withdrawal fails once, with or without effect, and another process recognises the

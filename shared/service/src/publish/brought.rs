@@ -41,6 +41,8 @@ pub(crate) struct Brought {
     pub(crate) record: Option<(ProofId, Digest)>,
     /// The hold of a manifest in a generation.
     pub(crate) hold: Option<(ManifestKey, u32)>,
+    /// `true` if the row of the proof's legacy ID was committed together with that of the proof.
+    pub(crate) alias: bool,
 }
 
 impl Brought {
