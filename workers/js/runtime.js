@@ -2,7 +2,10 @@
 // one string, and an answer comes out as one string and a body. No decision is made here, and no body is copied into
 // WebAssembly's memory.
 
-/** The request headers that every answer may depend on, except `accept-encoding`, which is read separately. */
+/**
+ * The request headers that every answer may depend on, except `accept-encoding`, which is read separately. The program knows
+ * these names (`request.rs`), and no others.
+ */
 const HEADERS = [
   "if-match",
   "if-none-match",

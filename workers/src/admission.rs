@@ -1,15 +1,11 @@
 //! Admission: rate limits for requests that the cache cannot answer.
 
 use credlink_core::http::problem::Problem;
-use http::HeaderName;
 
 use crate::configuration::Configuration;
 use crate::log;
-use crate::request::Asked;
+use crate::request::{Asked, CLIENT};
 use crate::runtime;
-
-/// The header in which Cloudflare passes the client's address; Cloudflare replaces any value that the client sends.
-const CLIENT: HeaderName = HeaderName::from_static("cf-connecting-ip");
 
 /// Seconds after which a rate-limited client may retry: the longest period that a limiter supports.
 const LIMIT_SECONDS: u32 = 60;
