@@ -169,7 +169,7 @@ pub const VARIABLES: [Variable; 43] = [
         "CREDLINK_INDEX_CACHE_BYTES",
         "1000000 or more",
         "67108864, or 8388608 for a migration",
-        "the memory for pages of an index in a folder; one with more than 60,000 proofs is faster with more",
+        "the memory for pages of an index in a folder; one with more than 30,000 proofs is faster with more",
     ),
     variable(
         "CREDLINK_HEDGE",
