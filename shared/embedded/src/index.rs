@@ -38,8 +38,8 @@ use crate::failure::from_redb;
 /// The name that operators know this index by.
 const NAME: &str = "index";
 
-/// Memory for pages of the file of a serving process, in bytes. A row takes about 1,000 bytes with its entries in the
-/// listings, so this holds all of 60,000 proofs, or the branches and the warm leaves of millions.
+/// Memory for pages of the file of a serving process, in bytes. A proof takes about 2,200 bytes with its rows and their
+/// entries in the listings, so this holds all of 30,000 proofs, or the branches and the warm leaves of millions.
 pub const SERVING_CACHE_BYTES: usize = 64 * 1_024 * 1_024;
 
 /// Memory for pages of the file of a process that reads every proof once, as a migration does, in bytes. This holds the
