@@ -108,7 +108,7 @@ async fn a_folders_index_comes_back_in_spite_of_twenty_kills() {
         (rows(service.ports().index()).await, service.ports().index().totals().await.unwrap())
     };
     std::fs::remove_file(&index).unwrap();
-    kill_and_end(folder.path(), &[], Duration::from_millis(200));
+    kill_and_end(folder.path(), &[], Duration::from_millis(100));
     let service = open(folder.path());
     similar(&before, &rows(service.ports().index()).await);
     assert_eq!(service.ports().index().totals().await.unwrap(), totals);
@@ -130,7 +130,7 @@ fn a_table_comes_back_in_spite_of_twenty_kills() {
         site.repair("before the first kill").await;
         site.table = dynoxide::index().await.table().to_owned();
         let folder = tempfile::tempdir().unwrap();
-        kill_and_end(folder.path(), &site.variables(), Duration::from_secs(1));
+        kill_and_end(folder.path(), &site.variables(), Duration::from_millis(300));
         let process = site.process().await;
         similar(&before, &rows(process.0.rows()).await);
         assert_eq!(process.service().standing().await.doubts, []);
