@@ -3,6 +3,8 @@
 //! The files of that folder are described in [`data_folder`](crate::data_folder).
 
 #[cfg(test)]
+mod power_loss;
+#[cfg(test)]
 mod tests;
 
 use std::path::Path;

@@ -1,21 +1,27 @@
 //! Objects as files in a folder on this machine's disk.
 //!
-//! * **One file for each object** holds its attributes and its bytes. It is written under a temporary name, synced and
-//!   renamed, and its directory is synced: a reader sees the old file or the new one, and so does a machine after a
-//!   crash.
+//! * **One file for each object** holds its attributes and its bytes. It is written under a temporary name and renamed:
+//!   a reader sees the old file or the new one.
+//! * **A journal makes changes durable**, many with one sync, before they are made in the files (`journal`). After a
+//!   crash, opening the folder makes them again. If the journal finds no room on the disk, it is emptied and removed,
+//!   and the file and its directory are synced instead.
 //! * **One process for each folder**, which holds a lock on a file. Conditional writes are therefore decided by locks
 //!   within this process, striped by key.
 //! * **Reads take no lock.** A read may see a write shortly before it is acknowledged. A `Lost` never does: it is
-//!   decided under the lock that the winner holds until its directory is synced.
+//!   decided under the lock that the winner holds until its change is durable.
 //! * **On a full disk**, a tombstone may use the folder's [`Reserve`], and nothing else is written while that is spent.
 //!
 //! The folder contains `objects/` (see `layout`), `temporary/` (from which opening the folder removes CredLink's own
-//! files) and `lock`. It may contain other things, such as the index and the reserve. A folder of foreign files is not
+//! files), `journal/` and `lock`. It may contain other things, such as the index and the reserve. A folder of foreign files is not
 //! opened ([`Foreign`]).
 
 mod file;
+mod journal;
 mod layout;
 mod listing;
+#[cfg(test)]
+mod power_loss;
+mod settle;
 mod temporary;
 
 use std::collections::HashSet;
@@ -37,13 +43,16 @@ use credlink_ports::{
 use credlink_runtime::deadline;
 use credlink_runtime::in_flight::{InFlight, SHORT_BYTES};
 use file::{Header, ReadError};
+use journal::{Change, Journal};
 use layout::ObjectPath;
+use settle::Settle;
 use temporary::Temporary;
 
 use crate::failure::{from_io, off_the_executor_with};
 use crate::foreign::Foreign;
 use crate::private::{self, make_one, make_private_folder, sync_directory};
-use crate::reserve::Reserve;
+use crate::reserve::{Reserve, is_full};
+use crate::tracked;
 
 /// The name by which operators know this provider.
 const NAME: &str = "folder";
@@ -54,7 +63,7 @@ const OBJECTS: &str = "objects";
 /// The folder of files that are being written.
 const TEMPORARY: &str = "temporary";
 
-/// The number of locks for writes. A writer holds one during a directory sync (about a millisecond); with sixteen
+/// The number of locks for writes. A writer holds one during a sync of the journal (about a millisecond); with sixteen
 /// writers at work, the chance that a new one meets one of their stripes by accident is under 2 %.
 const KEY_STRIPES: usize = 1_024;
 
@@ -74,6 +83,11 @@ pub enum FolderError {
     /// The folder holds other files, and no CredLink store.
     #[error(transparent)]
     Foreign(#[from] Foreign),
+    /// The process that used the folder was killed, and not everything is in the objects' files.
+    #[error(
+        "the folder {} was not closed in order, and its journal holds changes that are not in the objects' files yet. Open it for          writing once, which completes them: `credlink fsck --data-dir {}`", .0.display(), .0.display()
+    )]
+    Unfinished(PathBuf),
     /// The folder holds nothing to read.
     #[error("{} holds no objects of a CredLink", .0.display())]
     Nothing(PathBuf),
@@ -101,6 +115,7 @@ struct Inner {
     shards: Vec<RwLock<()>>,
     /// The shards whose own directory entries are known to be on the disk.
     durable: Mutex<HashSet<(String, String)>>,
+    journal: Journal,
     reserve: Reserve,
     /// Memory for files that are not short.
     in_flight: InFlight,
@@ -125,7 +140,11 @@ impl Folder {
     /// # Errors
     /// Fails as [`open`](Self::open) does.
     pub fn open_own(path: impl AsRef<Path>) -> Result<Self, FolderError> {
-        let path = path.as_ref();
+        Self::open_with(path.as_ref(), journal::SEGMENT_BYTES)
+    }
+
+    /// Opens a folder with this length of a segment of its journal.
+    fn open_with(path: &Path, segment_bytes: u64) -> Result<Self, FolderError> {
         let failed = |source| FolderError::Io { path: path.to_owned(), source };
         make_private_folder(path).map_err(failed)?;
         let lock_path = path.join("lock");
@@ -133,7 +152,9 @@ impl Folder {
         private::keep_private(&lock_path);
         hold(&lock, path)?;
         let durable = prepare(path).map_err(failed)?;
-        Ok(Self(Arc::new(Inner::new(path, Some(lock), durable))))
+        let inner = Inner::new(path, Some(lock), durable, segment_bytes);
+        inner.journal.replay(|key, content| inner.make(key, content)).map_err(failed)?;
+        Ok(Self(Arc::new(inner)))
     }
 
     /// Opens the folder at `path` for reading: nothing is made or changed there.
@@ -155,7 +176,11 @@ impl Folder {
         if let Some(lock) = &lock {
             hold(lock, path)?;
         }
-        Ok(Self(Arc::new(Inner::new(path, lock, HashSet::new()))))
+        let inner = Inner::new(path, lock, HashSet::new(), journal::SEGMENT_BYTES);
+        if !inner.journal.is_made(|key, content| inner.is_made(key, content)).map_err(failed)? {
+            return Err(FolderError::Unfinished(path.to_owned()));
+        }
+        Ok(Self(Arc::new(inner)))
     }
 
     /// Returns `true` if `path` is the folder.
@@ -206,10 +231,12 @@ fn prepare(path: &Path) -> io::Result<HashSet<(String, String)>> {
 }
 
 impl Inner {
-    fn new(path: &Path, lock: Option<File>, durable: HashSet<(String, String)>) -> Self {
+    fn new(path: &Path, lock: Option<File>, durable: HashSet<(String, String)>, segment_bytes: u64) -> Self {
+        let (objects, temporary) = (path.join(OBJECTS), path.join(TEMPORARY));
         Self {
-            objects: path.join(OBJECTS),
-            temporary: path.join(TEMPORARY),
+            journal: Journal::of(path, Settle::of(&objects, &temporary), segment_bytes),
+            objects,
+            temporary,
             written: AtomicU64::new(0),
             keys: (0..KEY_STRIPES).map(|_| Mutex::default()).collect(),
             shards: (0..SHARD_STRIPES).map(|_| RwLock::default()).collect(),
@@ -268,14 +295,15 @@ impl Inner {
     fn put(
         &self,
         key: &str,
-        body: &[u8],
+        body: &Bytes,
         attributes: &Attributes,
         condition: &Condition,
     ) -> Result<Put, Failure> {
         let failed = |error: io::Error| from_io(NAME, &format!("writing {key}"), &error);
         let stripe = || self.keys[stripe(key, KEY_STRIPES)].lock().unwrap_or_else(PoisonError::into_inner);
+        self.mend().map_err(failed)?;
         // A condition that fails is noticed before anything is written. It counts only under the lock, since the file
-        // that was seen may be a write whose directory is not synced yet.
+        // that was seen may be a write that is not durable yet.
         if !self.holds(key, condition)? {
             let _alone = stripe();
             if !self.holds(key, condition)? {
@@ -288,45 +316,124 @@ impl Inner {
             message: format!("the attributes of {key} need more than {} bytes", file::MAX_HEADER_BYTES),
         })?;
         let place = ObjectPath::of(key);
-        let written = || {
-            let directory = self.shard(&place)?;
-            let number = self.written.fetch_add(1, Ordering::Relaxed);
-            let temporary = Temporary::write(&self.temporary, number, &[&header, body])?;
-            Ok((directory, temporary))
+        let is_tombstone = attributes.content_type == TOMBSTONE_TYPE;
+        let lent = |work: &dyn Fn() -> io::Result<()>| {
+            if is_tombstone { self.reserve.lent(work) } else { work() }
         };
-        let written = if attributes.content_type == TOMBSTONE_TYPE {
+        let written = || self.write(&place, &[&header[..], &body[..]]);
+        let written = || match written() {
+            // The journal may have what room there is.
+            Err(error) if is_full(&error) && self.journal.empty()? => written(),
+            done => done,
+        };
+        let written = if is_tombstone {
             self.reserve.lent(written)
         } else {
-            self.reserve.admit().and_then(|()| self.reserve.noted(written()))
+            self.admit().and_then(|()| self.reserve.noted(written()))
         };
         let (directory, temporary) = written.map_err(failed)?;
         let _alone = stripe();
         if !self.holds(key, condition)? {
             return Ok(Put::Lost);
         }
-        {
+        let to = directory.join(&place.name);
+        let rename = || {
             let _unlisted = self.listings(&directory).read().unwrap_or_else(PoisonError::into_inner);
-            temporary.rename(&directory.join(&place.name)).map_err(failed)?;
+            temporary.rename(&to)
+        };
+        let header = Bytes::from(header);
+        match self.journal.commit(Change::Put { key: key.to_owned(), header, body: body.clone() }) {
+            Ok(journaled) => {
+                lent(&rename).map_err(failed)?;
+                journaled.made();
+            }
+            // Without a journal that could replay an older change, the file is made durable by itself.
+            Err(error) if is_full(&error) => {
+                self.journal.empty().map_err(failed)?;
+                lent(&|| temporary.sync()).map_err(failed)?;
+                lent(&rename).map_err(failed)?;
+                sync_directory(&directory).map_err(failed)?;
+            }
+            Err(error) => return Err(failed(error)),
         }
-        sync_directory(&directory).map_err(failed)?;
         Ok(Put::Stored(tag(&sha256.to_string())))
     }
 
     fn delete(&self, key: &str) -> Result<(), Failure> {
         let failed = |error: io::Error| from_io(NAME, &format!("deleting {key}"), &error);
+        self.mend().map_err(failed)?;
         let place = ObjectPath::of(key);
         let directory = self.objects.join(&place.top).join(&place.shard);
+        let path = directory.join(&place.name);
         let _alone = self.keys[stripe(key, KEY_STRIPES)].lock().unwrap_or_else(PoisonError::into_inner);
-        let removed = {
-            let _unlisted = self.listings(&directory).read().unwrap_or_else(PoisonError::into_inner);
-            self.reserve.lent(|| fs::remove_file(directory.join(&place.name)))
-        };
-        match removed {
-            Ok(()) => sync_directory(&directory).map_err(failed),
+        match fs::symlink_metadata(&path) {
+            Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                fs::metadata(&self.objects).map(drop).map_err(failed)
+                return fs::metadata(&self.objects).map(drop).map_err(failed);
+            }
+            Err(error) => return Err(failed(error)),
+        }
+        let remove = || {
+            let _unlisted = self.listings(&directory).read().unwrap_or_else(PoisonError::into_inner);
+            self.reserve.lent(|| tracked::remove(&path))
+        };
+        match self.journal.commit(Change::Delete { key: key.to_owned() }) {
+            Ok(journaled) => {
+                remove().map_err(failed)?;
+                journaled.made();
+                Ok(())
+            }
+            Err(error) if is_full(&error) => {
+                self.journal.empty().map_err(failed)?;
+                remove().and_then(|()| sync_directory(&directory)).map_err(failed)
             }
             Err(error) => Err(failed(error)),
+        }
+    }
+
+    /// Writes a file that is to be renamed into the directory that is returned with it.
+    fn write(&self, place: &ObjectPath, parts: &[&[u8]]) -> io::Result<(PathBuf, Temporary)> {
+        let directory = self.shard(place)?;
+        let number = self.written.fetch_add(1, Ordering::Relaxed);
+        Ok((directory, Temporary::write(&self.temporary, number, parts)?))
+    }
+
+    /// Admits a write that does not make room. If the reserve is spent, the journal gives up its room too, and the
+    /// reserve is made again once there is enough.
+    fn admit(&self) -> io::Result<()> {
+        let admitted = self.reserve.admit();
+        if admitted.is_err() {
+            self.journal.empty()?;
+        }
+        admitted
+    }
+
+    /// Mends the journal, if it has failed.
+    fn mend(&self) -> io::Result<()> {
+        self.journal.mend(|key, content| self.reserve.lent(|| self.make(key, content)))
+    }
+
+    /// Makes a change of the journal in the object's file, which is not synced.
+    fn make(&self, key: &str, content: Option<&[u8]>) -> io::Result<()> {
+        let place = ObjectPath::of(key);
+        match content {
+            Some(content) => {
+                let (directory, temporary) = self.write(&place, &[content])?;
+                temporary.rename(&directory.join(&place.name))
+            }
+            None => match tracked::remove(&self.path(&place)) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+                removed => removed,
+            },
+        }
+    }
+
+    /// Returns `true` if a change of the journal is made in the object's file.
+    fn is_made(&self, key: &str, content: Option<&[u8]>) -> io::Result<bool> {
+        match fs::read(self.path(&ObjectPath::of(key))) {
+            Ok(found) => Ok(content == Some(&*found)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(content.is_none()),
+            Err(error) => Err(error),
         }
     }
 

@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `Objects` over a folder | [`folder`] |
 //! | files and folders that others cannot read, written durably | [`private`] |
+//! | the calls that change files, which tests record | [`tracked`] |
 //! | files that an operator edits, read with a bound | [`bounded_file`] |
 //! | room for deletions on a full disk | [`reserve`] |
 //! | folders of other programs | [`foreign`] |
@@ -19,4 +20,7 @@ pub mod folder;
 pub mod foreign;
 pub mod presence;
 pub mod private;
+#[cfg(any(test, feature = "recorder"))]
+pub mod recorder;
 pub mod reserve;
+pub mod tracked;

@@ -5,8 +5,10 @@
 //! Every name made here is synced before the call returns, or by the caller where the function says so.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
+
+use crate::tracked::{self, TrackedFile};
 
 /// Makes the folder at `path`, and those above it that are missing. Each is durable.
 ///
@@ -35,9 +37,9 @@ pub fn make_private_folder(path: &Path) -> io::Result<()> {
 
 /// Makes one folder in an existing one, which the caller must sync. A folder that exists is left as it is.
 pub(crate) fn make_one(path: &Path) -> io::Result<()> {
-    match folder_builder().create(path) {
+    match tracked::make_folder(&folder_builder(), path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
-        made => made.inspect(|()| record(Step::Made(path))),
+        made => made,
     }
 }
 
@@ -88,11 +90,10 @@ pub fn open_to_read(path: &Path) -> io::Result<File> {
 ///
 /// # Errors
 /// Returns an error if the file system refuses.
-pub fn open(path: &Path) -> io::Result<File> {
+pub fn open(path: &Path) -> io::Result<TrackedFile> {
     let is_there = path.exists();
-    let file = options().read(true).open(path)?;
+    let file = TrackedFile::open(options().read(true), path)?;
     if !is_there {
-        record(Step::Made(path));
         sync_directory(&parent(path))?;
     }
     Ok(file)
@@ -105,9 +106,7 @@ pub fn open(path: &Path) -> io::Result<File> {
 /// Returns an error if the file system refuses.
 pub fn write(path: &Path, content: &[u8]) -> io::Result<()> {
     let new = path.with_extension("new");
-    let mut file = options_for_anew().open(&new)?;
-    file.write_all(content)?;
-    file.sync_all()?;
+    write_synced(&new, content)?;
     rename(&new, path)?;
     sync_directory(&parent(path))
 }
@@ -139,7 +138,7 @@ pub fn write_new(path: &Path, content: &[u8]) -> io::Result<Written> {
     let new = path.with_extension(format!("{}.new", std::process::id()));
     let linked = write_and_link(&new, path, content);
     // The temporary file is removed even if the disk is full, so that the next attempt finds the folder as it was.
-    let removed = fs::remove_file(&new);
+    let removed = tracked::remove(&new);
     let linked = linked?;
     removed?;
     match linked {
@@ -153,22 +152,27 @@ pub fn write_new(path: &Path, content: &[u8]) -> io::Result<Written> {
 
 /// Writes `content` to `new`, and gives that file the name `path` too. Unlike a rename, this never replaces a file.
 fn write_and_link(new: &Path, path: &Path, content: &[u8]) -> io::Result<Linked> {
-    let mut file = options_for_anew().open(new)?;
-    file.write_all(content)?;
-    file.sync_all()?;
-    Ok(match fs::hard_link(new, path) {
-        Ok(()) => {
-            record(Step::Made(path));
-            Linked::Done
-        }
+    write_synced(new, content)?;
+    Ok(match tracked::link(new, path) {
+        Ok(()) => Linked::Done,
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Linked::Taken,
         Err(error) => Linked::Refused(error),
     })
 }
 
+/// Writes `content` to a file that had none, and syncs it.
+fn write_synced(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut file = TrackedFile::open(&options_for_anew(), path)?;
+    file.append(0, content)?;
+    file.sync()
+}
+
 /// Gives a file another name. The caller must sync the folder.
+///
+/// # Errors
+/// Returns an error if the file system refuses.
 pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
-    fs::rename(from, to).inspect(|()| record(Step::Made(to)))
+    tracked::rename(from, to)
 }
 
 /// Removes the permissions of others from a file or folder that another program has made or changed. If that is not
@@ -206,13 +210,12 @@ pub fn keep_private(path: &Path) {
     let _ = path;
 }
 
-/// Makes the names in a directory survive a crash. Windows has no such call, and journals names by itself.
+/// Makes the names in a directory survive a crash.
+///
+/// # Errors
+/// Returns an error if the file system refuses.
 pub fn sync_directory(path: &Path) -> io::Result<()> {
-    if cfg!(unix) {
-        File::open(path)?.sync_all()?;
-    }
-    record(Step::Synced(path));
-    Ok(())
+    tracked::sync_folder(path)
 }
 
 fn folder_builder() -> fs::DirBuilder {
@@ -232,58 +235,10 @@ fn parent(path: &Path) -> PathBuf {
     }
 }
 
-/// An operation on names, recorded for tests.
-#[cfg_attr(not(any(test, feature = "recorder")), expect(dead_code, reason = "only tests look"))]
-#[derive(Clone, Copy, Debug)]
-enum Step<'a> {
-    /// A name was made.
-    Made(&'a Path),
-    /// A folder was synced.
-    Synced(&'a Path),
-}
-
-#[cfg(not(any(test, feature = "recorder")))]
-const fn record(_: Step<'_>) {}
-
-#[cfg(any(test, feature = "recorder"))]
-use recorder::record;
-
-/// A record of the names that were made and not yet synced, on any thread.
-#[cfg(any(test, feature = "recorder"))]
-pub mod recorder {
-    use std::collections::BTreeSet;
-    use std::path::{Path, PathBuf};
-    use std::sync::{Mutex, PoisonError};
-
-    use super::{Step, parent};
-
-    static NAMES: Mutex<(BTreeSet<PathBuf>, BTreeSet<PathBuf>)> =
-        Mutex::new((BTreeSet::new(), BTreeSet::new()));
-
-    pub(super) fn record(step: Step<'_>) {
-        let mut names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
-        let (made, unsynced) = &mut *names;
-        match step {
-            Step::Made(path) => {
-                made.insert(path.to_owned());
-                unsynced.insert(path.to_owned());
-            }
-            Step::Synced(folder) => unsynced.retain(|path| parent(path) != folder),
-        }
-    }
-
-    /// Returns the names that were made at or below `folder`, and those of them that a power cut could lose.
-    pub fn names(folder: &Path) -> (Vec<PathBuf>, Vec<PathBuf>) {
-        let names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
-        let below =
-            |set: &BTreeSet<PathBuf>| set.iter().filter(|path| path.starts_with(folder)).cloned().collect();
-        (below(&names.0), below(&names.1))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::recorder::Recording;
 
     #[cfg(unix)]
     fn mode(path: &Path) -> u32 {
@@ -294,6 +249,7 @@ mod tests {
     #[test]
     fn a_file_is_written_whole_and_folders_are_made_durably() {
         let root = tempfile::tempdir().unwrap();
+        let recording = Recording::of(root.path());
         let folder = root.path().join("a/b/c");
         make_folder(&folder).unwrap();
         let file = folder.join("key");
@@ -301,7 +257,7 @@ mod tests {
         write(&file, b"two").unwrap();
         assert_eq!(fs::read(&file).unwrap(), b"two");
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 1, "nothing is left over");
-        let (made, unsynced) = recorder::names(root.path());
+        let (made, unsynced) = recording.names();
         assert_eq!((made.len(), unsynced), (4, Vec::new()));
         #[cfg(unix)]
         for (path, expected) in [(root.path().join("a"), 0o700), (folder, 0o700), (file, 0o600)] {
@@ -312,12 +268,13 @@ mod tests {
     #[test]
     fn a_new_file_takes_nobodys_place() {
         let root = tempfile::tempdir().unwrap();
+        let recording = Recording::of(root.path());
         let file = root.path().join("key");
         assert_eq!(write_new(&file, b"one").unwrap(), Written::New);
         assert_eq!(write_new(&file, b"two").unwrap(), Written::Not);
         assert_eq!(fs::read(&file).unwrap(), b"one");
         assert_eq!(fs::read_dir(root.path()).unwrap().count(), 1, "nothing is left over");
-        assert_eq!(recorder::names(root.path()), (vec![file], Vec::new()));
+        assert_eq!(recording.names(), (vec![file], Vec::new()));
     }
 
     #[cfg(unix)]

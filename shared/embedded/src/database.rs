@@ -27,6 +27,7 @@ use redb::{DatabaseError, ReadTransaction, ReadableDatabase as _, StorageBackend
 use backend::Backend;
 use credlink_disk::private;
 use credlink_disk::reserve::Reserve;
+use credlink_disk::tracked::FileLog;
 use opening::{OpenError, Opening, alone};
 
 use crate::failure::from_redb;
@@ -76,23 +77,24 @@ impl Database {
     pub(crate) fn open_file(opening: &Opening, reserve: Reserve) -> Result<Self, DatabaseError> {
         let path = opening.path.clone();
         let file = move || {
-            let file = private::open(&path)?;
+            let (file, log) = private::open(&path)?.into_parts();
             private::keep_private(&path);
-            FileBackend::new(file)
+            Ok((FileBackend::new(file)?, Some(log)))
         };
         Self::over(opening.name, file, opening.cache_bytes, reserve)
     }
 
-    /// Opens a database over the storage that `file` opens.
+    /// Opens a database over the storage that `file` opens, with its log if it is a file.
     pub(crate) fn over<B: StorageBackend>(
         name: &'static str,
-        file: impl Fn() -> Result<B, DatabaseError> + Send + Sync + 'static,
+        file: impl Fn() -> Result<(B, Option<FileLog>), DatabaseError> + Send + Sync + 'static,
         cache_bytes: usize,
         reserve: Reserve,
     ) -> Result<Self, DatabaseError> {
         let lent = reserve.clone();
         let opener: Opener = Box::new(move |has_failed| {
-            let backend = Backend::new(file()?, lent.clone(), has_failed);
+            let (file, log) = file()?;
+            let backend = Backend::new(file, log, lent.clone(), has_failed);
             alone(cache_bytes, backend)
         });
         let open = Open::with(&opener)?;

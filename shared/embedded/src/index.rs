@@ -13,7 +13,7 @@ mod tables;
 use std::error::Error;
 use std::path::Path;
 use std::sync::Arc;
-use std::{fmt, fs, io};
+use std::{fmt, io};
 
 use credlink_core::object::ObjectKey;
 use credlink_core::proof_id::ProofId;
@@ -23,8 +23,9 @@ use credlink_ports::{Commit, Failure, FailureKind, Index, Intent, Listing, Page,
 use redb::{ReadTransaction, ReadableTable as _};
 
 use credlink_disk::failure::{from_io, off_the_executor};
-use credlink_disk::private::{self, sync_directory};
+use credlink_disk::private::sync_directory;
 use credlink_disk::reserve::Reserve;
+use credlink_disk::tracked;
 use credlink_ports::cursor::Cursor;
 use credlink_ports::limits::breach;
 use group_commit::Writer;
@@ -132,7 +133,7 @@ impl EmbeddedIndex {
     fn make(opening: &Opening, reserve: &Reserve) -> Result<(), OpenError> {
         let new = opening.path.with_extension("redb.new");
         let io = |error: io::Error| opening.failed(from_io(NAME, "making the file", &error));
-        match fs::remove_file(&new) {
+        match tracked::remove(&new) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io(error)),
             Ok(()) | Err(_) => {}
         }
@@ -140,7 +141,7 @@ impl EmbeddedIndex {
         let database = made.map_err(|error| opening.failed(failure(error)))?;
         database.write(Self::prepare).map_err(|failure| opening.failed(failure))?;
         drop(database);
-        private::rename(&new, &opening.path).map_err(io)?;
+        tracked::rename(&new, &opening.path).map_err(io)?;
         match opening.path.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => sync_directory(folder).map_err(io),
             _ => Ok(()),

@@ -48,9 +48,10 @@ async fn a_proof_is_stored_and_found_again() {
 async fn what_a_first_start_makes_is_durable_and_private() {
     use std::os::unix::fs::PermissionsExt as _;
 
-    use credlink_disk::private::recorder;
+    use credlink_disk::recorder::Recording;
 
     let root = tempfile::tempdir().unwrap();
+    let recording = Recording::of(root.path());
     let folder = root.path().join("srv/data");
     let settings = ServiceSettings::default();
     let service = open(&folder, Gate::of(None, None), settings).unwrap();
@@ -60,12 +61,18 @@ async fn what_a_first_start_makes_is_durable_and_private() {
     let stored = objects.put(&key, Bytes::new(), &Attributes::default(), Condition::Absent).await;
     assert!(matches!(stored, Ok(Put::Stored(_))));
     Note::of_the_folder_alone().leave(&folder).unwrap();
-    let (made, unsynced) = recorder::names(root.path());
-    for name in ["srv", "srv/data", "srv/data/objects", "srv/data/index.redb", "srv/data/deployment.json"] {
+    let (made, unsynced) = recording.names();
+    let journal = "srv/data/journal/credlink-0.journal";
+    for name in
+        ["srv", "srv/data", "srv/data/objects", "srv/data/index.redb", "srv/data/deployment.json", journal]
+    {
         assert!(made.contains(&root.path().join(name)), "{name}: {made:?}");
     }
     assert!(made.iter().any(|path| path.starts_with(folder.join("objects/manifests"))), "{made:?}");
-    assert_eq!(unsynced, [""; 0].map(PathBuf::from));
+    // The file of an object is in the journal, and is synced when the journal is emptied.
+    assert!(unsynced.iter().all(|path| path.starts_with(folder.join("objects/manifests"))), "{unsynced:?}");
+    drop(service);
+    assert_eq!(recording.names().1, [""; 0].map(PathBuf::from));
     let mut folders = vec![root.path().join("srv")];
     while let Some(path) = folders.pop() {
         let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;

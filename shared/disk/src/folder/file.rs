@@ -10,7 +10,7 @@
 //! system takes for one. It names the body's digest, so that `head` and compare-and-swap need no body.
 
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io::{self, Read};
 
 use bytes::Bytes;
 use credlink_core::hash::Digest;
@@ -68,10 +68,14 @@ pub(super) fn header(key: &str, body: &[u8], attributes: &Attributes) -> Option<
 /// The length of the file is checked against the header, so that a truncated file is noticed without reading its body.
 pub(super) fn read_header(file: &mut File, key: &str) -> Result<(Header, Vec<u8>), ReadError> {
     let size = file.metadata()?.len();
+    header_of(file, size, key)
+}
+
+fn header_of(file: &mut impl Read, size: u64, key: &str) -> Result<(Header, Vec<u8>), ReadError> {
     let mut bytes = Vec::with_capacity(FIRST_READ);
-    file.take(FIRST_READ as u64).read_to_end(&mut bytes)?;
+    file.by_ref().take(FIRST_READ as u64).read_to_end(&mut bytes)?;
     if line_end(&bytes).is_none() {
-        file.take((MAX_HEADER_BYTES - FIRST_READ) as u64).read_to_end(&mut bytes)?;
+        file.by_ref().take((MAX_HEADER_BYTES - FIRST_READ) as u64).read_to_end(&mut bytes)?;
     }
     let end = line_end(&bytes).ok_or_else(|| damaged("its header has no end"))?;
     let (first, line) = (&bytes[..FIRST_LINE], &bytes[FIRST_LINE..end]);
@@ -105,6 +109,14 @@ pub(super) fn read(file: &mut File, key: &str, mut body: Vec<u8>) -> Result<(Hea
         return Err(damaged("its bytes do not have the digest that they were written with"));
     }
     Ok((header, body.into()))
+}
+
+/// Returns `true` if `bytes` are the file of `key`, whole and as they were written.
+pub(super) fn is_whole(bytes: &[u8], key: &str) -> bool {
+    let Ok((header, _)) = header_of(&mut &*bytes, bytes.len() as u64, key) else { return false };
+    // The header was found to name the length of the body.
+    let body = usize::try_from(header.length).ok().and_then(|length| bytes.len().checked_sub(length));
+    body.and_then(|start| bytes.get(start..)).is_some_and(|body| Digest::of(body) == header.sha256)
 }
 
 /// Returns the end of the second line.

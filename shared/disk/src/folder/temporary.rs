@@ -1,44 +1,55 @@
 //! Files that are being written. A file that was never renamed was never acknowledged.
 
+use std::cell::Cell;
 use std::fs;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::private;
+use crate::tracked::{self, TrackedFile};
 
 /// The parts of a temporary file's name around its number. A file with any other name is not CredLink's.
 const NAME: (&str, &str) = ("credlink-", ".part");
 
 /// A file under a temporary name, which is removed unless it is renamed.
-pub(super) struct Temporary(Option<PathBuf>);
+pub(super) struct Temporary {
+    path: PathBuf,
+    is_renamed: Cell<bool>,
+    file: TrackedFile,
+}
 
 impl Temporary {
-    /// Writes the file with this number, and syncs it.
+    /// Writes the file with this number.
     pub(super) fn write(folder: &Path, number: u64, parts: &[&[u8]]) -> io::Result<Self> {
         let path = folder.join(format!("{}{number}{}", NAME.0, NAME.1));
-        let mut file = private::options().create_new(true).open(&path)?;
-        let temporary = Self(Some(path));
+        let file = TrackedFile::open(private::options().create_new(true), &path)?;
+        let mut temporary = Self { path, is_renamed: Cell::new(false), file };
+        let mut at = 0;
         for part in parts {
-            file.write_all(part)?;
+            temporary.file.append(at, part)?;
+            at += part.len() as u64;
         }
-        file.sync_data()?;
         Ok(temporary)
     }
 
-    /// Gives the file its final name. The caller must sync the folder.
-    pub(super) fn rename(mut self, to: &Path) -> io::Result<()> {
-        let Some(path) = &self.0 else { return Ok(()) };
-        private::rename(path, to)?;
-        self.0 = None;
+    /// Waits until the content is on the disk.
+    pub(super) fn sync(&self) -> io::Result<()> {
+        self.file.sync()
+    }
+
+    /// Gives the file its final name. If it replaces a file, its content must be on the disk, here or in the journal.
+    pub(super) fn rename(&self, to: &Path) -> io::Result<()> {
+        tracked::rename(&self.path, to)?;
+        self.is_renamed.set(true);
         Ok(())
     }
 }
 
 impl Drop for Temporary {
     fn drop(&mut self) {
-        if let Some(path) = &self.0 {
+        if !self.is_renamed.get() {
             // If this fails, the next opening of the folder removes the file.
-            let _ = fs::remove_file(path);
+            let _ = tracked::remove(&self.path);
         }
     }
 }
@@ -48,7 +59,7 @@ pub(super) fn clear(folder: &Path) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         if is_ours(&entry.file_name().to_string_lossy()) && entry.file_type()?.is_file() {
-            fs::remove_file(entry.path())?;
+            tracked::remove(&entry.path())?;
         }
     }
     Ok(())

@@ -9,18 +9,25 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use redb::{BackendError, StorageBackend};
 
 use credlink_disk::reserve::{Reserve, is_full};
+use credlink_disk::tracked::FileLog;
 
 /// A file with a reserve.
 #[derive(Debug)]
 pub(super) struct Backend<B> {
     file: B,
+    log: Option<FileLog>,
     reserve: Reserve,
     has_failed: Arc<AtomicBool>,
 }
 
 impl<B> Backend<B> {
-    pub(super) const fn new(file: B, reserve: Reserve, has_failed: Arc<AtomicBool>) -> Self {
-        Self { file, reserve, has_failed }
+    pub(super) const fn new(
+        file: B,
+        log: Option<FileLog>,
+        reserve: Reserve,
+        has_failed: Arc<AtomicBool>,
+    ) -> Self {
+        Self { file, log, reserve, has_failed }
     }
 
     fn noted<T>(&self, result: io::Result<T>) -> io::Result<T> {
@@ -41,21 +48,34 @@ impl<B: StorageBackend> StorageBackend for Backend<B> {
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        self.noted(self.reserve.lent(|| self.file.set_len(len)))
+        self.noted(self.reserve.lent(|| self.file.set_len(len)))?;
+        if let Some(log) = &self.log {
+            log.resized(len);
+        }
+        Ok(())
     }
 
     fn sync_data(&self) -> io::Result<()> {
+        let sync = self.log.as_ref().map(FileLog::sync);
         let synced = self.file.sync_data();
         if synced.as_ref().is_err_and(is_full) {
             // The sync is not retried: a second sync does not write what a failed one has dropped. The room is needed
             // to reopen the file.
             self.reserve.give_up();
         }
-        self.noted(synced)
+        self.noted(synced)?;
+        if let Some(sync) = sync {
+            sync.done();
+        }
+        Ok(())
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        self.noted(self.reserve.lent(|| self.file.write(offset, data)))
+        self.noted(self.reserve.lent(|| self.file.write(offset, data)))?;
+        if let Some(log) = &self.log {
+            log.wrote(offset, data);
+        }
+        Ok(())
     }
 
     fn close(&self) -> io::Result<()> {

@@ -14,7 +14,8 @@ use crate::database::disk::Disk;
 fn over(disk: &Disk, folder: &Path, free: &Arc<AtomicU64>) -> (Arc<EmbeddedIndex>, Reserve) {
     let (disk, free) = (disk.clone(), Arc::clone(free));
     let reserve = Reserve::with(folder, Box::new(move |_| Ok(free.load(Ordering::SeqCst))));
-    let database = Database::over(NAME, move || Ok(disk.clone()), SERVING_CACHE_BYTES, reserve.clone());
+    let database =
+        Database::over(NAME, move || Ok((disk.clone(), None)), SERVING_CACHE_BYTES, reserve.clone());
     let database = database.unwrap();
     database.write(EmbeddedIndex::prepare).unwrap();
     (Arc::new(EmbeddedIndex::over(database).unwrap()), reserve)

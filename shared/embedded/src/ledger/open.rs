@@ -69,7 +69,7 @@ impl<K: Clock> FileLedger<K> {
         let from_io = |error: io::Error| opening.failed(from_io(NAME, "making its file", &error));
         // The ledger names private objects.
         private::make_folder(folder).map_err(from_io)?;
-        let file = private::open(&opening.path).map_err(from_io)?;
+        let (file, _) = private::open(&opening.path).map_err(from_io)?.into_parts();
         let file = FileBackend::new(file).map_err(|error| opening.refused(error));
         let database = file.and_then(|file| opening.alone(file)).map_err(|error| of_job(error, job))?;
         // The directory entry must be as durable as the contents of the file.

@@ -9,7 +9,7 @@ use crate::database::disk::Disk;
 async fn a_queue_is_opened_anew_after_a_full_disk_and_keeps_what_it_took() {
     let disk = Disk::default();
     let (opened, reserve) = (disk.clone(), Reserve::at(Path::new("/nowhere")));
-    let database = Database::over(NAME, move || Ok(opened.clone()), CACHE_BYTES, reserve).unwrap();
+    let database = Database::over(NAME, move || Ok((opened.clone(), None)), CACHE_BYTES, reserve).unwrap();
     database.write(prepare).unwrap();
     let queue = EmbeddedQueue { database: Arc::new(database), clock: SystemClock };
     let text = r#"{"version":1,"request_id":"r","work":"replicate","to":"fallback","keys":["manifests/urn%3Ac2pa%3Ax"]}"#;
