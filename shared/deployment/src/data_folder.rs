@@ -2,7 +2,7 @@
 //!
 //! | in the folder | content |
 //! |---|---|
-//! | `objects/`, `temporary/`, `lock` | records and manifests ([`credlink_disk::folder`]) |
+//! | `objects/`, `journal/`, `temporary/`, `lock` | records and manifests ([`credlink_disk::folder`]) |
 //! | `index.redb` | the index |
 //! | `queue.redb` | the queue, where there are two providers and no SQS queue |
 //! | `deployment.json` | the deployment that the folder is a part of ([`note`]) |

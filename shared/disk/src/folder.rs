@@ -148,7 +148,8 @@ impl Folder {
         let failed = |source| FolderError::Io { path: path.to_owned(), source };
         make_private_folder(path).map_err(failed)?;
         let lock_path = path.join("lock");
-        let lock = private::options().open(&lock_path).map_err(failed)?;
+        // Its name is durable before anything else has one: together with it, the parts of a first start are recognised.
+        let (lock, _) = private::open(&lock_path).map_err(failed)?.into_parts();
         private::keep_private(&lock_path);
         hold(&lock, path)?;
         let durable = prepare(path).map_err(failed)?;

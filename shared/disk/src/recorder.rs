@@ -59,6 +59,8 @@ struct Record {
     files: FileNumber,
     /// The file under each name.
     names: BTreeMap<PathBuf, FileNumber>,
+    /// The file or folder in which syncs fail.
+    failing: Option<PathBuf>,
 }
 
 impl Record {
@@ -105,6 +107,11 @@ impl Recording {
     /// Notes that the test has learned something, such as the answer to its call `number`.
     pub fn mark(&self, number: u64) {
         self.record(|record| record.operations.push(Operation::Mark(number)));
+    }
+
+    /// Makes all syncs of files and folders at or below `path` fail, or none.
+    pub fn fail_syncs(&self, path: Option<&str>) {
+        self.record(|record| record.failing = path.map(PathBuf::from));
     }
 
     /// Returns the calls so far.

@@ -71,7 +71,7 @@ impl TrackedFile {
     /// # Errors
     /// Returns an error if the file system refuses.
     pub fn sync(&self) -> io::Result<()> {
-        let sync = self.log.sync();
+        let sync = self.log.sync()?;
         self.file.sync_data()?;
         sync.done();
         Ok(())
@@ -135,7 +135,7 @@ pub fn make_folder(builder: &fs::DirBuilder, path: &Path) -> io::Result<()> {
 /// # Errors
 /// Returns an error if the file system refuses.
 pub fn sync_folder(path: &Path) -> io::Result<()> {
-    let sync = recorder::sync_folder(path);
+    let sync = recorder::sync_folder(path)?;
     if cfg!(unix) {
         File::open(path)?.sync_all()?;
     }
@@ -157,7 +157,7 @@ pub fn sync_file(path: &Path, options: &OpenOptions) -> io::Result<()> {
 /// Returns an error if the file system refuses, or failed to write something since `at` was opened.
 #[cfg(target_os = "linux")]
 pub fn sync_file_system(at: &File) -> io::Result<()> {
-    let sync = recorder::sync_everything();
+    let sync = recorder::sync_everything()?;
     rustix::fs::syncfs(at)?;
     sync.done();
     Ok(())
@@ -167,6 +167,7 @@ pub fn sync_file_system(at: &File) -> io::Result<()> {
 #[cfg(not(any(test, feature = "recorder")))]
 mod unrecorded {
     use std::fs::File;
+    use std::io;
     use std::path::Path;
 
     /// The log of one open file.
@@ -196,9 +197,11 @@ mod unrecorded {
         pub const fn resized(&self, _length: u64) {}
 
         /// Records the beginning of a sync.
-        #[must_use]
-        pub const fn sync(&self) -> Sync {
-            Sync
+        ///
+        /// # Errors
+        /// Returns an error if a test wants the sync to fail.
+        pub const fn sync(&self) -> io::Result<Sync> {
+            Ok(Sync)
         }
     }
 
@@ -206,11 +209,11 @@ mod unrecorded {
     pub(super) const fn linked(_from: &Path, _to: &Path) {}
     pub(super) const fn removed(_path: &Path) {}
     pub(super) const fn made_folder(_path: &Path) {}
-    pub(super) const fn sync_folder(_path: &Path) -> Sync {
-        Sync
+    pub(super) const fn sync_folder(_path: &Path) -> io::Result<Sync> {
+        Ok(Sync)
     }
     #[cfg(target_os = "linux")]
-    pub(super) const fn sync_everything() -> Sync {
-        Sync
+    pub(super) const fn sync_everything() -> io::Result<Sync> {
+        Ok(Sync)
     }
 }

@@ -15,6 +15,8 @@
 //! The format is described in `segment`.
 
 mod segment;
+#[cfg(test)]
+mod tests;
 mod writing;
 
 use std::collections::{BTreeMap, HashSet};
@@ -180,7 +182,9 @@ impl Shared {
         if newest == Some(0) {
             paths.reverse();
         }
-        for path in paths {
+        let [first, last] = paths;
+        let half_made = [first.with_extension("new"), last.with_extension("new")];
+        for path in half_made.into_iter().chain([first, last]) {
             match tracked::remove(&path) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 removed => {

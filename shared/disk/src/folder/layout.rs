@@ -38,7 +38,7 @@ const CAPITAL: char = '+';
 const MISPLACED: &str = "#misplaced";
 
 /// The place of a file below the folder's `objects` directory.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct ObjectPath {
     /// The key up to its first `/`.
     pub(super) top: String,

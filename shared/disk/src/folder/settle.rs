@@ -19,6 +19,7 @@ pub(super) struct Settle {
     objects: PathBuf,
     /// A folder of the file system, open since before anything was written there: a sync reports the failures since.
     /// `None` if this file system is not known to write everything in one sync.
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "other systems have no such sync"))]
     whole: Option<File>,
 }
 

@@ -1,9 +1,10 @@
 //! The side of the recorder that is called with each change.
 
 use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{FileNumber, Operation, Position, Record, recordings};
+use super::{FileNumber, Operation, Record, recordings};
 
 /// The log of one open file.
 #[derive(Debug, Clone)]
@@ -58,28 +59,31 @@ impl FileLog {
 
     /// Records a write.
     pub fn wrote(&self, offset: u64, bytes: &[u8]) {
-        self.push(|number, _| Operation::Write(number, offset, bytes.to_vec()));
+        self.push(|number| Operation::Write(number, offset, bytes.to_vec()));
     }
 
     /// Records a change of the file's length.
     pub fn resized(&self, length: u64) {
-        self.push(|number, _| Operation::Resize(number, length));
+        self.push(|number| Operation::Resize(number, length));
     }
 
     /// Records the beginning of a sync.
-    #[must_use]
-    pub fn sync(&self) -> Sync {
-        let Some((folder, number)) = &self.0 else { return Sync(Vec::new()) };
-        let position = recordings().get(folder).map(|record| record.operations.len());
-        let sync = position.map(|position| (folder.clone(), Operation::Sync(*number, position)));
-        Sync(sync.into_iter().collect())
+    ///
+    /// # Errors
+    /// Returns an error if the test wants syncs of this file to fail.
+    pub fn sync(&self) -> io::Result<Sync> {
+        let Some((folder, number)) = &self.0 else { return Ok(Sync(Vec::new())) };
+        let recordings = recordings();
+        let Some(record) = recordings.get(folder) else { return Ok(Sync(Vec::new())) };
+        let is_this = |(_, found): &(&PathBuf, &FileNumber)| *found == number;
+        record.names.iter().filter(is_this).try_for_each(|(name, _)| record.fail(name))?;
+        Ok(Sync(vec![(folder.clone(), Operation::Sync(*number, record.operations.len()))]))
     }
 
-    fn push(&self, operation: impl FnOnce(FileNumber, Position) -> Operation) {
+    fn push(&self, operation: impl FnOnce(FileNumber) -> Operation) {
         let Some((folder, number)) = &self.0 else { return };
         if let Some(record) = recordings().get_mut(folder) {
-            let operation = operation(*number, record.operations.len());
-            record.operations.push(operation);
+            record.operations.push(operation(*number));
         }
     }
 }
@@ -115,18 +119,31 @@ pub(crate) fn made_folder(path: &Path) {
     below(path, |_, record, name| record.operations.push(Operation::MakeFolder(name.to_owned())));
 }
 
-pub(crate) fn sync_folder(path: &Path) -> Sync {
+pub(crate) fn sync_folder(path: &Path) -> io::Result<Sync> {
     let sync = below(path, |folder, record, name| {
-        (folder.to_owned(), Operation::SyncFolder(name.to_owned(), record.operations.len()))
+        record.fail(name)?;
+        Ok::<_, io::Error>((
+            folder.to_owned(),
+            Operation::SyncFolder(name.to_owned(), record.operations.len()),
+        ))
     });
-    Sync(sync.into_iter().collect())
+    Ok(Sync(sync.transpose()?.into_iter().collect()))
 }
 
 #[cfg(target_os = "linux")]
-pub(crate) fn sync_everything() -> Sync {
+pub(crate) fn sync_everything() -> io::Result<Sync> {
     let recordings = recordings();
     let each = recordings
         .iter()
         .map(|(folder, record)| (folder.clone(), Operation::SyncEverything(record.operations.len())));
-    Sync(each.collect())
+    Ok(Sync(each.collect()))
+}
+
+impl Record {
+    fn fail(&self, name: &Path) -> io::Result<()> {
+        if self.failing.as_ref().is_some_and(|failing| name.starts_with(failing)) {
+            return Err(io::Error::other("a sync that the test wants to fail"));
+        }
+        Ok(())
+    }
 }

@@ -56,7 +56,7 @@ impl<B: StorageBackend> StorageBackend for Backend<B> {
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        let sync = self.log.as_ref().map(FileLog::sync);
+        let sync = self.noted(self.log.as_ref().map(FileLog::sync).transpose())?;
         let synced = self.file.sync_data();
         if synced.as_ref().is_err_and(is_full) {
             // The sync is not retried: a second sync does not write what a failed one has dropped. The room is needed

@@ -8,7 +8,6 @@ use super::segment::{BLOCK_BYTES, Change, MAX_LINE_BYTES, Predecessor, SegmentLi
 use super::{FILES, Fault, Shared, wait};
 use crate::folder::layout::ObjectPath;
 use crate::private;
-use crate::private::sync_directory;
 use crate::reserve::is_full;
 use crate::tracked::TrackedFile;
 
@@ -113,10 +112,11 @@ impl Shared {
         changes: &[Change],
         start_settling: impl FnOnce() -> io::Result<()>,
     ) -> Result<usize, Failed> {
-        let length = changes.iter().map(|change| change.length() + line_bytes(change) as u64);
-        let (slot, Open { line, file, end }) = self.room_for(length.sum(), start_settling)?;
+        let length: u64 = changes.iter().map(|change| change.length() + line_bytes(change) as u64).sum();
+        let (slot, Open { line, file, end }) = self.room_for(length, start_settling)?;
         let at = next_block(end.max(BLOCK_BYTES));
-        let mut writer = Writer { file: &file, at, buffer: Vec::with_capacity(BUFFER_BYTES) };
+        let capacity = usize::try_from(length).map_or(BUFFER_BYTES, |length| length.min(BUFFER_BYTES));
+        let mut writer = Writer { file: &file, at, buffer: Vec::with_capacity(capacity) };
         let start = line.group(at, changes).map_err(Failed::early)?;
         let write = |writer: &mut Writer<'_>| {
             writer.write(&start)?;
@@ -177,15 +177,13 @@ impl Shared {
     /// Begins a segment in a slot that is empty.
     fn begin(&self, slot: usize, line: SegmentLine) -> Result<(usize, Open), Failed> {
         let path = self.folder.join(FILES[slot]);
-        let options = private::options();
         let open = || {
-            if path.exists() {
-                return TrackedFile::open(&options, &path);
+            if !path.exists() {
+                // The name never leads to a first block that was not synced.
+                self.make_folder()?;
+                private::write(&path, &EMPTY)?;
             }
-            self.make_folder()?;
-            let file = TrackedFile::open(&options, &path)?;
-            sync_directory(&self.folder)?;
-            Ok(file)
+            TrackedFile::open(&private::options(), &path)
         };
         let file = open().map_err(Failed::early)?;
         // It is synced with the first group.

@@ -1,0 +1,208 @@
+use std::fs;
+
+use credlink_core::object::Attributes;
+
+use credlink_core::hash::Digest;
+
+use super::segment::{BLOCK_BYTES, SegmentLine};
+use super::*;
+use crate::recorder::Recording;
+
+fn attributes() -> Attributes {
+    Attributes { content_type: "text/plain".to_owned(), ..Attributes::default() }
+}
+
+fn put(key: &str, body: &'static [u8]) -> Change {
+    let (header, _) = super::super::file::header(key, body, &attributes()).unwrap();
+    Change::Put { key: key.to_owned(), header: header.into(), body: body.into() }
+}
+
+fn journal(path: &Path) -> Journal {
+    let folders = ["objects", "temporary"].map(|name| path.join(name));
+    for folder in &folders {
+        fs::create_dir_all(folder).unwrap();
+    }
+    Journal::of(path, Settle::of(&folders[0], &folders[1]), 20_000)
+}
+
+/// A change that a replay makes: the key and the length of the file.
+type Made = Vec<(String, Option<usize>)>;
+
+fn replayed(journal: &Journal) -> io::Result<Made> {
+    let made = Mutex::new(Vec::new());
+    journal.replay(|key, content| {
+        made.lock().unwrap().push((key.to_owned(), content.map(<[u8]>::len)));
+        Ok(())
+    })?;
+    Ok(made.into_inner().unwrap())
+}
+
+/// Leaves a journal behind as a process does that is killed. Returns the content of its first file.
+fn left(path: &Path, changes: &[Change]) -> Vec<u8> {
+    let journal = journal(path);
+    for change in changes {
+        journal.commit(change.clone()).unwrap().made();
+    }
+    let content = fs::read(path.join(JOURNAL).join(FILES[0])).unwrap();
+    drop(journal);
+    assert_eq!(fs::read_dir(path.join(JOURNAL)).unwrap().count(), 0, "an orderly end leaves nothing");
+    fs::write(path.join(JOURNAL).join(FILES[0]), &content).unwrap();
+    content
+}
+
+#[test]
+fn the_format_is_fixed() {
+    let line = SegmentLine {
+        segment: 7,
+        salt: "5".repeat(32),
+        after: Some(segment::Predecessor { segment: 6, end: 67_035_136 }),
+    };
+    let block = line.block().unwrap();
+    assert_eq!(block.len() as u64, BLOCK_BYTES);
+    let text = String::from_utf8(block).unwrap();
+    let expected =
+        r#"{"segment":7,"salt":"55555555555555555555555555555555","after":{"segment":6,"end":67035136}}"#;
+    let digest = Digest::of(expected.as_bytes());
+    assert_eq!(text.trim_end_matches('\0'), format!("credlink-journal 1 {digest}\n{expected}\n"));
+    let changes = [put("proofs/x", b"content"), Change::Delete { key: "proofs/y".to_owned() }];
+    let group = String::from_utf8(line.group(4_096, &changes).unwrap()).unwrap();
+    let length = changes[0].length();
+    let expected = format!(
+        r#"{{"at":4096,"changes":[{{"put":"proofs/x","length":{length}}},{{"delete":"proofs/y"}}]}}"#
+    );
+    let digest = Digest::of(format!("{}{expected}", line.salt).as_bytes());
+    assert_eq!(group, format!("credlink-changes 1 {digest}\n{expected}\n"));
+}
+
+#[test]
+fn a_replay_makes_the_last_change_of_each_key_and_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let delete = Change::Delete { key: "proofs/a".to_owned() };
+    let changes = [put("proofs/a", b"1"), put("proofs/b", b"1"), delete, put("proofs/b", b"123")];
+    left(folder.path(), &changes);
+    let journal = journal(folder.path());
+    let length = usize::try_from(changes[3].length()).unwrap();
+    let expected = vec![("proofs/a".to_owned(), None), ("proofs/b".to_owned(), Some(length))];
+    assert_eq!(replayed(&journal).unwrap(), expected);
+    assert_eq!(replayed(&journal).unwrap(), Made::new());
+}
+
+#[test]
+fn the_last_group_counts_whole_or_not_at_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let whole = left(folder.path(), &[put("proofs/a", b"first"), put("proofs/b", b"second")]);
+    let path = folder.path().join(JOURNAL).join(FILES[0]);
+    let second = 2 * usize::try_from(BLOCK_BYTES).unwrap();
+    for at in (second..whole.len()).step_by(7).chain([whole.len() - 1]) {
+        for torn in [whole[..at].to_vec(), [&whole[..at], &[!whole[at]], &whole[at + 1..]].concat()] {
+            fs::write(&path, torn).unwrap();
+            let made = replayed(&journal(folder.path())).unwrap();
+            assert_eq!(made.iter().map(|(key, _)| &key[..]).collect::<Vec<_>>(), ["proofs/a"], "byte {at}");
+        }
+    }
+}
+
+#[test]
+fn a_damaged_journal_is_refused_and_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let whole = left(folder.path(), &[put("proofs/a", b"first")]);
+    let [path, next] = FILES.map(|file| folder.path().join(JOURNAL).join(file));
+    let mut changed = whole.clone();
+    changed[30] ^= 1;
+    fs::write(&path, &changed).unwrap();
+    let refused = replayed(&journal(folder.path())).unwrap_err();
+    assert_eq!(refused.kind(), io::ErrorKind::InvalidData);
+    assert!(refused.to_string().contains("its first line"), "{refused}");
+    assert_eq!(fs::read(&path).unwrap(), changed);
+    // The segment behind it knows how far this one was acknowledged.
+    let after = segment::Predecessor { segment: 1, end: whole.len() as u64 };
+    let line = SegmentLine { segment: 2, salt: "5".repeat(32), after: Some(after) };
+    fs::write(&next, line.block().unwrap()).unwrap();
+    fs::write(&path, &whole[..whole.len() - 1]).unwrap();
+    let refused = replayed(&journal(folder.path())).unwrap_err();
+    assert!(refused.to_string().contains("can be read up to byte 4096 only"), "{refused}");
+    fs::write(&path, &whole).unwrap();
+    assert_eq!(replayed(&journal(folder.path())).unwrap().len(), 1);
+}
+
+#[test]
+fn older_groups_and_imitations_in_a_file_that_is_used_again_do_not_count() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut whole = left(folder.path(), &[put("proofs/a", b"first")]);
+    // A block of an earlier segment that begins where the next group would.
+    let line = SegmentLine { segment: 1, salt: "5".repeat(32), after: None };
+    let Change::Put { header, body, .. } = put("proofs/b", b"other") else { unreachable!() };
+    let at = 2 * BLOCK_BYTES;
+    whole.resize(usize::try_from(at).unwrap(), 0);
+    for part in [&line.group(at, &[put("proofs/b", b"other")]).unwrap()[..], &header[..], &body[..]] {
+        whole.extend_from_slice(part);
+    }
+    fs::write(folder.path().join(JOURNAL).join(FILES[0]), whole).unwrap();
+    let made = replayed(&journal(folder.path())).unwrap();
+    assert_eq!(made.iter().map(|(key, _)| &key[..]).collect::<Vec<_>>(), ["proofs/a"]);
+}
+
+#[test]
+fn a_change_that_is_not_made_in_its_file_stops_others_until_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = journal(folder.path());
+    journal.commit(put("proofs/a", b"first")).unwrap().made();
+    drop(journal.commit(put("proofs/b", b"second")).unwrap());
+    assert!(journal.commit(put("proofs/c", b"third")).is_err());
+    assert!(journal.empty().is_err());
+    assert!(journal.mend(|_, _| Err(io::Error::other("not yet"))).is_err());
+    assert!(journal.mend(|_, _| unreachable!("it is too early")).is_err());
+    std::thread::sleep(AGAIN);
+    let made = Mutex::new(Vec::new());
+    journal
+        .mend(|key, _| {
+            made.lock().unwrap().push(key.to_owned());
+            Ok(())
+        })
+        .unwrap();
+    assert_eq!(made.into_inner().unwrap(), ["proofs/a", "proofs/b"]);
+    journal.commit(put("proofs/c", b"third")).unwrap().made();
+}
+
+/// A second sync does not write what a failed one has dropped.
+#[test]
+fn nothing_is_acknowledged_after_a_failed_sync_until_all_is_written_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let recording = Recording::of(folder.path());
+    let journal = journal(folder.path());
+    journal.commit(put("proofs/a", b"first")).unwrap().made();
+    recording.fail_syncs(Some(JOURNAL));
+    assert!(journal.commit(put("proofs/b", b"second")).is_err());
+    recording.fail_syncs(None);
+    assert!(journal.commit(put("proofs/c", b"third")).is_err(), "the sync would succeed");
+    let made = Mutex::new(Vec::new());
+    journal
+        .mend(|key, _| {
+            made.lock().unwrap().push(key.to_owned());
+            Ok(())
+        })
+        .unwrap();
+    assert!(made.into_inner().unwrap().contains(&"proofs/a".to_owned()));
+    journal.commit(put("proofs/c", b"third")).unwrap().made();
+}
+
+#[test]
+fn writers_share_groups_and_segments() {
+    let folder = tempfile::tempdir().unwrap();
+    let recording = Recording::of(folder.path());
+    let journal = journal(folder.path());
+    std::thread::scope(|scope| {
+        for thread in 0..8 {
+            let journal = &journal;
+            scope.spawn(move || {
+                for number in 0..40 {
+                    journal.commit(put(&format!("proofs/{thread}-{number}"), &[7; 500])).unwrap().made();
+                }
+            });
+        }
+    });
+    let files = recording.names().0.into_iter().filter(|path| path.starts_with(folder.path().join(JOURNAL)));
+    assert_eq!(files.count(), 3, "the folder and two files");
+    drop(journal);
+    assert_eq!(fs::read_dir(folder.path().join(JOURNAL)).unwrap().count(), 0);
+}
