@@ -421,7 +421,9 @@ impl Shared {
         let mut changes = BTreeMap::new();
         let mut segments = Vec::new();
         for (number, (_, path, known, mut segment)) in found.into_iter().enumerate() {
-            let read = segment.read(|key, found| drop(changes.insert(key, (number, found))));
+            let read = segment.read(|key, found| {
+                changes.insert(key, (number, found));
+            });
             let end = match read {
                 Ok(end) => end,
                 Err(SegmentError::Io(error)) => return Err(error),

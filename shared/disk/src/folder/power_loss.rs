@@ -160,11 +160,16 @@ impl Record {
         cuts
     }
 
-    /// Returns the first wrong state of those after at most `most` cuts, if there is one.
-    fn search(&self, most: usize) -> Option<String> {
+    /// Returns at most `most` of the interesting cuts.
+    fn some_cuts(&self, most: usize) -> Vec<Position> {
         let cuts = self.cuts();
         let stride = cuts.len().div_ceil(most);
-        for cut in cuts.into_iter().step_by(stride) {
+        cuts.into_iter().step_by(stride).collect()
+    }
+
+    /// Returns the first wrong state of those after these cuts, if there is one.
+    fn search(&self, cuts: impl IntoIterator<Item = Position>) -> Option<String> {
+        for cut in cuts {
             let seed = cut as u64;
             for unsynced in [
                 Unsynced::Lost,
@@ -271,7 +276,7 @@ fn every_state_after_a_cut_has_what_was_acknowledged() {
             let is_whole = |operation: &Operation| matches!(operation, Operation::SyncEverything(_));
             assert!(record.operations.iter().any(is_whole), "no segment was settled with one sync");
         }
-        assert_eq!(record.search(cuts), None, "{storm:?}");
+        assert_eq!(record.search(record.some_cuts(cuts)), None, "{storm:?}");
     }
 }
 
@@ -306,34 +311,39 @@ fn planted_faults_are_found() {
     let record = MIXED.run();
     let journals = record.journals();
     let is_journal = |file: &u64| journals.contains(file);
-    let is_sync_of = |folder: &'static str| move |operation: &Operation| matches!(operation, Operation::SyncFolder(path, _) if path.starts_with(folder));
     let without_journal_sync =
         record.without(|operation| matches!(operation, Operation::Sync(file, _) if is_journal(file)));
-    assert!(without_journal_sync.search(160).is_some(), "the journal is not synced");
+    assert!(
+        without_journal_sync.search(without_journal_sync.some_cuts(160)).is_some(),
+        "the journal is not synced"
+    );
     let without_file_sync =
         record.without(|operation| matches!(operation, Operation::Sync(file, _) if !is_journal(file)));
-    assert!(without_file_sync.search(160).is_some(), "files are not synced before the journal forgets them");
-    for folder in ["data/journal", "data/objects"] {
-        let without = record.without(is_sync_of(folder));
-        assert!(without.search(160).is_some(), "{folder} is not synced");
-    }
-    // A file that replaces another one before the journal is synced.
-    let is_replacement = |operation: &Operation, before: &[Operation]| match operation {
-        Operation::Rename(_, to) => {
-            before.iter().any(|earlier| matches!(earlier, Operation::Rename(_, name) if name == to))
-        }
-        _ => false,
-    };
-    let mut early = record.operations.iter().enumerate().filter_map(|(from, operation)| {
-        let before = &record.operations[..from];
-        let last_sync = before.iter().rposition(|earlier| matches!(earlier, Operation::Sync(file, _) if is_journal(file)))?;
-        let Operation::Sync(_, begun) = before[last_sync] else { return None };
-        let written = before[..begun].iter().rposition(|earlier| matches!(earlier, Operation::Write(file, ..) if is_journal(file)))?;
-        let made = before.iter().rposition(|earlier| matches!((earlier, operation), (Operation::Create(path, _), Operation::Rename(from, _)) if path == from))?;
-        (is_replacement(operation, before) && made < written).then(|| record.with_earlier(from, written))
-    });
     assert!(
-        early.any(|record| record.search(160).is_some()),
-        "a file is renamed before its journal is synced"
+        without_file_sync.search(without_file_sync.some_cuts(160)).is_some(),
+        "files are not synced before the journal forgets them"
     );
+    for folder in ["data/journal", "data/objects"] {
+        let is_its = |path: &Path| path.starts_with(folder);
+        let without =
+            record.without(|operation| matches!(operation, Operation::SyncFolder(path, _) if is_its(path)));
+        assert!(without.search(without.some_cuts(160)).is_some(), "{folder} is not synced");
+    }
+    // A file replaces another one before the journal is synced.
+    let position = |before: &[Operation], is_it: &dyn Fn(&Operation) -> bool| before.iter().rposition(is_it);
+    let found = record.operations.iter().enumerate().any(|(from, operation)| {
+        let Operation::Rename(temporary, object) = operation else { return false };
+        let before = &record.operations[..from];
+        let is_replacement =
+            position(before, &|earlier| matches!(earlier, Operation::Rename(_, name) if name == object));
+        let sync =
+            position(before, &|earlier| matches!(earlier, Operation::Sync(file, _) if is_journal(file)));
+        let made =
+            position(before, &|earlier| matches!(earlier, Operation::Create(name, _) if name == temporary));
+        let (Some(_), Some(sync), Some(made)) = (is_replacement, sync, made) else { return false };
+        let to = sync.max(made + 1);
+        let early = record.with_earlier(from, to);
+        early.search(to..=sync + 1).is_some()
+    });
+    assert!(found, "a file is renamed before its journal is synced");
 }

@@ -114,6 +114,9 @@ pub(super) enum Found {
     Delete,
 }
 
+/// The changes of a group by their keys, and the position at which the group ends.
+type GroupFound = (Vec<(String, Found)>, u64);
+
 /// The reasons why a segment could not be read.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum SegmentError {
@@ -225,7 +228,7 @@ impl Segment {
     }
 
     /// Returns the changes of the group at this position and its end, or `None` if there is no whole group.
-    fn group(&mut self, at: u64) -> Result<Option<(Vec<(String, Found)>, u64)>, SegmentError> {
+    fn group(&mut self, at: u64) -> Result<Option<GroupFound>, SegmentError> {
         let mut start = self.content(at, BLOCK_BYTES)?;
         if !start.starts_with(GROUP_MAGIC) {
             return Ok(None);
