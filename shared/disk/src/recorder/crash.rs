@@ -72,14 +72,14 @@ impl Chooser {
     }
 }
 
-/// What a name leads to.
+/// The target of a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Target {
     File(FileNumber),
     Folder,
 }
 
-/// What each name led to from which position on.
+/// The targets of each name, each with the position from which on the name led to it.
 type Moments<'a> = BTreeMap<&'a Path, Vec<(Position, Option<Target>)>>;
 
 /// Makes the folder `at` hold what a disk may hold if the power is cut after the first `cut` of `operations`.

@@ -105,7 +105,7 @@ impl Change {
     }
 }
 
-/// What a segment says of an object, as a part of a file.
+/// The last change of an object that a segment holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Found {
     /// The object's file, by its position in the segment's file and its length.
