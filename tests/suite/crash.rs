@@ -223,3 +223,19 @@ async fn what_a_server_acknowledged_survives_its_sudden_end() {
     let acknowledged = ledgers.iter().flatten().filter(|(_, known)| matches!(known[0], State::Stored(_)));
     assert!(acknowledged.count() > 10, "seed {seed}: the storms were no storms");
 }
+
+/// Nothing is left to be done by the next start, so the folder may be copied or changed by hand.
+#[test]
+fn an_orderly_stop_leaves_an_empty_journal() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = Server::over(folder.path(), &[]);
+    let media = media("a");
+    let request = agent().post(format!("{}/v1/proofs", server.url()));
+    let body = Manifest::new(&media, 1).body(&media);
+    let stored = read(request.header("content-type", "application/json").send(&body)).unwrap();
+    assert_eq!(stored.0, 201);
+    let files = || std::fs::read_dir(folder.path().join("journal")).unwrap().count();
+    assert_eq!(files(), 1);
+    server.stop();
+    assert_eq!(files(), 0);
+}

@@ -13,7 +13,7 @@ use credlink_core::object::{Attributes, ObjectKey};
 use credlink_ports::{Condition, Objects as _, Put};
 use tempfile::TempDir;
 
-use super::Folder;
+use super::{Folder, FolderError};
 use crate::recorder::crash::{Dice, Unsynced, build};
 use crate::recorder::{Operation, Position, Recording};
 
@@ -278,6 +278,23 @@ fn every_state_after_a_cut_has_what_was_acknowledged() {
         }
         assert_eq!(record.search(record.some_cuts(cuts)), None, "{storm:?}");
     }
+}
+
+/// A folder that is only read is not changed, so it must be complete.
+#[test]
+fn a_folder_is_opened_for_reading_only_if_its_journal_is_in_its_files() {
+    let record = MIXED.run();
+    let is_mark = |operation: &Operation| matches!(operation, Operation::Mark(_));
+    let cut = record.operations.iter().rposition(is_mark).unwrap() + 1;
+    let disk = in_memory();
+    build(&record.operations, cut, Unsynced::Lost, disk.path()).unwrap();
+    let refused = Folder::look(disk.path().join("data")).unwrap_err();
+    assert!(matches!(refused, FolderError::Unfinished(_)), "{refused}");
+    drop(Folder::open(disk.path().join("data")).unwrap());
+    Folder::look(disk.path().join("data")).unwrap();
+    let disk = in_memory();
+    build(&record.operations, cut, Unsynced::Kept, disk.path()).unwrap();
+    Folder::look(disk.path().join("data")).unwrap();
 }
 
 /// The power may be cut again while the journal is replayed.
