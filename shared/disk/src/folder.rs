@@ -154,7 +154,8 @@ impl Folder {
         hold(&lock, path)?;
         let durable = prepare(path).map_err(failed)?;
         let inner = Inner::new(path, Some(lock), durable, segment_bytes);
-        inner.journal.replay(|key, content| inner.make(key, content)).map_err(failed)?;
+        let make = |key: &str, content: Option<&[u8]>| inner.reserve.lent(|| inner.make(key, content));
+        inner.journal.replay(make).map_err(failed)?;
         Ok(Self(Arc::new(inner)))
     }
 
@@ -581,7 +582,11 @@ impl Medium for Folder {
     }
 
     async fn write_failure(&self) -> Option<FailureKind> {
-        let is_full = off_the_executor_with(NAME, &self.0, |folder| Ok(folder.reserve.is_full())).await;
+        let is_full = off_the_executor_with(NAME, &self.0, |folder| {
+            folder.mend().map_err(|error| from_io(NAME, "mending the journal", &error))?;
+            Ok(folder.reserve.is_full())
+        });
+        let is_full = is_full.await;
         is_full
             .map_or_else(|failure| Some(failure.kind), |is_full| is_full.then_some(FailureKind::OutOfSpace))
     }

@@ -143,12 +143,13 @@ pub fn sync_folder(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Waits until the content of a file that may be written elsewhere is on the disk.
+/// Waits until the content of a file that is not open here is on the disk.
 ///
 /// # Errors
 /// Returns an error if the file system refuses.
-pub fn sync_file(path: &Path, options: &OpenOptions) -> io::Result<()> {
-    TrackedFile::open(options, path)?.sync()
+pub fn sync_file(path: &Path) -> io::Result<()> {
+    // Windows syncs only what may be written.
+    TrackedFile::open(OpenOptions::new().read(true).write(cfg!(windows)), path)?.sync()
 }
 
 /// Waits until all files and names of a file system are on the disk. `at` is an open file or folder of it.

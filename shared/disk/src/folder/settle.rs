@@ -1,7 +1,7 @@
 //! Files and names that are written but may not be on the disk yet, made durable together.
 
 use std::collections::HashSet;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -38,7 +38,7 @@ impl Settle {
         let mut directories = HashSet::new();
         for place in places {
             let directory = self.objects.join(&place.top).join(&place.shard);
-            match tracked::sync_file(&directory.join(&place.name), &options()) {
+            match tracked::sync_file(&directory.join(&place.name)) {
                 // The object was removed.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 synced => synced?,
@@ -54,13 +54,6 @@ impl Settle {
         }
         Ok(())
     }
-}
-
-/// Returns the options with which a file is opened in order to sync it. Windows syncs only what may be written.
-fn options() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    options.read(true).write(cfg!(windows));
-    options
 }
 
 /// Opens `folder` if one sync of its file system makes all files and names durable and reports failures: since Linux

@@ -15,18 +15,17 @@ const NAME: (&str, &str) = ("credlink-", ".part");
 pub(super) struct Temporary {
     path: PathBuf,
     is_renamed: Cell<bool>,
-    file: TrackedFile,
 }
 
 impl Temporary {
     /// Writes the file with this number.
     pub(super) fn write(folder: &Path, number: u64, parts: &[&[u8]]) -> io::Result<Self> {
         let path = folder.join(format!("{}{number}{}", NAME.0, NAME.1));
-        let file = TrackedFile::open(private::options().create_new(true), &path)?;
-        let mut temporary = Self { path, is_renamed: Cell::new(false), file };
+        let mut file = TrackedFile::open(private::options().create_new(true), &path)?;
+        let temporary = Self { path, is_renamed: Cell::new(false) };
         let mut at = 0;
         for part in parts {
-            temporary.file.append(at, part)?;
+            file.append(at, part)?;
             at += part.len() as u64;
         }
         Ok(temporary)
@@ -34,7 +33,7 @@ impl Temporary {
 
     /// Waits until the content is on the disk.
     pub(super) fn sync(&self) -> io::Result<()> {
-        self.file.sync()
+        tracked::sync_file(&self.path)
     }
 
     /// Gives the file its final name. If it replaces a file, its content must be on the disk, here or in the journal.
