@@ -85,7 +85,7 @@ pub enum FolderError {
     Foreign(#[from] Foreign),
     /// The process that used the folder was killed, and not everything is in the objects' files.
     #[error(
-        "the folder {} was not closed in order, and its journal holds changes that are not in the objects' files yet. Open it for          writing once, which completes them: `credlink fsck --data-dir {}`", .0.display(), .0.display()
+        "the folder {} was not closed in order, and its journal holds changes that are not in the objects' files yet. Open it for writing once, which completes them: `credlink fsck --data-dir {}`", .0.display(), .0.display()
     )]
     Unfinished(PathBuf),
     /// The folder holds nothing to read.
