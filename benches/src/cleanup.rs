@@ -199,7 +199,7 @@ macro_rules! slowly {
     }};
 }
 
-forward_objects!(impl[] for Slow<MemoryObjects>, by slowly);
+forward_objects!(impl[] for Slow<MemoryObjects>, by slowly, one by one);
 forward_index!(impl[] for Slow<MemoryIndex>, by slowly);
 
 impl SingleProvider for Slow<MemoryObjects> {}

@@ -24,19 +24,20 @@ mod power_loss;
 mod settle;
 mod temporary;
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fs::{self, File, TryLockError};
 use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use bytes::Bytes;
+use credlink_core::hash::Digest;
 use credlink_core::media_type::TOMBSTONE_TYPE;
 use credlink_core::object::{Attributes, Head, Object, ObjectKey, StoredTag};
 use credlink_ports::{
-    Checksum, Checksummed, Condition, Failure, FailureKind, Listed, Medium, Objects, Page, Put,
+    Checksum, Checksummed, Condition, Failure, FailureKind, Listed, Medium, ObjectWrite, Objects, Page, Put,
     SingleProvider,
 };
 
@@ -294,71 +295,122 @@ impl Inner {
         }
     }
 
-    fn put(
-        &self,
-        key: &str,
-        body: &Bytes,
-        attributes: &Attributes,
-        condition: &Condition,
-    ) -> Result<Put, Failure> {
-        let failed = |error: io::Error| from_io(NAME, &format!("writing {key}"), &error);
-        let stripe = || self.keys[stripe(key, KEY_STRIPES)].lock().unwrap_or_else(PoisonError::into_inner);
-        self.mend().map_err(failed)?;
+    /// Writes objects in order, each if its condition holds, and none after the first whose condition does not. Returns
+    /// the outcomes up to there. The keys are different.
+    fn put(&self, writes: &[ObjectWrite]) -> Result<Vec<Put>, Failure> {
+        let texts: Vec<String> = writes.iter().map(|write| write.key.to_string()).collect();
+        let Some((key, condition)) = texts.first().zip(writes.first().map(|write| &write.condition)) else {
+            return Ok(Vec::new());
+        };
+        self.mend().map_err(|error| unwritten(key, &error))?;
         // A condition that fails is noticed before anything is written. It counts only under the lock, since the file
         // that was seen may be a write that is not durable yet.
         if !self.holds(key, condition)? {
-            let _alone = stripe();
+            let _alone = self.lock([key.as_str()]);
             if !self.holds(key, condition)? {
-                return Ok(Put::Lost);
+                return Ok(vec![Put::Lost]);
             }
         }
-        let (header, sha256) = file::header(key, body, attributes).ok_or_else(|| Failure {
+        let mut prepared = Vec::with_capacity(writes.len());
+        for (key, write) in texts.iter().zip(writes) {
+            prepared.push(self.prepare(key, write)?);
+        }
+        let _alone = self.lock(texts.iter().map(String::as_str));
+        let mut held = 0;
+        for (key, write) in texts.iter().zip(writes) {
+            if !self.holds(key, &write.condition)? {
+                break;
+            }
+            held += 1;
+        }
+        let mut puts = Vec::with_capacity(writes.len());
+        prepared.truncate(held);
+        if !prepared.is_empty() {
+            let changes = prepared.iter().zip(writes).map(|(prepared, write)| prepared.change(write));
+            self.make_all(&prepared, changes.collect())?;
+        }
+        puts.extend(prepared.into_iter().map(|prepared| Put::Stored(tag(&prepared.sha256.to_string()))));
+        if held < writes.len() {
+            puts.push(Put::Lost);
+        }
+        Ok(puts)
+    }
+
+    /// Waits for the locks of these keys.
+    fn lock<'a>(&self, keys: impl IntoIterator<Item = &'a str>) -> Vec<MutexGuard<'_, ()>> {
+        // Everybody takes them in the same order.
+        let stripes: BTreeSet<usize> = keys.into_iter().map(|key| stripe(key, KEY_STRIPES)).collect();
+        stripes
+            .into_iter()
+            .map(|stripe| self.keys[stripe].lock().unwrap_or_else(PoisonError::into_inner))
+            .collect()
+    }
+
+    /// Writes the file of an object under a temporary name.
+    fn prepare(&self, key: &str, write: &ObjectWrite) -> Result<Prepared, Failure> {
+        let (header, sha256) = file::header(key, &write.body, &write.attributes).ok_or_else(|| Failure {
             provider: NAME,
             kind: FailureKind::Damaged,
             message: format!("the attributes of {key} need more than {} bytes", file::MAX_HEADER_BYTES),
         })?;
         let place = ObjectPath::of(key);
-        let is_tombstone = attributes.content_type == TOMBSTONE_TYPE;
-        let lent = |work: &dyn Fn() -> io::Result<()>| {
-            if is_tombstone { self.reserve.lent(work) } else { work() }
-        };
-        let written = || self.write(&place, &[&header[..], &body[..]]);
+        let written = || self.write(&place, &[&header, &write.body]);
         let written = || match written() {
             // The journal may have what room there is.
             Err(error) if is_full(&error) && self.journal.empty()? => written(),
             done => done,
         };
-        let written = if is_tombstone {
+        let makes_room = write.attributes.content_type == TOMBSTONE_TYPE;
+        let written = if makes_room {
             self.reserve.lent(written)
         } else {
             self.admit().and_then(|()| self.reserve.noted(written()))
         };
-        let (directory, temporary) = written.map_err(failed)?;
-        let _alone = stripe();
-        if !self.holds(key, condition)? {
-            return Ok(Put::Lost);
-        }
+        let (directory, temporary) = written.map_err(|error| unwritten(key, &error))?;
         let to = directory.join(&place.name);
-        let rename = || {
-            let _unlisted = self.listings(&directory).read().unwrap_or_else(PoisonError::into_inner);
-            temporary.rename(&to)
+        Ok(Prepared {
+            key: key.to_owned(),
+            header: header.into(),
+            sha256,
+            directory,
+            to,
+            temporary,
+            makes_room,
+        })
+    }
+
+    /// Makes prepared writes durable, and then visible, in their order.
+    fn make_all(&self, prepared: &[Prepared], changes: Vec<Change>) -> Result<(), Failure> {
+        let each = |work: &dyn Fn(&Prepared) -> io::Result<()>| {
+            prepared.iter().try_for_each(|prepared| {
+                let work = || work(prepared);
+                let done = if prepared.makes_room { self.reserve.lent(work) } else { work() };
+                done.map_err(|error| unwritten(&prepared.key, &error))
+            })
         };
-        let header = Bytes::from(header);
-        match self.journal.commit(Change::Put { key: key.to_owned(), header, body: body.clone() }) {
+        let rename = |prepared: &Prepared| {
+            let listings = self.listings(&prepared.directory);
+            let _unlisted = listings.read().unwrap_or_else(PoisonError::into_inner);
+            prepared.temporary.rename(&prepared.to)
+        };
+        let failed = |error: io::Error| from_io(NAME, "writing to the journal", &error);
+        match self.journal.commit(changes) {
             Ok(journaled) => {
-                lent(&rename).map_err(failed)?;
+                each(&rename)?;
                 journaled.made();
+                Ok(())
             }
-            // Without a journal that could replay an older change, the file is made durable by itself.
+            // Without a journal that could replay an older change, the files are made durable by themselves.
             Err(error) if is_full(&error) => {
                 self.journal.empty().map_err(failed)?;
-                lent(&|| temporary.sync()).map_err(failed)?;
-                lent(&rename).map_err(failed)?;
-                sync_directory(&directory).map_err(failed)?;
+                each(&|prepared| prepared.temporary.sync())?;
+                each(&|prepared| {
+                    rename(prepared)?;
+                    sync_directory(&prepared.directory)
+                })
             }
-            Err(error) => return Err(failed(error)),
+            Err(error) => Err(failed(error)),
         }
-        Ok(Put::Stored(tag(&sha256.to_string())))
     }
 
     fn delete(&self, key: &str) -> Result<(), Failure> {
@@ -367,7 +419,7 @@ impl Inner {
         let place = ObjectPath::of(key);
         let directory = self.objects.join(&place.top).join(&place.shard);
         let path = directory.join(&place.name);
-        let _alone = self.keys[stripe(key, KEY_STRIPES)].lock().unwrap_or_else(PoisonError::into_inner);
+        let _alone = self.lock([key]);
         match fs::symlink_metadata(&path) {
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -379,7 +431,7 @@ impl Inner {
             let _unlisted = self.listings(&directory).read().unwrap_or_else(PoisonError::into_inner);
             self.reserve.lent(|| tracked::remove(&path))
         };
-        match self.journal.commit(Change::Delete { key: key.to_owned() }) {
+        match self.journal.commit(vec![Change::Delete { key: key.to_owned() }]) {
             Ok(journaled) => {
                 remove().map_err(failed)?;
                 journaled.made();
@@ -512,9 +564,19 @@ impl Objects for Folder {
         attributes: &Attributes,
         condition: Condition,
     ) -> Result<Put, Failure> {
-        let (key, attributes) = (key.to_string(), attributes.clone());
-        off_the_executor_with(NAME, &self.0, move |folder| folder.put(&key, &body, &attributes, &condition))
-            .await
+        let write = ObjectWrite { key: key.clone(), body, attributes: attributes.clone(), condition };
+        let puts = off_the_executor_with(NAME, &self.0, move |folder| folder.put(&[write])).await?;
+        Ok(puts.into_iter().next().unwrap_or(Put::Lost))
+    }
+
+    async fn put_in_order(
+        &self,
+        first: ObjectWrite,
+        second: ObjectWrite,
+    ) -> Result<(Put, Option<Put>), Failure> {
+        let puts = off_the_executor_with(NAME, &self.0, move |folder| folder.put(&[first, second])).await?;
+        let mut puts = puts.into_iter();
+        Ok((puts.next().unwrap_or(Put::Lost), puts.next()))
     }
 
     async fn delete(&self, key: &ObjectKey) -> Result<(), Failure> {
@@ -527,6 +589,29 @@ impl Objects for Folder {
         off_the_executor_with(NAME, &self.0, move |folder| folder.list(&prefix, after.as_deref(), limit))
             .await
     }
+}
+
+/// A write whose file has a temporary name.
+struct Prepared {
+    key: String,
+    header: Bytes,
+    sha256: Digest,
+    directory: PathBuf,
+    /// The path of the object's file.
+    to: PathBuf,
+    temporary: Temporary,
+    /// `true` if the write may use the reserve.
+    makes_room: bool,
+}
+
+impl Prepared {
+    fn change(&self, write: &ObjectWrite) -> Change {
+        Change::Put { key: self.key.clone(), header: self.header.clone(), body: write.body.clone() }
+    }
+}
+
+fn unwritten(key: &str, error: &io::Error) -> Failure {
+    from_io(NAME, &format!("writing {key}"), error)
 }
 
 fn busy(key: &str) -> Failure {

@@ -49,10 +49,20 @@ macro_rules! on_variant {
     };
 }
 
-/// Implements [`Objects`](crate::Objects): see [the module](crate::forward).
+/// Implements [`Objects`](crate::Objects): see [the module](crate::forward). With `one by one`, two writes in order are
+/// passed on as two writes, for a wrapper that counts them, or that stops or fails between them.
 #[macro_export]
 macro_rules! forward_objects {
+    (@two one by one, $self:ident, $forward:ident, $first:ident, $second:ident) => {
+        $crate::put_one_by_one($self, $first, $second).await
+    };
+    (@two together, $self:ident, $forward:ident, $first:ident, $second:ident) => {
+        $forward!(write $self, objects => objects.put_in_order($first, $second))
+    };
     (impl[$($generics:tt)*] for $type:ty, by $forward:ident) => {
+        $crate::forward_objects!(impl[$($generics)*] for $type, by $forward, together);
+    };
+    (impl[$($generics:tt)*] for $type:ty, by $forward:ident, $($how:ident)+) => {
         impl<$($generics)*> $crate::Objects for $type {
             fn name(&self) -> &'static str {
                 $forward!(now self, objects => objects.name())
@@ -80,6 +90,14 @@ macro_rules! forward_objects {
                 condition: $crate::Condition,
             ) -> Result<$crate::Put, $crate::Failure> {
                 $forward!(write self, objects => objects.put(key, body, attributes, condition))
+            }
+
+            async fn put_in_order(
+                &self,
+                first: $crate::ObjectWrite,
+                second: $crate::ObjectWrite,
+            ) -> Result<($crate::Put, Option<$crate::Put>), $crate::Failure> {
+                $crate::forward_objects!(@two $($how)+, self, $forward, first, second)
             }
 
             async fn delete(&self, key: &$crate::forward::types::ObjectKey) -> Result<(), $crate::Failure> {

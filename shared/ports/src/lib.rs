@@ -57,7 +57,7 @@ pub use events::{Event, Events};
 pub use failure::{Failure, FailureKind};
 pub use index::{Commit, Index, Intent, Listing, Write};
 pub use medium::Medium;
-pub use objects::{Condition, Listed, Objects, Put};
+pub use objects::{Condition, Listed, ObjectWrite, Objects, Put, put_one_by_one};
 pub use page::Page;
 pub use parts::{Parts, Ports};
 pub use provider_state::{BreakerState, ProviderState};

@@ -26,6 +26,19 @@ pub enum Put {
     Lost,
 }
 
+/// A write of one object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectWrite {
+    /// The key.
+    pub key: ObjectKey,
+    /// The bytes as stored.
+    pub body: Bytes,
+    /// The attributes.
+    pub attributes: Attributes,
+    /// The condition.
+    pub condition: Condition,
+}
+
 /// An object as a listing shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listed {
@@ -71,6 +84,17 @@ pub trait Objects {
         condition: Condition,
     ) -> impl Future<Output = Result<Put, Failure>>;
 
+    /// Writes `first` if its condition holds, and then `second` if its own does; they have different keys. Nobody sees
+    /// the second without the first, not even after a crash. Returns both outcomes, without the second one if the first
+    /// was [`Put::Lost`], and the second was therefore not written.
+    ///
+    /// An adapter that gains nothing by knowing both calls [`put_one_by_one`].
+    fn put_in_order(
+        &self,
+        first: ObjectWrite,
+        second: ObjectWrite,
+    ) -> impl Future<Output = Result<(Put, Option<Put>), Failure>>;
+
     /// Removes the object under `key`. If there is none, that is not a failure.
     fn delete(&self, key: &ObjectKey) -> impl Future<Output = Result<(), Failure>>;
 
@@ -83,4 +107,21 @@ pub trait Objects {
         after: Option<&str>,
         limit: usize,
     ) -> impl Future<Output = Result<Page<Listed>, Failure>>;
+}
+
+/// Writes two objects with one [`Objects::put`] after the other.
+///
+/// # Errors
+/// Returns the first failure; nothing is written after it.
+pub async fn put_one_by_one(
+    objects: &impl Objects,
+    first: ObjectWrite,
+    second: ObjectWrite,
+) -> Result<(Put, Option<Put>), Failure> {
+    let put = objects.put(&first.key, first.body, &first.attributes, first.condition).await?;
+    if put == Put::Lost {
+        return Ok((put, None));
+    }
+    let next = objects.put(&second.key, second.body, &second.attributes, second.condition).await?;
+    Ok((put, Some(next)))
 }

@@ -15,7 +15,8 @@ use bytes::Bytes;
 use credlink_core::object::{Attributes, Head, Object, ObjectKey};
 use credlink_core::replica::Replica;
 use credlink_ports::{
-    Clock, Condition, Failure, FailureKind, Index, Listed, Medium, Objects, Page, Put, Queue,
+    Clock, Condition, Failure, FailureKind, Index, Listed, Medium, ObjectWrite, Objects, Page, Put, Queue,
+    put_one_by_one,
 };
 use tokio::time::Instant;
 
@@ -115,6 +116,14 @@ impl<P: Objects, F: Objects, Q: Queue, I: Index> Objects for Replicated<P, F, Q,
                 None => Ok(Put::Lost),
             },
         }
+    }
+
+    async fn put_in_order(
+        &self,
+        first: ObjectWrite,
+        second: ObjectWrite,
+    ) -> Result<(Put, Option<Put>), Failure> {
+        put_one_by_one(self, first, second).await
     }
 
     async fn delete(&self, key: &ObjectKey) -> Result<(), Failure> {

@@ -25,8 +25,8 @@ use bytes::Bytes;
 use credlink_aws::{Error, ErrorKind, Limits};
 use credlink_core::object::{Attributes, Head, Object, ObjectKey};
 use credlink_ports::{
-    Checksum, Checksummed, Condition, Failure, FailureKind, Listed, Medium, Objects, Page, Put,
-    SingleProvider,
+    Checksum, Checksummed, Condition, Failure, FailureKind, Listed, Medium, ObjectWrite, Objects, Page, Put,
+    SingleProvider, put_one_by_one,
 };
 use credlink_runtime::in_flight::InFlight;
 
@@ -213,6 +213,14 @@ impl Objects for S3Objects {
         condition: Condition,
     ) -> Result<Put, Failure> {
         Ok(self.put_if(&key.to_string(), body, attributes, &condition).await?)
+    }
+
+    async fn put_in_order(
+        &self,
+        first: ObjectWrite,
+        second: ObjectWrite,
+    ) -> Result<(Put, Option<Put>), Failure> {
+        put_one_by_one(self, first, second).await
     }
 
     async fn delete(&self, key: &ObjectKey) -> Result<(), Failure> {

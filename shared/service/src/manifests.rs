@@ -9,7 +9,7 @@ use credlink_core::manifest::Manifest;
 use credlink_core::manifest_key::ManifestKey;
 use credlink_core::object::{Facts, ObjectKey};
 
-use credlink_ports::{Condition, Failure, Objects as _, Ports, Put, Replicas as _};
+use credlink_ports::{Condition, Failure, ObjectWrite, Objects as _, Ports, Put, Replicas as _};
 
 use crate::service::Service;
 
@@ -42,7 +42,28 @@ impl<P: Ports> Service<P> {
         generation: u32,
         condition: Condition,
     ) -> Result<bool, Failure> {
-        let key = &ObjectKey::Manifest(owned.clone());
+        let write = self.manifest_write(owned, manifest, visibility, generation, condition).await?;
+        let ObjectWrite { key, body, attributes, condition } = write;
+        let put = self.ports.objects().put(&key, body, &attributes, condition).await;
+        // After a failure too, since the write may have happened. A caller that replaces a readable object announces
+        // the change itself.
+        self.appeared(&key).await;
+        Ok(matches!(put?, Put::Stored(_)))
+    }
+
+    /// Returns the write of a manifest in `generation`.
+    ///
+    /// # Errors
+    /// The process is shutting down.
+    pub(crate) async fn manifest_write(
+        &self,
+        owned: &ManifestKey,
+        manifest: &Manifest,
+        visibility: Visibility,
+        generation: u32,
+        condition: Condition,
+    ) -> Result<ObjectWrite, Failure> {
+        let key = ObjectKey::Manifest(owned.clone());
         let (content, place) = (manifest.bytes().clone(), key.clone());
         let frame = move || {
             let at_rest = place.at_rest(&content, generation);
@@ -66,11 +87,7 @@ impl<P: Ports> Service<P> {
             tombstone: false,
             void: false,
         };
-        let attributes = facts.attributes(key, BTreeMap::new());
-        let put = self.ports.objects().put(key, body, &attributes, condition).await;
-        // After a failure too, since the write may have happened. A caller that replaces a readable object announces
-        // the change itself.
-        self.appeared(key).await;
-        Ok(matches!(put?, Put::Stored(_)))
+        let attributes = facts.attributes(&key, BTreeMap::new());
+        Ok(ObjectWrite { key, body, attributes, condition })
     }
 }

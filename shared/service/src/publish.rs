@@ -31,6 +31,7 @@ use crate::removal::finish_manifest;
 use crate::service::{MAX_ATTEMPTS, Service};
 
 pub(crate) use brought::Brought;
+pub(crate) use place::Following;
 use reference::Refer;
 pub(crate) use reference::{Reference, Released};
 

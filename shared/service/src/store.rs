@@ -24,19 +24,19 @@ use credlink_core::tenant::Tenant;
 use credlink_core::tombstone::Tombstone;
 use futures_util::future::join;
 
-use credlink_ports::{Condition, Event, Events as _, Ports};
+use credlink_ports::{Condition, Event, Events as _, Ports, Put};
 
 use crate::aliases::agree::secure_alias;
 use crate::error::{Error, contended};
 use crate::front::Arrival;
 use crate::holds::{drop_hold, write_hold};
-use crate::publish::{Brought, Published, Reference};
+use crate::publish::{Brought, Following, Published, Reference};
 use crate::reconcile::{Reconciled, reconcile, settle};
 use crate::removal::kept::keep;
 use crate::removal::undo::undo_record;
 use crate::removal::{bury, finish_proof};
 use crate::service::{MAX_ATTEMPTS, Service};
-use crate::stored::{Stored, put_record};
+use crate::stored::{Stored, put_record, record_write};
 use crate::supersede::replace_any;
 
 use lost::{is_lost, restore_manifest, restore_record};
@@ -193,19 +193,34 @@ async fn write<P: Ports>(
         secure_alias(service, legacy).await?;
     }
     let key = ObjectKey::Record(draft.id());
-    let place = async {
-        let Some(manifest) = draft.manifest_key() else { return Ok(Some(None)) };
-        let how = (draft.manifest_visibility(), Arrival::of(draft));
-        let placed = service.ensure_manifest(&draft.manifest, &manifest, how, brought).await?;
-        Ok::<_, Error>(placed.map(Some))
-    };
-    let (placed, noted) = join(place, service.intend(&key)).await;
-    noted?;
-    let Some(generation) = placed? else { return Ok(None) };
     let mut record = draft.record(revision, service.now());
     let mut bytes = record.to_bytes();
     let mut sha256 = Digest::of(&bytes);
-    let mut body = put_record(service, &key, &record, (&bytes, sha256), Condition::Absent).await?;
+    // A new manifest and its record are written together, unless an intent has to be noted before the record.
+    let together = draft.manifest_key().filter(|_| !service.notes_intents());
+    let (mut following, stored_body) = together
+        .map(|_| record_write(&key, &record, (&bytes, sha256), Condition::Absent))
+        .map(|(write, body)| (Following::new(write), body))
+        .unzip();
+    let place = async {
+        let Some(manifest) = draft.manifest_key() else { return Ok(Some(None)) };
+        let how = (draft.manifest_visibility(), Arrival::of(draft));
+        let placed =
+            service.ensure_manifest_and(&draft.manifest, &manifest, how, brought, following.as_mut()).await?;
+        Ok::<_, Error>(placed.map(Some))
+    };
+    let (placed, noted) = join(place, service.intend(&key)).await;
+    if following.is_some() {
+        // After a failure too, since the write may have happened.
+        service.recorded(&key, record.revision, record.first_revision).await;
+    }
+    noted?;
+    let Some(generation) = placed? else { return Ok(None) };
+    let mut body = match following.and_then(|following| following.outcome) {
+        Some(Put::Stored(_)) => stored_body,
+        Some(Put::Lost) => None,
+        None => put_record(service, &key, &record, (&bytes, sha256), Condition::Absent).await?,
+    };
     if body.is_none() {
         let Some(current) = service.current(&key).await? else { return Ok(None) };
         if !current.verified.facts().tombstone {

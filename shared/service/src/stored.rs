@@ -7,7 +7,7 @@ use credlink_core::object::ObjectKey;
 use credlink_core::record::Record;
 use credlink_core::row::ProofRow;
 
-use credlink_ports::{Condition, Failure, Objects as _, Ports, Put};
+use credlink_ports::{Condition, Failure, ObjectWrite, Objects as _, Ports, Put};
 
 use crate::service::Service;
 
@@ -41,10 +41,22 @@ pub(crate) async fn put_record<P: Ports>(
     (bytes, sha256): (&[u8], Digest),
     condition: Condition,
 ) -> Result<Option<StoredBody>, Failure> {
-    let (bytes, attributes) = record.stored(bytes, sha256, key);
-    let put = service.ports.objects().put(key, bytes.clone(), &attributes, condition).await;
+    let (write, body) = record_write(key, record, (bytes, sha256), condition);
+    let put = service.ports.objects().put(key, write.body, &write.attributes, write.condition).await;
     // After a failure too, since the write may have happened.
     service.recorded(key, record.revision, record.first_revision).await;
-    let coding = attributes.content_encoding.map(|_| Coding::Gzip);
-    Ok(matches!(put?, Put::Stored(_)).then_some(StoredBody { bytes, coding }))
+    Ok(matches!(put?, Put::Stored(_)).then_some(body))
+}
+
+/// Returns the write of a record with these bytes and their SHA-256, and the bytes in their stored form.
+pub(crate) fn record_write(
+    key: &ObjectKey,
+    record: &Record,
+    (bytes, sha256): (&[u8], Digest),
+    condition: Condition,
+) -> (ObjectWrite, StoredBody) {
+    let (bytes, attributes) = record.stored(bytes, sha256, key);
+    let coding = attributes.content_encoding.as_ref().map(|_| Coding::Gzip);
+    let write = ObjectWrite { key: key.clone(), body: bytes.clone(), attributes, condition };
+    (write, StoredBody { bytes, coding })
 }

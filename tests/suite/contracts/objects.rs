@@ -8,7 +8,7 @@ use credlink_core::object::{Attributes, ObjectKey, StoredTag};
 use credlink_core::replica::Replica;
 use credlink_disk::folder::Folder;
 use credlink_ports::doubles::{MemoryIndex, MemoryObjects, MemoryQueue};
-use credlink_ports::{Condition, Objects, Put};
+use credlink_ports::{Condition, ObjectWrite, Objects, Put};
 use credlink_replication::{Replicated, ReplicationSettings};
 use credlink_runtime::clock::SystemClock;
 use futures_util::future::{join, join_all};
@@ -23,6 +23,7 @@ over_every_adapter! {
         an_absent_object_is_none,
         absence_is_a_condition,
         a_tag_is_a_condition,
+        the_second_of_two_writes_follows_the_first,
         different_bytes_have_different_tags,
         of_fifty_creations_one_succeeds,
         of_fifty_replacements_one_succeeds,
@@ -52,6 +53,7 @@ over_every_adapter! {
         an_absent_object_is_none,
         absence_is_a_condition,
         a_tag_is_a_condition,
+        the_second_of_two_writes_follows_the_first,
         different_bytes_have_different_tags,
         of_fifty_creations_one_succeeds,
         of_fifty_replacements_one_succeeds,
@@ -195,6 +197,36 @@ async fn a_tag_is_a_condition(objects: &impl Objects) {
     assert_eq!(objects.get(&key).await.unwrap().unwrap().body, "second");
     objects.delete(&key).await.unwrap();
     assert_eq!(put(objects, &key, b"third", Condition::Matches(first)).await, Put::Lost);
+}
+
+async fn the_second_of_two_writes_follows_the_first(objects: &impl Objects) {
+    let write = |key: ObjectKey, body: &'static str| ObjectWrite {
+        key,
+        body: body.into(),
+        attributes: attributes(),
+        condition: Condition::Absent,
+    };
+    let (one, other) = (manifest("urn:c2pa:1"), record("x"));
+    let put = objects.put_in_order(write(one.clone(), "one"), write(other.clone(), "other")).await.unwrap();
+    for (key, put, body) in [(&one, Some(put.0), "one"), (&other, put.1, "other")] {
+        let object = objects.get(key).await.unwrap().unwrap();
+        assert_eq!(
+            (object.head.attributes.content_type, object.body),
+            (attributes().content_type, body.into())
+        );
+        assert_eq!(put, Some(Put::Stored(object.head.tag)));
+    }
+    // The first is lost, and the second is not tried.
+    let new = record("y");
+    let put = objects.put_in_order(write(one.clone(), "late"), write(new.clone(), "late")).await.unwrap();
+    assert_eq!(put, (Put::Lost, None));
+    assert_eq!(objects.get(&new).await.unwrap(), None);
+    // The second alone is lost.
+    let put = objects.put_in_order(write(new.clone(), "early"), write(other.clone(), "late")).await.unwrap();
+    assert!(matches!(put, (Put::Stored(_), Some(Put::Lost))), "{put:?}");
+    for (key, body) in [(&one, "one"), (&other, "other"), (&new, "early")] {
+        assert_eq!(objects.get(key).await.unwrap().unwrap().body, body);
+    }
 }
 
 async fn different_bytes_have_different_tags(objects: &impl Objects) {

@@ -129,7 +129,7 @@ macro_rules! gated {
     }};
 }
 
-forward_objects!(impl[T: Objects] for Gated<T>, by gated);
+forward_objects!(impl[T: Objects] for Gated<T>, by gated, one by one);
 forward_medium!(impl[T: Medium] for Gated<T>, by gated);
 forward_checksummed!(impl[T: Checksummed] for Gated<T>, by gated);
 forward_index!(impl[T: Index] for Gated<T>, by gated);

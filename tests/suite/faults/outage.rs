@@ -107,7 +107,7 @@ macro_rules! cut {
     }};
 }
 
-forward_objects!(impl[T: Objects] for Cut<T>, by cut);
+forward_objects!(impl[T: Objects] for Cut<T>, by cut, one by one);
 
 /// Two providers, as a process sees them.
 pub type Two = Replicated<Cut<Gated<MemoryObjects>>, Cut<Gated<MemoryObjects>>, MemoryQueue, MemoryIndex>;

@@ -106,17 +106,19 @@ impl From<&Fault> for io::Error {
     }
 }
 
-/// A change that the journal holds, and that is about to be made in its file.
+/// Changes that the journal holds, and that are about to be made in their files.
 #[derive(Debug)]
 pub(super) struct Journaled<'a> {
     shared: &'a Shared,
     slot: usize,
+    /// The number of changes.
+    changes: usize,
     is_made: bool,
     _passing: RwLockReadGuard<'a, ()>,
 }
 
 impl Journaled<'_> {
-    /// Notes that the change is made in its file.
+    /// Notes that the changes are made in their files.
     pub(super) fn made(mut self) {
         self.is_made = true;
     }
@@ -126,7 +128,7 @@ impl Drop for Journaled<'_> {
     fn drop(&mut self) {
         let mut state = self.shared.state();
         let slot = &mut state.slots[self.slot];
-        slot.in_flight -= 1;
+        slot.in_flight -= self.changes;
         let is_last = slot.in_flight == 0 && state.current != Some(self.slot);
         if !self.is_made {
             let message = "a change is in the journal and could not be made in its file".to_owned();
@@ -215,27 +217,30 @@ impl Journal {
         Self { shared: Arc::new(shared), settling: Mutex::default() }
     }
 
-    /// Makes `change` durable. The caller holds the object's lock, and makes the change in its file next.
+    /// Makes `changes` durable, all or none. The caller holds the locks of the objects, and makes the changes in their
+    /// files next, in their order. They are few: one group has to hold them.
     ///
     /// # Errors
     /// If the disk is full ([`is_full`](crate::reserve::is_full)), nothing was written. After any other error the change
     /// may come into effect when the journal is mended or replayed.
-    pub(super) fn commit(&self, change: Change) -> io::Result<Journaled<'_>> {
+    pub(super) fn commit(&self, changes: Vec<Change>) -> io::Result<Journaled<'_>> {
         let shared = &*self.shared;
         let passing = shared.passage.read().unwrap_or_else(PoisonError::into_inner);
         let mut state = shared.state();
-        while state.broken.is_none() && !state.gathering.has_room_for(&change) {
+        while state.broken.is_none() && !state.gathering.has_room_for(&changes) {
             state = wait(&shared.room, state);
         }
         if let Some(broken) = &state.broken {
             return Err((&broken.fault).into());
         }
-        let group = state.gathering.add(change);
+        let number = changes.len();
+        let group = state.gathering.add(changes);
         loop {
             match group.outcome.get() {
                 Some(Ok(slot)) => {
                     let slot = *slot;
-                    return Ok(Journaled { shared, slot, is_made: false, _passing: passing });
+                    let is_made = false;
+                    return Ok(Journaled { shared, slot, changes: number, is_made, _passing: passing });
                 }
                 Some(Err(fault)) => return Err(fault.into()),
                 None if state.is_writing => state = wait(&group.turn, state),

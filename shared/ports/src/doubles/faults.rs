@@ -157,7 +157,7 @@ macro_rules! planned {
     }};
 }
 
-forward_objects!(impl[T: Objects] for Faulty<T>, by planned);
+forward_objects!(impl[T: Objects] for Faulty<T>, by planned, one by one);
 forward_replicas!(impl[T: Replicas] for Faulty<T>, by planned);
 forward_medium!(impl[T: Medium] for Faulty<T>, by planned);
 forward_checksummed!(impl[T: Checksummed] for Faulty<T>, by planned);

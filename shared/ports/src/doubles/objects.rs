@@ -11,8 +11,8 @@ use credlink_core::object::{Attributes, Facts, Head, Object, ObjectKey, StoredTa
 
 use super::clock::WallClock;
 use crate::{
-    Checksum, Checksummed, Clock, Condition, Failure, FailureKind, Listed, Medium, Objects, Page, Put,
-    SingleProvider,
+    Checksum, Checksummed, Clock, Condition, Failure, FailureKind, Listed, Medium, ObjectWrite, Objects,
+    Page, Put, SingleProvider, put_one_by_one,
 };
 
 /// A provider in memory. Clones share their objects.
@@ -140,6 +140,14 @@ impl Objects for MemoryObjects {
         // Copied, as a provider would: the caller's buffer may be a slice of a larger one.
         state.objects.insert(text, Object { head, body: Bytes::copy_from_slice(&body) });
         Ok(Put::Stored(tag))
+    }
+
+    async fn put_in_order(
+        &self,
+        first: ObjectWrite,
+        second: ObjectWrite,
+    ) -> Result<(Put, Option<Put>), Failure> {
+        put_one_by_one(self, first, second).await
     }
 
     async fn delete(&self, key: &ObjectKey) -> Result<(), Failure> {

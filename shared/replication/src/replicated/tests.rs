@@ -105,6 +105,14 @@ impl Objects for Slow {
         self.inner.put(key, body, attributes, condition).await
     }
 
+    async fn put_in_order(
+        &self,
+        first: ObjectWrite,
+        second: ObjectWrite,
+    ) -> Result<(Put, Option<Put>), Failure> {
+        put_one_by_one(self, first, second).await
+    }
+
     async fn delete(&self, key: &ObjectKey) -> Result<(), Failure> {
         self.wait().await;
         self.inner.delete(key).await

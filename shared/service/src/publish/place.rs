@@ -7,7 +7,7 @@ use credlink_core::object::{Facts, ObjectKey};
 use credlink_core::row::State;
 use credlink_core::tombstone::Tombstone;
 
-use credlink_ports::{Condition, Objects as _, Ports, Replicas as _};
+use credlink_ports::{Condition, ObjectWrite, Objects as _, Ports, Put, Replicas as _};
 
 use super::brought::{Brought, By, Placed};
 use super::reference::Reference;
@@ -18,6 +18,20 @@ use crate::removal::kept::keep;
 use crate::removal::undo::undo_manifest;
 use crate::service::Service;
 use crate::visibility::bring_up;
+
+/// A record that is written together with its manifest if nothing stands in the manifest's place.
+#[derive(Debug)]
+pub(crate) struct Following {
+    write: ObjectWrite,
+    /// The outcome, or `None` if the record was not written.
+    pub(crate) outcome: Option<Put>,
+}
+
+impl Following {
+    pub(crate) const fn new(write: ObjectWrite) -> Self {
+        Self { write, outcome: None }
+    }
+}
 
 impl<P: Ports> Service<P> {
     /// Ensures that the manifest's bytes are stored, notes in `brought` if this call stored them, and returns their
@@ -31,7 +45,20 @@ impl<P: Ports> Service<P> {
         (visibility, arrival): (Visibility, Arrival),
         brought: &mut Brought,
     ) -> Result<Option<u32>, Error> {
-        let placed = self.place_manifest(manifest, key, (visibility, arrival)).await?;
+        self.ensure_manifest_and(manifest, key, (visibility, arrival), brought, None).await
+    }
+
+    /// Does what [`ensure_manifest`](Self::ensure_manifest) does, and writes a record right after the manifest if that
+    /// takes an empty place.
+    pub(crate) async fn ensure_manifest_and(
+        &self,
+        manifest: &Manifest,
+        key: &ManifestKey,
+        (visibility, arrival): (Visibility, Arrival),
+        brought: &mut Brought,
+        following: Option<&mut Following>,
+    ) -> Result<Option<u32>, Error> {
+        let placed = self.place_manifest(manifest, key, (visibility, arrival), following).await?;
         Ok(placed.map(|placed| {
             brought.note(key, placed);
             placed.generation
@@ -43,6 +70,7 @@ impl<P: Ports> Service<P> {
         manifest: &Manifest,
         owned: &ManifestKey,
         (visibility, arrival): (Visibility, Arrival),
+        following: Option<&mut Following>,
     ) -> Result<Option<Placed>, Error> {
         let key = ObjectKey::Manifest(owned.clone());
         let wanted = Reference {
@@ -85,7 +113,20 @@ impl<P: Ports> Service<P> {
                 }
             },
         };
-        if self.put_manifest(owned, manifest, visibility, generation, Condition::Absent).await? {
+        let is_placed = match following {
+            None => self.put_manifest(owned, manifest, visibility, generation, Condition::Absent).await?,
+            Some(following) => {
+                let first =
+                    self.manifest_write(owned, manifest, visibility, generation, Condition::Absent).await?;
+                let put = self.ports.objects().put_in_order(first, following.write.clone()).await;
+                // After a failure too, since the write may have happened.
+                self.appeared(&key).await;
+                let (put, outcome) = put?;
+                following.outcome = outcome;
+                matches!(put, Put::Stored(_))
+            }
+        };
+        if is_placed {
             return Ok(Some(Placed { generation, by: By::This }));
         }
         let Some(head) = self.ports.objects().head(&key).await? else { return Ok(None) };

@@ -14,7 +14,7 @@ use credlink_core::time::Timestamp;
 
 use credlink_ports::{
     Cache, CacheStats, Commit, Condition, Copies, Failure, FailureKind, Index, Intent, Lag, Lagging, Listed,
-    Listing, Medium, Objects, Page, Ports, Put, Replicas, SingleProvider, Write,
+    Listing, Medium, ObjectWrite, Objects, Page, Ports, Put, Replicas, SingleProvider, Write,
 };
 
 use super::Manner;
@@ -158,6 +158,14 @@ impl<O: Replicas> Objects for Newest<'_, O> {
         _condition: Condition,
     ) -> Result<Put, Failure> {
         Err(self.refused(key))
+    }
+
+    async fn put_in_order(
+        &self,
+        first: ObjectWrite,
+        _second: ObjectWrite,
+    ) -> Result<(Put, Option<Put>), Failure> {
+        Err(self.refused(&first.key))
     }
 
     async fn delete(&self, key: &ObjectKey) -> Result<(), Failure> {

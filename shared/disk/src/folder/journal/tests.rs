@@ -41,7 +41,7 @@ fn replayed(journal: &Journal) -> io::Result<Made> {
 fn left(path: &Path, changes: &[Change]) -> Vec<u8> {
     let journal = journal(path);
     for change in changes {
-        journal.commit(change.clone()).unwrap().made();
+        journal.commit(vec![change.clone()]).unwrap().made();
     }
     let content = fs::read(path.join(JOURNAL).join(FILES[0])).unwrap();
     drop(journal);
@@ -146,9 +146,9 @@ fn older_groups_and_imitations_in_a_file_that_is_used_again_do_not_count() {
 fn a_change_that_is_not_made_in_its_file_stops_others_until_it_is() {
     let folder = tempfile::tempdir().unwrap();
     let journal = journal(folder.path());
-    journal.commit(put("proofs/a", b"first")).unwrap().made();
-    drop(journal.commit(put("proofs/b", b"second")).unwrap());
-    assert!(journal.commit(put("proofs/c", b"third")).is_err());
+    journal.commit(vec![put("proofs/a", b"first")]).unwrap().made();
+    drop(journal.commit(vec![put("proofs/b", b"second")]).unwrap());
+    assert!(journal.commit(vec![put("proofs/c", b"third")]).is_err());
     assert!(journal.empty().is_err());
     assert!(journal.mend(|_, _| Err(io::Error::other("not yet"))).is_err());
     assert!(journal.mend(|_, _| unreachable!("it is too early")).is_err());
@@ -161,7 +161,7 @@ fn a_change_that_is_not_made_in_its_file_stops_others_until_it_is() {
         })
         .unwrap();
     assert_eq!(made.into_inner().unwrap(), ["proofs/a", "proofs/b"]);
-    journal.commit(put("proofs/c", b"third")).unwrap().made();
+    journal.commit(vec![put("proofs/c", b"third")]).unwrap().made();
 }
 
 /// A second sync does not write what a failed one has dropped.
@@ -170,11 +170,11 @@ fn nothing_is_acknowledged_after_a_failed_sync_until_all_is_written_anew() {
     let folder = tempfile::tempdir().unwrap();
     let recording = Recording::of(folder.path());
     let journal = journal(folder.path());
-    journal.commit(put("proofs/a", b"first")).unwrap().made();
+    journal.commit(vec![put("proofs/a", b"first")]).unwrap().made();
     recording.fail_syncs(Some(JOURNAL));
-    assert!(journal.commit(put("proofs/b", b"second")).is_err());
+    assert!(journal.commit(vec![put("proofs/b", b"second")]).is_err());
     recording.fail_syncs(None);
-    assert!(journal.commit(put("proofs/c", b"third")).is_err(), "the sync would succeed");
+    assert!(journal.commit(vec![put("proofs/c", b"third")]).is_err(), "the sync would succeed");
     let made = Mutex::new(Vec::new());
     journal
         .mend(|key, _| {
@@ -183,7 +183,7 @@ fn nothing_is_acknowledged_after_a_failed_sync_until_all_is_written_anew() {
         })
         .unwrap();
     assert!(made.into_inner().unwrap().contains(&"proofs/a".to_owned()));
-    journal.commit(put("proofs/c", b"third")).unwrap().made();
+    journal.commit(vec![put("proofs/c", b"third")]).unwrap().made();
 }
 
 #[test]
@@ -196,7 +196,10 @@ fn writers_share_groups_and_segments() {
             let journal = &journal;
             scope.spawn(move || {
                 for number in 0..40 {
-                    journal.commit(put(&format!("proofs/{thread}-{number}"), &[7; 500])).unwrap().made();
+                    journal
+                        .commit(vec![put(&format!("proofs/{thread}-{number}"), &[7; 500])])
+                        .unwrap()
+                        .made();
                 }
             });
         }

@@ -39,17 +39,19 @@ pub(super) struct Gathering {
 }
 
 impl Gathering {
-    pub(super) fn has_room_for(&self, change: &Change) -> bool {
+    pub(super) fn has_room_for(&self, changes: &[Change]) -> bool {
+        let bytes: u64 = changes.iter().map(Change::length).sum();
+        let line_bytes: usize = changes.iter().map(line_bytes).sum();
         self.changes.is_empty()
-            || self.changes.len() < MAX_CHANGES
-                && self.bytes.saturating_add(change.length()) <= MAX_BYTES
-                && self.line_bytes + line_bytes(change) <= MAX_LINE_BYTES
+            || self.changes.len() + changes.len() <= MAX_CHANGES
+                && self.bytes.saturating_add(bytes) <= MAX_BYTES
+                && self.line_bytes + line_bytes <= MAX_LINE_BYTES
     }
 
-    pub(super) fn add(&mut self, change: Change) -> Arc<Group> {
-        self.bytes += change.length();
-        self.line_bytes += line_bytes(&change);
-        self.changes.push(change);
+    pub(super) fn add(&mut self, changes: Vec<Change>) -> Arc<Group> {
+        self.bytes += changes.iter().map(Change::length).sum::<u64>();
+        self.line_bytes += changes.iter().map(line_bytes).sum::<usize>();
+        self.changes.extend(changes);
         Arc::clone(&self.group)
     }
 }
