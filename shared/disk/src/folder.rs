@@ -64,9 +64,9 @@ const OBJECTS: &str = "objects";
 /// The folder of files that are being written.
 const TEMPORARY: &str = "temporary";
 
-/// The number of locks for writes. A writer holds one during a sync of the journal (about a millisecond); with sixteen
-/// writers at work, the chance that a new one meets one of their stripes by accident is under 2 %.
-const KEY_STRIPES: usize = 1_024;
+/// The number of locks for writes. A writer holds one or two during a sync of the journal (about a millisecond); with 256
+/// writers at work, the chance that a new one meets one of their stripes by accident is about 6 %. They take 128 KiB.
+const KEY_STRIPES: usize = 16_384;
 
 /// The number of locks between renames and listings, held for microseconds and for the reading of one directory.
 const SHARD_STRIPES: usize = 64;
