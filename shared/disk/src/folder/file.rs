@@ -111,6 +111,11 @@ pub(super) fn read(file: &mut File, key: &str, mut body: Vec<u8>) -> Result<(Hea
     Ok((header, body.into()))
 }
 
+/// Returns the digest of the header that a file begins with, as its first line names it, in hexadecimal digits.
+pub(super) fn header_digest(bytes: &[u8]) -> Option<&str> {
+    str::from_utf8(bytes.get(MAGIC.len()..FIRST_LINE - 1)?).ok()
+}
+
 /// Returns `true` if `bytes` are the file of `key`, whole and as they were written.
 pub(super) fn is_whole(bytes: &[u8], key: &str) -> bool {
     let Ok((header, _)) = header_of(&mut &*bytes, bytes.len() as u64, key) else { return false };

@@ -5,14 +5,15 @@
 //! {"segment":7,"salt":"<32 hexadecimal digits>","after":{"segment":6,"end":67035136}}
 //!
 //! credlink-changes 1 <SHA-256 of the salt and the next line>
-//! {"at":4096,"changes":[{"put":"proofs/…","length":1234},{"delete":"manifests/…"}]}
+//! {"at":4096,"changes":[{"put":"proofs/…","length":1234,"header":"<64 digits>"},{"delete":"manifests/…"}]}
 //! <the file of each object that is put, one after the other>
 //! ```
 //!
 //! Each group of changes begins at a multiple of [`BLOCK_BYTES`], so a block that was synced is never written again. A
-//! group counts if its line and all of its objects have their digests, and is otherwise one that was being written, and
-//! never acknowledged, when the machine stopped. A segment's file is used again; the salt keeps older groups, and
-//! objects that imitate one, from being taken for groups of the segment.
+//! group counts if its line has its digest and all of its objects have those that the line names, and is otherwise one
+//! that was being written, and never acknowledged, when the machine stopped. A segment's file is used again; the salt
+//! keeps older groups, and objects that imitate one, from being taken for groups of the segment. The digest of an
+//! object's header, which has the digest of its body, keeps an older object in the place of a newer one from counting.
 
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
@@ -68,7 +69,7 @@ struct GroupLine {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(untagged, deny_unknown_fields)]
 enum ChangeLine {
-    Put { put: String, length: u64 },
+    Put { put: String, length: u64, header: String },
     Delete { delete: String },
 }
 
@@ -99,7 +100,10 @@ impl Change {
 
     fn line(&self) -> ChangeLine {
         match self {
-            Self::Put { key, .. } => ChangeLine::Put { put: key.clone(), length: self.length() },
+            Self::Put { key, header, .. } => {
+                let header = file::header_digest(header).unwrap_or_default().to_owned();
+                ChangeLine::Put { put: key.clone(), length: self.length(), header }
+            }
             Self::Delete { key } => ChangeLine::Delete { delete: key.clone() },
         }
     }
@@ -246,12 +250,12 @@ impl Segment {
         let mut changes = Vec::with_capacity(line.changes.len());
         for change in line.changes {
             match change {
-                ChangeLine::Put { put, length } => {
+                ChangeLine::Put { put, length, header } => {
                     if end.checked_add(length).is_none_or(|end| end > self.length) {
                         return Ok(None);
                     }
                     let content = self.content(end, length)?;
-                    if !file::is_whole(&content, &put) {
+                    if file::header_digest(&content) != Some(&*header) || !file::is_whole(&content, &put) {
                         return Ok(None);
                     }
                     changes.push((put, Found::Put(end, length)));

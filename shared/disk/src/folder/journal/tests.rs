@@ -66,9 +66,11 @@ fn the_format_is_fixed() {
     assert_eq!(text.trim_end_matches('\0'), format!("credlink-journal 1 {digest}\n{expected}\n"));
     let changes = [put("proofs/x", b"content"), Change::Delete { key: "proofs/y".to_owned() }];
     let group = String::from_utf8(line.group(4_096, &changes).unwrap()).unwrap();
-    let length = changes[0].length();
+    let Change::Put { header, .. } = &changes[0] else { unreachable!() };
+    let (length, header) =
+        (changes[0].length(), Digest::of(header.split(|byte| *byte == b'\n').nth(1).unwrap()));
     let expected = format!(
-        r#"{{"at":4096,"changes":[{{"put":"proofs/x","length":{length}}},{{"delete":"proofs/y"}}]}}"#
+        r#"{{"at":4096,"changes":[{{"put":"proofs/x","length":{length},"header":"{header}"}},{{"delete":"proofs/y"}}]}}"#
     );
     let digest = Digest::of(format!("{}{expected}", line.salt).as_bytes());
     assert_eq!(group, format!("credlink-changes 1 {digest}\n{expected}\n"));
@@ -125,21 +127,37 @@ fn a_damaged_journal_is_refused_and_stays() {
     assert_eq!(replayed(&journal(folder.path())).unwrap().len(), 1);
 }
 
+/// Returns what a disk holds of a group: its lines, and the objects that are written behind them.
+fn group(line: &SegmentLine, at: u64, named: &Change, written: &Change) -> Vec<u8> {
+    let Change::Put { header, body, .. } = written else { unreachable!() };
+    [&line.group(at, [named]).unwrap()[..], header, body].concat()
+}
+
 #[test]
 fn older_groups_and_imitations_in_a_file_that_is_used_again_do_not_count() {
     let folder = tempfile::tempdir().unwrap();
-    let mut whole = left(folder.path(), &[put("proofs/a", b"first")]);
-    // A block of an earlier segment that begins where the next group would.
-    let line = SegmentLine { segment: 1, salt: "5".repeat(32), after: None };
-    let Change::Put { header, body, .. } = put("proofs/b", b"other") else { unreachable!() };
+    let whole = left(folder.path(), &[put("proofs/a", b"first")]);
+    let text = String::from_utf8_lossy(&whole);
+    let own: SegmentLine = serde_json::from_str(text.lines().nth(1).unwrap()).unwrap();
+    let older = SegmentLine { segment: 1, salt: "5".repeat(32), after: None };
+    let [newer, other] = [put("proofs/b", b"newer"), put("proofs/b", b"other")];
     let at = 2 * BLOCK_BYTES;
-    whole.resize(usize::try_from(at).unwrap(), 0);
-    for part in [&line.group(at, &[put("proofs/b", b"other")]).unwrap()[..], &header[..], &body[..]] {
-        whole.extend_from_slice(part);
+    for (line, named, written, counts) in [
+        (&own, &newer, &newer, true),
+        // A block of an earlier segment that begins where the next group would.
+        (&older, &other, &other, false),
+        // The lines of a group reached the disk, and its object did not: an older one of the same key and length is
+        // still there.
+        (&own, &newer, &other, false),
+    ] {
+        let mut torn = whole.clone();
+        torn.resize(usize::try_from(at).unwrap(), 0);
+        torn.extend(group(line, at, named, written));
+        fs::write(folder.path().join(JOURNAL).join(FILES[0]), torn).unwrap();
+        let made = replayed(&journal(folder.path())).unwrap();
+        let expected = if counts { &["proofs/a", "proofs/b"][..] } else { &["proofs/a"] };
+        assert_eq!(made.iter().map(|(key, _)| &key[..]).collect::<Vec<_>>(), expected);
     }
-    fs::write(folder.path().join(JOURNAL).join(FILES[0]), whole).unwrap();
-    let made = replayed(&journal(folder.path())).unwrap();
-    assert_eq!(made.iter().map(|(key, _)| &key[..]).collect::<Vec<_>>(), ["proofs/a"]);
 }
 
 #[test]
