@@ -4,7 +4,7 @@
 //!   a reader sees the old file or the new one.
 //! * **A journal makes changes durable**, many with one sync, before they are made in the files (`journal`). After a
 //!   crash, opening the folder makes them again. If the journal finds no room on the disk, it is emptied and removed,
-//!   and the file and its directory are synced instead.
+//!   and the file and its directory are synced instead, as they are on file systems where no journal is kept (`settle`).
 //! * **One process for each folder**, which holds a lock on a file. Conditional writes are therefore decided by locks
 //!   within this process, striped by key.
 //! * **Reads take no lock.** A read may see a write shortly before it is acknowledged. A `Lost` never does: it is
@@ -27,10 +27,11 @@ mod temporary;
 use std::collections::{BTreeSet, HashSet};
 use std::fs::{self, File, TryLockError};
 use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use credlink_core::hash::Digest;
@@ -44,9 +45,9 @@ use credlink_ports::{
 use credlink_runtime::deadline;
 use credlink_runtime::in_flight::{InFlight, SHORT_BYTES};
 use file::{Header, ReadError};
-use journal::{Change, Journal};
+use journal::{Change, Fault, Journal, Passage};
 use layout::ObjectPath;
-use settle::Settle;
+use settle::{Settle, Unsettled, Written};
 use temporary::Temporary;
 
 use crate::failure::{from_io, off_the_executor_with};
@@ -70,6 +71,9 @@ const KEY_STRIPES: usize = 16_384;
 
 /// The number of locks between renames and listings, held for microseconds and for the reading of one directory.
 const SHARD_STRIPES: usize = 64;
+
+/// The shortest interval at which the journal gives its room up while the reserve is spent.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// The maximum memory that is allocated for a file by its length alone, in bytes: more than any object of this version
 /// takes.
@@ -116,7 +120,10 @@ struct Inner {
     shards: Vec<RwLock<()>>,
     /// The shards whose own directory entries are known to be on the disk.
     durable: Mutex<HashSet<(String, String)>>,
+    /// It is dropped, and so emptied, before the lock is.
     journal: Journal,
+    /// The instant at which the journal last gave its room up.
+    emptied: Mutex<Option<Instant>>,
     reserve: Reserve,
     /// Memory for files that are not short.
     in_flight: InFlight,
@@ -155,7 +162,9 @@ impl Folder {
         hold(&lock, path)?;
         let durable = prepare(path).map_err(failed)?;
         let inner = Inner::new(path, Some(lock), durable, segment_bytes);
-        let make = |key: &str, content: Option<&[u8]>| inner.reserve.lent(|| inner.make(key, content));
+        let make = |key: &str, content: Option<&[u8]>, unsettled: &mut Unsettled| {
+            inner.make(key, content, unsettled)
+        };
         inner.journal.replay(make).map_err(failed)?;
         Ok(Self(Arc::new(inner)))
     }
@@ -180,7 +189,7 @@ impl Folder {
             hold(lock, path)?;
         }
         let inner = Inner::new(path, lock, HashSet::new(), journal::SEGMENT_BYTES);
-        if !inner.journal.is_made(|key, content| inner.is_made(key, content)).map_err(failed)? {
+        if !inner.journal.is_in_files(|key, content| inner.is_made(key, content)).map_err(failed)? {
             return Err(FolderError::Unfinished(path.to_owned()));
         }
         Ok(Self(Arc::new(inner)))
@@ -237,7 +246,8 @@ impl Inner {
     fn new(path: &Path, lock: Option<File>, durable: HashSet<(String, String)>, segment_bytes: u64) -> Self {
         let (objects, temporary) = (path.join(OBJECTS), path.join(TEMPORARY));
         Self {
-            journal: Journal::of(path, Settle::of(&objects, &temporary), segment_bytes),
+            journal: Journal::of(path, Settle::of(&temporary), segment_bytes),
+            emptied: Mutex::default(),
             objects,
             temporary,
             written: AtomicU64::new(0),
@@ -307,6 +317,7 @@ impl Inner {
         // that was seen may be a write that is not durable yet.
         if !self.holds(key, condition)? {
             let _alone = self.lock([key.as_str()]);
+            let _passage = self.enter(key)?;
             if !self.holds(key, condition)? {
                 return Ok(vec![Put::Lost]);
             }
@@ -316,6 +327,7 @@ impl Inner {
             prepared.push(self.prepare(key, write)?);
         }
         let _alone = self.lock(texts.iter().map(String::as_str));
+        let passage = self.enter(key)?;
         let mut held = 0;
         for (key, write) in texts.iter().zip(writes) {
             if !self.holds(key, &write.condition)? {
@@ -327,13 +339,19 @@ impl Inner {
         prepared.truncate(held);
         if !prepared.is_empty() {
             let changes = prepared.iter().zip(writes).map(|(prepared, write)| prepared.change(write));
-            self.make_all(&prepared, changes.collect())?;
+            let changes = changes.collect();
+            puts.extend(prepared.iter().map(|prepared| Put::Stored(tag(&prepared.sha256.to_string()))));
+            self.make_all(passage, prepared, changes)?;
         }
-        puts.extend(prepared.into_iter().map(|prepared| Put::Stored(tag(&prepared.sha256.to_string()))));
         if held < writes.len() {
             puts.push(Put::Lost);
         }
         Ok(puts)
+    }
+
+    /// Returns the right to decide about the object under `key`, whose lock the caller holds.
+    fn enter(&self, key: &str) -> Result<Passage<'_>, Failure> {
+        self.journal.enter().map_err(|fault| unwritten(key, &fault.into()))
     }
 
     /// Waits for the locks of these keys.
@@ -366,90 +384,118 @@ impl Inner {
         } else {
             self.admit().and_then(|()| self.reserve.noted(written()))
         };
-        let (directory, temporary) = written.map_err(|error| unwritten(key, &error))?;
-        let to = directory.join(&place.name);
+        let (to, temporary, written) = written.map_err(|error| unwritten(key, &error))?;
         Ok(Prepared {
             key: key.to_owned(),
             header: header.into(),
             sha256,
-            directory,
             to,
             temporary,
+            written,
             makes_room,
         })
     }
 
     /// Makes prepared writes durable, and then visible, in their order.
-    fn make_all(&self, prepared: &[Prepared], changes: Vec<Change>) -> Result<(), Failure> {
-        let each = |work: &dyn Fn(&Prepared) -> io::Result<()>| {
-            prepared.iter().try_for_each(|prepared| {
-                let work = || work(prepared);
-                let done = if prepared.makes_room { self.reserve.lent(work) } else { work() };
-                done.map_err(|error| unwritten(&prepared.key, &error))
-            })
-        };
-        let rename = |prepared: &Prepared| {
-            let listings = self.listings(&prepared.directory);
-            let _unlisted = listings.read().unwrap_or_else(PoisonError::into_inner);
-            prepared.temporary.rename(&prepared.to)
-        };
-        let failed = |error: io::Error| from_io(NAME, "writing to the journal", &error);
-        match self.journal.commit(changes) {
+    fn make_all(
+        &self,
+        passage: Passage<'_>,
+        prepared: Vec<Prepared>,
+        changes: Vec<Change>,
+    ) -> Result<(), Failure> {
+        match passage.commit(changes) {
             Ok(journaled) => {
-                each(&rename)?;
-                journaled.made();
-                Ok(())
+                let mut made = Unsettled::default();
+                let mut prepared = prepared.into_iter();
+                while let Some(next) = prepared.next() {
+                    if let Err(error) = self.rename(&next) {
+                        // If it is unknown whether the name has changed, the journal is mended.
+                        if next.temporary.is_there() {
+                            let rest: Vec<_> = prepared.collect();
+                            let unmade = [&next].into_iter().chain(&rest).map(|prepared| &*prepared.key);
+                            let _ = journaled.made_without(made, unmade);
+                        }
+                        return Err(unwritten(&next.key, &error));
+                    }
+                    made.add(&next.to, Some(next.written));
+                }
+                journaled.made(made);
+                return Ok(());
             }
-            // Without a journal that could replay an older change, the files are made durable by themselves.
-            Err(error) if is_full(&error) => {
-                self.journal.empty().map_err(failed)?;
-                each(&|prepared| prepared.temporary.sync())?;
-                each(&|prepared| {
-                    rename(prepared)?;
-                    sync_directory(&prepared.directory)
-                })
-            }
-            Err(error) => Err(failed(error)),
+            Err(Fault::Unjournaled) => {}
+            Err(fault) => return Err(journal_failed(&fault.into())),
         }
+        drop(passage);
+        // Without a journal that could replay an older change, the files are made durable by themselves.
+        self.journal.empty().map_err(|error| journal_failed(&error))?;
+        for prepared in &prepared {
+            let sync = || self.journal.settle().sync(&prepared.written);
+            let synced =
+                if prepared.makes_room { self.reserve.lent(sync) } else { self.reserve.noted(sync()) };
+            synced.map_err(|error| unwritten(&prepared.key, &error))?;
+        }
+        prepared.iter().try_for_each(|prepared| {
+            let renamed = self.rename(prepared).and_then(|()| sync_directory(prepared.directory()));
+            renamed.map_err(|error| unwritten(&prepared.key, &error))
+        })
+    }
+
+    /// Gives a prepared file its name.
+    fn rename(&self, prepared: &Prepared) -> io::Result<()> {
+        let listings = self.listings(prepared.directory());
+        let _unlisted = listings.read().unwrap_or_else(PoisonError::into_inner);
+        let rename = || prepared.temporary.rename(&prepared.to);
+        let renamed = if prepared.makes_room { self.reserve.lent(rename) } else { rename() };
+        renamed.inspect_err(|_| self.doubt(&ObjectPath::of(&prepared.key)))
     }
 
     fn delete(&self, key: &str) -> Result<(), Failure> {
         let failed = |error: io::Error| from_io(NAME, &format!("deleting {key}"), &error);
         self.mend().map_err(failed)?;
-        let place = ObjectPath::of(key);
-        let directory = self.objects.join(&place.top).join(&place.shard);
-        let path = directory.join(&place.name);
+        let path = self.path(&ObjectPath::of(key));
+        let directory = path.parent().unwrap_or(&self.objects);
+        let is_there = || match fs::symlink_metadata(&path) {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        };
         let _alone = self.lock([key]);
-        match fs::symlink_metadata(&path) {
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return fs::metadata(&self.objects).map(drop).map_err(failed);
-            }
-            Err(error) => return Err(failed(error)),
+        let passage = self.journal.enter().map_err(|fault| failed(fault.into()))?;
+        if !is_there().map_err(failed)? {
+            return fs::metadata(&self.objects).map(drop).map_err(failed);
         }
         let remove = || {
-            let _unlisted = self.listings(&directory).read().unwrap_or_else(PoisonError::into_inner);
+            let _unlisted = self.listings(directory).read().unwrap_or_else(PoisonError::into_inner);
             self.reserve.lent(|| tracked::remove(&path))
         };
-        match self.journal.commit(vec![Change::Delete { key: key.to_owned() }]) {
+        match passage.commit(vec![Change::Delete { key: key.to_owned() }]) {
             Ok(journaled) => {
-                remove().map_err(failed)?;
-                journaled.made();
-                Ok(())
+                let mut made = Unsettled::default();
+                if let Err(error) = remove() {
+                    // If it is unknown whether the file is gone, the journal is mended.
+                    if is_there().is_ok_and(|is_there| is_there) {
+                        let _ = journaled.made_without(made, [key].into_iter());
+                    }
+                    return Err(failed(error));
+                }
+                made.add(&path, None);
+                journaled.made(made);
+                return Ok(());
             }
-            Err(error) if is_full(&error) => {
-                self.journal.empty().map_err(failed)?;
-                remove().and_then(|()| sync_directory(&directory)).map_err(failed)
-            }
-            Err(error) => Err(failed(error)),
+            Err(Fault::Unjournaled) => {}
+            Err(fault) => return Err(failed(fault.into())),
         }
+        drop(passage);
+        self.journal.empty().map_err(failed)?;
+        remove().and_then(|()| sync_directory(directory)).map_err(failed)
     }
 
-    /// Writes a file that is to be renamed into the directory that is returned with it.
-    fn write(&self, place: &ObjectPath, parts: &[&[u8]]) -> io::Result<(PathBuf, Temporary)> {
+    /// Writes a file that is to be renamed to the path that is returned with it.
+    fn write(&self, place: &ObjectPath, parts: &[&[u8]]) -> io::Result<(PathBuf, Temporary, Written)> {
         let directory = self.shard(place)?;
         let number = self.written.fetch_add(1, Ordering::Relaxed);
-        Ok((directory, Temporary::write(&self.temporary, number, parts)?))
+        let (temporary, file) = Temporary::write(&self.temporary, number, parts)?;
+        Ok((directory.join(&place.name), temporary, self.journal.settle().written(file)?))
     }
 
     /// Admits a write that does not make room. If the reserve is spent, the journal gives up its room too, and the
@@ -457,35 +503,60 @@ impl Inner {
     fn admit(&self) -> io::Result<()> {
         let admitted = self.reserve.admit();
         if admitted.is_err() {
-            self.journal.empty()?;
+            let mut emptied = self.emptied.lock().unwrap_or_else(PoisonError::into_inner);
+            if emptied.is_none_or(|emptied| emptied.elapsed() >= AGAIN) {
+                *emptied = Some(Instant::now());
+                drop(emptied);
+                self.journal.empty()?;
+            }
         }
         admitted
     }
 
     /// Mends the journal, if it has failed.
     fn mend(&self) -> io::Result<()> {
-        self.journal.mend(|key, content| self.reserve.lent(|| self.make(key, content)))
+        self.journal.mend(|key: &str, content: Option<&[u8]>, unsettled: &mut Unsettled| {
+            self.make(key, content, unsettled)
+        })
     }
 
     /// Makes a change of the journal in the object's file, which is not synced.
-    fn make(&self, key: &str, content: Option<&[u8]>) -> io::Result<()> {
+    fn make(&self, key: &str, content: Option<&[u8]>, unsettled: &mut Unsettled) -> io::Result<()> {
         let place = ObjectPath::of(key);
-        match content {
+        let make = || match content {
             Some(content) => {
-                let (directory, temporary) = self.write(&place, &[content])?;
-                temporary.rename(&directory.join(&place.name))
+                let (to, temporary, written) = self.write(&place, &[content])?;
+                temporary.rename(&to)?;
+                Ok(Some(written))
             }
             None => match tracked::remove(&self.path(&place)) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-                removed => removed,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+                removed => removed.map(|()| None),
             },
-        }
+        };
+        let path = self.path(&place);
+        let made = self.reserve.lent(|| match make() {
+            // Somebody has removed the directory by hand.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.doubt(&place);
+                make()
+            }
+            made => made,
+        });
+        let made = made.map_err(|error| {
+            let what =
+                format!("{key} is in the journal, and cannot be changed in {}: {error}", path.display());
+            io::Error::new(error.kind(), what)
+        })?;
+        unsettled.add(&path, made);
+        Ok(())
     }
 
     /// Returns `true` if a change of the journal is made in the object's file.
     fn is_made(&self, key: &str, content: Option<&[u8]>) -> io::Result<bool> {
-        match fs::read(self.path(&ObjectPath::of(key))) {
-            Ok(found) => Ok(content == Some(&*found)),
+        let mut found = Vec::new();
+        match private::open_to_read(&self.path(&ObjectPath::of(key))) {
+            Ok(mut file) => file.read_to_end(&mut found).map(|_| content == Some(&*found)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(content.is_none()),
             Err(error) => Err(error),
         }
@@ -511,17 +582,25 @@ impl Inner {
         let parent = self.objects.join(&place.top);
         let directory = parent.join(&place.shard);
         let name = (place.top.clone(), place.shard.clone());
-        let known = || self.durable.lock().unwrap_or_else(PoisonError::into_inner);
-        if !known().contains(&name) {
+        if !self.durable().contains(&name) {
             // `create_dir_all` would make `objects` as well, below the mount point of a folder that was unmounted.
             for directory in [&parent, &directory] {
                 make_one(directory)?;
             }
             sync_directory(&parent)?;
             sync_directory(&self.objects)?;
-            known().insert(name);
+            self.durable().insert(name);
         }
         Ok(directory)
+    }
+
+    /// Makes the next write look for the directory of a shard.
+    fn doubt(&self, place: &ObjectPath) {
+        self.durable().remove(&(place.top.clone(), place.shard.clone()));
+    }
+
+    fn durable(&self) -> MutexGuard<'_, HashSet<(String, String)>> {
+        self.durable.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -596,15 +675,20 @@ struct Prepared {
     key: String,
     header: Bytes,
     sha256: Digest,
-    directory: PathBuf,
     /// The path of the object's file.
     to: PathBuf,
     temporary: Temporary,
+    written: Written,
     /// `true` if the write may use the reserve.
     makes_room: bool,
 }
 
 impl Prepared {
+    /// Returns the directory of the object's file.
+    fn directory(&self) -> &Path {
+        self.to.parent().unwrap_or(&self.to)
+    }
+
     fn change(&self, write: &ObjectWrite) -> Change {
         Change::Put { key: self.key.clone(), header: self.header.clone(), body: write.body.clone() }
     }
@@ -612,6 +696,10 @@ impl Prepared {
 
 fn unwritten(key: &str, error: &io::Error) -> Failure {
     from_io(NAME, &format!("writing {key}"), error)
+}
+
+fn journal_failed(error: &io::Error) -> Failure {
+    from_io(NAME, "writing to the journal", error)
 }
 
 fn busy(key: &str) -> Failure {

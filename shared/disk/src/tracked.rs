@@ -143,15 +143,6 @@ pub fn sync_folder(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Waits until the content of a file that is not open here is on the disk.
-///
-/// # Errors
-/// Returns an error if the file system refuses.
-pub fn sync_file(path: &Path) -> io::Result<()> {
-    // Windows syncs only what may be written.
-    TrackedFile::open(OpenOptions::new().read(true).write(cfg!(windows)), path)?.sync()
-}
-
 /// Waits until all files and names of a file system are on the disk. `at` is an open file or folder of it.
 ///
 /// # Errors
@@ -162,6 +153,15 @@ pub fn sync_file_system(at: &File) -> io::Result<()> {
     rustix::fs::syncfs(at)?;
     sync.done();
     Ok(())
+}
+
+/// Reports that this system has no such sync.
+///
+/// # Errors
+/// Always returns an error.
+#[cfg(not(target_os = "linux"))]
+pub fn sync_file_system(_at: &File) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 /// The log of a product: nothing is recorded.

@@ -5,11 +5,16 @@
 //! names are synced at once, behind the next segment, and its room is used again. After a crash, the changes in the
 //! journal are made in the files once more ([`Journal::replay`]).
 //!
+//! * **It is kept where one sync makes all files durable** ([`Settle::is_possible`]). Elsewhere each change is made durable
+//!   in its own file.
 //! * **A group never waits for others to join.** While one is written, the next one gathers, and one of the callers that
 //!   wait writes it: no thread stands between a single caller and the disk.
-//! * **No file is replaced before the journal holds its successor**: a rename may reach the disk before the content does.
-//! * **What failed to be synced is never taken for synced.** After a failure, nothing is written until every change in
-//!   the journal has been written to new files, and those are synced.
+//! * **No file is replaced before the disk holds its successor in the journal**: a rename may reach the disk before the
+//!   content does. A replay therefore begins by writing the journal once more: a process that was killed may have left a
+//!   part of it in memory only.
+//! * **What failed to be synced is never taken for synced.** After a failure, nothing is written until every change that
+//!   the journal is known to hold has been written to new files, and those are synced.
+//! * **A change that cannot be made in its file is taken back** by another one, and only its caller is refused.
 //! * **Two segments** bound the room on the disk and the time of a replay. If both are full, writers wait.
 //!
 //! The format is described in `segment`.
@@ -19,15 +24,14 @@ mod segment;
 mod tests;
 mod writing;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::layout::ObjectPath;
-use super::settle::Settle;
+use super::settle::{Settle, Unsettled};
 use crate::private::{make_one, sync_directory};
 use crate::tracked;
 
@@ -59,11 +63,13 @@ struct Shared {
     settle: Settle,
     segment_bytes: u64,
     state: Mutex<State>,
+    /// Held by the change that waits for room in the group that gathers, so that no smaller one overtakes it.
+    next: Mutex<()>,
     /// Signals room in the group that gathers, or in a segment.
     room: Condvar,
     /// Signals a segment that may be settled, or was.
     settled: Condvar,
-    /// Held for reading from the write of a change to the journal until the change is made in its file.
+    /// Held for reading from the decision to make a change, or to make none, until the change is made in its file.
     passage: RwLock<()>,
 }
 
@@ -77,7 +83,7 @@ struct State {
     current: Option<usize>,
     /// The number of the last segment.
     number: u64,
-    /// `true` while the files of a segment are synced.
+    /// `true` while the files of a segment are synced, or the journal is emptied or replayed.
     is_settling: bool,
     is_closing: bool,
     broken: Option<Broken>,
@@ -87,56 +93,133 @@ struct State {
 #[derive(Debug)]
 struct Broken {
     fault: Fault,
+    is_mending: bool,
+    /// The end of the last attempt to mend the journal.
     tried: Option<Instant>,
 }
 
-/// An error that several callers are told.
-#[derive(Clone, Debug)]
-struct Fault(io::ErrorKind, String);
+/// The reasons why a change is not in the journal. Several callers may be told the same one.
+#[derive(Clone, Debug, thiserror::Error)]
+pub(super) enum Fault {
+    /// There is no room for a journal, or none is kept on this file system. Nothing of the change will come into effect.
+    #[error("there is no room for the journal")]
+    Unjournaled,
+    /// Writing failed, now or before. The change may come into effect when the journal is replayed.
+    #[error("{1}")]
+    Failed(io::ErrorKind, String),
+}
 
-impl From<&io::Error> for Fault {
-    fn from(error: &io::Error) -> Self {
-        Self(error.kind(), error.to_string())
+impl Fault {
+    fn of(error: &io::Error) -> Self {
+        Self::Failed(error.kind(), error.to_string())
     }
 }
 
-impl From<&Fault> for io::Error {
-    fn from(fault: &Fault) -> Self {
-        Self::new(fault.0, fault.1.clone())
+impl From<Fault> for io::Error {
+    fn from(fault: Fault) -> Self {
+        let kind = match fault {
+            Fault::Unjournaled => io::ErrorKind::StorageFull,
+            Fault::Failed(kind, _) => kind,
+        };
+        Self::new(kind, fault.to_string())
     }
+}
+
+/// The right to decide about objects, and to change them: nothing is mended meanwhile. The caller holds the locks of the
+/// objects.
+#[derive(Debug)]
+pub(super) struct Passage<'a> {
+    journal: &'a Journal,
+    _passing: RwLockReadGuard<'a, ()>,
 }
 
 /// Changes that the journal holds, and that are about to be made in their files.
 #[derive(Debug)]
 pub(super) struct Journaled<'a> {
-    shared: &'a Shared,
+    passage: &'a Passage<'a>,
     slot: usize,
     /// The number of changes.
     changes: usize,
-    is_made: bool,
-    _passing: RwLockReadGuard<'a, ()>,
+    /// The files and names that the changes have made, once they are.
+    made: Option<Unsettled>,
+}
+
+impl Passage<'_> {
+    /// Makes `changes` durable, all or none. The caller makes them in their files next, in their order. They are few: one
+    /// group has to hold them.
+    ///
+    /// # Errors
+    /// Returns the reason why they are not in the journal.
+    pub(super) fn commit(&self, changes: Vec<Change>) -> Result<Journaled<'_>, Fault> {
+        let shared = &*self.journal.shared;
+        if !shared.settle.is_possible() {
+            return Err(Fault::Unjournaled);
+        }
+        let next = shared.next.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = shared.state();
+        while state.broken.is_none() && !state.gathering.has_room_for(&changes) {
+            state = wait(&shared.room, state);
+        }
+        drop(next);
+        if let Some(broken) = &state.broken {
+            return Err(broken.fault.clone());
+        }
+        let number = changes.len();
+        let group = state.gathering.add(changes);
+        loop {
+            match group.outcome.get() {
+                Some(Ok(slot)) => {
+                    let slot = *slot;
+                    return Ok(Journaled { passage: self, slot, changes: number, made: None });
+                }
+                Some(Err(fault)) => return Err(fault.clone()),
+                None if state.is_writing => state = wait(&group.turn, state),
+                None => state = self.journal.write(state),
+            }
+        }
+    }
 }
 
 impl Journaled<'_> {
-    /// Notes that the changes are made in their files.
-    pub(super) fn made(mut self) {
-        self.is_made = true;
+    /// Notes that the changes are made, and what they have made in the files.
+    pub(super) fn made(mut self, made: Unsettled) {
+        self.made = Some(made);
+    }
+
+    /// Takes back the changes of `keys`, which cannot be made in their files. The others are made.
+    ///
+    /// # Errors
+    /// Returns an error if the journal fails. It is then mended, by which those changes may be made.
+    pub(super) fn made_without<'k>(
+        self,
+        made: Unsettled,
+        keys: impl Iterator<Item = &'k str>,
+    ) -> Result<(), Fault> {
+        let changes = keys.map(|key| Change::Undo { key: key.to_owned() }).collect();
+        self.passage.commit(changes)?.made(Unsettled::default());
+        self.made(made);
+        Ok(())
     }
 }
 
 impl Drop for Journaled<'_> {
     fn drop(&mut self) {
-        let mut state = self.shared.state();
+        let shared = &self.passage.journal.shared;
+        let mut state = shared.state();
+        let is_current = state.current == Some(self.slot);
         let slot = &mut state.slots[self.slot];
         slot.in_flight -= self.changes;
-        let is_last = slot.in_flight == 0 && state.current != Some(self.slot);
-        if !self.is_made {
+        let is_last = slot.in_flight == 0 && !is_current;
+        let is_made = self.made.is_some();
+        if let Some(made) = self.made.take() {
+            slot.unsettled.add_all(made);
+        } else {
             let message = "a change is in the journal and could not be made in its file".to_owned();
-            state.break_by(Fault(io::ErrorKind::Other, message));
-            self.shared.room.notify_all();
+            state.break_by(Fault::Failed(io::ErrorKind::Other, message));
+            shared.room.notify_all();
         }
-        if is_last || !self.is_made {
-            self.shared.settled.notify_all();
+        if is_last || !is_made {
+            shared.settled.notify_all();
         }
     }
 }
@@ -144,13 +227,10 @@ impl Drop for Journaled<'_> {
 impl State {
     fn break_by(&mut self, fault: Fault) {
         if self.broken.is_none() {
-            tracing::error!(
-                reason = fault.1,
-                "the journal of the folder failed; nothing is written until it is mended"
-            );
+            tracing::error!(reason = %fault, "the journal of the folder failed; nothing is written until it is mended");
         }
         // The first failure names the cause.
-        self.broken.get_or_insert(Broken { fault, tried: None });
+        self.broken.get_or_insert(Broken { fault, is_mending: false, tried: None });
     }
 }
 
@@ -163,14 +243,15 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until no change is on its way through the journal, and keeps others out.
-    fn alone(&self) -> (RwLockWriteGuard<'_, ()>, MutexGuard<'_, State>) {
-        let alone = self.passage.write().unwrap_or_else(PoisonError::into_inner);
+    /// Waits until no change is on its way through the journal and nothing is settled, and keeps others out.
+    fn alone(&self) -> Alone<'_> {
+        let passage = self.passage.write().unwrap_or_else(PoisonError::into_inner);
         let mut state = self.state();
         while state.is_settling {
             state = wait(&self.settled, state);
         }
-        (alone, state)
+        state.is_settling = true;
+        Alone { shared: self, _passage: passage }
     }
 
     fn paths(&self) -> [PathBuf; 2] {
@@ -179,7 +260,7 @@ impl Shared {
 
     /// Removes the segments, whose changes are all in their files. `newest` is the slot of the newest one, if any. It is
     /// removed last: an older segment alone would be replayed over newer files.
-    fn forget(&self, state: &mut State, newest: Option<usize>) -> io::Result<()> {
+    fn forget(&self, newest: Option<usize>) -> io::Result<()> {
         let mut paths = self.paths();
         if newest == Some(0) {
             paths.reverse();
@@ -195,9 +276,23 @@ impl Shared {
                 }
             }
         }
+        let mut state = self.state();
         state.slots = Default::default();
         state.current = None;
         Ok(())
+    }
+}
+
+/// The journal while nobody else changes anything. Its state is not locked, so whoever asks is answered meanwhile.
+struct Alone<'a> {
+    shared: &'a Shared,
+    _passage: RwLockWriteGuard<'a, ()>,
+}
+
+impl Drop for Alone<'_> {
+    fn drop(&mut self) {
+        self.shared.state().is_settling = false;
+        self.shared.settled.notify_all();
     }
 }
 
@@ -210,6 +305,7 @@ impl Journal {
             settle,
             segment_bytes,
             state: Mutex::default(),
+            next: Mutex::default(),
             room: Condvar::new(),
             settled: Condvar::new(),
             passage: RwLock::default(),
@@ -217,36 +313,23 @@ impl Journal {
         Self { shared: Arc::new(shared), settling: Mutex::default() }
     }
 
-    /// Makes `changes` durable, all or none. The caller holds the locks of the objects, and makes the changes in their
-    /// files next, in their order. They are few: one group has to hold them.
+    /// Returns the way to the disk for the objects' files.
+    pub(super) fn settle(&self) -> &Settle {
+        &self.shared.settle
+    }
+
+    /// Waits while the journal is emptied. What the caller then finds in the files holds until it leaves.
     ///
     /// # Errors
-    /// If the disk is full ([`is_full`](crate::reserve::is_full)), nothing was written. After any other error the change
-    /// may come into effect when the journal is mended or replayed.
-    pub(super) fn commit(&self, changes: Vec<Change>) -> io::Result<Journaled<'_>> {
-        let shared = &*self.shared;
-        let passing = shared.passage.read().unwrap_or_else(PoisonError::into_inner);
-        let mut state = shared.state();
-        while state.broken.is_none() && !state.gathering.has_room_for(&changes) {
-            state = wait(&shared.room, state);
-        }
-        if let Some(broken) = &state.broken {
-            return Err((&broken.fault).into());
-        }
-        let number = changes.len();
-        let group = state.gathering.add(changes);
-        loop {
-            match group.outcome.get() {
-                Some(Ok(slot)) => {
-                    let slot = *slot;
-                    let is_made = false;
-                    return Ok(Journaled { shared, slot, changes: number, is_made, _passing: passing });
-                }
-                Some(Err(fault)) => return Err(fault.into()),
-                None if state.is_writing => state = wait(&group.turn, state),
-                None => state = self.write(state),
-            }
-        }
+    /// Returns the failure if the journal has to be mended: files may be about to change.
+    pub(super) fn enter(&self) -> Result<Passage<'_>, Fault> {
+        let usable =
+            || self.shared.state().broken.as_ref().map_or(Ok(()), |broken| Err(broken.fault.clone()));
+        // Nobody waits for a mend.
+        usable()?;
+        let passing = self.shared.passage.read().unwrap_or_else(PoisonError::into_inner);
+        usable()?;
+        Ok(Passage { journal: self, _passing: passing })
     }
 
     /// Writes the group that has gathered.
@@ -258,24 +341,22 @@ impl Journal {
         self.shared.room.notify_all();
         let written = match broken {
             // What a segment holds behind a group that failed is unknown.
-            Some(fault) => Err(Failed { error: (&fault).into(), is_unknown: false }),
+            Some(fault) => Err(Failed::known(fault)),
             None => self.shared.write_group(&changes, || self.start_settling()),
         };
         let mut state = self.shared.state();
         state.is_writing = false;
         let outcome = match written {
             Ok(slot) => {
-                let segment = &mut state.slots[slot];
-                segment.in_flight += changes.len();
-                segment.places.extend(changes.iter().map(|change| ObjectPath::of(change.key())));
+                state.slots[slot].in_flight += changes.len();
                 Ok(slot)
             }
             Err(failed) => {
                 if failed.is_unknown {
-                    state.break_by((&failed.error).into());
+                    state.break_by(failed.fault.clone());
                     self.shared.room.notify_all();
                 }
-                Err((&failed.error).into())
+                Err(failed.fault)
             }
         };
         // Nobody else sets it: only one caller writes at a time.
@@ -302,22 +383,30 @@ impl Journal {
     /// # Errors
     /// Returns an error if the objects' files cannot be synced.
     pub(super) fn empty(&self) -> io::Result<bool> {
-        let (_alone, mut state) = self.shared.alone();
-        if let Some(broken) = &state.broken {
-            return Err((&broken.fault).into());
-        }
-        let places: HashSet<_> =
-            state.slots.iter_mut().flat_map(|slot| std::mem::take(&mut slot.places)).collect();
-        if state.current.is_none() {
+        let holds_something = || {
+            let state = self.shared.state();
+            match &state.broken {
+                Some(broken) => Err(io::Error::from(broken.fault.clone())),
+                None => Ok(state.current.is_some()),
+            }
+        };
+        if !holds_something()? {
             return Ok(false);
         }
-        let newest = state.current;
-        let emptied =
-            self.shared.settle.settle(&places).and_then(|()| self.shared.forget(&mut state, newest));
-        if let Err(error) = emptied {
-            state.break_by((&error).into());
-            return Err(error);
+        let _alone = self.shared.alone();
+        if !holds_something()? {
+            return Ok(false);
         }
+        let mut unsettled = Unsettled::default();
+        let newest = {
+            let mut state = self.shared.state();
+            for slot in &mut state.slots {
+                unsettled.add_all(std::mem::take(&mut slot.unsettled));
+            }
+            state.current
+        };
+        let emptied = self.shared.settle.settle(&unsettled).and_then(|()| self.shared.forget(newest));
+        emptied.inspect_err(|error| self.shared.state().break_by(Fault::of(error)))?;
         Ok(true)
     }
 
@@ -327,42 +416,59 @@ impl Journal {
     ///
     /// # Errors
     /// Returns an error if the journal is damaged, or if the file system refuses. The journal is then as it was.
-    pub(super) fn replay(&self, make: impl Fn(&str, Option<&[u8]>) -> io::Result<()>) -> io::Result<()> {
-        let (_alone, mut state) = self.shared.alone();
-        self.shared.replay(&mut state, make)
-    }
-
-    /// Mends a journal that has failed by a replay, at most once per second.
-    ///
-    /// # Errors
-    /// Returns the failure if it cannot be mended.
-    pub(super) fn mend(&self, make: impl Fn(&str, Option<&[u8]>) -> io::Result<()>) -> io::Result<()> {
-        if self.shared.state().broken.is_none() {
-            return Ok(());
+    pub(super) fn replay(&self, make: impl Make) -> io::Result<()> {
+        let _alone = self.shared.alone();
+        let changes = self.shared.replay(None, make)?;
+        if changes > 0 {
+            tracing::info!(changes, "the journal of the folder was not empty; its changes are made");
         }
-        let (_alone, mut state) = self.shared.alone();
-        let Some(broken) = &mut state.broken else { return Ok(()) };
-        if broken.tried.is_some_and(|tried| tried.elapsed() < AGAIN) {
-            return Err((&broken.fault).into());
-        }
-        broken.tried = Some(Instant::now());
-        self.shared.replay(&mut state, make)?;
-        tracing::warn!("the journal of the folder is mended");
-        state.broken = None;
         Ok(())
     }
 
-    /// Returns `true` if every change in the journal is made in its file, as `is_made` finds.
+    /// Mends a journal that has failed by a replay of what it is known to hold. The next attempt is at least a second
+    /// after the end of one that failed.
+    ///
+    /// # Errors
+    /// Returns the failure if the journal cannot be mended, or if that is still being tried.
+    pub(super) fn mend(&self, make: impl Make) -> io::Result<()> {
+        if let Some(broken) = &mut self.shared.state().broken {
+            if broken.is_mending || broken.tried.is_some_and(|tried| tried.elapsed() < AGAIN) {
+                return Err(broken.fault.clone().into());
+            }
+            broken.is_mending = true;
+        } else {
+            return Ok(());
+        }
+        let _alone = self.shared.alone();
+        let ends = self.shared.state().slots.each_ref().map(Slot::known_end);
+        let mended = self.shared.replay(Some(ends), make);
+        let mut state = self.shared.state();
+        match &mended {
+            Ok(changes) => {
+                tracing::warn!(changes, "the journal of the folder is mended");
+                state.broken = None;
+            }
+            Err(error) => {
+                let fault = Fault::of(error);
+                tracing::error!(reason = %fault, "the journal of the folder cannot be mended yet");
+                state.broken = Some(Broken { fault, is_mending: false, tried: Some(Instant::now()) });
+            }
+        }
+        drop(state);
+        mended.map(drop)
+    }
+
+    /// Returns `true` if the journal holds nothing that is not in the files, as `is_made` finds.
     ///
     /// # Errors
     /// Returns an error if the journal is damaged, or if the file system refuses.
-    pub(super) fn is_made(
+    pub(super) fn is_in_files(
         &self,
         is_made: impl Fn(&str, Option<&[u8]>) -> io::Result<bool>,
     ) -> io::Result<bool> {
-        let Latest { mut segments, changes, .. } = self.shared.latest([None, None])?;
-        for (key, (segment, found)) in changes {
-            let content = content(&mut segments, segment, &found)?;
+        let Latest { mut segments, changes, .. } = self.shared.latest(None)?;
+        for (key, change) in changes {
+            let content = content(&mut segments, change)?;
             if !is_made(&key, content.as_deref())? {
                 return Ok(false);
             }
@@ -385,37 +491,56 @@ impl Drop for Journal {
     }
 }
 
-/// The last change of each object in the journal, with the segment that holds it.
+/// Makes a change in a file: the object's key, its file's content or `None` if it was removed, and where to note what is
+/// unsettled then.
+pub(super) trait Make: Fn(&str, Option<&[u8]>, &mut Unsettled) -> io::Result<()> {}
+impl<F: Fn(&str, Option<&[u8]>, &mut Unsettled) -> io::Result<()>> Make for F {}
+
+/// The last change of each object in the journal.
 struct Latest {
-    segments: Vec<Segment>,
-    changes: BTreeMap<String, (usize, Found)>,
+    segments: Vec<OpenSegment>,
+    changes: BTreeMap<String, InSegment>,
     /// The slot of the newest segment, if there is one.
     newest: Option<usize>,
 }
 
-fn content(segments: &mut [Segment], segment: usize, found: &Found) -> io::Result<Option<Vec<u8>>> {
+/// A segment, and the end of its last group.
+struct OpenSegment {
+    segment: Segment,
+    path: PathBuf,
+    end: u64,
+}
+
+/// A change, and the segment that holds it.
+type InSegment = (usize, Found);
+
+fn content(segments: &mut [OpenSegment], (segment, found): InSegment) -> io::Result<Option<Vec<u8>>> {
     match (found, segments.get_mut(segment)) {
-        (Found::Put(at, length), Some(segment)) => segment.content(*at, *length).map(Some),
-        (Found::Put(..) | Found::Delete, _) => Ok(None),
+        (Found::Put(at, length), Some(open)) => open.segment.content(at, length).map(Some),
+        _ => Ok(None),
     }
 }
 
 impl Shared {
     /// Reads the segments, in the order of their numbers. `ends` are the positions up to which they are known to be
-    /// synced.
-    fn latest(&self, ends: [Option<u64>; 2]) -> io::Result<Latest> {
+    /// synced, where that is known. Nothing behind them is read, and no segment that has none.
+    fn latest(&self, ends: Option<[Option<u64>; 2]>) -> io::Result<Latest> {
         let damaged = |path: &Path, why: &str| {
             let what = format!(
                 "the journal {} is damaged: {why}. Changes that were acknowledged may be in it alone. Restore it, or, if it is \
-                 lost, move it away and run `credlink fsck`",
+                 lost, move it away, start the server, and run `credlink fsck --repair`",
                 path.display()
             );
             io::Error::new(io::ErrorKind::InvalidData, what)
         };
         let mut found = Vec::new();
-        for (slot, (path, end)) in self.paths().into_iter().zip(ends).enumerate() {
+        for (slot, path) in self.paths().into_iter().enumerate() {
+            let known = ends.map(|ends| ends[slot].unwrap_or_default());
+            if known == Some(0) {
+                continue;
+            }
             match Segment::open(&path) {
-                Ok(segment) => found.extend(segment.map(|segment| (slot, path, end, segment))),
+                Ok(segment) => found.extend(segment.map(|segment| (slot, path, known, segment))),
                 Err(SegmentError::Io(error)) => return Err(error),
                 Err(SegmentError::Damaged(why)) => return Err(damaged(&path, &why)),
             }
@@ -423,11 +548,17 @@ impl Shared {
         found.sort_by_key(|(_, _, _, segment)| segment.line.segment);
         let after = found.last().and_then(|(_, _, _, last)| last.line.after);
         let newest = found.last().map(|(slot, ..)| *slot);
-        let mut changes = BTreeMap::new();
+        // The last change of each key that counts, and the one before it.
+        let mut changes: BTreeMap<String, (Option<InSegment>, Option<InSegment>)> = BTreeMap::new();
         let mut segments = Vec::new();
         for (number, (_, path, known, mut segment)) in found.into_iter().enumerate() {
-            let read = segment.read(|key, found| {
-                changes.insert(key, (number, found));
+            let read = segment.read(known.unwrap_or(u64::MAX), |key, found| {
+                let (last, before) = changes.entry(key).or_default();
+                if found == Found::Undo {
+                    *last = before.take();
+                } else {
+                    *before = last.replace((number, found));
+                }
             });
             let end = match read {
                 Ok(end) => end,
@@ -438,28 +569,34 @@ impl Shared {
             if told.max(known).is_some_and(|expected| end < expected) {
                 return Err(damaged(&path, &format!("it can be read up to byte {end} only")));
             }
-            segments.push(segment);
+            segments.push(OpenSegment { segment, path, end });
         }
+        let changes = changes.into_iter().filter_map(|(key, (last, _))| Some((key, last?))).collect();
         Ok(Latest { segments, changes, newest })
     }
 
-    fn replay(
-        &self,
-        state: &mut State,
-        make: impl Fn(&str, Option<&[u8]>) -> io::Result<()>,
-    ) -> io::Result<()> {
-        let ends = [0, 1].map(|slot| state.slots[slot].known_end());
+    /// Makes the changes up to these ends, or all that the files of the journal hold. Returns their number.
+    fn replay(&self, ends: Option<[Option<u64>; 2]>, make: impl Make) -> io::Result<usize> {
         let Latest { mut segments, changes, newest } = self.latest(ends)?;
-        let number = segments.last().map_or(0, |segment| segment.line.segment);
-        let mut places = HashSet::new();
-        for (key, (segment, found)) in changes {
-            make(&key, content(&mut segments, segment, &found)?.as_deref())?;
-            places.insert(ObjectPath::of(&key));
+        if ends.is_none() {
+            for OpenSegment { segment, path, end } in &mut segments {
+                segment.write_again(path, *end)?;
+            }
         }
+        let mut unsettled = Unsettled::default();
+        let made = changes.len();
+        for (key, change) in changes {
+            make(&key, content(&mut segments, change)?.as_deref(), &mut unsettled)?;
+        }
+        self.settle.settle(&unsettled)?;
+        let number = segments.last().map_or(0, |last| last.segment.line.segment);
         drop(segments);
-        self.settle.settle(&places)?;
-        state.number = state.number.max(number);
-        self.forget(state, newest)
+        {
+            let mut state = self.state();
+            state.number = state.number.max(number);
+        }
+        self.forget(newest)?;
+        Ok(made)
     }
 
     /// Makes the journal's folder, if there is none.

@@ -1,58 +1,124 @@
 //! Files and names that are written but may not be on the disk yet, made durable together.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use super::layout::ObjectPath;
 use crate::private::sync_directory;
-use crate::tracked;
+use crate::tracked::{self, TrackedFile};
 
-/// The number of files up to which each is synced by itself: a sync of the whole file system may have to write what
-/// other programs have left to be written.
+/// The number of files and directories up to which each is synced by itself: a sync of the whole file system may have
+/// to write what other programs have left to be written.
 const FEW: usize = 64;
 
 /// The way to the disk for the files of a folder.
 #[derive(Debug)]
 pub(super) struct Settle {
-    objects: PathBuf,
     /// A folder of the file system, open since before anything was written there: a sync reports the failures since.
     /// `None` if this file system is not known to write everything in one sync.
-    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "other systems have no such sync"))]
     whole: Option<File>,
+    /// Cloned for each file that stays open.
+    open: Arc<()>,
+}
+
+/// What is left to be done for a file that was written.
+#[derive(Debug)]
+pub(super) enum Written {
+    /// Nothing: it is synced.
+    Synced,
+    /// It is open since before it was written, so a sync of it reports every failure.
+    Open(TrackedFile, Arc<()>),
+    /// A sync of the file system.
+    Closed,
+}
+
+/// Files and names that may not be on the disk.
+#[derive(Debug, Default)]
+pub(super) struct Unsettled {
+    files: HashMap<PathBuf, (TrackedFile, Arc<()>)>,
+    directories: HashSet<PathBuf>,
+    /// `true` if it takes a sync of the file system.
+    is_closed: bool,
+}
+
+impl Unsettled {
+    /// Adds a name in a directory that leads to a file, or to none.
+    pub(super) fn add(&mut self, path: &Path, written: Option<Written>) {
+        match written {
+            None | Some(Written::Synced) => {}
+            Some(Written::Open(file, open)) => {
+                self.files.insert(path.to_owned(), (file, open));
+            }
+            Some(Written::Closed) => self.is_closed = true,
+        }
+        if let Some(directory) = path.parent()
+            && !self.directories.contains(directory)
+        {
+            self.directories.insert(directory.to_owned());
+        }
+    }
+
+    /// Adds what is unsettled elsewhere.
+    pub(super) fn add_all(&mut self, other: Self) {
+        self.files.extend(other.files);
+        self.directories.extend(other.directories);
+        self.is_closed |= other.is_closed;
+    }
 }
 
 impl Settle {
-    /// Prepares to settle files below `objects`, which come there from `temporary`.
-    pub(super) fn of(objects: &Path, temporary: &Path) -> Self {
-        Self { objects: objects.to_owned(), whole: whole(temporary) }
+    /// Prepares to settle files of the file system that `folder` is on.
+    pub(super) fn of(folder: &Path) -> Self {
+        Self { whole: whole(folder), open: Arc::default() }
     }
 
-    /// Waits until the files at these places, or their absence, are on the disk.
-    pub(super) fn settle(&self, places: &HashSet<ObjectPath>) -> io::Result<()> {
-        #[cfg(target_os = "linux")]
-        if let Some(whole) = self.whole.as_ref().filter(|_| places.len() > FEW) {
-            return tracked::sync_file_system(whole);
+    /// Returns `true` if files may be left to be settled. Elsewhere each is synced when it is written.
+    pub(super) const fn is_possible(&self) -> bool {
+        self.whole.is_some()
+    }
+
+    /// Takes charge of a file that was written, while it is open. A few stay open.
+    pub(super) fn written(&self, file: TrackedFile) -> io::Result<Written> {
+        if !self.is_possible() {
+            file.sync()?;
+            return Ok(Written::Synced);
         }
-        let mut directories = HashSet::new();
-        for place in places {
-            let directory = self.objects.join(&place.top).join(&place.shard);
-            match tracked::sync_file(&directory.join(&place.name)) {
-                // The object was removed.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                synced => synced?,
-            }
-            directories.insert(directory);
+        let open = Arc::clone(&self.open);
+        Ok(if Arc::strong_count(&open) <= FEW { Written::Open(file, open) } else { Written::Closed })
+    }
+
+    /// Waits until the content of a file is on the disk.
+    pub(super) fn sync(&self, written: &Written) -> io::Result<()> {
+        match written {
+            Written::Synced => Ok(()),
+            Written::Open(file, _) => file.sync(),
+            Written::Closed => self.sync_all(),
+        }
+    }
+
+    /// Waits until all of `unsettled` is on the disk.
+    pub(super) fn settle(&self, unsettled: &Unsettled) -> io::Result<()> {
+        let Unsettled { files, directories, is_closed } = unsettled;
+        if *is_closed || self.is_possible() && files.len() + directories.len() > FEW {
+            return self.sync_all();
+        }
+        for (file, _) in files.values() {
+            file.sync()?;
         }
         for directory in directories {
-            match sync_directory(&directory) {
+            match sync_directory(directory) {
                 // Nothing was ever written there: the object to be removed was in no file.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 synced => synced?,
             }
         }
         Ok(())
+    }
+
+    fn sync_all(&self) -> io::Result<()> {
+        self.whole.as_ref().map_or_else(|| Err(io::ErrorKind::Unsupported.into()), tracked::sync_file_system)
     }
 }
 

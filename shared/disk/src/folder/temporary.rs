@@ -18,8 +18,8 @@ pub(super) struct Temporary {
 }
 
 impl Temporary {
-    /// Writes the file with this number.
-    pub(super) fn write(folder: &Path, number: u64, parts: &[&[u8]]) -> io::Result<Self> {
+    /// Writes the file with this number. It is open, and not synced.
+    pub(super) fn write(folder: &Path, number: u64, parts: &[&[u8]]) -> io::Result<(Self, TrackedFile)> {
         let path = folder.join(format!("{}{number}{}", NAME.0, NAME.1));
         let mut file = TrackedFile::open(private::options().create_new(true), &path)?;
         let temporary = Self { path, is_renamed: Cell::new(false) };
@@ -28,12 +28,12 @@ impl Temporary {
             file.append(at, part)?;
             at += part.len() as u64;
         }
-        Ok(temporary)
+        Ok((temporary, file))
     }
 
-    /// Waits until the content is on the disk.
-    pub(super) fn sync(&self) -> io::Result<()> {
-        tracked::sync_file(&self.path)
+    /// Returns `true` if the file has its temporary name.
+    pub(super) fn is_there(&self) -> bool {
+        fs::symlink_metadata(&self.path).is_ok()
     }
 
     /// Gives the file its final name. If it replaces a file, its content must be on the disk, here or in the journal.

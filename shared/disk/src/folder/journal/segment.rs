@@ -25,11 +25,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::folder::file;
 use crate::private;
+use crate::tracked::TrackedFile;
 
 /// The unit in which disks write, in bytes: 4,096 on most, 512 on others.
 pub(super) const BLOCK_BYTES: u64 = 4_096;
 /// The maximum length of the two lines of a group, in bytes: 256 keys of 700 bytes each.
 pub(super) const MAX_LINE_BYTES: usize = 262_144;
+
+/// The number of bytes that are read and written at a time.
+const PART_BYTES: u64 = 1_024 * 1_024;
 
 /// The start of a segment, with the version of the format.
 const SEGMENT_MAGIC: &[u8] = b"credlink-journal 1 ";
@@ -71,6 +75,7 @@ struct GroupLine {
 enum ChangeLine {
     Put { put: String, length: u64, header: String },
     Delete { delete: String },
+    Undo { undo: String },
 }
 
 /// A change of one object.
@@ -80,6 +85,8 @@ pub(in crate::folder) enum Change {
     Put { key: String, header: Bytes, body: Bytes },
     /// An object is removed.
     Delete { key: String },
+    /// The last change of an object does not count: it could not be made in its file.
+    Undo { key: String },
 }
 
 impl Change {
@@ -87,14 +94,14 @@ impl Change {
     pub(super) fn length(&self) -> u64 {
         match self {
             Self::Put { header, body, .. } => (header.len() + body.len()) as u64,
-            Self::Delete { .. } => 0,
+            Self::Delete { .. } | Self::Undo { .. } => 0,
         }
     }
 
     /// Returns the key of the object.
     pub(super) fn key(&self) -> &str {
         match self {
-            Self::Put { key, .. } | Self::Delete { key } => key,
+            Self::Put { key, .. } | Self::Delete { key } | Self::Undo { key } => key,
         }
     }
 
@@ -105,17 +112,20 @@ impl Change {
                 ChangeLine::Put { put: key.clone(), length: self.length(), header }
             }
             Self::Delete { key } => ChangeLine::Delete { delete: key.clone() },
+            Self::Undo { key } => ChangeLine::Undo { undo: key.clone() },
         }
     }
 }
 
-/// The last change of an object that a segment holds.
+/// A change of an object that a segment holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Found {
     /// The object's file, by its position in the segment's file and its length.
     Put(u64, u64),
     /// The object was removed.
     Delete,
+    /// The change before this one does not count.
+    Undo,
 }
 
 /// The changes of a group by their keys, and the position at which the group ends.
@@ -211,16 +221,38 @@ impl Segment {
         Ok(Some(Self { line, file, length }))
     }
 
-    /// Calls `found` with every change, in order. Returns the position at which the last group ends.
-    pub(super) fn read(&mut self, mut found: impl FnMut(String, Found)) -> Result<u64, SegmentError> {
+    /// Calls `found` with every change in the groups before `until`, in order. Returns the position at which the last
+    /// group ends.
+    pub(super) fn read(
+        &mut self,
+        until: u64,
+        mut found: impl FnMut(String, Found),
+    ) -> Result<u64, SegmentError> {
         let (mut at, mut end) = (BLOCK_BYTES, BLOCK_BYTES);
-        while let Some((changes, group_end)) = self.group(at)? {
+        while at < until
+            && let Some((changes, group_end)) = self.group(at)?
+        {
             for (key, change) in changes {
                 found(key, change);
             }
             (at, end) = (next_block(group_end), group_end);
         }
         Ok(end)
+    }
+
+    /// Writes the segment up to `end` once more where it stands, and syncs it.
+    pub(super) fn write_again(&mut self, path: &Path, end: u64) -> io::Result<()> {
+        let file = TrackedFile::open(&private::options(), path)?;
+        let mut at = 0;
+        while at < end {
+            let part = self.content(at, (end - at).min(PART_BYTES))?;
+            if part.is_empty() {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            file.write_at(at, &part)?;
+            at += part.len() as u64;
+        }
+        file.sync()
     }
 
     /// Returns the bytes of an object's file.
@@ -262,6 +294,7 @@ impl Segment {
                     end += length;
                 }
                 ChangeLine::Delete { delete } => changes.push((delete, Found::Delete)),
+                ChangeLine::Undo { undo } => changes.push((undo, Found::Undo)),
             }
         }
         Ok(Some((changes, end)))

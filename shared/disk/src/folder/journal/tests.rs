@@ -22,7 +22,14 @@ fn journal(path: &Path) -> Journal {
     for folder in &folders {
         fs::create_dir_all(folder).unwrap();
     }
-    Journal::of(path, Settle::of(&folders[0], &folders[1]), 20_000)
+    Journal::of(path, Settle::of(&folders[1]), 20_000)
+}
+
+/// Makes changes as the folder does.
+fn commit(journal: &Journal, changes: Vec<Change>) -> Result<(), Fault> {
+    let passage = journal.enter()?;
+    passage.commit(changes)?.made(Unsettled::default());
+    Ok(())
 }
 
 /// A change that a replay makes: the key and the length of the file.
@@ -30,7 +37,7 @@ type Made = Vec<(String, Option<usize>)>;
 
 fn replayed(journal: &Journal) -> io::Result<Made> {
     let made = Mutex::new(Vec::new());
-    journal.replay(|key, content| {
+    journal.replay(|key: &str, content: Option<&[u8]>, _: &mut Unsettled| {
         made.lock().unwrap().push((key.to_owned(), content.map(<[u8]>::len)));
         Ok(())
     })?;
@@ -41,7 +48,7 @@ fn replayed(journal: &Journal) -> io::Result<Made> {
 fn left(path: &Path, changes: &[Change]) -> Vec<u8> {
     let journal = journal(path);
     for change in changes {
-        journal.commit(vec![change.clone()]).unwrap().made();
+        commit(&journal, vec![change.clone()]).unwrap();
     }
     let content = fs::read(path.join(JOURNAL).join(FILES[0])).unwrap();
     drop(journal);
@@ -164,22 +171,28 @@ fn older_groups_and_imitations_in_a_file_that_is_used_again_do_not_count() {
 fn a_change_that_is_not_made_in_its_file_stops_others_until_it_is() {
     let folder = tempfile::tempdir().unwrap();
     let journal = journal(folder.path());
-    journal.commit(vec![put("proofs/a", b"first")]).unwrap().made();
-    drop(journal.commit(vec![put("proofs/b", b"second")]).unwrap());
-    assert!(journal.commit(vec![put("proofs/c", b"third")]).is_err());
+    commit(&journal, vec![put("proofs/a", b"first")]).unwrap();
+    drop(journal.enter().unwrap().commit(vec![put("proofs/b", b"second")]).unwrap());
+    assert!(commit(&journal, vec![put("proofs/c", b"third")]).is_err());
     assert!(journal.empty().is_err());
-    assert!(journal.mend(|_, _| Err(io::Error::other("not yet"))).is_err());
-    assert!(journal.mend(|_, _| unreachable!("it is too early")).is_err());
+    assert!(
+        journal
+            .mend(|_: &str, _: Option<&[u8]>, _: &mut Unsettled| Err(io::Error::other("not yet")))
+            .is_err()
+    );
+    assert!(
+        journal.mend(|_: &str, _: Option<&[u8]>, _: &mut Unsettled| unreachable!("it is too early")).is_err()
+    );
     std::thread::sleep(AGAIN);
     let made = Mutex::new(Vec::new());
     journal
-        .mend(|key, _| {
+        .mend(|key: &str, _: Option<&[u8]>, _: &mut Unsettled| {
             made.lock().unwrap().push(key.to_owned());
             Ok(())
         })
         .unwrap();
     assert_eq!(made.into_inner().unwrap(), ["proofs/a", "proofs/b"]);
-    journal.commit(vec![put("proofs/c", b"third")]).unwrap().made();
+    commit(&journal, vec![put("proofs/c", b"third")]).unwrap();
 }
 
 /// A second sync does not write what a failed one has dropped.
@@ -188,20 +201,20 @@ fn nothing_is_acknowledged_after_a_failed_sync_until_all_is_written_anew() {
     let folder = tempfile::tempdir().unwrap();
     let recording = Recording::of(folder.path());
     let journal = journal(folder.path());
-    journal.commit(vec![put("proofs/a", b"first")]).unwrap().made();
+    commit(&journal, vec![put("proofs/a", b"first")]).unwrap();
     recording.fail_syncs(Some(JOURNAL));
-    assert!(journal.commit(vec![put("proofs/b", b"second")]).is_err());
+    assert!(commit(&journal, vec![put("proofs/b", b"second")]).is_err());
     recording.fail_syncs(None);
-    assert!(journal.commit(vec![put("proofs/c", b"third")]).is_err(), "the sync would succeed");
+    assert!(commit(&journal, vec![put("proofs/c", b"third")]).is_err(), "the sync would succeed");
     let made = Mutex::new(Vec::new());
     journal
-        .mend(|key, _| {
+        .mend(|key: &str, _: Option<&[u8]>, _: &mut Unsettled| {
             made.lock().unwrap().push(key.to_owned());
             Ok(())
         })
         .unwrap();
     assert!(made.into_inner().unwrap().contains(&"proofs/a".to_owned()));
-    journal.commit(vec![put("proofs/c", b"third")]).unwrap().made();
+    commit(&journal, vec![put("proofs/c", b"third")]).unwrap();
 }
 
 #[test]
@@ -214,10 +227,7 @@ fn writers_share_groups_and_segments() {
             let journal = &journal;
             scope.spawn(move || {
                 for number in 0..40 {
-                    journal
-                        .commit(vec![put(&format!("proofs/{thread}-{number}"), &[7; 500])])
-                        .unwrap()
-                        .made();
+                    commit(journal, vec![put(&format!("proofs/{thread}-{number}"), &[7; 500])]).unwrap();
                 }
             });
         }

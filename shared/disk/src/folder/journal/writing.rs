@@ -1,15 +1,14 @@
 //! Writing groups of changes to segments, and settling full segments.
 
-use std::collections::HashSet;
 use std::io;
 use std::sync::{Arc, Condvar, OnceLock};
 
 use super::segment::{BLOCK_BYTES, Change, MAX_LINE_BYTES, Predecessor, SegmentLine, next_block};
 use super::{FILES, Fault, Shared, wait};
-use crate::folder::layout::ObjectPath;
-use crate::private;
+use crate::folder::settle::Unsettled;
+use crate::private::{self, sync_directory};
 use crate::reserve::is_full;
-use crate::tracked::TrackedFile;
+use crate::tracked::{self, TrackedFile};
 
 /// The maximum number of changes in a group.
 const MAX_CHANGES: usize = 256;
@@ -69,8 +68,8 @@ pub(super) struct Slot {
     open: Option<Open>,
     /// The number of its changes that are not made in their files yet.
     pub(super) in_flight: usize,
-    /// The places of the objects that it changes.
-    pub(super) places: HashSet<ObjectPath>,
+    /// The files and names that its changes have made.
+    pub(super) unsettled: Unsettled,
 }
 
 #[derive(Debug, Clone)]
@@ -90,20 +89,25 @@ impl Slot {
 
 /// A failure to write a group.
 pub(super) struct Failed {
-    pub(super) error: io::Error,
-    /// `true` if the disk may hold the group nevertheless.
+    pub(super) fault: Fault,
+    /// `true` if it is unknown what the disk holds.
     pub(super) is_unknown: bool,
 }
 
 impl Failed {
-    const fn unknown(error: io::Error) -> Self {
-        Self { error, is_unknown: true }
+    /// Returns a failure after which the disk holds what it held before.
+    pub(super) const fn known(fault: Fault) -> Self {
+        Self { fault, is_unknown: false }
+    }
+
+    fn unknown(error: &io::Error) -> Self {
+        Self { fault: Fault::of(error), is_unknown: true }
     }
 
     /// Returns the failure of a step after which the group cannot be whole on the disk. Only a full disk is expected
     /// there, and mended by making room.
-    fn early(error: io::Error) -> Self {
-        Self { is_unknown: !is_full(&error), error }
+    fn early(error: &io::Error) -> Self {
+        if is_full(error) { Self::known(Fault::Unjournaled) } else { Self::unknown(error) }
     }
 }
 
@@ -119,7 +123,7 @@ impl Shared {
         let at = next_block(end.max(BLOCK_BYTES));
         let capacity = usize::try_from(length).map_or(BUFFER_BYTES, |length| length.min(BUFFER_BYTES));
         let mut writer = Writer { file: &file, at, buffer: Vec::with_capacity(capacity) };
-        let start = line.group(at, changes).map_err(Failed::early)?;
+        let start = line.group(at, changes).map_err(|error| Failed::early(&error))?;
         let write = |writer: &mut Writer<'_>| {
             writer.write(&start)?;
             for change in changes {
@@ -130,9 +134,9 @@ impl Shared {
             }
             writer.flush()
         };
-        write(&mut writer).map_err(Failed::early)?;
+        write(&mut writer).map_err(|error| Failed::early(&error))?;
         let end = writer.at;
-        file.sync().map_err(Failed::unknown)?;
+        file.sync().map_err(|error| Failed::unknown(&error))?;
         if let Some(open) = &mut self.state().slots[slot].open {
             open.end = end;
         }
@@ -159,7 +163,7 @@ impl Shared {
         let other = 1 - current;
         while state.slots[other].open.is_some() {
             if let Some(broken) = &state.broken {
-                return Err(Failed { error: (&broken.fault).into(), is_unknown: false });
+                return Err(Failed::known(broken.fault.clone()));
             }
             state = wait(&self.settled, state);
         }
@@ -169,7 +173,7 @@ impl Shared {
             .map(|open| Predecessor { segment: open.line.segment, end: open.end });
         let number = state.number + 1;
         drop(state);
-        start_settling().map_err(|error| Failed { error, is_unknown: false })?;
+        start_settling().map_err(|error| Failed::known(Fault::of(&error)))?;
         let begun = self.begin(other, SegmentLine { segment: number, salt: salt(), after })?;
         // The other segment is full as of now, and is settled.
         self.settled.notify_all();
@@ -185,11 +189,21 @@ impl Shared {
                 self.make_folder()?;
                 private::write(&path, &EMPTY)?;
             }
-            TrackedFile::open(&private::options(), &path)
+            let file = TrackedFile::open(&private::options(), &path)?;
+            // An attempt that failed may have left a name that is not on the disk.
+            sync_directory(&self.folder)?;
+            // The block is synced with the first group.
+            file.write_at(0, &line.block()?)?;
+            Ok(file)
         };
-        let file = open().map_err(Failed::early)?;
-        // It is synced with the first group.
-        line.block().and_then(|block| file.write_at(0, &block)).map_err(Failed::early)?;
+        let file = open().map_err(|error: io::Error| {
+            if is_full(&error) {
+                // Nothing refers to them, so it does not matter if they stay.
+                let _ = tracked::remove(&path.with_extension("new"));
+                let _ = tracked::remove(&path);
+            }
+            Failed::early(&error)
+        })?;
         let open = Open { line, file: Arc::new(file), end: BLOCK_BYTES };
         let mut state = self.state();
         state.number = open.line.segment;
@@ -208,7 +222,7 @@ impl Shared {
                     && segment.open.is_some()
                     && segment.in_flight == 0
             });
-            let Some(slot) = full.filter(|_| state.broken.is_none()) else {
+            let Some(slot) = full.filter(|_| state.broken.is_none() && !state.is_settling) else {
                 if state.is_closing {
                     return;
                 }
@@ -216,12 +230,12 @@ impl Shared {
                 continue;
             };
             state.is_settling = true;
-            let segment = &state.slots[slot];
-            let (places, file) =
-                (segment.places.clone(), segment.open.as_ref().map(|open| Arc::clone(&open.file)));
+            let segment = &mut state.slots[slot];
+            let unsettled = std::mem::take(&mut segment.unsettled);
+            let file = segment.open.as_ref().map(|open| Arc::clone(&open.file));
             drop(state);
             // With an empty first block, the segment holds nothing. Its file is used again.
-            let settled = self.settle.settle(&places).and_then(|()| {
+            let settled = self.settle.settle(&unsettled).and_then(|()| {
                 let Some(file) = file else { return Ok(()) };
                 file.write_at(0, &EMPTY)?;
                 file.sync()
@@ -230,7 +244,7 @@ impl Shared {
             state.is_settling = false;
             match settled {
                 Ok(()) => state.slots[slot] = Slot::default(),
-                Err(error) => state.break_by((&error).into()),
+                Err(error) => state.break_by(Fault::of(&error)),
             }
             self.settled.notify_all();
         }
