@@ -23,6 +23,8 @@ mod listing;
 mod power_loss;
 mod settle;
 mod temporary;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeSet, HashSet};
 use std::fs::{self, File, TryLockError};

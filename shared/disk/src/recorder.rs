@@ -38,6 +38,8 @@ pub enum Operation {
     MakeFolder(PathBuf),
     /// A file's content, as it was at this position, is on the disk.
     Sync(FileNumber, Position),
+    /// A sync of a file failed. The system may have dropped what was written before, and does not write it any more.
+    FailedSync(FileNumber),
     /// The names in a folder, as they were at this position, are on the disk.
     SyncFolder(PathBuf, Position),
     /// Everything, as it was at this position, is on the disk.
@@ -61,6 +63,8 @@ struct Record {
     names: BTreeMap<PathBuf, FileNumber>,
     /// The file or folder in which syncs fail.
     failing: Option<PathBuf>,
+    /// The file or folder in which no name can be changed.
+    fixed: Option<PathBuf>,
 }
 
 impl Record {
@@ -104,6 +108,39 @@ impl Recording {
         Self(folder.to_owned())
     }
 
+    /// Begins a recording of `folder`, which contains what a system has in memory after `operations`. It may not be on
+    /// the disk.
+    ///
+    /// # Panics
+    /// Panics if there is no such folder.
+    #[must_use]
+    pub fn after(operations: &[Operation], folder: &Path) -> Self {
+        crash::build(operations, operations.len(), crash::Unsynced::Kept, folder).unwrap();
+        let mut record = Record { operations: operations.to_vec(), ..Record::default() };
+        for operation in operations {
+            match operation {
+                Operation::Create(path, number) => {
+                    record.files = record.files.max(*number);
+                    record.names.insert(path.clone(), *number);
+                }
+                Operation::Rename(from, to) => {
+                    if let Some(number) = record.names.remove(from) {
+                        record.names.insert(to.clone(), number);
+                    }
+                }
+                Operation::Link(from, to) => {
+                    if let Some(number) = record.names.get(from).copied() {
+                        record.names.insert(to.clone(), number);
+                    }
+                }
+                Operation::Remove(path) => drop(record.names.remove(path)),
+                _ => {}
+            }
+        }
+        recordings().insert(folder.to_owned(), record);
+        Self(folder.to_owned())
+    }
+
     /// Notes that the test has learned something, such as the answer to its call `number`.
     pub fn mark(&self, number: u64) {
         self.record(|record| record.operations.push(Operation::Mark(number)));
@@ -112,6 +149,11 @@ impl Recording {
     /// Makes all syncs of files and folders at or below `path` fail, or none.
     pub fn fail_syncs(&self, path: Option<&str>) {
         self.record(|record| record.failing = path.map(PathBuf::from));
+    }
+
+    /// Makes all changes of names at or below `path` fail, or none, as in a folder that nobody may change.
+    pub fn fail_changes(&self, path: Option<&str>) {
+        self.record(|record| record.fixed = path.map(PathBuf::from));
     }
 
     /// Returns the calls so far.
@@ -144,7 +186,7 @@ impl Recording {
                     unsynced.retain(|path, at| path.parent() != Some(&folder) || *at >= until);
                 }
                 Operation::SyncEverything(until) => unsynced.retain(|_, at| *at >= until),
-                Operation::Write(..) | Operation::Resize(..) | Operation::Sync(..) | Operation::Mark(_) => {}
+                _ => {}
             }
         }
         let whole = |path: PathBuf| self.0.join(path);

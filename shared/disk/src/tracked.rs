@@ -95,6 +95,7 @@ fn write_all_at(mut file: &File, offset: u64, bytes: &[u8]) -> io::Result<()> {
 /// # Errors
 /// Returns an error if the file system refuses.
 pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    recorder::change(to)?;
     fs::rename(from, to)?;
     recorder::renamed(from, to);
     Ok(())
@@ -115,6 +116,7 @@ pub fn link(from: &Path, to: &Path) -> io::Result<()> {
 /// # Errors
 /// Returns an error if the file system refuses.
 pub fn remove(path: &Path) -> io::Result<()> {
+    recorder::change(path)?;
     fs::remove_file(path)?;
     recorder::removed(path);
     Ok(())
@@ -206,6 +208,9 @@ mod unrecorded {
         }
     }
 
+    pub(super) const fn change(_path: &Path) -> io::Result<()> {
+        Ok(())
+    }
     pub(super) const fn renamed(_from: &Path, _to: &Path) {}
     pub(super) const fn linked(_from: &Path, _to: &Path) {}
     pub(super) const fn removed(_path: &Path) {}

@@ -38,6 +38,8 @@ struct Storm {
     keys: usize,
     segment_bytes: u64,
     lengths: &'static [usize],
+    /// `true` if syncs of the journal fail now and then.
+    fails: bool,
 }
 
 /// Segments that are full after some changes, which are long and short.
@@ -48,11 +50,22 @@ const MIXED: Storm = Storm {
     keys: 3,
     segment_bytes: 120_000,
     lengths: &[0, 40, 900, 5_000, 30_000],
+    fails: false,
 };
 
 /// So many keys in a segment that one sync of the file system settles them.
-const MANY: Storm =
-    Storm { seed: 2, clients: 4, calls: 90, keys: 60, segment_bytes: 500_000, lengths: &[10, 300] };
+const MANY: Storm = Storm {
+    seed: 2,
+    clients: 4,
+    calls: 90,
+    keys: 60,
+    segment_bytes: 500_000,
+    lengths: &[10, 300],
+    fails: false,
+};
+
+/// Syncs of the journal fail, and it is mended.
+const FAILING: Storm = Storm { seed: 3, calls: 30, fails: true, ..MIXED };
 
 /// A storm that is over.
 #[derive(Debug)]
@@ -62,7 +75,7 @@ struct Record {
 }
 
 /// A folder in memory, where a sync costs nothing.
-fn in_memory() -> TempDir {
+pub(super) fn in_memory() -> TempDir {
     let memory = Path::new("/dev/shm");
     if memory.is_dir() { tempfile::tempdir_in(memory).unwrap() } else { tempfile::tempdir().unwrap() }
 }
@@ -103,26 +116,35 @@ impl Storm {
                                 calls.push(Call { key: key.clone(), content: content.clone() });
                                 calls.len() as u64 - 1
                             };
+                            if self.fails {
+                                let fails = dice.roll(6) == 0;
+                                recording.fail_syncs(fails.then_some("data/journal/credlink-0.journal"));
+                            }
                             recording.mark(2 * call);
-                            runtime.block_on(async {
+                            let is_done = runtime.block_on(async {
                                 match &content {
-                                    None => folder.delete(&key).await.unwrap(),
+                                    None => folder.delete(&key).await.is_ok(),
                                     Some(content) => {
                                         let head = folder.head(&key).await.unwrap();
                                         let condition = head
                                             .map_or(Condition::Absent, |head| Condition::Matches(head.tag));
                                         let put =
                                             folder.put(&key, content.clone(), &attributes(), condition).await;
-                                        assert!(matches!(put.unwrap(), Put::Stored(_)));
+                                        assert!(matches!(put, Ok(Put::Stored(_)) | Err(_)), "{put:?}");
+                                        put.is_ok()
                                     }
                                 }
                             });
-                            recording.mark(2 * call + 1);
-                            *there = content;
+                            assert!(is_done || self.fails, "{key}");
+                            if is_done {
+                                recording.mark(2 * call + 1);
+                                *there = content;
+                            }
                         }
                     });
                 }
             });
+            recording.fail_syncs(None);
         }
         Record { operations: recording.operations(), calls: calls.into_inner().unwrap() }
     }
@@ -270,8 +292,10 @@ fn wrong(disk: &Path, possible: &BTreeMap<String, Vec<Option<Bytes>>>) -> Option
 
 #[test]
 fn every_state_after_a_cut_has_what_was_acknowledged() {
-    for (storm, cuts) in [(MIXED, 160), (MANY, 30)] {
+    for (storm, cuts) in [(MIXED, 160), (MANY, 30), (FAILING, 160)] {
         let record = storm.run();
+        let failed = |operation: &Operation| matches!(operation, Operation::FailedSync(_));
+        assert_eq!(record.operations.iter().any(failed), storm.fails);
         if cfg!(target_os = "linux") && storm.keys == MANY.keys {
             let is_whole = |operation: &Operation| matches!(operation, Operation::SyncEverything(_));
             assert!(record.operations.iter().any(is_whole), "no segment was settled with one sync");
@@ -318,6 +342,33 @@ fn a_replay_that_is_cut_off_is_replayed_again() {
                 build(&again.operations, *cut_again, unsynced, disk.path()).unwrap();
                 let found = wrong(disk.path(), &record.possible(*cut));
                 assert_eq!(found, None, "cut at {cut}, and at {cut_again} of the replay, {unsynced:?}");
+            }
+        }
+    }
+}
+
+/// A process that is killed leaves much in memory that is not on the disk. The next one finds it there, and the power is
+/// cut while it opens the folder.
+#[test]
+fn what_a_killed_process_left_in_memory_is_not_taken_for_synced() {
+    for storm in [MIXED, FAILING] {
+        let record = storm.run();
+        // Also behind a write.
+        let is_written = |position: &Position| matches!(record.operations[*position], Operation::Write(..));
+        let writes: Vec<_> = (0..record.operations.len()).filter(is_written).map(|at| at + 1).collect();
+        for killed in writes.iter().copied().step_by(writes.len().div_ceil(40)) {
+            let disk = in_memory();
+            let recording = Recording::after(&record.operations[..killed], disk.path());
+            drop(Folder::open(disk.path().join("data")).unwrap());
+            let again = Record { operations: recording.operations(), calls: Vec::new() };
+            let cuts: Vec<_> = again.cuts().into_iter().filter(|cut| *cut >= killed).collect();
+            for cut in cuts.iter().step_by(cuts.len().div_ceil(20)) {
+                for unsynced in [Unsynced::Lost, Unsynced::NamesOnly, Unsynced::Random(*cut as u64)] {
+                    let disk = in_memory();
+                    build(&again.operations, *cut, unsynced, disk.path()).unwrap();
+                    let found = wrong(disk.path(), &record.possible(killed));
+                    assert_eq!(found, None, "{storm:?} killed at {killed}, cut at {cut}, {unsynced:?}");
+                }
             }
         }
     }

@@ -3,6 +3,7 @@
 //! After a sync of a file, its content is on the disk, and after a sync of a folder, so are the names in it. Of anything
 //! else, nothing is promised (Pillai et al., *All File Systems Are Not Created Equal*, OSDI 2014):
 //!
+//! * a sync that fails may have written some of it; a later one that succeeds writes only what was written since;
 //! * each block of a file has the content of any moment since the file's last sync, whatever other blocks have;
 //! * the file's length is that of any such moment; what was never written reads as zeros, or as what the disk held;
 //! * each name leads where it led at any moment since its folder's last sync, whatever other names do. A rename may
@@ -128,7 +129,7 @@ fn names(operations: &[Operation], chooser: &mut Chooser) -> BTreeMap<PathBuf, T
                 *synced = (*synced).max(*until);
             }
             Operation::SyncEverything(until) => all_synced = all_synced.max(*until),
-            Operation::Write(..) | Operation::Resize(..) | Operation::Sync(..) | Operation::Mark(_) => {}
+            _ => {}
         }
     }
     let mut names = BTreeMap::new();
@@ -144,18 +145,25 @@ fn names(operations: &[Operation], chooser: &mut Chooser) -> BTreeMap<PathBuf, T
     names
 }
 
+/// Returns, for each write at a position, whether a sync has covered it: one that began later, before which none has
+/// failed since the write.
+fn is_synced(operations: &[Operation], number: FileNumber, position: Position) -> bool {
+    operations[position..]
+        .iter()
+        .take_while(|operation| !matches!(operation, Operation::FailedSync(failed) if *failed == number))
+        .any(|operation| match operation {
+            Operation::Sync(synced, until) => *synced == number && position < *until,
+            Operation::SyncEverything(until) => position < *until,
+            _ => false,
+        })
+}
+
 fn content(operations: &[Operation], number: FileNumber, chooser: &mut Chooser) -> Vec<u8> {
-    let until = operations.iter().map(|operation| match operation {
-        Operation::Sync(synced, until) if *synced == number => *until,
-        Operation::SyncEverything(until) => *until,
-        _ => 0,
-    });
-    let until = until.max().unwrap_or_default();
-    let mut durable = Vec::new();
-    // The content in memory, block by block and moment by moment.
+    // The content in memory; and the lengths and each block's contents, from the last that were synced on.
     let mut latest: Vec<u8> = Vec::new();
-    let mut lengths = Vec::new();
+    let mut lengths = vec![0];
     let mut blocks: BTreeMap<usize, Vec<Vec<u8>>> = BTreeMap::new();
+    let mut known = 0;
     for (position, operation) in operations.iter().enumerate() {
         let touched: BTreeSet<usize> = match operation {
             Operation::Write(written, offset, bytes) if *written == number => {
@@ -175,41 +183,34 @@ fn content(operations: &[Operation], number: FileNumber, chooser: &mut Chooser) 
             }
             _ => continue,
         };
-        if position < until {
-            durable.clone_from(&latest);
-            continue;
+        let is_synced = is_synced(operations, number, position);
+        if is_synced {
+            lengths.clear();
+            known = latest.len();
         }
         lengths.push(latest.len());
         for block in touched {
             let (start, end) = (block * BLOCK, ((block + 1) * BLOCK).min(latest.len()));
-            blocks.entry(block).or_default().push(latest.get(start..end).unwrap_or_default().to_vec());
+            let moments = blocks.entry(block).or_insert_with(|| vec![Vec::new()]);
+            if is_synced {
+                moments.clear();
+            }
+            moments.push(latest.get(start..end).unwrap_or_default().to_vec());
         }
     }
-    let chosen = chooser.content(lengths.len() + 1);
-    let length = chosen.checked_sub(1).map_or(durable.len(), |last| lengths[last]);
+    let mut content = vec![0; lengths[chooser.content(lengths.len())]];
     let is_garbage = matches!(chooser.unsynced, Unsynced::Random(_)) && chooser.dice.roll(2) == 0;
-    let known = durable.len();
-    durable.resize(length, 0);
     for (block, moments) in blocks {
         let start = block * BLOCK;
-        let chosen = chooser.content(moments.len() + 1);
-        let end = (start + BLOCK).min(length);
-        if start >= end {
-            continue;
-        }
-        let place = &mut durable[start..end];
-        match chosen.checked_sub(1) {
-            Some(last) => {
-                let content = &moments[last];
-                let shared = content.len().min(place.len());
-                place[..shared].copy_from_slice(&content[..shared]);
-            }
-            // A block that was never written shows what the disk held before.
-            None if is_garbage && start >= known => {
-                place.iter_mut().for_each(|byte| *byte = chooser.dice.roll(256) as u8);
-            }
-            None => {}
+        let moment = &moments[chooser.content(moments.len())];
+        let end = (start + BLOCK).min(content.len());
+        let Some(place) = content.get_mut(start..end) else { continue };
+        let shared = moment.len().min(place.len());
+        place[..shared].copy_from_slice(&moment[..shared]);
+        // A block that was never written shows what the disk held before.
+        if is_garbage && moment.is_empty() && start >= known {
+            place.iter_mut().for_each(|byte| *byte = chooser.dice.roll(256) as u8);
         }
     }
-    durable
+    content
 }

@@ -73,10 +73,14 @@ impl FileLog {
     /// Returns an error if the test wants syncs of this file to fail.
     pub fn sync(&self) -> io::Result<Sync> {
         let Some((folder, number)) = &self.0 else { return Ok(Sync(Vec::new())) };
-        let recordings = recordings();
-        let Some(record) = recordings.get(folder) else { return Ok(Sync(Vec::new())) };
+        let mut recordings = recordings();
+        let Some(record) = recordings.get_mut(folder) else { return Ok(Sync(Vec::new())) };
         let is_this = |(_, found): &(&PathBuf, &FileNumber)| *found == number;
-        record.names.iter().filter(is_this).try_for_each(|(name, _)| record.fail(name))?;
+        let failed = record.names.iter().filter(is_this).try_for_each(|(name, _)| record.fail(name));
+        if failed.is_err() {
+            record.operations.push(Operation::FailedSync(*number));
+        }
+        failed?;
         Ok(Sync(vec![(folder.clone(), Operation::Sync(*number, record.operations.len()))]))
     }
 
@@ -86,6 +90,13 @@ impl FileLog {
             record.operations.push(operation(*number));
         }
     }
+}
+
+/// Fails if the test wants changes of this name to fail.
+pub(crate) fn change(path: &Path) -> io::Result<()> {
+    let is_fixed =
+        below(path, |_, record, name| record.fixed.as_ref().is_some_and(|fixed| name.starts_with(fixed)));
+    if is_fixed == Some(true) { Err(io::ErrorKind::PermissionDenied.into()) } else { Ok(()) }
 }
 
 pub(crate) fn renamed(from: &Path, to: &Path) {
