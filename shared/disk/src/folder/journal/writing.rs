@@ -153,7 +153,7 @@ impl Shared {
         let Some(current) = state.current else {
             let number = state.number + 1;
             drop(state);
-            return self.begin(0, SegmentLine { segment: number, salt: salt(), after: None });
+            return self.begin(0, SegmentLine { segment: number, salt: salt()?, after: None });
         };
         if let Some(open) = &state.slots[current].open
             && (next_block(open.end) + length <= self.segment_bytes || open.end <= BLOCK_BYTES)
@@ -174,7 +174,7 @@ impl Shared {
         let number = state.number + 1;
         drop(state);
         start_settling().map_err(|error| Failed::known(Fault::of(&error)))?;
-        let begun = self.begin(other, SegmentLine { segment: number, salt: salt(), after })?;
+        let begun = self.begin(other, SegmentLine { segment: number, salt: salt()?, after })?;
         // The other segment is full as of now, and is settled.
         self.settled.notify_all();
         Ok(begun)
@@ -251,9 +251,12 @@ impl Shared {
     }
 }
 
-/// Returns 32 random hexadecimal digits.
-fn salt() -> String {
-    format!("{:032x}", fastrand::u128(..))
+/// Returns 32 random hexadecimal digits, which nobody can foresee.
+fn salt() -> Result<String, Failed> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes)
+        .map_err(|error| Failed::known(Fault::Failed(io::ErrorKind::Other, error.to_string())))?;
+    Ok(format!("{:032x}", u128::from_le_bytes(bytes)))
 }
 
 /// Collects short parts, so that each write is long.
