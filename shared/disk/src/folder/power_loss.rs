@@ -381,6 +381,8 @@ fn planted_faults_are_found() {
     let is_journal = |file: &u64| journals.contains(file);
     let without_journal_sync =
         record.without(|operation| matches!(operation, Operation::Sync(file, _) if is_journal(file)));
+    // Without a sync of the journal, it may also be found damaged.
+    let is_lost = |found: Option<String>| found.is_some_and(|found| !found.contains("opening fails"));
     assert!(
         without_journal_sync.search(without_journal_sync.some_cuts(160)).is_some(),
         "the journal is not synced"
@@ -388,7 +390,7 @@ fn planted_faults_are_found() {
     let without_file_sync =
         record.without(|operation| matches!(operation, Operation::Sync(file, _) if !is_journal(file)));
     assert!(
-        without_file_sync.search(without_file_sync.some_cuts(160)).is_some(),
+        is_lost(without_file_sync.search(without_file_sync.some_cuts(160))),
         "files are not synced before the journal forgets them"
     );
     for folder in ["data/journal", "data/objects"] {
@@ -411,7 +413,7 @@ fn planted_faults_are_found() {
         let (Some(_), Some(sync), Some(made)) = (is_replacement, sync, made) else { return false };
         let to = sync.max(made + 1);
         let early = record.with_earlier(from, to);
-        early.search(to..=sync + 1).is_some()
+        is_lost(early.search(to..=sync + 1))
     });
     assert!(found, "a file is renamed before its journal is synced");
 }

@@ -23,7 +23,7 @@ pub(super) struct Settle {
     open: Arc<()>,
 }
 
-/// What is left to be done for a file that was written.
+/// The next step towards the disk for a file that was written.
 #[derive(Debug)]
 pub(super) enum Written {
     /// Nothing: it is synced.

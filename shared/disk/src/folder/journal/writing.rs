@@ -184,14 +184,15 @@ impl Shared {
     fn begin(&self, slot: usize, line: SegmentLine) -> Result<(usize, Open), Failed> {
         let path = self.folder.join(FILES[slot]);
         let open = || {
-            if !path.exists() {
+            if path.exists() {
+                // An attempt that failed may have left a name that is not on the disk.
+                sync_directory(&self.folder)?;
+            } else {
                 // The name never leads to a first block that was not synced.
                 self.make_folder()?;
                 private::write(&path, &EMPTY)?;
             }
             let file = TrackedFile::open(&private::options(), &path)?;
-            // An attempt that failed may have left a name that is not on the disk.
-            sync_directory(&self.folder)?;
             // The block is synced with the first group.
             file.write_at(0, &line.block()?)?;
             Ok(file)
