@@ -195,6 +195,20 @@ fn a_change_that_is_not_made_in_its_file_stops_others_until_it_is() {
     commit(&journal, vec![put("proofs/c", b"third")]).unwrap();
 }
 
+#[test]
+fn a_change_is_taken_back_although_both_segments_are_full() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = journal(folder.path());
+    let passage = journal.enter().unwrap();
+    let unmade = passage.commit(vec![put("proofs/a", b"first")]).unwrap();
+    for number in 0..20 {
+        commit(&journal, vec![put(&format!("proofs/{number}"), &[7; 5_000])]).unwrap();
+    }
+    unmade.made_without(Unsettled::default(), ["proofs/a"].into_iter()).unwrap();
+    drop(passage);
+    assert!(journal.empty().unwrap());
+}
+
 /// A second sync does not write what a failed one has dropped.
 #[test]
 fn nothing_is_acknowledged_after_a_failed_sync_until_all_is_written_anew() {

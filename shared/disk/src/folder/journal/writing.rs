@@ -165,6 +165,12 @@ impl Shared {
             if let Some(broken) = &state.broken {
                 return Err(Failed::known(broken.fault.clone()));
             }
+            // Whoever is to make a change of the other segment may be waiting here to take it back.
+            if state.slots[other].in_flight > 0
+                && let Some(open) = &state.slots[current].open
+            {
+                return Ok((current, open.clone()));
+            }
             state = wait(&self.settled, state);
         }
         let after = state.slots[current]
