@@ -292,7 +292,7 @@ fn wrong(disk: &Path, possible: &BTreeMap<String, Vec<Option<Bytes>>>) -> Option
 
 #[test]
 fn every_state_after_a_cut_has_what_was_acknowledged() {
-    for (storm, cuts) in [(MIXED, 160), (MANY, 30), (FAILING, 160)] {
+    for (storm, cuts) in [(MIXED, 100), (MANY, 20), (FAILING, 100)] {
         let record = storm.run();
         let failed = |operation: &Operation| matches!(operation, Operation::FailedSync(_));
         assert_eq!(record.operations.iter().any(failed), storm.fails);

@@ -223,6 +223,9 @@ impl Segment {
 
     /// Calls `found` with every change in the groups before `until`, in order. Returns the position at which the last
     /// group ends.
+    ///
+    /// A group is written once the one before it is synced. So only the last one may be cut short, and others behind
+    /// one that does not count mean that it was damaged later.
     pub(super) fn read(
         &mut self,
         until: u64,
@@ -236,6 +239,14 @@ impl Segment {
                 found(key, change);
             }
             (at, end) = (next_block(group_end), group_end);
+        }
+        let mut behind = at + BLOCK_BYTES;
+        while behind < self.length.min(until) {
+            if self.group_line(behind)?.is_some() {
+                let why = format!("the changes at byte {at} are not what was written, and others follow");
+                return Err(SegmentError::Damaged(why));
+            }
+            behind += BLOCK_BYTES;
         }
         Ok(end)
     }
@@ -263,8 +274,9 @@ impl Segment {
         Ok(bytes)
     }
 
-    /// Returns the changes of the group at this position and its end, or `None` if there is no whole group.
-    fn group(&mut self, at: u64) -> Result<Option<GroupFound>, SegmentError> {
+    /// Returns the line of the group that begins at this position and the length of its two lines, or `None` if there
+    /// is none.
+    fn group_line(&mut self, at: u64) -> Result<Option<(GroupLine, usize)>, SegmentError> {
         let mut start = self.content(at, BLOCK_BYTES)?;
         if !start.starts_with(GROUP_MAGIC) {
             return Ok(None);
@@ -275,9 +287,12 @@ impl Segment {
         let Some((line, length)) = second_line(GROUP_MAGIC, &self.line.salt, &start) else { return Ok(None) };
         let line: GroupLine =
             serde_json::from_slice(line).map_err(|error| SegmentError::Damaged(error.to_string()))?;
-        if line.at != at {
-            return Ok(None);
-        }
+        Ok((line.at == at).then_some((line, length)))
+    }
+
+    /// Returns the changes of the group at this position and its end, or `None` if there is no whole group.
+    fn group(&mut self, at: u64) -> Result<Option<GroupFound>, SegmentError> {
+        let Some((line, length)) = self.group_line(at)? else { return Ok(None) };
         let mut end = at + length as u64;
         let mut changes = Vec::with_capacity(line.changes.len());
         for change in line.changes {

@@ -123,6 +123,16 @@ fn a_damaged_journal_is_refused_and_stays() {
     assert_eq!(refused.kind(), io::ErrorKind::InvalidData);
     assert!(refused.to_string().contains("its first line"), "{refused}");
     assert_eq!(fs::read(&path).unwrap(), changed);
+    // Only the last group may be cut short.
+    let two = left(folder.path(), &[put("proofs/a", b"first"), put("proofs/b", b"second")]);
+    let first = usize::try_from(BLOCK_BYTES).unwrap();
+    for at in [first, first + 100, first + usize::try_from(put("proofs/a", b"first").length()).unwrap()] {
+        let mut changed = two.clone();
+        changed[at] ^= 1;
+        fs::write(&path, changed).unwrap();
+        let refused = replayed(&journal(folder.path())).unwrap_err();
+        assert!(refused.to_string().contains("the changes at byte 4096 are not"), "byte {at}: {refused}");
+    }
     // The segment behind it knows how far this one was acknowledged.
     let after = segment::Predecessor { segment: 1, end: whole.len() as u64 };
     let line = SegmentLine { segment: 2, salt: "5".repeat(32), after: Some(after) };
