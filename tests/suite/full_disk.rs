@@ -126,11 +126,19 @@ impl Filling {
         (status, answer)
     }
 
-    /// Takes all the room that is left, as another program might.
-    fn fill(&self) {
-        let mut file = File::create(self.disk.join("hog")).unwrap();
-        for block in [1_048_576, 65_536, 4_096, 1] {
-            while file.write_all(&vec![1; block]).is_ok() {}
+    /// Takes all the room that is left, as another program might, and what the server then gives up for a store: the
+    /// room of its journal.
+    fn fill(&mut self) {
+        loop {
+            let hog = self.disk.join("hog");
+            let mut file = File::options().create(true).append(true).open(hog).unwrap();
+            for block in [1_048_576, 65_536, 4_096, 1] {
+                while file.write_all(&vec![1; block]).is_ok() {}
+            }
+            match self.store().0 {
+                201 => {}
+                status => return assert_eq!(status, 503),
+            }
         }
     }
 
