@@ -326,7 +326,7 @@ fn a_folder_is_opened_for_reading_only_if_its_journal_is_in_its_files() {
 fn a_replay_that_is_cut_off_is_replayed_again() {
     let record = MIXED.run();
     let cuts = record.cuts();
-    for (number, cut) in cuts.iter().step_by(cuts.len().div_ceil(25)).enumerate() {
+    for (number, cut) in cuts.iter().step_by(cuts.len().div_ceil(16)).enumerate() {
         let disk = in_memory();
         build(&record.operations, *cut, Unsynced::Random(number as u64), disk.path()).unwrap();
         let recording = Recording::of(disk.path());
@@ -336,7 +336,7 @@ fn a_replay_that_is_cut_off_is_replayed_again() {
         let is_there = |operation: &Operation| matches!(operation, Operation::SyncEverything(_));
         let begin = again.operations.iter().position(is_there).map_or(0, |there| there + 1);
         let cuts: Vec<_> = again.cuts().into_iter().filter(|cut| *cut >= begin).collect();
-        for cut_again in cuts.iter().step_by(cuts.len().div_ceil(20)) {
+        for cut_again in cuts.iter().step_by(cuts.len().div_ceil(12)) {
             for unsynced in [Unsynced::NamesOnly, Unsynced::Random(*cut_again as u64)] {
                 let disk = in_memory();
                 build(&again.operations, *cut_again, unsynced, disk.path()).unwrap();
@@ -356,13 +356,13 @@ fn what_a_killed_process_left_in_memory_is_not_taken_for_synced() {
         // Also behind a write.
         let is_written = |position: &Position| matches!(record.operations[*position], Operation::Write(..));
         let writes: Vec<_> = (0..record.operations.len()).filter(is_written).map(|at| at + 1).collect();
-        for killed in writes.iter().copied().step_by(writes.len().div_ceil(40)) {
+        for killed in writes.iter().copied().step_by(writes.len().div_ceil(20)) {
             let disk = in_memory();
             let recording = Recording::after(&record.operations[..killed], disk.path());
             drop(Folder::open(disk.path().join("data")).unwrap());
             let again = Record { operations: recording.operations(), calls: Vec::new() };
             let cuts: Vec<_> = again.cuts().into_iter().filter(|cut| *cut >= killed).collect();
-            for cut in cuts.iter().step_by(cuts.len().div_ceil(20)) {
+            for cut in cuts.iter().step_by(cuts.len().div_ceil(12)) {
                 for unsynced in [Unsynced::Lost, Unsynced::NamesOnly, Unsynced::Random(*cut as u64)] {
                     let disk = in_memory();
                     build(&again.operations, *cut, unsynced, disk.path()).unwrap();
