@@ -203,11 +203,6 @@ impl<P: Ports> Service<P> {
         Ok(self.ports.index().get(&RowKey::Proof(*id)).await?.and_then(Row::proof))
     }
 
-    /// Returns `true` if a store notes in the index what it is about to write.
-    pub(crate) const fn notes_intents(&self) -> bool {
-        !self.settings.notice_on_read
-    }
-
     /// Notes in the index that `key` and then its row are about to be written, unless readers check rows themselves.
     pub(crate) async fn intend(&self, key: &ObjectKey) -> Result<(), Failure> {
         if self.has_index_at_hand() {

@@ -197,7 +197,7 @@ async fn write<P: Ports>(
     let mut bytes = record.to_bytes();
     let mut sha256 = Digest::of(&bytes);
     // A new manifest and its record are written together, unless an intent has to be noted before the record.
-    let together = draft.manifest_key().filter(|_| !service.notes_intents());
+    let together = draft.manifest_key().filter(|_| service.has_index_at_hand());
     let (mut following, stored_body) = together
         .map(|_| record_write(&key, &record, (&bytes, sha256), Condition::Absent))
         .map(|(write, body)| (Following::new(write), body))
