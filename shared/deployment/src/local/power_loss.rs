@@ -225,7 +225,7 @@ impl Run {
 /// Opens the service over the folder. Returns what is wrong.
 fn wrong(
     runtime: &Runtime,
-    folder: &PathBuf,
+    folder: &Path,
     possible: &BTreeMap<String, (MediaHash, Vec<State>)>,
 ) -> Option<String> {
     runtime.block_on(async {
