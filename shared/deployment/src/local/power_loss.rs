@@ -5,7 +5,7 @@
 //! the index. States of a record in which a sync of either is missing must be found wrong.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Mutex;
 
 use bytes::Bytes;
