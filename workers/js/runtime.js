@@ -51,6 +51,7 @@ export const server = () => async ({ ready, begin, hit, handle, fail }, request,
   const text = lines(request);
   ready();
   const step = begin(text, environment);
+  let description = step;
   let first;
   if (step.startsWith("http")) {
     try {
@@ -60,20 +61,18 @@ export const server = () => async ({ ready, begin, hit, handle, fail }, request,
     }
     ready();
     const entry = first instanceof Response ? first.headers.get("credlink-entry") : null;
-    const description = entry === null ? undefined : hit(text, entry);
-    if (description !== undefined) {
-      try {
-        const made = respond(description, first);
-        return made instanceof Response ? made : await made;
-      } catch (error) {
-        ready();
-        return respond(fail(text, error));
-      }
-    }
-  } else if (step !== "") {
-    return respond(step);
+    description = entry === null ? "" : (hit(text, entry) ?? "");
   }
-  return handle(request, environment, context, text + values(request.headers, MORE_HEADERS), first);
+  if (description !== "") {
+    try {
+      const made = respond(description, first);
+      return made instanceof Response ? made : await made;
+    } catch (error) {
+      ready();
+      return respond(fail(text, error));
+    }
+  }
+  return handle(request, environment, context, text + values(request.headers, MORE_HEADERS), step, first);
 };
 
 /** Milliseconds since 1970. */

@@ -37,7 +37,8 @@ pub struct Keeper {
 }
 
 impl Keeper {
-    fn url(&self, key: &ObjectKey) -> String {
+    /// Returns the URL of an object in this cache.
+    pub fn url(&self, key: &ObjectKey) -> String {
         url(&self.domain, key)
     }
 

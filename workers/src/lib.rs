@@ -125,9 +125,10 @@ pub fn handle(
     environment: JsValue,
     context: JsValue,
     lines: String,
+    url: String,
     first: JsValue,
 ) -> Promise {
-    let call = Call { request, environment, context, first: FirstLookup::of(first) };
+    let call = Call { request, environment, context, first: FirstLookup::of(url, first) };
     task::promise(async move {
         let answered: Result<Response, _> = edge::handle(call, lines).await;
         answered.map(JsValue::from).map_err(|error| Error::new(&error.0).into())

@@ -221,9 +221,10 @@ impl Read<'_> {
 
     /// Finds the object under `key`: in the cache while its entry may be served, else in R2 and at the origin.
     async fn look(&self, key: &ObjectKey) -> Looked {
-        let found = match self.first.take() {
+        let keeper = self.wanted.keeper();
+        let found = match self.first.take(&keeper.url(key)) {
             Some(found) => found.map(|response| response.and_then(entry_of)),
-            None => self.wanted.keeper().find(key).await,
+            None => keeper.find(key).await,
         };
         let found = found.unwrap_or_else(|error| {
             log::failure(&self.wanted.asked.id, "the cache does not answer", &error.0);

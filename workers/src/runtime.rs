@@ -134,24 +134,27 @@ impl Bytes {
 }
 
 /// The look-up in the cache that `runtime.js` makes before it hands a request over.
-pub struct FirstLookup(Cell<Option<Result<Option<Response>, Broken>>>);
+pub struct FirstLookup {
+    url: String,
+    found: Cell<Option<Result<Option<Response>, Broken>>>,
+}
 
 impl FirstLookup {
-    /// Reads the result: the response, `null` if there is none, the error, or `undefined` if nothing was looked up.
-    pub fn of(result: JsValue) -> Self {
-        if result.is_undefined() {
-            return Self(Cell::new(None));
-        }
-        Self(Cell::new(Some(match result.dyn_into::<Response>() {
-            Ok(response) => Ok(Some(response)),
-            Err(nothing) if nothing.is_null() => Ok(None),
-            Err(error) => Err(error.into()),
-        })))
+    /// Reads the result of the look-up under `url`: the response, `null` if there is none, the error, or `undefined` if
+    /// nothing was looked up.
+    pub fn of(url: String, result: JsValue) -> Self {
+        let found = match result.dyn_into::<Response>() {
+            Ok(response) => Some(Ok(Some(response))),
+            Err(nothing) if nothing.is_null() => Some(Ok(None)),
+            Err(nothing) if nothing.is_undefined() => None,
+            Err(error) => Some(Err(error.into())),
+        };
+        Self { url, found: Cell::new(found) }
     }
 
-    /// Takes the result, which answers the first look-up of the request; `None` if none was made, or it was taken.
-    pub fn take(&self) -> Option<Result<Option<Response>, Broken>> {
-        self.0.take()
+    /// Takes the result; `None` if it is not the one of `url`, or was taken.
+    pub fn take(&self, url: &str) -> Option<Result<Option<Response>, Broken>> {
+        if self.url == url { self.found.take() } else { None }
     }
 }
 

@@ -51,11 +51,11 @@ pub struct Manifest {
 enum ManifestContent {
     C2pa(ManifestStore),
     /// With the text as a value, if it was read as one before it came here.
-    Json(Option<Arc<RawValue>>),
+    Json(Option<Arc<Box<RawValue>>>),
 }
 
 /// The text of a value, as the bytes of a manifest.
-struct Text(Arc<RawValue>);
+struct Text(Arc<Box<RawValue>>);
 
 impl AsRef<[u8]> for Text {
     fn as_ref(&self) -> &[u8] {
@@ -131,7 +131,7 @@ impl Manifest {
         if !value.get().starts_with('{') {
             return Err(ManifestError::NotAnObject);
         }
-        let value = Arc::<RawValue>::from(value.to_owned());
+        let value = Arc::new(value.to_owned());
         let bytes = Bytes::from_owner(Text(Arc::clone(&value)));
         Ok(Self { sha256: Digest::of(&bytes), bytes, kind: ManifestContent::Json(Some(value)) })
     }
