@@ -12,6 +12,9 @@ const VARIABLE: &str = "CREDLINK_LOG";
 pub fn for_a_server() {
     // The span is the request, and its ID appears on every line that is logged within it.
     let format = fmt().json().flatten_event(true).with_span_list(false);
+    // A log that cannot be written, on a full disk or to a reader that has gone, is no reason to end: the subscriber would
+    // report it on stderr, and panic there.
+    let format = format.log_internal_errors(false);
     let subscriber = format.with_env_filter(filter("info")).with_writer(stderr);
     // This fails only if a subscriber is already installed, which then does the work.
     let _ = subscriber.try_init();
@@ -21,7 +24,8 @@ pub fn for_a_server() {
 
 /// Installs the logs of a command that works on a folder itself: in plain words, what a server would log as an error.
 pub fn for_a_command() {
-    let subscriber = fmt().with_env_filter(filter("error")).with_target(false).with_writer(stderr);
+    let format = fmt().with_target(false).log_internal_errors(false);
+    let subscriber = format.with_env_filter(filter("error")).with_writer(stderr);
     let _ = subscriber.try_init();
 }
 

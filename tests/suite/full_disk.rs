@@ -43,6 +43,20 @@ fn a_withdrawal_waits_for_room() {
     with_a_disk("full_disk::a_withdrawal_waits_for_room", SIZE, withdrawing);
 }
 
+/// Every write to `/dev/full` fails as on a full disk.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_log_that_cannot_be_written_stops_no_server() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = Server::logging(folder.path(), &[], Path::new("/dev/full"));
+    for number in 0..3 {
+        let proof = json!({"media_hash": Digest::of(&[number]).to_string(), "manifest": {"number": number}});
+        assert_eq!(server.post("/v1/proofs", &proof).0, 201);
+        assert_eq!(server.post("/v1/proofs", &json!({"media_hash": "none"})).0, 400);
+    }
+    server.stop();
+}
+
 /// Starts this test again, by its `name`, with a disk of its own, and runs `work` on that disk.
 fn with_a_disk(name: &str, options: &str, work: impl Fn(&Path)) {
     if let Some(disk) = std::env::var_os(DISK) {

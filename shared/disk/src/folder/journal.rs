@@ -527,8 +527,9 @@ impl Shared {
     fn latest(&self, ends: Option<[Option<u64>; 2]>) -> io::Result<Latest> {
         let damaged = |path: &Path, why: &str| {
             let what = format!(
-                "the journal {} is damaged: {why}. Changes that were acknowledged may be in it alone. Restore it, or, if it is \
-                 lost, move it away, start the server, and run `credlink fsck --repair`",
+                "the journal {} is damaged: {why}. Changes that were acknowledged may be in it alone. Restore the folder `{JOURNAL}` \
+                 with all that is in it. If that is lost, move the whole folder `{JOURNAL}` away, and never one of its files alone, \
+                 which would bring back older objects; then run `credlink fsck --repair`, and start the server",
                 path.display()
             );
             io::Error::new(io::ErrorKind::InvalidData, what)
