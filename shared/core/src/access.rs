@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use subtle::ConstantTimeEq as _;
 
 use crate::excerpt::excerpt;
+use crate::file::OwnerId;
 use crate::hash::{Digest, serde_as_text};
 use crate::tenant::Tenant;
 
@@ -56,6 +57,10 @@ pub enum Scope {
     Store,
     /// `delete:manifests`: deleting proofs and manifests.
     Delete,
+    /// `media:write`: uploading files of one's own, changing and deleting them.
+    MediaWrite,
+    /// `media:admin`: the same for the files of every owner within the tenant, and reading them.
+    MediaAdmin,
     /// `admin`: listing, binding legacy IDs, and everything that the scopes above allow, within the tenant.
     Admin,
     /// `operator`: everything that concerns the deployment and not a single tenant, and everything that the scopes
@@ -65,7 +70,9 @@ pub enum Scope {
 
 /// The error for a scope that does not exist.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("there is no scope `{0}`; there are store:manifests, delete:manifests, admin and operator")]
+#[error(
+    "there is no scope `{0}`; there are store:manifests, delete:manifests, media:write, media:admin, admin and operator"
+)]
 pub struct ScopeError(String);
 
 impl fmt::Display for Scope {
@@ -73,6 +80,8 @@ impl fmt::Display for Scope {
         f.write_str(match self {
             Self::Store => "store:manifests",
             Self::Delete => "delete:manifests",
+            Self::MediaWrite => "media:write",
+            Self::MediaAdmin => "media:admin",
             Self::Admin => "admin",
             Self::Operator => "operator",
         })
@@ -86,6 +95,8 @@ impl FromStr for Scope {
         match text {
             "store:manifests" => Ok(Self::Store),
             "delete:manifests" => Ok(Self::Delete),
+            "media:write" => Ok(Self::MediaWrite),
+            "media:admin" => Ok(Self::MediaAdmin),
             "admin" => Ok(Self::Admin),
             "operator" => Ok(Self::Operator),
             _ => Err(ScopeError(text.to_owned())),
@@ -104,27 +115,36 @@ pub struct Caller {
     pub scopes: BTreeSet<Scope>,
     /// `true` if the caller showed a credential.
     pub authenticated: bool,
+    /// The subject of the credential, who owns the files that the caller uploads, if the credential names one.
+    pub subject: Option<OwnerId>,
 }
 
 impl Caller {
     /// Returns a caller without a credential, who may read what is public.
     #[must_use]
     pub fn anonymous() -> Self {
-        Self { tenant: Tenant::default(), scopes: BTreeSet::new(), authenticated: false }
+        Self { tenant: Tenant::default(), scopes: BTreeSet::new(), authenticated: false, subject: None }
     }
 
     /// Returns the only caller of a service that asks for no credentials: the owner of the machine that it runs on.
     #[must_use]
     pub fn trusted() -> Self {
-        Self { tenant: Tenant::default(), scopes: BTreeSet::from([Scope::Operator]), authenticated: true }
+        Self {
+            tenant: Tenant::default(),
+            scopes: BTreeSet::from([Scope::Operator]),
+            authenticated: true,
+            subject: None,
+        }
     }
 
     /// Returns `true` if the caller holds `scope`, or a scope that includes it: `admin` includes everything within a
     /// tenant, and `operator` includes everything.
     #[must_use]
     pub fn may(&self, scope: Scope) -> bool {
+        let has = |scope| self.scopes.contains(&scope);
         let by_admin = match scope {
-            Scope::Store | Scope::Delete | Scope::Admin => self.scopes.contains(&Scope::Admin),
+            Scope::MediaWrite => has(Scope::MediaAdmin) || has(Scope::Admin),
+            Scope::Store | Scope::Delete | Scope::MediaAdmin | Scope::Admin => has(Scope::Admin),
             Scope::Operator => false,
         };
         by_admin || self.scopes.contains(&scope) || self.scopes.contains(&Scope::Operator)
@@ -159,16 +179,18 @@ mod tests {
 
     #[test]
     fn a_scope_includes_those_below_it_and_none_above() {
-        use Scope::{Admin, Delete, Operator, Store};
+        use Scope::{Admin, Delete, MediaAdmin, MediaWrite, Operator, Store};
+        let all = [Store, Delete, MediaWrite, MediaAdmin, Admin, Operator];
         for (held, included) in [
             (Store, vec![Store]),
             (Delete, vec![Delete]),
-            (Admin, vec![Store, Delete, Admin]),
-            (Operator, vec![Store, Delete, Admin, Operator]),
+            (MediaWrite, vec![MediaWrite]),
+            (MediaAdmin, vec![MediaWrite, MediaAdmin]),
+            (Admin, vec![Store, Delete, MediaWrite, MediaAdmin, Admin]),
+            (Operator, all.to_vec()),
         ] {
             let caller = Caller { scopes: BTreeSet::from([held]), ..Caller::anonymous() };
-            let may: Vec<Scope> =
-                [Store, Delete, Admin, Operator].into_iter().filter(|scope| caller.may(*scope)).collect();
+            let may: Vec<Scope> = all.into_iter().filter(|scope| caller.may(*scope)).collect();
             assert_eq!(may, included, "{held}");
             assert_eq!(held.to_string().parse(), Ok(held));
         }

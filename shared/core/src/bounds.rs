@@ -154,3 +154,94 @@ pub const MAX_CLOCK_LAG_SECONDS: u64 = 300;
 pub const MAX_MESSAGE_BYTES: usize = 65_536;
 /// Most object keys in one message.
 pub const MAX_MESSAGE_KEYS: usize = 20;
+
+/// Longest name of a collection, in bytes.
+pub const MAX_COLLECTION_NAME_BYTES: usize = 40;
+/// Longest name of a rendition profile, in bytes.
+pub const MAX_PROFILE_NAME_BYTES: usize = 32;
+/// Longest owner of a file, in bytes: as long as OpenID Connect Core 1.0, section 2, lets `sub` be.
+pub const MAX_OWNER_BYTES: usize = 255;
+/// Longest type of an entity, in bytes.
+pub const MAX_ENTITY_TYPE_BYTES: usize = 40;
+/// Longest ID of an entity, in bytes: as long as a legacy ID.
+pub const MAX_ENTITY_ID_BYTES: usize = 128;
+
+/// Longest document of collections, in bytes. The four collections that are built in need 3,000.
+pub const MAX_COLLECTIONS_BYTES: usize = 262_144;
+/// Most collections of a deployment.
+pub const MAX_COLLECTIONS: usize = 100;
+/// Most rendition profiles of a collection.
+pub const MAX_PROFILES: usize = 12;
+/// Largest width or height of a rendition, in pixels.
+pub const MAX_RENDITION_SIDE: u32 = 4_096;
+
+/// Longest file of any collection, in bytes: the largest object of S3 and R2, 5 TiB.
+pub const MAX_FILE_BYTES: u64 = 5 * 1_024 * 1_024 * 1_024 * 1_024;
+/// Longest file that is in memory as a whole, in bytes, and therefore longest file that is made of an upload: 1 GB.
+/// A finaliser has room for it, and a longer one is rejected before it is published.
+pub const MAX_WHOLE_FILE_BYTES: u64 = 1_000_000_000;
+/// Most pixels of one frame of a picture of any collection. Decoding takes up to 19 bytes of memory for each.
+pub const MAX_PIXELS: u64 = 100_000_000;
+/// Most frames of a picture of any collection.
+pub const MAX_FRAMES: u32 = 200;
+/// Most pixels of all frames of an animated picture together.
+pub const MAX_ANIMATION_PIXELS: u64 = 100_000_000;
+
+/// Most files in one list of an entity. A row with as many IDs has 35,000 bytes, under the 400 KB of DynamoDB.
+pub const MAX_LIST: usize = 1_000;
+
+/// Longest file that is uploaded with a single `PUT`, in bytes. A Worker's request has at most 100 MB.
+pub const MAX_PUT_BYTES: u64 = 100_000_000;
+/// Shortest part of a multipart upload, except for the last, in bytes: 8 MiB. S3 and R2 ask for 5 MiB.
+pub const MIN_PART_BYTES: u64 = 8 * 1_024 * 1_024;
+/// Most parts of a multipart upload, as S3 and R2 allow.
+pub const MAX_PARTS: u32 = 10_000;
+/// Longest event of a bucket, in bytes: as long as a message of SQS was for many years. One about a single object has
+/// about 1,000.
+pub const MAX_BUCKET_EVENT_BYTES: usize = 262_144;
+/// Most addresses of parts in one answer.
+pub const MAX_PART_ADDRESSES: usize = 100;
+
+/// Longest name of an uploaded file, in bytes: as long as most file systems allow.
+pub const MAX_FILENAME_BYTES: usize = 255;
+/// Longest text that describes a picture to those who do not see it, in characters.
+pub const MAX_ALT_CHARS: usize = 1_000;
+/// Longest stored record of a file, in bytes. With the longest texts, tags and 48 renditions it has about 25,000.
+pub const MAX_FILE_RECORD_BYTES: usize = 65_536;
+
+/// Time for which an upload waits for its bytes, in seconds: one day.
+pub const UPLOAD_SECONDS: u64 = 86_400;
+/// Time after which a received, scanned or processed upload is looked at, in seconds: 15 minutes, in which the message
+/// about it has been delivered several times.
+pub const UPLOAD_STEP_SECONDS: u64 = 900;
+/// Longest piece of an answer that is sent piece by piece, in bytes: as much memory as such an answer takes.
+pub const MAX_ANSWER_PIECE_BYTES: usize = 131_072;
+/// Time after which an upload that has ended is looked at for the last time, in seconds: 7 days, in which whatever a client
+/// still sends to an address has arrived. Its row stays.
+pub const UPLOAD_KEPT_SECONDS: u64 = 604_800;
+/// Most attempts to process an upload that end without a word, as with a process that is killed by its bytes, before it is
+/// rejected. An attempt that fails and says so is none of them.
+pub const MAX_UPLOAD_ATTEMPTS: u32 = 5;
+/// Time after which an upload is looked at whose processing failed for the first time, in seconds: a minute. It doubles
+/// with each failure in a row.
+pub const UPLOAD_RETRY_SECONDS: u64 = 60;
+/// Longest time after which an upload is looked at whose processing failed, in seconds: an hour. At its start, a server
+/// looks at what is due within an hour.
+pub const MAX_UPLOAD_RETRY_SECONDS: u64 = 3_600;
+/// Time after which a multipart upload is looked at for the first time, in seconds: one hour, as long as the address of a
+/// part is valid. Nobody reports the last part of an upload whose client does not say that it has sent everything.
+pub const UPLOAD_LOOK_SECONDS: u64 = 3_600;
+/// Time for which a file of no entity is kept, in seconds: nine days. Two are for whoever took it out of a list to put it
+/// into another; seven are for a clock that is ahead unnoticed ([`MAX_CLOCK_JUMP_SECONDS`]).
+pub const UNATTACHED_SECONDS: u64 = 172_800 + MAX_CLOCK_JUMP_SECONDS;
+/// Time for which the log of accesses to private files is kept, in seconds: 400 days, so that a yearly review finds the
+/// whole year.
+pub const AUDIT_KEPT_SECONDS: u64 = 34_560_000;
+/// Time for which a blob without a file is kept, in seconds: one day.
+pub const UNHELD_BLOB_SECONDS: u64 = 86_400;
+/// Time for which a process may remove the objects of a blob once it has begun, in seconds: 15 minutes, which is the
+/// longest life of a function.
+pub const BLOB_REMOVAL_SECONDS: u64 = 900;
+/// Time after which another process may go on with the removal of a blob, in seconds: one hour, so that neither a clock
+/// that is five minutes ahead nor a call that is under way makes two processes remove the same objects.
+pub const BLOB_TAKEOVER_SECONDS: u64 = 3_600;

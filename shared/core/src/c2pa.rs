@@ -8,12 +8,78 @@
 mod boxes;
 pub mod signature;
 
+use memchr::memmem;
+
 use crate::bounds::{MAX_C2PA_MANIFEST_BYTES, MAX_JUMBF_BOXES, MAX_JUMBF_DEPTH};
 use crate::cbor::Item;
 use crate::hash::Digest;
 use crate::manifest_id::{ManifestId, ManifestIdError};
 
 use boxes::{SUPERBOX, Superbox};
+
+/// The words in a manifest that tell of a place, in lower case: the members of EXIF, XMP, IPTC and schema.org.
+const PLACES: [&[u8]; 11] = [
+    b"latitude",
+    b"longitude",
+    b"photoshop:city",
+    b"photoshop:state",
+    b"photoshop:country",
+    b"countrycode",
+    b"countryname",
+    b"provincestate",
+    b"addresslocality",
+    b"addressregion",
+    b"addresscountry",
+];
+
+/// The type of a box with compressed content (ISO/IEC 18181-2, which C2PA 2.x uses for manifests), in which no word is found.
+const COMPRESSED: &[u8] = b"brob";
+
+/// The beginning of EXIF's other tags with a place. It is short, and also stands in hashes and pictures by chance: it counts at the
+/// beginning of a word, with as many characters behind it.
+const GPS: (&[u8], usize) = (b"gps", 5);
+
+/// The word that other texts have too ("saved to new location"): it counts as the name of a member, or as a part of one.
+const LOCATION: &[u8] = b"location";
+
+/// Returns `true` if a manifest, or a part of one, may tell where a picture was taken: the name of a member with a place stands
+/// somewhere in it, in any case of its letters, or it is compressed.
+#[must_use]
+pub fn tells_place(content: &[u8]) -> bool {
+    if memmem::find(content, COMPRESSED).is_some() {
+        return true;
+    }
+    let text = content.to_ascii_lowercase();
+    PLACES.iter().any(|word| memmem::find(&text, word).is_some())
+        || memmem::find_iter(&text, GPS.0).any(|at| is_gps(&text, at))
+        || memmem::find_iter(&text, LOCATION).any(|at| is_member(content, at))
+}
+
+fn is_gps(text: &[u8], at: usize) -> bool {
+    let (word, behind) = GPS;
+    let before = at.checked_sub(1).and_then(|at| text.get(at));
+    let rest = text.get(at + word.len()..at + word.len() + behind);
+    before.is_none_or(|byte| !byte.is_ascii_alphanumeric())
+        && rest.is_some_and(|rest| rest.iter().all(|byte| (b' '..=b'~').contains(byte)))
+}
+
+/// Returns `true` if [`LOCATION`] at this place is the name of a member in CBOR, JSON or XMP, or a part of one
+/// (`Iptc4xmpExt:LocationCreated`, `contentLocation`).
+fn is_member(content: &[u8], at: usize) -> bool {
+    /// The head of a text of eight bytes in CBOR (RFC 8949, section 3).
+    const CBOR_TEXT: u8 = 0x68;
+    let before = at.checked_sub(1).and_then(|at| content.get(at)).copied();
+    let behind = content.get(at + LOCATION.len()..).unwrap_or_default();
+    let is_capital = content.get(at).is_some_and(u8::is_ascii_uppercase);
+    let has_more = behind.first().is_some_and(u8::is_ascii_uppercase);
+    let is_behind_more = is_capital && before.is_some_and(|byte| byte.is_ascii_lowercase());
+    let is_in_json =
+        || behind.strip_prefix(b"\"").is_some_and(|rest| rest.trim_ascii_start().starts_with(b":"));
+    has_more
+        || is_behind_more
+        || matches!(before, Some(b':' | CBOR_TEXT))
+        || before == Some(b'"') && is_in_json()
+}
 
 /// Returns the type UUID of a C2PA superbox (C2PA 2.x, section 11.1.4): four letters and a common suffix.
 const fn type_uuid(letters: [u8; 4]) -> [u8; 16] {
@@ -153,6 +219,37 @@ mod tests {
     use crate::testing::{data_box, manifest_store, store_of, superbox};
 
     const ID: &str = "urn:c2pa:f9168c5e-ceb2-4faa-b6bf-329bf39fa1e4";
+
+    #[test]
+    fn a_place_is_told_by_words_and_hidden_by_compression() {
+        for telling in [
+            &br#"{"exif:GPSLatitude":"39,21.102N"}"#[..],
+            b"GPS 39,21.102N",
+            b"\x68exif:GPSAltitude\x01",
+            br#"<Iptc4xmpExt:LocationCreated>"#,
+            br#"{"location" : "Munich"}"#,
+            br#"{"contentLocation":{}}"#,
+            b"\xa1\x68location\x66Munich",
+            b"\x6fcontentLocation",
+            b"photoshop:City",
+            b"....brob....",
+        ] {
+            assert!(tells_place(telling), "{}", telling.escape_ascii());
+        }
+        // Letters that stand somewhere by chance, as in a hash, are no word.
+        for silent in [
+            &b""[..],
+            b"gps",
+            b"xGPSLatit",
+            b"\x00gps\x01\x02\x03\x04\x05",
+            b"Kgps/3fgX2",
+            b"velocity",
+            br#"stEvt:action="saved to new location""#,
+            br#""explanation":"data hash exclusion does not match the manifest location in the asset""#,
+        ] {
+            assert!(!tells_place(silent), "{}", silent.escape_ascii());
+        }
+    }
 
     #[test]
     fn the_last_manifest_is_the_active_one() {

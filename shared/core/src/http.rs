@@ -6,10 +6,11 @@
 //! | query strings | [`query`] |
 //! | `If-Match` and its kin, entity tags, dates | [`conditional`] |
 //! | `Range` | [`range`] |
-//! | `Accept-Encoding` | [`negotiation`] |
+//! | `Accept-Encoding`, `Accept` | [`negotiation`] |
 //! | problem documents (RFC 9457) | [`problem`] |
 //! | the instant that identifies a deletion | [`deletion`] |
 //! | what scripts in browsers may read | [`cors`] |
+//! | the address of a client | [`peer`] |
 //! | the ID of a request | [`request_id`] |
 //! | the header of the API's own answers | [`mark`] |
 //! | the parts of an answer | [`reply`] |
@@ -19,6 +20,7 @@ pub mod cors;
 pub mod deletion;
 pub mod mark;
 pub mod negotiation;
+pub mod peer;
 pub mod problem;
 pub mod query;
 pub mod range;

@@ -1,6 +1,6 @@
 //! Bounds on the depth of JSON and on the length of its strings and numbers. `serde_json` bounds recursion in what it
 //! builds, but skips raw values without a bound; and its error about a string that is not allowed holds the string,
-//! more than once.
+//! more than once. And its error about a wrong type speaks of Rust's types.
 
 use memchr::memchr2;
 
@@ -139,6 +139,34 @@ fn closing_quote(content: &[u8]) -> Option<usize> {
     }
 }
 
+/// Returns the message of serde's error with the words of JSON in place of Rust's: `expected u64` says nothing to whoever
+/// wrote the document.
+#[must_use]
+pub fn in_words_of_json(message: &str) -> String {
+    let Some((found, expected)) = message.rsplit_once(", expected ") else { return message.to_owned() };
+    let (expected, place) = expected.rfind(" at line ").map_or((expected, ""), |at| expected.split_at(at));
+    let expected = match expected {
+        "u8" => "a whole number from 0 to 255",
+        "u16" => "a whole number from 0 to 65535",
+        "u32" => "a whole number from 0 to 4294967295",
+        "u64" | "usize" => "a whole number, 0 or more",
+        "a nonzero u32" => "a whole number from 1 to 4294967295",
+        "i8" | "i16" | "i32" | "i64" | "isize" => "a whole number",
+        "f32" | "f64" => "a number",
+        "a boolean" => "`true` or `false`",
+        "a map" => "an object",
+        "a sequence" => "an array",
+        other if other.starts_with("struct ") => "an object",
+        other => other,
+    };
+    let found = match found {
+        "invalid type: map" => "invalid type: object",
+        "invalid type: sequence" => "invalid type: array",
+        other => other,
+    };
+    format!("{found}, expected {expected}{place}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -186,6 +214,49 @@ mod tests {
         ] {
             let found = check_texts(text.as_bytes(), 8, "long").err();
             assert_eq!(found.map(|error| error.at), at, "{text}");
+        }
+    }
+
+    #[test]
+    fn errors_have_no_words_of_rust() {
+        #[derive(Debug, serde::Deserialize)]
+        #[expect(dead_code, reason = "only errors are looked at")]
+        struct Read {
+            #[serde(default)]
+            small: u8,
+            #[serde(default)]
+            long: u64,
+            #[serde(default)]
+            version: Option<std::num::NonZeroU32>,
+            #[serde(default)]
+            flag: bool,
+            #[serde(default)]
+            list: Vec<String>,
+            #[serde(default)]
+            inner: Option<Box<Read>>,
+        }
+
+        for (json, words) in [
+            (
+                r#"{"long":"5"}"#,
+                "invalid type: string \"5\", expected a whole number, 0 or more at line 1 column 11",
+            ),
+            (r#"{"long":-1}"#, "invalid value: integer `-1`, expected a whole number, 0 or more at line 1"),
+            (r#"{"small":256}"#, "expected a whole number from 0 to 255 at line 1"),
+            (r#"{"version":0}"#, "expected a whole number from 1 to 4294967295 at line 1"),
+            (r#"{"flag":"yes"}"#, "expected `true` or `false` at line 1"),
+            (r#"{"list":{}}"#, "invalid type: object, expected an array at line 1"),
+            (r#"{"inner":7}"#, "invalid type: integer `7`, expected an object at line 1"),
+            (
+                r#"{"long":", expected u64"}"#,
+                "string \", expected u64\", expected a whole number, 0 or more at",
+            ),
+            (r#"{"list":[1]}"#, "invalid type: integer `1`, expected a string at line 1"),
+            ("{", "EOF while parsing an object at line 1 column 1"),
+        ] {
+            let error = serde_json::from_str::<Read>(json).unwrap_err().to_string();
+            let told = in_words_of_json(&error);
+            assert!(told.contains(words), "{json}: {told}");
         }
     }
 }

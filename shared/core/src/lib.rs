@@ -12,14 +12,15 @@
 //!
 //! | to find | look in |
 //! |---|---|
-//! | names of things | [`hash`], [`tenant`], [`proof_id`], [`manifest_id`], [`manifest_key`] (a tenant's manifest), [`job_name`], [`store_id`], [`replica`] (one of the two providers), [`time`] |
-//! | formats | [`record`] (record v1), [`row`] (index rows), [`tombstone`], [`note`] (legacy IDs and holds, so that an index can be rebuilt), [`front`] (plain addresses of manifests), [`identity`] (do index and store belong together), [`object`] (keys and attributes), [`media_type`], [`message`] (work in a queue), [`repair_mark`] |
+//! | names of things | [`hash`], [`tenant`], [`proof_id`], [`manifest_id`], [`manifest_key`] (a tenant's manifest), [`job_name`], [`store_id`], [`replica`] (one of the two providers), [`time`]; of files: [`file`](mod@file) |
+//! | formats | [`record`] (record v1), [`file_record`] (file record v1), [`row`] (index rows), [`tombstone`], [`note`] (legacy IDs and holds, so that an index can be rebuilt), [`front`] (plain addresses of manifests), [`identity`] (do index and store belong together), [`object`] (keys and attributes), [`media_type`], [`message`] (work in a queue), [`repair_mark`] |
+//! | the rules of a collection of files | [`collection`], [`cache_policy`] |
 //! | records of the legacy store | [`legacy`] |
 //! | manifests | [`manifest`] (both kinds, and the text of a detached signature), [`c2pa`] (JUMBF and signatures), [`cbor`] |
 //! | bounds on input | [`bounds`], [`json`] (depth), [`encoding`] (gzip, base64) |
 //! | rules of the operations | [`rules`] |
 //! | HTTP | [`http`]: routes by subject, conditional requests, ranges, content negotiation, problem documents |
-//! | permissions | [`access`], [`link`] (signed links) |
+//! | permissions | [`access`], [`link`] (signed links), [`audit`] (who read a private file) |
 //! | quotations of a client's text in answers | `excerpt` |
 //! | C2PA manifest stores for tests | `testing` |
 //!
@@ -45,11 +46,17 @@
 )]
 
 pub mod access;
+pub mod audit;
+mod base32_id;
 pub mod bounds;
 pub mod c2pa;
+pub mod cache_policy;
 pub mod cbor;
+pub mod collection;
 pub mod encoding;
 mod excerpt;
+pub mod file;
+pub mod file_record;
 pub mod front;
 pub mod hash;
 pub mod http;

@@ -15,6 +15,8 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use sha2::Sha256;
 
+use crate::file::{BlobId, FileId, MediaPath, RenditionName, UploadId};
+use crate::hash::Digest;
 use crate::http::problem::{Problem, ProblemKind};
 use crate::http::query::Query;
 use crate::manifest_id::ManifestId;
@@ -24,11 +26,14 @@ use crate::time::Timestamp;
 
 pub use keys::{LinkKey, LinkKeyError, LinkKeys, LinkKeysError, MIN_KEY_BYTES};
 
+/// The length of a seal, in bytes.
+const SEAL_BYTES: usize = 12;
+
 impl LinkKey {
-    fn mac(&self, key: &ObjectKey, expires: u64, life: u32) -> Option<Hmac<Sha256>> {
+    fn mac(&self, method: &str, path: &str, expires: u64, life: u32) -> Option<Hmac<Sha256>> {
         // An HMAC takes a key of any length.
         let mac = Hmac::<Sha256>::new_from_slice(&self.secret).ok()?;
-        Some(mac.chain_update(format!("GET {} {expires} {life}", path(key))))
+        Some(mac.chain_update(format!("{method} {path} {expires} {life}")))
     }
 }
 
@@ -54,13 +59,14 @@ pub fn path(key: &ObjectKey) -> String {
         ObjectKey::Manifest(key) if key.tenant.is_default() => plain_path(&key.id),
         ObjectKey::Manifest(key) => own_path(key),
         ObjectKey::Front(id) => format!("/manifests/{}/front", segment(id)),
-        // No link is signed for the other objects.
+        // No link is signed for the other objects: a file is read at its own path.
         ObjectKey::Record(_)
         | ObjectKey::Revision(..)
         | ObjectKey::Alias(_)
         | ObjectKey::Hold(..)
         | ObjectKey::Removed(..)
-        | ObjectKey::Identity => format!("/{key}"),
+        | ObjectKey::Identity
+        | ObjectKey::Media(_) => format!("/{key}"),
     }
 }
 
@@ -146,11 +152,43 @@ impl Signature {
     /// # Errors
     /// 403 if the link was signed by an unknown key or for something else, or has expired.
     pub fn verify(&self, keys: &LinkKeys, key: &ObjectKey, now: Timestamp) -> Result<(), Problem> {
+        self.verify_path(keys, "GET", &path(key), now)
+    }
+
+    /// Checks that this link opens the part of a file at `path` at `now`. A file ID is never used again, so such a link
+    /// has the life 0.
+    ///
+    /// # Errors
+    /// The errors of [`Self::verify`], and 403 if the link has another life.
+    pub fn opens_media(&self, keys: &LinkKeys, path: &MediaPath, now: Timestamp) -> Result<(), Problem> {
+        self.verify_path(keys, "GET", &path.to_string(), now)?;
+        if self.life != 0 {
+            return Err(refused("a link to a file has the life 0"));
+        }
+        Ok(())
+    }
+
+    /// Checks that this is an address to which these bytes of an upload may be sent at `now`.
+    ///
+    /// # Errors
+    /// 403 if the address was signed for another upload, part or length, or has expired.
+    pub fn takes_bytes(
+        &self,
+        keys: &LinkKeys,
+        upload: &UploadId,
+        part: Option<u32>,
+        length: u64,
+        now: Timestamp,
+    ) -> Result<(), Problem> {
+        self.verify_path(keys, "PUT", &bytes_path(upload, part, length), now)
+    }
+
+    fn verify_path(&self, keys: &LinkKeys, method: &str, path: &str, now: Timestamp) -> Result<(), Problem> {
         let known = [Some(&keys.current), keys.previous.as_ref()];
         let signer = known.into_iter().flatten().find(|known| known.id == self.key_id);
-        let mac = signer.and_then(|signer| signer.mac(key, self.expires, self.life));
+        let mac = signer.and_then(|signer| signer.mac(method, path, self.expires, self.life));
         if mac.is_none_or(|mac| mac.verify_slice(&self.mac).is_err()) {
-            return Err(refused("it was not signed for this path and time by a key that is in use"));
+            return Err(unsigned());
         }
         if self.expires <= now.seconds() {
             return Err(refused("its time is over; ask for a new one"));
@@ -163,8 +201,92 @@ impl LinkKeys {
     /// Returns the query of a link that opens the object of the generation `life` under `key` until `expires`.
     #[must_use]
     pub fn sign(&self, key: &ObjectKey, life: u32, expires: Timestamp) -> String {
+        self.sign_path("GET", &path(key), life, expires)
+    }
+
+    /// Returns the query of a link that opens the part of a file at `path` until `expires`.
+    #[must_use]
+    pub fn sign_media(&self, path: &MediaPath, expires: Timestamp) -> String {
+        self.sign_path("GET", &path.to_string(), 0, expires)
+    }
+
+    /// Returns the query of an address to which exactly `length` bytes of an upload may be sent until `expires`: a part,
+    /// or the whole file.
+    #[must_use]
+    pub fn sign_bytes(
+        &self,
+        upload: &UploadId,
+        part: Option<u32>,
+        length: u64,
+        expires: Timestamp,
+    ) -> String {
+        let signed = self.sign_path("PUT", &bytes_path(upload, part, length), 0, expires);
+        part.map_or(signed.clone(), |part| format!("part={part}&{signed}"))
+    }
+
+    /// Returns a text with a seal, by which [`Self::unsealed`] tells that it was given out here, for `purpose`. The text stays
+    /// readable.
+    #[must_use]
+    pub fn sealed(&self, purpose: &str, text: &str) -> String {
+        let mac = self.current.mac("SEAL", &format!("{purpose} {text}"), 0, 0);
+        let mac = mac.map(|mac| mac.finalize().into_bytes()).unwrap_or_default();
+        format!("{text}.{}", URL_SAFE_NO_PAD.encode(mac.get(..SEAL_BYTES).unwrap_or_default()))
+    }
+
+    /// Returns the text that [`Self::sealed`] has sealed for `purpose`, with the present key or the one before.
+    #[must_use]
+    pub fn unsealed<'a>(&self, purpose: &str, sealed: &'a str) -> Option<&'a str> {
+        let (text, seal) = sealed.rsplit_once('.')?;
+        let seal = URL_SAFE_NO_PAD.decode(seal).ok().filter(|seal| seal.len() == SEAL_BYTES)?;
+        let mut known = [Some(&self.current), self.previous.as_ref()].into_iter().flatten();
+        let is_of = |key: &LinkKey| {
+            let mac = key.mac("SEAL", &format!("{purpose} {text}"), 0, 0);
+            mac.is_some_and(|mac| mac.verify_truncated_left(&seal).is_ok())
+        };
+        known.any(is_of).then_some(text)
+    }
+
+    /// Returns the ID of the file that comes of an upload. It is as unguessable as the key that signs, and the same each
+    /// time, so that a finaliser that was cut off goes on with the same file. While an upload is processed across a change
+    /// of keys, its file may get another ID than in the attempt before.
+    #[must_use]
+    pub fn file_of(&self, upload: &UploadId) -> FileId {
+        let mac = self.current.mac("FILE", &format!("/uploads/{upload}"), 0, 0);
+        let mac = mac.map(|mac| mac.finalize().into_bytes()).unwrap_or_default();
+        let mut id = [0; 20];
+        for (byte, random) in id.iter_mut().zip(mac) {
+            *byte = random;
+        }
+        FileId::from_random(id)
+    }
+
+    /// Returns the ID of the manifest that the rendition of a blob gets, if its bytes have this digest before they are signed.
+    /// It is the same each time, so that a finaliser that was cut off goes on with the same manifest. `life` counts the
+    /// manifests with earlier IDs that were deleted.
+    #[must_use]
+    pub fn manifest_of(
+        &self,
+        blob: &BlobId,
+        rendition: &RenditionName,
+        unsigned: &Digest,
+        life: u32,
+    ) -> Option<ManifestId> {
+        let mac = self.current.mac("MANIFEST", &format!("/media/{blob}/{rendition}/{unsigned}"), 0, life)?;
+        let mut bits = 0_u128;
+        for byte in mac.finalize().into_bytes().iter().take(16) {
+            bits = bits << 8 | u128::from(*byte);
+        }
+        // C2PA wants a UUID of version 4 (2.x, section 8.1), whose version and variant stand in these bits (RFC 9562,
+        // section 4).
+        bits = bits & !(0xf << 76 | 0x3 << 62) | 0x4 << 76 | 0x2 << 62;
+        let part = |from: u32, length: u32| bits >> from & ((1 << length) - 1);
+        let (a, b, c, d, e) = (part(96, 32), part(80, 16), part(64, 16), part(48, 16), part(0, 48));
+        format!("urn:c2pa:{a:08x}-{b:04x}-{c:04x}-{d:04x}-{e:012x}").parse().ok()
+    }
+
+    fn sign_path(&self, method: &str, path: &str, life: u32, expires: Timestamp) -> String {
         let expires = expires.seconds();
-        let mac = self.current.mac(key, expires, life);
+        let mac = self.current.mac(method, path, expires, life);
         let mac = mac.map(|mac| mac.finalize().into_bytes()).unwrap_or_default();
         format!(
             "expires={expires}&key={}&life={life}&signature={}",
@@ -172,6 +294,19 @@ impl LinkKeys {
             URL_SAFE_NO_PAD.encode(mac)
         )
     }
+}
+
+/// Returns the text that stands for the address of an upload's bytes in its signature. The length is not in the address:
+/// it follows from the announced size, and is that of the body.
+fn bytes_path(upload: &UploadId, part: Option<u32>, length: u64) -> String {
+    format!("/uploads/{upload}/bytes/{}/{length}", part.unwrap_or(0))
+}
+
+/// Returns the refusal of a link that was not signed for what it leads to. One that leads to nothing is refused in the same
+/// words, so that it does not tell what there is.
+#[must_use]
+pub fn unsigned() -> Problem {
+    refused("it was not signed for this path and time by a key that is in use")
 }
 
 fn refused(why: &str) -> Problem {
@@ -216,6 +351,68 @@ mod tests {
         assert!(read(&life).unwrap().verify(&keys, &record(), now).is_err());
         let other = query.replace("key=a", "key=b");
         assert!(read(&other).unwrap().verify(&keys, &record(), now).is_err());
+    }
+
+    #[test]
+    fn a_link_opens_one_part_of_one_file() {
+        let (keys, now) = (keys("a", 1), Timestamp::from_milliseconds(1_000_000));
+        let path = |byte, name: &str| MediaPath {
+            file: FileId::from_random([byte; 20]),
+            name: name.parse().unwrap(),
+        };
+        let query = keys.sign_media(&path(1, "large"), now.plus_seconds(10));
+        let signature = read(&query).unwrap();
+        assert_eq!(signature.opens_media(&keys, &path(1, "large"), now), Ok(()));
+        for other in [path(1, "original"), path(1, "large.webp"), path(2, "large")] {
+            assert!(signature.opens_media(&keys, &other, now).is_err(), "{other}");
+        }
+        assert!(signature.opens_media(&keys, &path(1, "large"), now.plus_seconds(10)).is_err());
+        let other = query.replace("life=0", "life=1");
+        assert!(read(&other).unwrap().opens_media(&keys, &path(1, "large"), now).is_err());
+    }
+
+    #[test]
+    fn a_manifest_of_a_rendition_has_an_id_of_its_own() {
+        let (one, two) = (keys("a", 1), keys("a", 2));
+        let blob = BlobId::derive(&Tenant::default(), &MediaHash::of(b""));
+        let (name, digest): (RenditionName, _) = ("large-1.webp".parse().unwrap(), Digest::of(b"x"));
+        let id = one.manifest_of(&blob, &name, &digest, 0).unwrap();
+        assert_eq!(one.manifest_of(&blob, &name, &digest, 0), Some(id.clone()));
+        let others = [
+            two.manifest_of(&blob, &name, &digest, 0),
+            one.manifest_of(&BlobId::derive(&Tenant::default(), &MediaHash::of(b"1")), &name, &digest, 0),
+            one.manifest_of(&blob, &"large-2.webp".parse().unwrap(), &digest, 0),
+            one.manifest_of(&blob, &name, &Digest::of(b"y"), 0),
+            one.manifest_of(&blob, &name, &digest, 1),
+        ];
+        assert!(others.iter().all(|other| other.as_ref() != Some(&id)));
+        // A UUID of version 4, whatever the key says.
+        for id in others.into_iter().flatten().chain([id]) {
+            let uuid = id.as_str().strip_prefix("urn:c2pa:").unwrap();
+            assert_eq!((uuid.len(), &uuid[14..15]), (36, "4"), "{id}");
+            assert!(["8", "9", "a", "b"].contains(&&uuid[19..20]), "{id}");
+        }
+    }
+
+    #[test]
+    fn an_address_takes_one_part_of_one_length() {
+        let (keys, now) = (keys("a", 1), Timestamp::from_milliseconds(1_000_000));
+        let (upload, other) = (UploadId::from_random([1; 20]), UploadId::from_random([2; 20]));
+        let query = keys.sign_bytes(&upload, Some(7), 100, now.plus_seconds(10));
+        assert!(query.starts_with("part=7&expires="), "{query}");
+        let signature = read(&query).unwrap();
+        let takes =
+            |upload, part, length, now| signature.takes_bytes(&keys, upload, part, length, now).is_ok();
+        assert!(takes(&upload, Some(7), 100, now));
+        assert!(!takes(&other, Some(7), 100, now) && !takes(&upload, Some(8), 100, now));
+        assert!(!takes(&upload, None, 100, now) && !takes(&upload, Some(7), 101, now));
+        assert!(!takes(&upload, Some(7), 100, now.plus_seconds(10)));
+        let whole = read(&keys.sign_bytes(&upload, None, 100, now.plus_seconds(10))).unwrap();
+        assert!(whole.takes_bytes(&keys, &upload, None, 100, now).is_ok());
+        // It reads nothing.
+        let path =
+            MediaPath { file: "a".repeat(32).parse().unwrap(), name: crate::file::MediaName::Original };
+        assert!(signature.opens_media(&keys, &path, now).is_err());
     }
 
     #[test]

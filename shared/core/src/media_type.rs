@@ -10,3 +10,6 @@ pub const TOMBSTONE_TYPE: &str = "application/vnd.credlink.tombstone+json";
 
 /// The media type of an object in its stored form: opaque bytes.
 pub const STORED_TYPE: &str = "application/vnd.credlink.object";
+
+/// `application/octet-stream`, the media type of bytes that say nothing about themselves.
+pub const OCTETS_TYPE: &str = "application/octet-stream";

@@ -3,13 +3,16 @@
 //! A queue delivers at least once and in any order. All work is therefore idempotent, and says what is to be done
 //! rather than how: a consumer acts on the state that it finds.
 
+mod arrivals;
 mod document;
 
+use crate::file::UploadId;
 use crate::job_name::JobName;
 use crate::object::ObjectKey;
 use crate::repair_mark::RepairMark;
 use crate::replica::Replica;
 
+pub use arrivals::{Arrivals, ArrivalsError};
 pub use document::MessageError;
 
 /// The work to be done.
@@ -30,7 +33,8 @@ pub enum Work {
     Migrate {
         /// The job.
         job: JobName,
-        /// The items' keys in the job's source, 1 to [`MAX_MESSAGE_ITEMS`](crate::bounds::MAX_MESSAGE_ITEMS), each of 1 to [`MAX_ITEM_KEY_BYTES`](crate::bounds::MAX_ITEM_KEY_BYTES).
+        /// The items' keys in the job's source, 1 to [`MAX_MESSAGE_ITEMS`](crate::bounds::MAX_MESSAGE_ITEMS), each of 1 to
+        /// [`MAX_ITEM_KEY_BYTES`](crate::bounds::MAX_ITEM_KEY_BYTES).
         keys: Vec<String>,
     },
     /// Lists the source of a migration, and queues a message for every few of its items.
@@ -45,6 +49,11 @@ pub enum Work {
         after: Option<String>,
         /// Number of items in one message, 1 to [`MAX_MESSAGE_ITEMS`](crate::bounds::MAX_MESSAGE_ITEMS).
         batch_size: u32,
+    },
+    /// Makes a file of an upload, if all of its bytes have arrived.
+    Finalise {
+        /// The upload.
+        upload: UploadId,
     },
 }
 
@@ -124,6 +133,18 @@ mod tests {
                 insta::assert_snapshot!(name, text);
             }
         }
+    }
+
+    #[test]
+    fn a_message_about_an_upload_reads_back() {
+        let work = Work::Finalise { upload: UploadId::from_random([3; 20]) };
+        let message = Message { request_id: "r-1".to_owned(), work };
+        let text = message.to_string();
+        insta::assert_snapshot!("finalise", text);
+        assert_eq!(text.parse(), Ok(message));
+        let error =
+            text.replace("\"upload\":\"", "\"upload\":\"x").parse::<Message>().unwrap_err().to_string();
+        assert!(error.contains("32"), "{error}");
     }
 
     /// The longest cursor and the longest single item fit a message, however much of them must be escaped.

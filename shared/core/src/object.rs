@@ -3,6 +3,7 @@
 //! | to find | look in |
 //! |---|---|
 //! | keys, and what follows from them: content type, cache policy, stored form | [`ObjectKey`] |
+//! | keys of files, their bytes and uploads | [`MediaKey`] |
 //! | the attributes of an object, as a provider keeps them | [`Attributes`], [`Head`] |
 //! | the attributes of an object, typed | [`Facts`] |
 //! | content that was checked against its attributes | [`Verified`] |
@@ -10,6 +11,7 @@
 mod at_rest;
 mod facts;
 mod key;
+mod media_key;
 mod verified;
 
 use std::collections::BTreeMap;
@@ -21,6 +23,7 @@ use crate::time::Timestamp;
 
 pub use facts::{AttributesError, Facts};
 pub use key::{KeyError, ObjectKey};
+pub use media_key::MediaKey;
 pub use verified::{Damage, Verified};
 
 /// The header that accompanies content of the type [`STORED_TYPE`](crate::media_type::STORED_TYPE): the object's

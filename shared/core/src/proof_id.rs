@@ -1,20 +1,13 @@
 //! Proof IDs, which are derived and never looked up.
 
-use std::fmt;
-use std::str::FromStr;
-
-use base32ct::{Base32Unpadded, Encoding as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-use sha2::{Digest as _, Sha256};
 
-use crate::hash::{MediaHash, serde_as_text};
+use crate::base32_id::{base32_id, derive};
+use crate::hash::MediaHash;
 use crate::tenant::Tenant;
 
 /// The prefix that separates this use of SHA-256 from every other, and versions the derivation.
-const DOMAIN: &[u8] = b"credlink/proof/v1\0";
-
-/// The length of an ID as text, in characters.
-const TEXT_LENGTH: usize = 32;
+const DOMAIN: &str = "credlink/proof/v1";
 
 /// The ID of a proof: lower-case base32 (RFC 4648, section 6, no padding) of the first 20 bytes of
 /// `SHA-256("credlink/proof/v1" 0x00 tenant 0x00 media-hash-bytes)`; 32 characters.
@@ -35,15 +28,7 @@ impl ProofId {
     /// Returns the ID of the proof for `media_hash` in `tenant`'s namespace.
     #[must_use]
     pub fn derive(tenant: &Tenant, media_hash: &MediaHash) -> Self {
-        let digest: [u8; 32] = Sha256::new()
-            .chain_update(DOMAIN)
-            .chain_update(tenant.as_str())
-            .chain_update([0])
-            .chain_update(media_hash.digest().as_bytes())
-            .finalize()
-            .into();
-        let [id @ .., _, _, _, _, _, _, _, _, _, _, _, _] = digest;
-        Self(id)
+        Self(derive(DOMAIN, tenant, media_hash.digest()))
     }
 
     /// Returns the 20 bytes.
@@ -53,36 +38,7 @@ impl ProofId {
     }
 }
 
-impl fmt::Display for ProofId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = [0; TEXT_LENGTH];
-        // 20 bytes are exactly 32 symbols.
-        f.write_str(Base32Unpadded::encode(&self.0, &mut text).map_err(|_| fmt::Error)?)
-    }
-}
-
-impl fmt::Debug for ProofId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl FromStr for ProofId {
-    type Err = ProofIdError;
-
-    fn from_str(text: &str) -> Result<Self, ProofIdError> {
-        // The length is checked first, since 32 symbols are exactly 20 bytes. The alphabet has only lower case: an
-        // upper-case ID would be a second URL, and a second cache entry, for one proof.
-        if text.len() != TEXT_LENGTH {
-            return Err(ProofIdError);
-        }
-        let mut id = [0; 20];
-        Base32Unpadded::decode(text, &mut id).map_err(|_| ProofIdError)?;
-        Ok(Self(id))
-    }
-}
-
-serde_as_text!(ProofId);
+base32_id!(ProofId, ProofIdError);
 
 #[cfg(test)]
 mod tests {

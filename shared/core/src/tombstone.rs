@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::access::Visibility;
 use crate::bounds::MAX_TOMBSTONE_BYTES;
 use crate::object::{Attributes, Facts, ObjectKey};
-use crate::row::{ManifestRow, ProofRow, Reads, Row, State};
+use crate::row::{FileRow, ManifestRow, ProofRow, Reads, Row, State};
 use crate::tenant::Tenant;
 use crate::time::Timestamp;
 
@@ -25,12 +25,12 @@ pub struct Tombstone {
     pub version: u32,
     /// Time at which the object was deleted.
     pub deleted: Timestamp,
-    /// The last deleted revision of the proof, or the last deleted generation of the manifest.
+    /// The last deleted revision of the proof or of the file's record, or the last deleted generation of the manifest.
     pub last: u32,
     /// `true` if the tombstone stands for something that nobody was ever told of. To readers nothing is there.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub void: bool,
-    /// The row of the deleted proof or manifest, without its reads, so that it is not lost with the index.
+    /// The row of the deleted proof, manifest or file, without its reads, so that it is not lost with the index.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub row: Option<Box<Row>>,
 }
@@ -60,12 +60,21 @@ impl Tombstone {
                 let tombstone = Self { void: row.void, row: kept, ..Self::new(*at, row.generation) };
                 Some((tombstone, row.tenant.clone()))
             }
+            Row::File(row @ FileRow { state: State::Deleted(at), .. }) => {
+                let kept = Some(Box::new(Row::File(row.clone())));
+                Some((Self { row: kept, ..Self::new(*at, row.revision) }, row.tenant.clone()))
+            }
             Row::Proof(_)
             | Row::Manifest(_)
+            | Row::File(_)
             | Row::Alias(_)
             | Row::LegacyItem(_)
             | Row::Replica(_)
-            | Row::Store(_) => None,
+            | Row::Store(_)
+            | Row::Blob(_)
+            | Row::List(_)
+            | Row::Upload(_)
+            | Row::Quota(_) => None,
         }
     }
 
@@ -74,9 +83,18 @@ impl Tombstone {
         match self.row.as_deref() {
             Some(Row::Proof(row)) => row.visibility,
             Some(Row::Manifest(row)) => row.visibility,
-            Some(Row::Alias(_) | Row::LegacyItem(_) | Row::Replica(_) | Row::Store(_)) | None => {
-                Visibility::Public
-            }
+            Some(Row::File(row)) => row.access.visibility(),
+            Some(
+                Row::Alias(_)
+                | Row::LegacyItem(_)
+                | Row::Replica(_)
+                | Row::Store(_)
+                | Row::Blob(_)
+                | Row::List(_)
+                | Row::Upload(_)
+                | Row::Quota(_),
+            )
+            | None => Visibility::Public,
         }
     }
 

@@ -243,7 +243,7 @@ pub fn check_removal(headers: &HeaderMap, current: &Digest) -> Result<(), Proble
                      (RFC 9110, section 13.1.1); a proxy that compresses answers may have weakened it; send it without `W/`"
                 )
             } else {
-                format!("`if-match`: the current record has the ETag {tag}; read it and decide again")
+                format!("`if-match`: the current ETag is {tag}; read again and decide anew")
             };
             Err(Problem::new(ProblemKind::PreconditionFailed, detail).at("if-match").etag(&tag))
         }
@@ -368,7 +368,7 @@ mod tests {
             assert!(problem.detail.contains("without `W/`"), "{weak}: {}", problem.detail);
         }
         for other in ["\"other\"", "W/\"other\""] {
-            assert!(refused(other).detail.contains("read it and decide again"), "{other}");
+            assert!(refused(other).detail.contains("read again and decide anew"), "{other}");
         }
     }
 }

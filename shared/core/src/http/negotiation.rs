@@ -1,7 +1,7 @@
-//! Content codings that a client accepts (RFC 9110, section 12.5.3).
+//! Content negotiation: content codings (RFC 9110, section 12.5.3) and media types (section 12.5.1).
 
 use http::HeaderMap;
-use http::header::ACCEPT_ENCODING;
+use http::header::{ACCEPT, ACCEPT_ENCODING};
 
 /// Returns `true` if a stored gzip coding may be sent as it is. A client without an `Accept-Encoding` gets the content
 /// itself: readers such as c2pa-rs send no such header and decode nothing.
@@ -23,6 +23,43 @@ pub fn accepts_gzip(headers: &HeaderMap) -> bool {
     }
     let gzip = gzip.or(any).unwrap_or(0);
     gzip > 0 && gzip >= identity.unwrap_or(0)
+}
+
+/// The weight that a client gives a media type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Weight {
+    /// The weight in thousandths. 0 if the client does not accept the type.
+    pub thousandths: u32,
+    /// `true` if the client names the type itself, and not just `image/*` or `*/*`: programs that know nothing of new
+    /// formats write these.
+    pub is_named: bool,
+}
+
+/// Returns the weight of a media type without parameters. The most specific range counts. A client without an `Accept`
+/// accepts everything.
+#[must_use]
+pub fn weight(headers: &HeaderMap, media_type: &str) -> Weight {
+    let (kind, _) = media_type.split_once('/').unwrap_or((media_type, ""));
+    let (mut named, mut of_kind, mut any) = (None, None, None);
+    let mut lines = headers.get_all(ACCEPT).iter().peekable();
+    if lines.peek().is_none() {
+        return Weight { thousandths: 1000, is_named: false };
+    }
+    for value in lines {
+        for item in value.to_str().unwrap_or_default().split(',') {
+            let mut parts = item.split(';').map(str::trim);
+            let range = parts.next().unwrap_or_default();
+            let quality = parts.find_map(quality).unwrap_or(1000);
+            if range.eq_ignore_ascii_case(media_type) {
+                named = Some(quality);
+            } else if range == "*/*" {
+                any = Some(quality);
+            } else if range.strip_suffix("/*").is_some_and(|range| range.eq_ignore_ascii_case(kind)) {
+                of_kind = Some(quality);
+            }
+        }
+    }
+    Weight { thousandths: named.or(of_kind).or(any).unwrap_or(0), is_named: named.is_some() }
 }
 
 /// Returns a weight in thousandths (RFC 9110, section 12.4.2). A malformed weight counts as 0.
@@ -70,5 +107,26 @@ mod tests {
             assert_eq!(accepts_gzip(&headers), expected, "{value}");
         }
         assert!(!accepts_gzip(&HeaderMap::new()));
+    }
+    #[test]
+    fn the_most_specific_range_counts() {
+        const CHROMIUM: &str = "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8";
+        for (accept, media_type, thousandths, is_named) in [
+            (CHROMIUM, "image/webp", 1000, true),
+            (CHROMIUM, "image/jpeg", 1000, false),
+            (CHROMIUM, "application/pdf", 800, false),
+            ("*/*", "image/webp", 1000, false),
+            ("image/*;q=0.5, */*;q=0.1", "image/webp", 500, false),
+            ("IMAGE/WEBP;q=0, image/*", "image/webp", 0, true),
+            ("text/html", "image/webp", 0, false),
+            ("image/webp ; q=0.25 ; x=1", "image/webp", 250, true),
+            ("", "image/webp", 0, false),
+        ] {
+            let headers = HeaderMap::from_iter([(ACCEPT, accept.parse().unwrap())]);
+            let expected = Weight { thousandths, is_named };
+            assert_eq!(weight(&headers, media_type), expected, "{accept} for {media_type}");
+        }
+        let nothing = HeaderMap::new();
+        assert_eq!(weight(&nothing, "image/webp"), Weight { thousandths: 1000, is_named: false });
     }
 }

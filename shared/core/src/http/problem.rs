@@ -65,6 +65,8 @@ kinds! {
     SourceNotListed, FORBIDDEN, "source-not-listed", "The operator has not listed this source";
     /// The object belongs to another tenant.
     OtherTenant, FORBIDDEN, "other-tenant", "This belongs to another tenant";
+    /// The file belongs to another owner of the tenant.
+    OtherOwner, FORBIDDEN, "other-owner", "This belongs to another owner";
     /// The signed link was tampered with, or has expired.
     InvalidLink, FORBIDDEN, "invalid-link", "The signed link is not valid";
     /// The server asks for no credential, and the request does not come from its own machine.
@@ -87,12 +89,22 @@ kinds! {
     TooManyRevisions, CONFLICT, "too-many-revisions", "The proof has as many revisions as it may have";
     /// The job moves something other than what is asked for, or has not ended.
     JobConflict, CONFLICT, "job-conflict", "The job does not allow this";
+    /// The list of an entity has as many files as the collection allows.
+    ListFull, CONFLICT, "list-full", "The list is full";
+    /// The file cannot be in this list, or is not.
+    ListConflict, CONFLICT, "list-conflict", "The list does not allow this";
+    /// Bytes of the upload are missing.
+    UploadIncomplete, CONFLICT, "upload-incomplete", "Bytes of the upload are missing";
+    /// The upload has ended, or goes on by itself.
+    UploadConflict, CONFLICT, "upload-conflict", "The upload does not allow this";
     /// Other requests keep changing the same thing.
     Contended, CONFLICT, "contended", "Others are changing the same proof";
     /// The object was deleted.
     Deleted, GONE, "deleted", "This was deleted";
     /// The object has expired.
     Expired, GONE, "expired", "This has expired";
+    /// The client speaks another version of a protocol.
+    UnsupportedVersion, PRECONDITION_FAILED, "unsupported-version", "This version of the protocol is not supported";
     /// `If-Match` does not hold.
     PreconditionFailed, PRECONDITION_FAILED, "precondition-failed", "It has changed since";
     /// The request has more bytes than the bound.
@@ -107,6 +119,8 @@ kinds! {
     Misdirected, MISDIRECTED_REQUEST, "misdirected", "This server does not answer for that host";
     /// The manifest binds another file.
     BindingMismatch, UNPROCESSABLE_ENTITY, "binding-mismatch", "The manifest belongs to another file";
+    /// Another request is sending bytes of the upload.
+    UploadLocked, LOCKED, "upload-locked", "Another request is sending this upload";
     /// `If-Match` is missing.
     PreconditionRequired, PRECONDITION_REQUIRED, "precondition-required", "An If-Match header is needed";
     /// The client asks for more than its share.
@@ -123,6 +137,8 @@ kinds! {
     Busy, SERVICE_UNAVAILABLE, "busy", "There is no room for this at the moment";
     /// Index, store and clock do not fit together, and an operator must look.
     Stopped, SERVICE_UNAVAILABLE, "stopped", "This is stopped until an operator intervenes";
+    /// The tenant or the owner has no room left in its quota.
+    QuotaExceeded, INSUFFICIENT_STORAGE, "quota-exceeded", "The quota has no room for this";
 }
 
 /// The part of `type` before the slug. It is a URN: it identifies the kind, and does not promise a page.
@@ -265,6 +281,15 @@ impl Problem {
     pub fn busy(what: &str, seconds: u32) -> Self {
         let detail = format!("{what}; nothing was done; try again in {seconds} s");
         Self::new(ProblemKind::Busy, detail).header(RETRY_AFTER, &seconds.to_string())
+    }
+
+    /// Returns the problem of a service with no room for another answer. The client shall try again after 2 s, by which time some
+    /// answers have been read.
+    #[must_use]
+    pub fn no_room_for_answer() -> Self {
+        let what = "the answers that are being read take all the room that there is for this connection, for its \
+                    address, or in all";
+        Self::busy(what, 2)
     }
 
     /// Returns the problem of a client that has used up its share for a while.

@@ -5,7 +5,10 @@
 
 mod aliases;
 mod documents;
+mod entities;
+mod files;
 mod manifests;
+mod media;
 mod migrations;
 mod operation;
 mod parameter;
@@ -15,6 +18,7 @@ mod reads;
 mod segment;
 #[cfg(test)]
 mod tests;
+mod uploads;
 
 use http::Method;
 
@@ -66,6 +70,14 @@ subjects! {
     Manifests in manifests;
     /// Migrations.
     Migrations in migrations;
+    /// Uploads.
+    Uploads in uploads;
+    /// Files.
+    Files in files;
+    /// Lists of files.
+    Entities in entities;
+    /// Bytes of files.
+    Media in media;
     /// Documents about the service.
     Documents in documents;
 }

@@ -10,6 +10,7 @@ use crate::bounds::{
     MAX_ITEM_KEY_BYTES, MAX_MESSAGE_BYTES, MAX_MESSAGE_ITEMS, MAX_MESSAGE_KEYS, MAX_REQUEST_ID_BYTES,
     MAX_SOURCE_CURSOR_BYTES,
 };
+use crate::file::UploadId;
 use crate::job_name::JobName;
 use crate::repair_mark::RepairMark;
 use crate::replica::Replica;
@@ -45,6 +46,9 @@ enum DocumentWork {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         after: Option<String>,
         batch_size: u32,
+    },
+    Finalise {
+        upload: UploadId,
     },
 }
 
@@ -94,6 +98,7 @@ impl fmt::Display for Message {
                 after: after.clone(),
                 batch_size: *batch_size,
             },
+            Work::Finalise { upload } => DocumentWork::Finalise { upload: *upload },
         };
         let document = Document { version: VERSION, request_id: self.request_id.clone(), work };
         f.write_str(&serde_json::to_string(&document).map_err(|_| fmt::Error)?)
@@ -151,6 +156,7 @@ impl FromStr for Message {
                 }
                 Work::Enumerate { job, run, after, batch_size }
             }
+            DocumentWork::Finalise { upload } => Work::Finalise { upload },
         };
         Ok(Self { request_id: document.request_id, work })
     }

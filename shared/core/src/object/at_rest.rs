@@ -1,10 +1,10 @@
 //! The stored form of content, which follows from its key.
 
-use super::ObjectKey;
+use super::{MediaKey, ObjectKey};
 use crate::encoding::{AtRest, as_it_came, at_rest_again};
 
 impl ObjectKey {
-    /// Returns the form in which `content` is stored under this key: C2PA manifest stores as they came, JSON gzipped if
+    /// Returns the form in which `content` is stored under this key: C2PA manifest stores and media as they came, JSON gzipped if
     /// that saves at least a fifth.
     ///
     /// Content that may have been stored under this key before needs another `form` than it had then, so that its bytes
@@ -12,13 +12,17 @@ impl ObjectKey {
     #[must_use]
     pub fn at_rest<'a>(&self, content: &'a [u8], form: u32) -> AtRest<'a> {
         match self {
-            Self::Manifest(_) => as_it_came(content, form),
+            Self::Manifest(_)
+            | Self::Media(MediaKey::Upload(..) | MediaKey::Original(_) | MediaKey::Rendition(..)) => {
+                as_it_came(content, form)
+            }
             Self::Record(_)
             | Self::Revision(..)
             | Self::Front(_)
             | Self::Alias(_)
             | Self::Hold(..)
-            | Self::Identity => at_rest_again(content, form),
+            | Self::Identity
+            | Self::Media(MediaKey::File(_)) => at_rest_again(content, form),
             Self::Removed(_, key) => key.at_rest(content, form),
         }
     }

@@ -5,6 +5,9 @@ use std::str::FromStr;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
+use super::MediaKey;
+use crate::bounds::{MAX_C2PA_MANIFEST_BYTES, MAX_RECORD_BYTES, MAX_WHOLE_FILE_BYTES};
+use crate::cache_policy::CachePolicy;
 use crate::legacy::LegacyId;
 use crate::manifest_id::ManifestId;
 use crate::manifest_key::ManifestKey;
@@ -36,6 +39,8 @@ pub enum ObjectKey {
     Removed(Timestamp, Box<ObjectKey>),
     /// `store/identity`: the index that belongs to this store ([`crate::identity`]). Replaced only by compare-and-swap.
     Identity,
+    /// `uploads/…`, `media/…` and `files/…`: what belongs to files.
+    Media(MediaKey),
 }
 
 /// The error for a key that does not belong to CredLink.
@@ -82,19 +87,45 @@ impl ObjectKey {
             | Self::Identity => JSON_TYPE,
             Self::Manifest(_) => C2PA_TYPE,
             Self::Removed(_, key) => key.content_type(),
+            Self::Media(key) => key.content_type(),
         }
     }
 
-    /// Returns the `Cache-Control` (RFC 9111, section 5.2) of a public object under this key. An object that can be
-    /// replaced is fresh for a minute and then revalidated by its `ETag`; earlier records and manifests are immutable
-    /// (RFC 8246) for a year. The other objects are served to nobody.
+    /// Returns the cache policy of a public object under this key.
+    #[must_use]
+    pub const fn cache_policy(&self) -> CachePolicy {
+        match self {
+            Self::Record(_) | Self::Front(_) => CachePolicy::Record,
+            Self::Revision(..) | Self::Manifest(_) => CachePolicy::Manifest,
+            Self::Media(key) => key.cache_policy(),
+            // These are served to nobody.
+            Self::Alias(_) | Self::Hold(..) | Self::Removed(..) | Self::Identity => CachePolicy::Nothing,
+        }
+    }
+
+    /// Returns the `Cache-Control` of a public object under this key.
     #[must_use]
     pub const fn cache_control(&self) -> &'static str {
+        self.cache_policy().header()
+    }
+
+    /// Returns the largest number of bytes that an object under this key has at rest. Nobody allocates memory for a
+    /// longer one, which is damaged.
+    #[must_use]
+    pub fn max_bytes(&self) -> u64 {
         match self {
-            Self::Record(_) | Self::Front(_) => "public, max-age=60, must-revalidate",
-            Self::Revision(..) | Self::Manifest(_) => "public, max-age=31536000, immutable",
-            Self::Alias(_) | Self::Hold(..) | Self::Removed(..) | Self::Identity => "private, no-store",
+            Self::Removed(_, key) => key.max_bytes(),
+            _ if self.holds_file_bytes() => MAX_WHOLE_FILE_BYTES,
+            // With room for the framing of gzip.
+            _ => MAX_C2PA_MANIFEST_BYTES.max(MAX_RECORD_BYTES) as u64 + 65_536,
         }
+    }
+
+    /// Returns `true` if the object under this key is bytes of a file, or of one on its way in. Nothing else is longer
+    /// than a manifest.
+    #[must_use]
+    pub const fn holds_file_bytes(&self) -> bool {
+        matches!(self, Self::Media(MediaKey::Upload(..) | MediaKey::Original(_) | MediaKey::Rendition(..)))
     }
 
     /// Returns `true` if the content under this key can be replaced.
@@ -107,7 +138,7 @@ impl ObjectKey {
     /// counts its writes, so that the later of two copies can be told.
     #[must_use]
     pub const fn counts_its_writes(&self) -> bool {
-        matches!(self, Self::Alias(_) | Self::Front(_) | Self::Identity)
+        matches!(self, Self::Alias(_) | Self::Front(_) | Self::Identity | Self::Media(MediaKey::File(_)))
     }
 }
 
@@ -150,6 +181,7 @@ impl fmt::Display for ObjectKey {
             Self::Hold(key, generation) => write!(f, "{}{}/{generation}", Self::HOLDS, Owned(key)),
             Self::Removed(at, key) => write!(f, "{}{:013}/{key}", Self::REMOVED, at.milliseconds()),
             Self::Identity => f.write_str(IDENTITY),
+            Self::Media(key) => write!(f, "{key}"),
         }
     }
 }
@@ -182,7 +214,7 @@ impl FromStr for ObjectKey {
             let at = at.parse().ok().map(Timestamp::from_milliseconds);
             at.zip(key).map(|(at, key)| Self::Removed(at, Box::new(key)))
         } else {
-            (text == IDENTITY).then_some(Self::Identity)
+            (text == IDENTITY).then_some(Self::Identity).or_else(|| MediaKey::parse(text).map(Self::Media))
         };
         // A second spelling of a key would be a second object: `proofs/…/01`, `%3a` for `%3A`.
         key.filter(|key| key.to_string() == text).ok_or_else(|| KeyError(text.to_owned()))

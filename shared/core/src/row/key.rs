@@ -2,13 +2,17 @@
 
 use std::fmt;
 
+use crate::file::{BlobId, FileId, ListPlace, OwnerId, UploadId};
 use crate::legacy::LegacyId;
 use crate::manifest_key::ManifestKey;
-use crate::object::ObjectKey;
+use crate::object::{MediaKey, ObjectKey};
 use crate::proof_id::ProofId;
 use crate::replica::Replica;
+use crate::tenant::Tenant;
 
-/// The key of a row, written as `PROOF#id`, `MANIFEST#id` (and `MANIFEST#id/tenant` for another tenant than `default`), `ALIAS#legacy id`, `LEGACY#proof id`, `REPLICA#primary` or `STORE`.
+/// The key of a row, written as `PROOF#id`, `MANIFEST#id` (and `MANIFEST#id/tenant` for another tenant than `default`),
+/// `ALIAS#legacy id`, `LEGACY#proof id`, `REPLICA#primary` or `STORE`; and for files as `FILE#id`, `BLOB#id`,
+/// `ENTITY#tenant#type#id#collection`, `UPLOAD#id`, `QUOTA#tenant` and `QUOTA#tenant#owner`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RowKey {
     /// The row of a proof.
@@ -23,6 +27,16 @@ pub enum RowKey {
     Replica(Replica),
     /// The row of the store as a whole.
     Store,
+    /// The row of a file.
+    File(FileId),
+    /// The row of a blob.
+    Blob(BlobId),
+    /// The row of an entity's list.
+    List(Tenant, ListPlace),
+    /// The row of an upload.
+    Upload(UploadId),
+    /// The row of a tenant's quota, or an owner's.
+    Quota(Tenant, Option<OwnerId>),
 }
 
 impl fmt::Display for RowKey {
@@ -34,6 +48,14 @@ impl fmt::Display for RowKey {
             Self::LegacyItem(id) => write!(f, "LEGACY#{id}"),
             Self::Replica(replica) => write!(f, "REPLICA#{replica}"),
             Self::Store => f.write_str("STORE"),
+            Self::File(id) => write!(f, "FILE#{id}"),
+            Self::Blob(id) => write!(f, "BLOB#{id}"),
+            Self::List(tenant, ListPlace { entity, collection }) => {
+                write!(f, "ENTITY#{tenant}#{}#{}#{collection}", entity.kind, entity.id)
+            }
+            Self::Upload(id) => write!(f, "UPLOAD#{id}"),
+            Self::Quota(tenant, None) => write!(f, "QUOTA#{tenant}"),
+            Self::Quota(tenant, Some(owner)) => write!(f, "QUOTA#{tenant}#{owner}"),
         }
     }
 }
@@ -48,6 +70,9 @@ impl ObjectKey {
             Self::Alias(id) => RowKey::Alias(id.clone()),
             Self::Removed(_, key) => key.row(),
             Self::Front(_) | Self::Identity => RowKey::Store,
+            Self::Media(MediaKey::Upload(_, id)) => RowKey::Upload(*id),
+            Self::Media(MediaKey::Original(id) | MediaKey::Rendition(id, _)) => RowKey::Blob(*id),
+            Self::Media(MediaKey::File(id)) => RowKey::File(*id),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Deleting many proofs at once.
+//! Deleting many proofs, or many files, at once.
 
 use serde::de::{IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -7,12 +7,12 @@ use super::body::json;
 use crate::bounds::{MAX_BATCH, MAX_JSON_DEPTH};
 use crate::http::problem::Problem;
 
-/// The body of `POST /v1/proofs/batch-delete`.
+/// The body of `POST /v1/proofs/batch-delete` and of `POST /v1/files/batch-delete`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct BatchDeleteBody {
-    /// 1 to 1,000 proof IDs. A malformed ID fails by itself.
+    /// 1 to 1,000 IDs: of proofs, or of files, as the path says. A malformed ID fails by itself.
     #[cfg_attr(feature = "openapi", schema(value_type = Vec<String>, min_items = 1, max_items = 1000))]
     ids: Ids,
 }

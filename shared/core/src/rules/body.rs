@@ -6,7 +6,7 @@ use serde_path_to_error::Segment;
 use crate::bounds::MAX_JSON_TEXT_BYTES;
 use crate::excerpt::excerpt;
 use crate::http::problem::{Problem, ProblemKind};
-use crate::json::{check_depth, check_texts};
+use crate::json::{check_depth, check_texts, in_words_of_json};
 
 /// The member of a body that may be longer than any other string: a C2PA manifest in base64.
 pub(super) const LONG_MEMBER: &str = "manifest_base64";
@@ -26,7 +26,7 @@ pub(super) fn json<'de, T: Deserialize<'de>>(body: &'de [u8], depth: usize) -> R
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();
-        let detail = error.inner().to_string();
+        let detail = in_words_of_json(&error.inner().to_string());
         // serde has one kind of error for everything that is wrong with data. Only its text says that a member is
         // unknown, and the path says which.
         let is_unknown = detail.starts_with("unknown field ");

@@ -7,7 +7,7 @@
 
 use std::cmp::Ordering;
 
-use crate::object::{ObjectKey, Verified};
+use crate::object::{MediaKey, ObjectKey, Verified};
 use crate::record::Record;
 use crate::row::{ProofRow, Row, State};
 use crate::tombstone::Tombstone;
@@ -48,14 +48,24 @@ pub fn wanted(key: &ObjectKey, row: Option<&Row>) -> ExpectedObject {
     match key {
         ObjectKey::Alias(_) | ObjectKey::Front(_) | ObjectKey::Identity => return ExpectedObject::Latest,
         ObjectKey::Removed(..) => return ExpectedObject::Undecided,
+        ObjectKey::Media(key) => return wanted_media(key, row),
         ObjectKey::Record(_) | ObjectKey::Revision(..) | ObjectKey::Manifest(_) | ObjectKey::Hold(..) => {}
     }
     let state = match row {
         Some(Row::Proof(row)) => row.state,
         Some(Row::Manifest(row)) => row.state,
-        Some(Row::Alias(_) | Row::LegacyItem(_) | Row::Replica(_) | Row::Store(_)) | None => {
-            return ExpectedObject::Undecided;
-        }
+        Some(
+            Row::Alias(_)
+            | Row::LegacyItem(_)
+            | Row::Replica(_)
+            | Row::Store(_)
+            | Row::File(_)
+            | Row::Blob(_)
+            | Row::List(_)
+            | Row::Upload(_)
+            | Row::Quota(_),
+        )
+        | None => return ExpectedObject::Undecided,
     };
     if let (ObjectKey::Hold(_, generation), Some(Row::Manifest(row))) = (key, row) {
         return match state {
@@ -76,6 +86,25 @@ pub fn wanted(key: &ObjectKey, row: Option<&Row>) -> ExpectedObject {
         State::Live => ExpectedObject::Content,
         State::Deleting(_) => ExpectedObject::Going,
         State::Deleted(_) => ExpectedObject::Tombstone,
+    }
+}
+
+/// Returns the object of a file that shall stand under `key`. The bytes of a blob follow from its key, so they are never
+/// an earlier version, and a deleted blob leaves no tombstone: the tombstone of its file is what keeps it from readers.
+/// Uploads are at one provider alone.
+fn wanted_media(key: &MediaKey, row: Option<&Row>) -> ExpectedObject {
+    match (key, row) {
+        (MediaKey::File(_), Some(Row::File(row))) => match row.state {
+            State::Live => ExpectedObject::Latest,
+            State::Deleting(_) => ExpectedObject::Going,
+            State::Deleted(_) => ExpectedObject::Tombstone,
+        },
+        (MediaKey::Original(_) | MediaKey::Rendition(..), Some(Row::Blob(row))) => match row.state {
+            State::Live => ExpectedObject::Kept,
+            State::Deleting(_) => ExpectedObject::Going,
+            State::Deleted(_) => ExpectedObject::Nothing,
+        },
+        _ => ExpectedObject::Undecided,
     }
 }
 
@@ -147,4 +176,44 @@ fn judge_record(row: &ProofRow, found: &Verified) -> ReplicaState {
 /// Returns the last revision or generation that a tombstone says is deleted.
 fn last_of(tombstone: &Verified) -> Option<u32> {
     Tombstone::parse(&tombstone.content()).ok().map(|tombstone| tombstone.last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::file::UploadId;
+    use crate::row::{blob, file};
+    use crate::time::Timestamp;
+
+    #[test]
+    fn the_objects_of_files_follow_their_rows() {
+        let at = Timestamp::from_milliseconds(7_000);
+        let record = ObjectKey::Media(MediaKey::File(file().id));
+        let original = ObjectKey::Media(MediaKey::Original(blob().id()));
+        let rendition = ObjectKey::Media(MediaKey::Rendition(blob().id(), "large-1.jpg".parse().unwrap()));
+        for (state, of_record, of_bytes) in [
+            (State::Live, ExpectedObject::Latest, ExpectedObject::Kept),
+            (State::Deleting(at), ExpectedObject::Going, ExpectedObject::Going),
+            (State::Deleted(at), ExpectedObject::Tombstone, ExpectedObject::Nothing),
+        ] {
+            let (file, blob) = (Row::File(file().in_state(state)), Row::Blob(blob().in_state(state)));
+            assert_eq!(wanted(&record, Some(&file)), of_record);
+            assert_eq!(wanted(&original, Some(&blob)), of_bytes);
+            assert_eq!(wanted(&rendition, Some(&blob)), of_bytes);
+            // A row of another kind decides nothing.
+            assert_eq!(wanted(&record, Some(&blob)), ExpectedObject::Undecided);
+            let tombstone = Tombstone::of(&file);
+            assert_eq!(tombstone.is_some(), matches!(state, State::Deleted(_)));
+            if let Some((tombstone, tenant)) = tombstone {
+                let (body, _) = tombstone.object(&record, &tenant);
+                assert_eq!(Tombstone::parse(&body), Ok(tombstone.clone()));
+                assert_eq!(tombstone.last, 2);
+            }
+        }
+        let upload = ObjectKey::Media(MediaKey::Upload(file().tenant, UploadId::from_random([1; 20])));
+        assert_eq!(wanted(&upload, None), ExpectedObject::Undecided);
+        assert_eq!(upload.row().to_string(), "UPLOAD#aeaqcaibaeaqcaibaeaqcaibaeaqcaib");
+        assert_eq!(original.row(), rendition.row());
+        assert_eq!(record.row(), Row::File(file()).key());
+    }
 }

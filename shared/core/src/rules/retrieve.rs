@@ -76,9 +76,11 @@ impl Lookup<'_> {
                      `default`"
                 )
             }
-            ObjectKey::Alias(_) | ObjectKey::Hold(..) | ObjectKey::Removed(..) | ObjectKey::Identity => {
-                "nothing is served here".to_owned()
-            }
+            ObjectKey::Alias(_)
+            | ObjectKey::Hold(..)
+            | ObjectKey::Removed(..)
+            | ObjectKey::Identity
+            | ObjectKey::Media(_) => "nothing is served here".to_owned(),
         };
         Problem::new(ProblemKind::NotFound, what)
     }

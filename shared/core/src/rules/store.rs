@@ -12,7 +12,7 @@ mod draft;
 mod legacy;
 mod manifest;
 mod members;
-mod tags;
+pub(super) mod tags;
 #[cfg(test)]
 mod tests;
 

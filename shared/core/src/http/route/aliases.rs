@@ -51,7 +51,7 @@ pub(super) const PATHS: &[Path] = &[
         segments: &["aliases", "*"],
         allow: "PUT, DELETE, OPTIONS",
         endpoints: &[
-            Endpoint::put(BIND, |Given { ids: [id, _], .. }| {
+            Endpoint::put(BIND, |Given { ids: [id, ..], .. }| {
                 Ok(Route::Aliases(Aliases::Bind(legacy_id(id)?)))
             }),
             Endpoint::delete(WITHDRAW, withdraw),
@@ -69,7 +69,7 @@ impl Aliases {
     }
 }
 
-fn withdraw(Given { ids: [id, _], query }: Given<'_>) -> Result<Route, Problem> {
+fn withdraw(Given { ids: [id, ..], query }: Given<'_>) -> Result<Route, Problem> {
     let query = Query::parse(query)?;
     query.only(&["proof"])?;
     let missing = || Problem::field("proof", "it is missing: the proof that the id names");

@@ -79,7 +79,7 @@ pub(super) const PATHS: &[Path] = &[
         allow: "GET, HEAD, DELETE, OPTIONS",
         endpoints: &[
             reads::PLAIN_MANIFEST,
-            Endpoint::delete(DELETE, |Given { ids: [id, _], query }| {
+            Endpoint::delete(DELETE, |Given { ids: [id, ..], query }| {
                 let imported = only_imported(query)?;
                 Ok(Route::Manifests(Manifests::Delete { id: manifest_id(id)?, tenant: None, imported }))
             }),
@@ -90,7 +90,7 @@ pub(super) const PATHS: &[Path] = &[
         allow: "GET, HEAD, PUT, OPTIONS",
         endpoints: &[
             reads::FRONT,
-            Endpoint::put(DECIDE_FRONT, |Given { ids: [id, _], .. }| {
+            Endpoint::put(DECIDE_FRONT, |Given { ids: [id, ..], .. }| {
                 Ok(Route::Manifests(Manifests::DecideFront(manifest_id(id)?)))
             }),
         ],
@@ -98,14 +98,14 @@ pub(super) const PATHS: &[Path] = &[
     Path {
         segments: &["manifests", "*", "visibility"],
         allow: "PUT, OPTIONS",
-        endpoints: &[Endpoint::put(CHANGE_VISIBILITY, |Given { ids: [id, _], .. }| {
+        endpoints: &[Endpoint::put(CHANGE_VISIBILITY, |Given { ids: [id, ..], .. }| {
             Ok(Route::Manifests(Manifests::ChangeVisibility { id: manifest_id(id)?, tenant: None }))
         })],
     },
     Path {
         segments: &["tenants", "*", "manifests", "*", "visibility"],
         allow: "PUT, OPTIONS",
-        endpoints: &[Endpoint::put(CHANGE_VISIBILITY, |Given { ids: [tenant, id], .. }| {
+        endpoints: &[Endpoint::put(CHANGE_VISIBILITY, |Given { ids: [tenant, id, _], .. }| {
             let ManifestKey { id, tenant } = manifest_key(tenant, id)?;
             Ok(Route::Manifests(Manifests::ChangeVisibility { id, tenant: Some(tenant) }))
         })],
@@ -115,7 +115,7 @@ pub(super) const PATHS: &[Path] = &[
         allow: "GET, HEAD, DELETE, OPTIONS",
         endpoints: &[
             reads::TENANT_MANIFEST,
-            Endpoint::delete(DELETE, |Given { ids: [tenant, id], query }| {
+            Endpoint::delete(DELETE, |Given { ids: [tenant, id, _], query }| {
                 let ManifestKey { id, tenant } = manifest_key(tenant, id)?;
                 let imported = only_imported(query)?;
                 Ok(Route::Manifests(Manifests::Delete { id, tenant: Some(tenant), imported }))

@@ -61,14 +61,14 @@ impl Migrations {
     }
 }
 
-fn show(Given { ids: [job, _], query }: Given<'_>) -> Result<Route, Problem> {
+fn show(Given { ids: [job, ..], query }: Given<'_>) -> Result<Route, Problem> {
     let query = Query::parse(query)?;
     query.only(&["after"])?;
     let after = query.get("after").map(str::to_owned);
     Ok(Route::Migrations(Migrations::Show { job: job_name(job)?, after }))
 }
 
-fn remove(Given { ids: [job, _], query }: Given<'_>) -> Result<Route, Problem> {
+fn remove(Given { ids: [job, ..], query }: Given<'_>) -> Result<Route, Problem> {
     let query = Query::parse(query)?;
     query.only(&["abandon"])?;
     Ok(Route::Migrations(Migrations::Remove { job: job_name(job)?, abandon: switch(&query, "abandon")? }))

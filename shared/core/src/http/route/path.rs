@@ -12,7 +12,7 @@ pub(super) const READ_ONLY: &str = "GET, HEAD, OPTIONS";
 
 /// A path of the API.
 pub(super) struct Path {
-    /// The segments after the version. `*` stands for any segment; there are at most two of them.
+    /// The segments after the version. `*` stands for any segment; there are at most three of them.
     pub(super) segments: &'static [&'static str],
     /// The methods that the path takes, as `Allow` names them (RFC 9110, section 10.2.1).
     pub(super) allow: &'static str,
@@ -27,6 +27,7 @@ enum On {
     Get,
     Post,
     Put,
+    Patch,
     Delete,
 }
 
@@ -44,7 +45,7 @@ pub(super) struct Endpoint {
 #[derive(Clone, Copy)]
 pub(super) struct Given<'a> {
     /// The segments in the places where the path has a `*`.
-    pub(super) ids: [&'a str; 2],
+    pub(super) ids: [&'a str; 3],
     /// The query, without its question mark.
     pub(super) query: &'a str,
 }
@@ -69,6 +70,11 @@ impl Endpoint {
         Self::new(On::Put, operation, parse)
     }
 
+    /// Returns an operation of `PATCH`.
+    pub(super) const fn patch(operation: Operation, parse: fn(Given<'_>) -> Result<Route, Problem>) -> Self {
+        Self::new(On::Patch, operation, parse)
+    }
+
     /// Returns an operation of `DELETE`.
     pub(super) const fn delete(operation: Operation, parse: fn(Given<'_>) -> Result<Route, Problem>) -> Self {
         Self::new(On::Delete, operation, parse)
@@ -84,6 +90,7 @@ impl Endpoint {
             On::Get => matches!(*method, Method::GET | Method::HEAD),
             On::Post => *method == Method::POST,
             On::Put => *method == Method::PUT,
+            On::Patch => *method == Method::PATCH,
             On::Delete => *method == Method::DELETE,
         }
     }
@@ -98,11 +105,11 @@ impl Endpoint {
 
 impl Path {
     /// Returns the segments of an API path in the places where this path has a `*`, or `None` if the paths differ.
-    fn ids<'a>(&self, segments: &[&'a str]) -> Option<[&'a str; 2]> {
+    fn ids<'a>(&self, segments: &[&'a str]) -> Option<[&'a str; 3]> {
         if segments.len() != self.segments.len() {
             return None;
         }
-        let mut ids = [""; 2];
+        let mut ids = [""; 3];
         let mut free = ids.iter_mut();
         for (given, own) in segments.iter().zip(self.segments) {
             if *own == "*" {
@@ -137,7 +144,7 @@ const MAX_SEGMENTS: usize = 6;
 pub(super) fn find(
     paths: impl IntoIterator<Item = &'static Path>,
     rest: &str,
-) -> Option<(&'static Path, [&str; 2])> {
+) -> Option<(&'static Path, [&str; 3])> {
     // An array, because every request comes through here.
     let mut segments = [""; MAX_SEGMENTS];
     let mut count = 0;

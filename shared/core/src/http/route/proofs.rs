@@ -72,10 +72,10 @@ pub(super) const PATHS: &[Path] = &[
         allow: "GET, HEAD, PUT, DELETE, OPTIONS",
         endpoints: &[
             reads::PROOF,
-            Endpoint::put(SUPERSEDE, |Given { ids: [id, _], .. }| {
+            Endpoint::put(SUPERSEDE, |Given { ids: [id, ..], .. }| {
                 Ok(Route::Proofs(Proofs::Supersede(proof_id(id)?)))
             }),
-            Endpoint::delete(DELETE, |Given { ids: [id, _], .. }| {
+            Endpoint::delete(DELETE, |Given { ids: [id, ..], .. }| {
                 Ok(Route::Proofs(Proofs::Delete(proof_id(id)?)))
             }),
         ],
@@ -107,7 +107,7 @@ fn list_or_find(Given { query, .. }: Given<'_>) -> Result<Route, Problem> {
     Ok(Route::Proofs(Proofs::List { after, limit }))
 }
 
-fn sign_link(Given { ids: [id, _], query }: Given<'_>) -> Result<Route, Problem> {
+fn sign_link(Given { ids: [id, ..], query }: Given<'_>) -> Result<Route, Problem> {
     let query = Query::parse(query)?;
     query.only(&["expires_in"])?;
     let expires_in = query.number("expires_in", 1, MAX_LINK_SECONDS)?;

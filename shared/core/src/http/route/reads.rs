@@ -2,6 +2,7 @@
 
 use super::Route;
 use super::documents;
+use super::media;
 use super::operation::Operation;
 use super::path::{Endpoint, Given, Path, READ_ONLY};
 use super::segment::{decode, manifest_id, manifest_key, proof_id, revision_number};
@@ -72,13 +73,14 @@ pub(super) const PUBLIC_PATHS: &[Path] = &[
     Path { segments: &["tenants", "*", "manifests", "*"], allow: READ_ONLY, endpoints: &[TENANT_MANIFEST] },
     BY_HASH,
     REVISION,
+    media::BYTES,
     documents::HEALTH,
 ];
 
 const BY_HASH: Path = Path {
     segments: &["proofs", "by-hash", "*"],
     allow: READ_ONLY,
-    endpoints: &[Endpoint::get(READ_PROOF, |Given { ids: [hash, _], query }| {
+    endpoints: &[Endpoint::get(READ_PROOF, |Given { ids: [hash, ..], query }| {
         let query = Query::parse(query)?;
         // A mistyped `tenant` would find another tenant's proof.
         query.only(&["tenant", "expires", "key", "life", "signature", "form"])?;
@@ -89,13 +91,13 @@ const BY_HASH: Path = Path {
 const REVISION: Path = Path {
     segments: &["proofs", "*", "*"],
     allow: READ_ONLY,
-    endpoints: &[Endpoint::get(READ_REVISION, |Given { ids: [id, revision], query }| {
+    endpoints: &[Endpoint::get(READ_REVISION, |Given { ids: [id, revision, _], query }| {
         object(ObjectKey::Revision(proof_id(id)?, revision_number(revision)?), query)
     })],
 };
 
 /// A read of a proof by its ID or its legacy ID.
-pub(super) const PROOF: Endpoint = Endpoint::get(READ_PROOF, |Given { ids: [id, _], query }| {
+pub(super) const PROOF: Endpoint = Endpoint::get(READ_PROOF, |Given { ids: [id, ..], query }| {
     let text = decode("id", id)?;
     let error = match text.parse() {
         Ok(id) => return object(ObjectKey::Record(id), query),
@@ -112,7 +114,7 @@ pub(super) const PROOF: Endpoint = Endpoint::get(READ_PROOF, |Given { ids: [id, 
 });
 
 /// A read of a manifest at its plain address.
-pub(super) const PLAIN_MANIFEST: Endpoint = Endpoint::get(READ_MANIFEST, |Given { ids: [id, _], query }| {
+pub(super) const PLAIN_MANIFEST: Endpoint = Endpoint::get(READ_MANIFEST, |Given { ids: [id, ..], query }| {
     let id = manifest_id(id)?;
     let query = Query::parse(query)?;
     Ok(Route::Reads(Reads::PlainManifest { id, signature: Signature::read(&query)?, form: form(&query)? }))
@@ -120,12 +122,12 @@ pub(super) const PLAIN_MANIFEST: Endpoint = Endpoint::get(READ_MANIFEST, |Given 
 
 /// A read of a manifest at its tenant's own address.
 pub(super) const TENANT_MANIFEST: Endpoint =
-    Endpoint::get(READ_MANIFEST, |Given { ids: [tenant, id], query }| {
+    Endpoint::get(READ_MANIFEST, |Given { ids: [tenant, id, _], query }| {
         object(ObjectKey::Manifest(manifest_key(tenant, id)?), query)
     });
 
 /// A read of the front of a plain address.
-pub(super) const FRONT: Endpoint = Endpoint::get(SHOW_FRONT, |Given { ids: [id, _], query }| {
+pub(super) const FRONT: Endpoint = Endpoint::get(SHOW_FRONT, |Given { ids: [id, ..], query }| {
     object(ObjectKey::Front(manifest_id(id)?), query)
 });
 
@@ -137,7 +139,12 @@ impl Reads {
             Self::Object { key: ObjectKey::Manifest(_), .. } | Self::PlainManifest { .. } => READ_MANIFEST,
             Self::Object { key: ObjectKey::Front(_), .. } => SHOW_FRONT,
             Self::Object {
-                key: ObjectKey::Alias(_) | ObjectKey::Hold(..) | ObjectKey::Removed(..) | ObjectKey::Identity,
+                key:
+                    ObjectKey::Alias(_)
+                    | ObjectKey::Hold(..)
+                    | ObjectKey::Removed(..)
+                    | ObjectKey::Identity
+                    | ObjectKey::Media(_),
                 ..
             } => READ_NOTHING,
             Self::Alias(_) => READ_ALIAS,

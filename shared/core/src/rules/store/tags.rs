@@ -12,7 +12,7 @@ use crate::http::problem::Problem;
 /// Tags as they are written: no more than the bound, and the number that there are. serde would keep them all, and
 /// silently let the last of two equal keys win.
 #[derive(Default)]
-pub(super) struct Tags {
+pub(in crate::rules) struct Tags {
     kept: BTreeMap<String, String>,
     count: usize,
 }
@@ -51,7 +51,7 @@ impl<'de> Deserialize<'de> for Tags {
 }
 
 /// Checks tags.
-pub(super) fn tags(tags: Tags) -> Result<BTreeMap<String, String>, Problem> {
+pub(in crate::rules) fn tags(tags: Tags) -> Result<BTreeMap<String, String>, Problem> {
     let Tags { kept: tags, count } = tags;
     if count > MAX_TAGS {
         return Err(Problem::field("tags", format!("up to {MAX_TAGS} tags; these are {count}")));
