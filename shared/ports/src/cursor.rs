@@ -1,5 +1,7 @@
 //! Cursors of listings of rows: opaque to callers, safe in a URL.
 
+use credlink_core::audit::AuditEntry;
+use credlink_core::file::FileId;
 use credlink_core::legacy::LegacyId;
 use credlink_core::manifest_id::ManifestId;
 use credlink_core::proof_id::ProofId;
@@ -8,7 +10,8 @@ use credlink_core::tenant::Tenant;
 use data_encoding::BASE64URL_NOPAD;
 use serde::{Deserialize, Serialize};
 
-use crate::Listing;
+use crate::limits::milliseconds;
+use crate::{FilesOf, Listing};
 
 /// The length of the longest cursor that is read, in bytes. It has room for the longest row key (230 bytes) or tenant
 /// (60), in JSON and base64.
@@ -28,6 +31,9 @@ pub enum Cursor {
     /// A position in a tenant's listing of manifests that were stored for themselves: the manifest ID.
     #[serde(rename = "m")]
     Manifests(Tenant, ManifestId),
+    /// A position in a listing of files: the instant at which the file became ready, in milliseconds, and its ID.
+    #[serde(rename = "f")]
+    Files(Tenant, FilesOf, u64, FileId),
     /// A position in the listing of due rows: the instant in milliseconds, and the row's key.
     #[serde(rename = "d")]
     Due(u64, String),
@@ -44,7 +50,15 @@ impl Cursor {
         match row {
             Row::Alias(row) => Some(Self::Aliases(tenant, row.id.clone())),
             Row::Manifest(row) => Some(Self::Manifests(tenant, row.id.clone())),
-            Row::Proof(_) | Row::LegacyItem(_) | Row::Replica(_) | Row::Store(_) => None,
+            Row::Proof(_)
+            | Row::LegacyItem(_)
+            | Row::Replica(_)
+            | Row::Store(_)
+            | Row::File(_)
+            | Row::Blob(_)
+            | Row::List(_)
+            | Row::Upload(_)
+            | Row::Quota(_) => None,
         }
     }
 
@@ -63,11 +77,31 @@ impl Cursor {
             (Self::Tenant(tenant, ..), Listing::Tenant(asked))
             | (Self::Aliases(tenant, _), Listing::Aliases(asked))
             | (Self::Manifests(tenant, _), Listing::Manifests(asked)) => tenant == asked,
+            (Self::Files(tenant, of, ..), Listing::Files(asked, asked_of)) => {
+                tenant == asked && of == asked_of
+            }
             (Self::Due(..), Listing::Due(_)) | (Self::All(_), Listing::All) => true,
             _ => false,
         };
         fits.then_some(cursor)
     }
+}
+
+/// Returns the position of an entry in the log of its file: its instant in milliseconds (15 digits), and its number (16
+/// hexadecimal digits). The order of these texts is that of time.
+#[must_use]
+pub fn access_position(entry: &AuditEntry) -> String {
+    format!("{:015}-{:016x}", milliseconds(entry.at), entry.number)
+}
+
+/// Reads what [`access_position`] returned: the instant and the number. Returns `None` for any other text.
+#[must_use]
+pub fn read_access_position(text: &str) -> Option<(u64, u64)> {
+    let (at, number) = text.split_once('-').filter(|_| text.is_ascii() && text.len() == 32)?;
+    let is_number = at.len() == 15 && at.bytes().all(|byte| byte.is_ascii_digit());
+    let is_hexadecimal = number.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
+    (is_number && is_hexadecimal).then_some(())?;
+    Some((at.parse().ok()?, u64::from_str_radix(number, 16).ok()?))
 }
 
 #[cfg(test)]
@@ -85,14 +119,29 @@ mod tests {
             Listing::Tenant(tenant.clone()),
             Listing::Aliases(tenant.clone()),
             Listing::Manifests(tenant.clone()),
+            Listing::Files(tenant.clone(), FilesOf::Tenant),
+            Listing::Files(tenant.clone(), FilesOf::Owner("a#b".parse().unwrap())),
+            Listing::Files(tenant.clone(), FilesOf::Owner("a".parse().unwrap())),
+            Listing::Files(tenant.clone(), FilesOf::Collection("a".parse().unwrap())),
             Listing::Due(Timestamp::from_milliseconds(9)),
             Listing::All,
         ];
+        let file = FileId::from_random([7; 20]);
+        // The longest owner, with the characters that take most room in JSON.
+        let longest_owner = FilesOf::Owner("\"".repeat(255).parse().unwrap());
+        let longest_cursor =
+            Cursor::Files("t".repeat(60).parse().unwrap(), longest_owner.clone(), u64::MAX, file);
+        let asked = Listing::Files("t".repeat(60).parse().unwrap(), longest_owner);
+        assert_eq!(Cursor::read(&longest_cursor.text(), &asked), Some(longest_cursor));
         let longest = format!("MANIFEST#{}", "x".repeat(255));
         let cursors = [
             Cursor::Tenant(tenant.clone(), 7, id),
             Cursor::Aliases(tenant.clone(), "p-1".parse().unwrap()),
-            Cursor::Manifests(tenant, "urn:c2pa:x".parse().unwrap()),
+            Cursor::Manifests(tenant.clone(), "urn:c2pa:x".parse().unwrap()),
+            Cursor::Files(tenant.clone(), FilesOf::Tenant, 7, file),
+            Cursor::Files(tenant.clone(), FilesOf::Owner("a#b".parse().unwrap()), 7, file),
+            Cursor::Files(tenant.clone(), FilesOf::Owner("a".parse().unwrap()), 7, file),
+            Cursor::Files(tenant, FilesOf::Collection("a".parse().unwrap()), 7, file),
             Cursor::Due(7, longest.clone()),
             Cursor::All(longest),
         ];
@@ -104,6 +153,16 @@ mod tests {
                 assert_eq!(Cursor::read(&text, listing), expected);
             }
             assert_eq!(Cursor::read(&text, &Listing::Tenant("other".parse().unwrap())), None);
+        }
+        assert_eq!(read_access_position("000000000000007-00000000000000ff"), Some((7, 255)));
+        for bad in [
+            "",
+            "7-ff",
+            "000000000000007-00000000000000FF",
+            "+00000000000007-00000000000000ff",
+            "00000000000000é-0000000000000ff",
+        ] {
+            assert_eq!(read_access_position(bad), None, "{bad}");
         }
         for foreign in ["", "x", "e30", "%%%", &"A".repeat(5_000)] {
             assert_eq!(Cursor::read(foreign, &Listing::All), None);

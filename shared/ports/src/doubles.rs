@@ -8,9 +8,11 @@ mod clock;
 pub mod faults;
 mod index;
 mod objects;
+mod quarantine;
 mod queue;
 
 pub use clock::{ManualClock, WallClock};
 pub use index::MemoryIndex;
 pub use objects::MemoryObjects;
+pub use quarantine::MemoryQuarantine;
 pub use queue::MemoryQueue;

@@ -20,6 +20,20 @@ pub enum Event {
     Missed,
     /// A proof that is not imported yet was read from the legacy store.
     LegacyHit,
+    /// An upload was announced.
+    UploadAnnounced,
+    /// An upload became a file.
+    UploadReady {
+        /// The microseconds from the moment when a finaliser took the bytes.
+        microseconds: u64,
+    },
+    /// An upload was rejected.
+    UploadRejected {
+        /// The written form of the reason ([`Rejection::name`](credlink_core::file::Rejection::name)).
+        reason: &'static str,
+    },
+    /// The bytes of an upload did not arrive in time.
+    UploadExpired,
     /// A request ended with a failure of ours (status 500 or above).
     Failed,
     /// A doubt about index, objects or clock ([`Doubt`](credlink_core::rules::guard::Doubt)) arose or was cleared. A

@@ -32,10 +32,13 @@
 #[doc(hidden)]
 pub mod types {
     pub use bytes::Bytes;
+    pub use credlink_core::audit::AuditEntry;
+    pub use credlink_core::file::FileId;
     pub use credlink_core::object::{Attributes, Facts, Head, Object, ObjectKey, StoredTag};
     pub use credlink_core::proof_id::ProofId;
     pub use credlink_core::replica::Replica;
-    pub use credlink_core::row::{Reads, Row, RowKey, Totals};
+    pub use credlink_core::row::{Reads, Row, RowKey, Totals, UploadRow};
+    pub use credlink_core::rules::upload::{Found, Part};
     pub use credlink_core::time::Timestamp;
 }
 
@@ -132,6 +135,31 @@ macro_rules! forward_medium {
     };
 }
 
+/// Implements [`LongObjects`](crate::LongObjects): see [the module](crate::forward).
+#[macro_export]
+macro_rules! forward_long_objects {
+    (impl[$($generics:tt)*] for $type:ty, by $forward:ident) => {
+        impl<$($generics)*> $crate::LongObjects for $type {
+            async fn get_piece(
+                &self,
+                key: &$crate::forward::types::ObjectKey,
+                tag: &$crate::forward::types::StoredTag,
+                range: std::ops::Range<u64>,
+            ) -> Result<Option<$crate::forward::types::Bytes>, $crate::Failure> {
+                $forward!(read self, objects => objects.get_piece(key, tag, range))
+            }
+
+            async fn put_pieces(
+                &self,
+                key: &$crate::forward::types::ObjectKey,
+                write: $crate::LongWrite,
+            ) -> Result<$crate::Put, $crate::Failure> {
+                $forward!(write self, objects => objects.put_pieces(key, write))
+            }
+        }
+    };
+}
+
 /// Implements [`Checksummed`](crate::Checksummed): see [the module](crate::forward).
 #[macro_export]
 macro_rules! forward_checksummed {
@@ -208,6 +236,79 @@ macro_rules! forward_replicas {
     };
 }
 
+/// Implements [`Quarantine`](crate::Quarantine): see [the module](crate::forward).
+#[macro_export]
+macro_rules! forward_quarantine {
+    (impl[$($generics:tt)*] for $type:ty, by $forward:ident) => {
+        impl<$($generics)*> $crate::Quarantine for $type {
+            fn name(&self) -> &'static str {
+                $forward!(now self, quarantine => quarantine.name())
+            }
+
+            async fn sign_put(
+                &self,
+                upload: &$crate::forward::types::UploadRow,
+                until: $crate::forward::types::Timestamp,
+            ) -> Result<$crate::SignedPut, $crate::Failure> {
+                $forward!(read self, quarantine => quarantine.sign_put(upload, until))
+            }
+
+            async fn begin(
+                &self,
+                upload: &$crate::forward::types::UploadRow,
+            ) -> Result<String, $crate::Failure> {
+                $forward!(write self, quarantine => quarantine.begin(upload))
+            }
+
+            async fn sign_part(
+                &self,
+                upload: &$crate::forward::types::UploadRow,
+                part: &$crate::forward::types::Part,
+                until: $crate::forward::types::Timestamp,
+            ) -> Result<$crate::SignedPut, $crate::Failure> {
+                $forward!(read self, quarantine => quarantine.sign_part(upload, part, until))
+            }
+
+            async fn found(
+                &self,
+                upload: &$crate::forward::types::UploadRow,
+            ) -> Result<$crate::forward::types::Found, $crate::Failure> {
+                $forward!(read self, quarantine => quarantine.found(upload))
+            }
+
+            async fn join(
+                &self,
+                upload: &$crate::forward::types::UploadRow,
+            ) -> Result<(), $crate::Failure> {
+                $forward!(write self, quarantine => quarantine.join(upload))
+            }
+
+            async fn read(
+                &self,
+                upload: &$crate::forward::types::UploadRow,
+                range: std::ops::Range<u64>,
+            ) -> Result<Option<$crate::forward::types::Bytes>, $crate::Failure> {
+                $forward!(read self, quarantine => quarantine.read(upload, range))
+            }
+
+            async fn abort(
+                &self,
+                upload: &$crate::forward::types::UploadRow,
+                multipart: &str,
+            ) -> Result<(), $crate::Failure> {
+                $forward!(write self, quarantine => quarantine.abort(upload, multipart))
+            }
+
+            async fn remove(
+                &self,
+                upload: &$crate::forward::types::UploadRow,
+            ) -> Result<(), $crate::Failure> {
+                $forward!(write self, quarantine => quarantine.remove(upload))
+            }
+        }
+    };
+}
+
 /// Implements [`Index`](crate::Index): see [the module](crate::forward). Counting reads is passed on with `count`.
 #[macro_export]
 macro_rules! forward_index {
@@ -252,6 +353,22 @@ macro_rules! forward_index {
                 limit: usize,
             ) -> Result<$crate::Page<$crate::Intent>, $crate::Failure> {
                 $forward!(read self, index => index.intents(from, after, limit))
+            }
+
+            async fn note_access(
+                &self,
+                entry: &$crate::forward::types::AuditEntry,
+            ) -> Result<(), $crate::Failure> {
+                $forward!(write self, index => index.note_access(entry))
+            }
+
+            async fn accesses(
+                &self,
+                file: &$crate::forward::types::FileId,
+                after: Option<&str>,
+                limit: usize,
+            ) -> Result<Option<$crate::Page<$crate::forward::types::AuditEntry>>, $crate::Failure> {
+                $forward!(read self, index => index.accesses(file, after, limit))
             }
 
             async fn count_reads(

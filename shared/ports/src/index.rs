@@ -2,11 +2,14 @@
 
 use std::future::Future;
 
+use credlink_core::audit::AuditEntry;
+use credlink_core::file::{CollectionName, FileId, OwnerId};
 use credlink_core::object::ObjectKey;
 use credlink_core::proof_id::ProofId;
-use credlink_core::row::{Reads, Row, RowKey, Totals};
+use credlink_core::row::{FileRow, Reads, Row, RowKey, State, Totals};
 use credlink_core::tenant::Tenant;
 use credlink_core::time::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::{Failure, FailureKind, Page};
 
@@ -44,6 +47,8 @@ pub enum Listing {
     /// A tenant's live C2PA manifests that were stored for themselves, whether or not proofs hold them, in the order of
     /// the bytes of their IDs.
     Manifests(Tenant),
+    /// A tenant's live files, or some of them, in the order in which they became ready.
+    Files(Tenant, FilesOf),
     /// The rows that are due by this instant ([`Row::due`]), the longest overdue first.
     Due(Timestamp),
     /// All rows, in any state and in an order that the adapter chooses. For operators: no request walks the whole
@@ -51,12 +56,51 @@ pub enum Listing {
     All,
 }
 
+/// The files of a tenant in one of its listings. What decides it never changes in the life of a file, and a file is live
+/// from its first row on until it is deleted for ever.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum FilesOf {
+    /// All files.
+    #[serde(rename = "a")]
+    Tenant,
+    /// The files of an owner.
+    #[serde(rename = "o")]
+    Owner(OwnerId),
+    /// The files in a collection.
+    #[serde(rename = "c")]
+    Collection(CollectionName),
+}
+
+impl FilesOf {
+    /// Returns the listings that have this row.
+    pub fn all_with(row: &FileRow) -> impl Iterator<Item = Self> {
+        let all = [
+            Some(Self::Tenant),
+            row.owner.clone().map(Self::Owner),
+            Some(Self::Collection(row.collection.clone())),
+        ];
+        let is_live = row.state == State::Live;
+        all.into_iter().flatten().filter(move |_| is_live)
+    }
+
+    /// Returns the name of the listing, under which an index may keep it: no two listings have the same.
+    #[must_use]
+    pub fn name(&self, tenant: &Tenant) -> String {
+        match self {
+            Self::Tenant => format!("FILES#{tenant}"),
+            Self::Owner(owner) => format!("OWNER#{tenant}#{owner}"),
+            Self::Collection(collection) => format!("COLLECTION#{tenant}#{collection}"),
+        }
+    }
+}
+
 /// The table that makes proofs unique and findable.
 ///
 /// * **Durability.** A commit that was answered with [`Commit::Done`] survives a crash of the process and of the
 ///   machine.
 /// * **Atomicity.** Either all writes of a commit are visible, or none. One commit has at most 100 writes, all to
-///   different rows.
+///   different rows; that of a file which enters the listings or leaves them counts three times
+///   ([`limits::places`](crate::limits::places)).
 /// * **Isolation.** Commits are serialisable: of concurrent commits that expect the same version of a row, one
 ///   succeeds.
 /// * **Consistency.** `get` sees every commit that was answered. `list` and `totals` may lag by a few seconds if the
@@ -99,6 +143,21 @@ pub trait Index {
         after: Option<&str>,
         limit: usize,
     ) -> impl Future<Output = Result<Page<Intent>, Failure>>;
+
+    /// Appends an entry to the log of accesses to a file. Once this is answered, the entry survives a crash of the process
+    /// and of the machine, [`accesses`](Self::accesses) shows it, and it stays as it is for
+    /// [`AUDIT_KEPT_SECONDS`](credlink_core::bounds::AUDIT_KEPT_SECONDS) at least. Older entries are removed at some time, but
+    /// not before that time has passed by the store's trusted time (`seen` in its row) too. An entry is not a row.
+    fn note_access(&self, entry: &AuditEntry) -> impl Future<Output = Result<(), Failure>>;
+
+    /// Returns a page of at most `limit` entries (1 to 1,000) of the log of a file, the oldest first, or `None` if `after`
+    /// is not the `next` of a page.
+    fn accesses(
+        &self,
+        file: &FileId,
+        after: Option<&str>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Option<Page<AuditEntry>>, Failure>>;
 
     /// Adds to the read counts of proofs, and leaves the version and everything else unchanged. Absent rows are
     /// skipped. Counts are statistics, and may be lost in a crash.

@@ -8,8 +8,9 @@
 //!
 //! | to find | look in |
 //! |---|---|
-//! | objects | [`Objects`] · copies at several providers: [`Replicas`] · the medium: [`Medium`] · checksums: [`Checksummed`] |
+//! | objects | [`Objects`] · long ones that are read piece by piece: [`OpenObjects`], and copied so: [`LongObjects`] · copies at several providers: [`Replicas`] · the medium: [`Medium`] · checksums: [`Checksummed`] |
 //! | rows | [`Index`] |
+//! | bytes that clients upload | [`Quarantine`] · renditions of pictures: [`Renderer`], and their manifests: [`RenditionSigner`] · manifests in files: [`ManifestReader`] · malware in them: [`Scanner`] |
 //! | messages | [`Queue`] |
 //! | the cache in front of the objects | [`Cache`] |
 //! | time and request IDs | [`Clock`] |
@@ -37,15 +38,22 @@ mod failure;
 pub mod forward;
 mod index;
 pub mod limits;
+mod long_objects;
+mod manifest_reader;
 mod medium;
 pub mod migration;
 mod objects;
+mod opened;
 mod page;
 mod parts;
 mod provider_state;
+mod quarantine;
 mod queue;
+mod renderer;
+mod rendition_signer;
 mod replicas;
 pub mod request;
+mod scanner;
 mod signers;
 mod work;
 
@@ -55,13 +63,24 @@ pub use checksum::{Checksum, Checksummed};
 pub use clock::Clock;
 pub use events::{Event, Events};
 pub use failure::{Failure, FailureKind};
-pub use index::{Commit, Index, Intent, Listing, Write};
+pub use index::{Commit, FilesOf, Index, Intent, Listing, Write};
+pub use long_objects::{LongObjects, LongWrite, PIECE_BYTES, Pieces};
+pub use manifest_reader::{ManifestReader, NoManifests, ReadingManifest};
 pub use medium::Medium;
 pub use objects::{Condition, Listed, ObjectWrite, Objects, Put, put_one_by_one};
+pub use opened::{OpenObjects, OpenedContent, Opening, PieceSums};
 pub use page::Page;
 pub use parts::{Parts, Ports};
 pub use provider_state::{BreakerState, ProviderState};
+pub use quarantine::{Quarantine, SignedPut};
 pub use queue::{Delivery, Queue};
+pub use renderer::{
+    MadeRendition, NoRenderer, NotRendered, RenderOrder, RenderedPicture, Renderer, Rendering,
+};
+pub use rendition_signer::{
+    NotSigned, RenditionSigner, SignedRendition, Signing, SigningOrder, UnsignedRendition,
+};
 pub use replicas::{Copies, Lag, Lagging, Replicas, SingleProvider};
+pub use scanner::{Begun, Scan, Scanner, Scanning, Verdict};
 pub use signers::{NoSigners, Signers};
 pub use work::{InPlace, Job, Work};

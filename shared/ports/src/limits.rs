@@ -7,16 +7,30 @@ use credlink_core::time::Timestamp;
 
 use crate::Write;
 
-/// The maximum number of writes in one commit. DynamoDB allows as many in a transaction.
+/// The maximum number of places that the writes of one commit take ([`places`]). DynamoDB allows as many in a transaction.
 pub const MAX_WRITES: usize = 100;
+
+/// Returns the number of places that a write takes: one, and three if a file enters the listings or leaves them, because
+/// an index may keep an item beside the row for each of two listings.
+#[must_use]
+pub fn places(write: &Write) -> usize {
+    match &write.row {
+        Row::File(file) if file.state != State::Live || write.expected.is_none() => 3,
+        _ => 1,
+    }
+}
 
 /// The maximum number of deliveries of a message in a queue on one machine. After that, the message is a dead letter.
 pub const MAX_DELIVERIES: u32 = 10;
 
 /// Returns the rule that `writes` break regardless of the content of the index, in words, or `None`.
 pub fn breach(writes: &[Write]) -> Option<String> {
-    if writes.len() > MAX_WRITES {
-        return Some(format!("{} writes in one commit; {MAX_WRITES} are allowed", writes.len()));
+    let taken: usize = writes.iter().map(places).sum();
+    if taken > MAX_WRITES {
+        let count = writes.len();
+        return Some(format!(
+            "{count} writes in one commit, which take {taken} places; {MAX_WRITES} are allowed"
+        ));
     }
     let mut keys = BTreeSet::new();
     for write in writes {
@@ -39,7 +53,19 @@ pub fn place(row: &Row, before: Option<(u64, &Row)>) -> u64 {
     match (row, before) {
         (_, Some((place, before))) if live(before) => place,
         (Row::Proof(proof), _) => milliseconds(proof.created),
-        (Row::Manifest(_) | Row::Alias(_) | Row::LegacyItem(_) | Row::Replica(_) | Row::Store(_), _) => 0,
+        (
+            Row::Manifest(_)
+            | Row::Alias(_)
+            | Row::LegacyItem(_)
+            | Row::Replica(_)
+            | Row::Store(_)
+            | Row::File(_)
+            | Row::Blob(_)
+            | Row::List(_)
+            | Row::Upload(_)
+            | Row::Quota(_),
+            _,
+        ) => 0,
     }
 }
 

@@ -4,15 +4,18 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use credlink_core::audit::AuditEntry;
+use credlink_core::bounds::AUDIT_KEPT_SECONDS;
+use credlink_core::file::FileId;
 use credlink_core::manifest_key::ManifestKey;
 use credlink_core::object::ObjectKey;
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::{Reads, Row, RowKey, State, Totals};
 use credlink_core::time::Timestamp;
 
-use crate::cursor::Cursor;
+use crate::cursor::{Cursor, access_position, read_access_position};
 use crate::limits::{breach, milliseconds, place};
-use crate::{Commit, Failure, FailureKind, Index, Intent, Listing, Page, Write};
+use crate::{Commit, Failure, FailureKind, FilesOf, Index, Intent, Listing, Page, Write};
 
 /// The time for which intents are kept, in milliseconds: one day, as the port requires.
 const INTENT_MILLISECONDS: u64 = 86_400_000;
@@ -34,6 +37,8 @@ struct Rows {
     reads: HashMap<ProofId, Reads>,
     /// The intents: their instants in milliseconds, and the keys of their objects.
     intents: BTreeSet<(u64, String)>,
+    /// The logs of accesses: the file, the instant in milliseconds and the number of each entry.
+    accesses: BTreeMap<(FileId, u64, u64), AuditEntry>,
 }
 
 /// An entry of a listing: the listing, the instant in milliseconds that orders it, and the row's key.
@@ -45,6 +50,7 @@ enum ListingKind {
     Proofs(String),
     Aliases(String),
     Manifests(String),
+    Files(String, FilesOf),
     Due,
 }
 
@@ -81,13 +87,27 @@ impl Rows {
             return Vec::new();
         };
         let alone = row.stands_alone_for().map(ToString::to_string);
+        if let Row::File(file) = row {
+            let entry = |of| (ListingKind::Files(file.tenant.to_string(), of), milliseconds(file.created));
+            let due = row.due().map(|due| (ListingKind::Due, milliseconds(due)));
+            let entries = FilesOf::all_with(file).map(entry).chain(due);
+            return entries.map(|(kind, order)| (kind, order, key.to_owned())).collect();
+        }
         let of_tenant = match row {
             Row::Proof(proof) if proof.state == State::Live => {
                 Some((ListingKind::Proofs(proof.tenant.to_string()), *place))
             }
             Row::Alias(_) => alone.map(|tenant| (ListingKind::Aliases(tenant), 0)),
             Row::Manifest(_) => alone.map(|tenant| (ListingKind::Manifests(tenant), 0)),
-            Row::Proof(_) | Row::LegacyItem(_) | Row::Replica(_) | Row::Store(_) => None,
+            Row::Proof(_)
+            | Row::LegacyItem(_)
+            | Row::Replica(_)
+            | Row::Store(_)
+            | Row::File(_)
+            | Row::Blob(_)
+            | Row::List(_)
+            | Row::Upload(_)
+            | Row::Quota(_) => None,
         };
         let due = row.due().map(|due| (ListingKind::Due, milliseconds(due)));
         of_tenant.into_iter().chain(due).map(|(kind, order)| (kind, order, key.to_owned())).collect()
@@ -122,12 +142,14 @@ impl Rows {
             Listing::Tenant(tenant) => (ListingKind::Proofs(tenant.to_string()), u64::MAX),
             Listing::Aliases(tenant) => (ListingKind::Aliases(tenant.to_string()), u64::MAX),
             Listing::Manifests(tenant) => (ListingKind::Manifests(tenant.to_string()), u64::MAX),
+            Listing::Files(tenant, of) => (ListingKind::Files(tenant.to_string(), of.clone()), u64::MAX),
             Listing::Due(by) => (ListingKind::Due, milliseconds(*by)),
         };
         let after = after.map(|cursor| match cursor {
             Cursor::Tenant(_, place, id) => (place, RowKey::Proof(id).to_string()),
             Cursor::Aliases(_, id) => (0, RowKey::Alias(id).to_string()),
             Cursor::Manifests(tenant, id) => (0, RowKey::Manifest(ManifestKey { tenant, id }).to_string()),
+            Cursor::Files(_, _, place, id) => (place, RowKey::File(id).to_string()),
             Cursor::Due(due, key) => (due, key),
             Cursor::All(key) => (0, key),
         });
@@ -152,6 +174,9 @@ fn cursor((kind, order, key): &Entry, row: &Row) -> Option<Cursor> {
         (ListingKind::Due, _) => Some(Cursor::Due(*order, key.clone())),
         (ListingKind::Proofs(_), Row::Proof(proof)) => {
             Some(Cursor::Tenant(proof.tenant.clone(), *order, proof.id))
+        }
+        (ListingKind::Files(_, of), Row::File(file)) => {
+            Some(Cursor::Files(file.tenant.clone(), of.clone(), *order, file.id))
         }
         _ => Cursor::alone(row),
     }
@@ -235,6 +260,43 @@ impl Index for MemoryIndex {
         Ok(Page { items: intents.collect(), next })
     }
 
+    async fn note_access(&self, entry: &AuditEntry) -> Result<(), Failure> {
+        let mut rows = self.rows();
+        let at = milliseconds(entry.at);
+        let trusted = match rows.rows.get(&RowKey::Store.to_string()) {
+            Some((_, Row::Store(row))) => at.min(milliseconds(row.seen)),
+            _ => at,
+        };
+        let kept = trusted.saturating_sub(AUDIT_KEPT_SECONDS * 1_000);
+        rows.accesses.retain(|(_, at, _), _| *at >= kept);
+        let key = (entry.file, at, entry.number);
+        let before = rows.accesses.insert(key, entry.clone());
+        assert!(before.is_none_or(|before| before == *entry), "an entry of the log is never changed");
+        Ok(())
+    }
+
+    async fn accesses(
+        &self,
+        file: &FileId,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Option<Page<AuditEntry>>, Failure> {
+        assert!((1..=1_000).contains(&limit), "a page has 1 to 1,000 entries, not {limit}");
+        let start = match after.map(read_access_position) {
+            Some(None) => return Ok(None),
+            Some(Some((at, number))) => Bound::Excluded((*file, at, number)),
+            None => Bound::Included((*file, 0, 0)),
+        };
+        let rows = self.rows();
+        let end = Bound::Included((*file, u64::MAX, u64::MAX));
+        let mut found: Vec<AuditEntry> =
+            rows.accesses.range((start, end)).take(limit + 1).map(|(_, entry)| entry.clone()).collect();
+        let more = found.len() > limit;
+        found.truncate(limit);
+        let next = found.last().filter(|_| more).map(access_position);
+        Ok(Some(Page { items: found, next }))
+    }
+
     async fn count_reads(&self, reads: &[(ProofId, Reads)]) -> Result<(), Failure> {
         let mut rows = self.rows();
         for (id, more) in reads {
@@ -251,7 +313,7 @@ impl Index for MemoryIndex {
         Ok(rows
             .rows
             .values()
-            .fold(Totals::default(), |sum, (_, row)| sum.exchange(Totals::default(), row.totals())))
+            .fold(Totals::default(), |sum, (_, row)| sum.exchange(&Totals::default(), &row.totals())))
     }
 
     async fn write_failure(&self) -> Option<FailureKind> {

@@ -1,18 +1,19 @@
 //! Objects in memory.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::ops::Bound;
+use std::ops::{Bound, Range};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use credlink_core::hash::Digest;
 use credlink_core::media_type::TOMBSTONE_TYPE;
 use credlink_core::object::{Attributes, Facts, Head, Object, ObjectKey, StoredTag};
+use futures_util::stream::TryStreamExt as _;
 
 use super::clock::WallClock;
 use crate::{
-    Checksum, Checksummed, Clock, Condition, Failure, FailureKind, Listed, Medium, ObjectWrite, Objects,
-    Page, Put, SingleProvider, put_one_by_one,
+    Checksum, Checksummed, Clock, Condition, Failure, FailureKind, Listed, LongObjects, LongWrite, Medium,
+    ObjectWrite, Objects, Page, Put, SingleProvider, put_one_by_one,
 };
 
 /// A provider in memory. Clones share their objects.
@@ -180,6 +181,35 @@ impl Objects for MemoryObjects {
         items.truncate(limit);
         let next = if more { items.last().map(|item| item.key.clone()) } else { None };
         Ok(Page { items, next })
+    }
+}
+
+impl LongObjects for MemoryObjects {
+    async fn get_piece(
+        &self,
+        key: &ObjectKey,
+        tag: &StoredTag,
+        range: Range<u64>,
+    ) -> Result<Option<Bytes>, Failure> {
+        let Some(object) = self.get(key).await?.filter(|object| object.head.tag == *tag) else {
+            return Ok(None);
+        };
+        let end = |at| usize::try_from(at).unwrap_or(usize::MAX);
+        Ok(Some(object.body.slice(end(range.start)..end(range.end))))
+    }
+
+    async fn put_pieces(&self, key: &ObjectKey, write: LongWrite) -> Result<Put, Failure> {
+        let LongWrite { size, sha256, pieces, attributes, condition } = write;
+        if !self.state().holds(&key.to_string(), &condition) {
+            return Ok(Put::Lost);
+        }
+        let pieces: Vec<Bytes> = pieces.try_collect().await?;
+        let body = Bytes::from(pieces.concat());
+        if body.len() as u64 != size || Digest::of(&body) != sha256 {
+            let message = format!("{key}: the pieces are not the bytes that were announced");
+            return Err(Failure { provider: self.name(), kind: FailureKind::Damaged, message });
+        }
+        self.put(key, body, &attributes, condition).await
     }
 }
 
