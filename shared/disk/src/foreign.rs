@@ -12,7 +12,7 @@ use crate::presence::Unseen;
 /// Names that no other program uses: each of them identifies the folder of a CredLink store.
 const TELLING: [&str; 4] = ["index.redb", "queue.redb", "deployment.json", "link-key"];
 /// Names that another program may use too. Together with the lock, they are what an interrupted first start leaves.
-const COMMON: [&str; 4] = ["objects", "temporary", "journal", "reserve"];
+const COMMON: [&str; 5] = ["objects", "temporary", "journal", "reserve", "uploads"];
 /// The name of the lock.
 const LOCK: &str = "lock";
 /// The folders in `objects/` that identify a CredLink store whose other files were lost.

@@ -6,6 +6,7 @@
 //! | to find | look in |
 //! |---|---|
 //! | `Objects` over a folder | [`folder`] |
+//! | uploads, before they are files | [`quarantine`] |
 //! | files and folders that others cannot read, written durably | [`private`] |
 //! | the calls that change files, which tests record | [`tracked`] |
 //! | files that an operator edits, read with a bound | [`bounded_file`] |
@@ -20,6 +21,7 @@ pub mod folder;
 pub mod foreign;
 pub mod presence;
 pub mod private;
+pub mod quarantine;
 #[cfg(any(test, feature = "recorder"))]
 pub mod recorder;
 pub mod reserve;

@@ -1,5 +1,6 @@
 //! The index over a table: one call for each request of the port.
 
+mod accesses;
 mod bookmark;
 mod commit;
 mod intents;
@@ -15,6 +16,8 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{Builder, Config};
 use aws_smithy_types::retry::RetryConfig;
 use credlink_aws::{Error, Limits};
+use credlink_core::audit::AuditEntry;
+use credlink_core::file::FileId;
 use credlink_core::object::ObjectKey;
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::{Reads, Row, RowKey, Totals};
@@ -166,12 +169,25 @@ impl Index for DynamoIndex {
         self.noted_intents(from, after, limit).await
     }
 
+    async fn note_access(&self, entry: &AuditEntry) -> Result<(), Failure> {
+        self.append_access(entry).await
+    }
+
+    async fn accesses(
+        &self,
+        file: &FileId,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Option<Page<AuditEntry>>, Failure> {
+        self.noted_accesses(file, after, limit).await
+    }
+
     async fn count_reads(&self, reads: &[(ProofId, Reads)]) -> Result<(), Failure> {
         self.add_reads(reads).await
     }
 
     async fn totals(&self) -> Result<Totals, Failure> {
-        Ok(self.stored_sums().await?.plus(self.unwritten.sums()).totals())
+        Ok(self.stored_sums().await?.plus(&self.unwritten.sums()).totals())
     }
 
     async fn write_failure(&self) -> Option<FailureKind> {

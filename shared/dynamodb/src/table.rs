@@ -13,19 +13,23 @@ use credlink_core::hash::Digest;
 
 use crate::failure::NAME;
 
-/// The partition key, a text: `PROOF#id`, `MANIFEST#id`, `ALIAS#id`, `LEGACY#proof id`, `REPLICA#primary`,
-/// `STATS#shard`, `JOB#name`, `INTENT#shard`.
+/// The partition key, a text: `PROOF#id`, `MANIFEST#id`, `ALIAS#id`, `LEGACY#proof id`, `REPLICA#primary`, `FILE#id`,
+/// `BLOB#id`, `ENTITY#tenant#type#id#collection`, `UPLOAD#id`, `QUOTA#tenant#owner`, `STATS#shard`, `JOB#name`,
+/// `INTENT#shard`, `ACCESS#file id`.
 pub const PARTITION_KEY: &str = "pk";
-/// The sort key, a text: `ROW` or `SUM`; for an intent, its instant and the key of its object; for a migration, see its
+/// The sort key, a text: `ROW` or `SUM`; beside the row of a live file, `LISTED` and `LISTED#COLLECTION`; for an intent, its
+/// instant and the key of its object; for an access, its instant and its number; for a migration, see its
 /// [ledger](crate::ledger::TableLedger).
 pub const SORT_KEY: &str = "sk";
-/// The index that lists a tenant's live proofs, its legacy IDs, and its manifests that were stored for themselves.
+/// The index that lists a tenant's live proofs, its legacy IDs, its manifests that were stored for themselves, and its
+/// files.
 pub const TENANT_INDEX: &str = "gsi1";
 /// The partition key of [`TENANT_INDEX`], a text: `TENANT#name` on live proofs, `ALIASES#name` on legacy IDs that lead
-/// to a proof, `MANIFESTS#name` on live manifests that were stored for themselves.
+/// to a proof, `MANIFESTS#name` on live manifests that were stored for themselves. Of a live file, the row has
+/// `OWNER#tenant#owner` if there is an owner, and the items beside it `FILES#tenant` and `COLLECTION#tenant#collection`.
 pub const TENANT_KEY: &str = "gsi1pk";
 /// The sort key of [`TENANT_INDEX`], a text: the instant since which the proof is live in milliseconds (15 digits),
-/// `#`, and the proof ID; or the legacy ID, or the manifest ID.
+/// `#`, and the proof ID; the same of a file; or the legacy ID, or the manifest ID.
 pub const TENANT_SORT: &str = "gsi1sk";
 /// The index that lists due rows.
 pub const DUE_INDEX: &str = "gsi2";
@@ -35,12 +39,16 @@ pub const DUE_KEY: &str = "gsi2pk";
 /// The sort key of [`DUE_INDEX`], a text: the instant at which the row is due in milliseconds (15 digits), `#`, and the
 /// row's key.
 pub const DUE_SORT: &str = "gsi2sk";
-/// The attribute for DynamoDB's time to live, in seconds since 1970. Intents have it. **No row has it**: the row of a
-/// deleted proof is what keeps the proof deleted.
+/// The attribute for DynamoDB's time to live, in seconds since 1970. Intents and accesses have it. **No row has it**: the row
+/// of a deleted proof is what keeps the proof deleted.
 pub const TIME_TO_LIVE: &str = "ttl";
 
 /// The prefix of the partition keys of intents.
 pub(crate) const INTENT_KEYS: &str = "INTENT#";
+/// The prefix of the partition keys of the logs of accesses.
+pub(crate) const ACCESS_KEYS: &str = "ACCESS#";
+/// The attribute with an entry of a log of accesses, as JSON.
+pub(crate) const ENTRY: &str = "entry";
 
 /// The sort key of rows.
 pub(crate) const ROW: &str = "ROW";

@@ -15,6 +15,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::{fmt, io};
 
+use credlink_core::audit::AuditEntry;
+use credlink_core::file::FileId;
 use credlink_core::object::ObjectKey;
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::{Reads, Row, RowKey, Totals};
@@ -26,10 +28,10 @@ use credlink_disk::failure::{from_io, off_the_executor};
 use credlink_disk::private::sync_directory;
 use credlink_disk::reserve::Reserve;
 use credlink_disk::tracked;
-use credlink_ports::cursor::Cursor;
+use credlink_ports::cursor::{Cursor, read_access_position};
 use credlink_ports::limits::breach;
 use group_commit::Writer;
-use listing::page;
+use listing::{accesses, page};
 use tables::{ABOUT, Prepared, READS, ROWS, VERSION};
 
 use crate::database::Database;
@@ -268,6 +270,27 @@ impl Index for EmbeddedIndex {
         _limit: usize,
     ) -> Result<Page<Intent>, Failure> {
         Ok(Page::default())
+    }
+
+    async fn note_access(&self, entry: &AuditEntry) -> Result<(), Failure> {
+        self.writer.note_access(entry.clone()).await
+    }
+
+    async fn accesses(
+        &self,
+        file: &FileId,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Option<Page<AuditEntry>>, Failure> {
+        let after = match after.map(read_access_position) {
+            Some(None) => return Ok(None),
+            after => after.flatten(),
+        };
+        let (database, file) = (Arc::clone(&self.database), *file);
+        off_the_executor(NAME, move || {
+            database.read(|snapshot| accesses(snapshot, &file, after, limit)).map(Some)
+        })
+        .await
     }
 
     async fn count_reads(&self, reads: &[(ProofId, Reads)]) -> Result<(), Failure> {

@@ -5,6 +5,7 @@ mod conditional;
 mod copies;
 mod keys;
 mod links;
+mod long;
 mod transfer;
 mod uploads;
 
@@ -36,8 +37,9 @@ use crate::settings::{BucketKind, Checksums, Encryption, S3Settings};
 
 pub use check::Health;
 
-/// The slowest upload for which time is allowed, in bytes per second.
-const SLOWEST_UPLOAD: u64 = 256 * 1_024;
+/// The slowest transfer for which time is allowed, in bytes per second. Callers with less patience have limits of their
+/// own.
+const SLOWEST_TRANSFER: u64 = 256 * 1_024;
 
 /// A bucket of S3 or R2. Clones share one client with one pool of connections.
 #[derive(Debug, Clone)]
@@ -104,19 +106,19 @@ impl S3Objects {
         &self.0.settings
     }
 
-    fn client(&self) -> &Client {
+    pub(crate) fn client(&self) -> &Client {
         &self.0.client
     }
 
-    fn kind(&self) -> BucketKind {
+    pub(crate) fn kind(&self) -> BucketKind {
         self.0.settings.kind
     }
 
-    fn bucket(&self) -> &str {
+    pub(crate) fn bucket(&self) -> &str {
         &self.0.settings.bucket
     }
 
-    fn limits(&self) -> Limits {
+    pub(crate) fn limits(&self) -> Limits {
         self.0.settings.limits
     }
 
@@ -135,7 +137,7 @@ impl S3Objects {
         self.0.settings.storage_class.clone().filter(|_| self.kind() == BucketKind::S3)
     }
 
-    fn encryption(&self) -> Option<ServerSideEncryption> {
+    pub(crate) fn encryption(&self) -> Option<ServerSideEncryption> {
         match (self.kind(), &self.0.settings.encryption) {
             (BucketKind::R2, _) | (BucketKind::S3, Encryption::Bucket) => None,
             (BucketKind::S3, Encryption::Aes256) => Some(ServerSideEncryption::Aes256),
@@ -143,7 +145,7 @@ impl S3Objects {
         }
     }
 
-    fn kms_key(&self) -> Option<String> {
+    pub(crate) fn kms_key(&self) -> Option<String> {
         match (self.kind(), &self.0.settings.encryption) {
             (BucketKind::S3, Encryption::Kms(key)) => Some(key.clone()),
             _ => None,
@@ -151,7 +153,7 @@ impl S3Objects {
     }
 
     /// Returns the limits of one call, within the remaining time of the request.
-    fn config(&self) -> Builder {
+    pub(crate) fn config(&self) -> Builder {
         self.config_for(0)
     }
 
@@ -161,14 +163,14 @@ impl S3Objects {
     }
 
     fn timeouts(&self, bytes: usize) -> TimeoutConfig {
-        let more = std::time::Duration::from_secs(bytes as u64 / SLOWEST_UPLOAD);
+        let more = std::time::Duration::from_secs(bytes as u64 / SLOWEST_TRANSFER);
         let limits = self.limits();
         let attempt = limits.attempt.saturating_add(more);
         Limits { attempt, operation: limits.operation.saturating_add(more), ..limits }.timeouts()
     }
 
     /// Classifies an error of the SDK. It is kept for [`Self::health`] unless it is a regular answer.
-    fn error<E>(&self, error: &SdkError<E, HttpResponse>) -> Error
+    pub(crate) fn error<E>(&self, error: &SdkError<E, HttpResponse>) -> Error
     where
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
@@ -198,7 +200,7 @@ impl Objects for S3Objects {
     }
 
     async fn get(&self, key: &ObjectKey) -> Result<Option<Object>, Failure> {
-        Ok(self.read(&key.to_string()).await?)
+        Ok(self.read(key).await?)
     }
 
     async fn head(&self, key: &ObjectKey) -> Result<Option<Head>, Failure> {

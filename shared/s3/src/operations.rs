@@ -79,6 +79,17 @@ pub struct SignedUrl {
     pub headers: BTreeMap<String, String>,
 }
 
+/// Headers of an answer that a signed URL asks for, in place of those that the object was stored with.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AnswerHeaders {
+    /// `Content-Type`.
+    pub content_type: Option<String>,
+    /// `Content-Disposition`.
+    pub content_disposition: Option<String>,
+    /// `Cache-Control`.
+    pub cache_control: Option<String>,
+}
+
 /// An entry of a walk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Entry {

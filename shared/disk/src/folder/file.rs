@@ -51,8 +51,12 @@ pub(super) enum ReadError {
 /// [`MAX_HEADER_BYTES`].
 pub(super) fn header(key: &str, body: &[u8], attributes: &Attributes) -> Option<(Vec<u8>, Digest)> {
     let sha256 = Digest::of(body);
-    let header =
-        Header { key: key.to_owned(), sha256, length: body.len() as u64, attributes: attributes.clone() };
+    Some((header_for(key, sha256, body.len() as u64, attributes)?, sha256))
+}
+
+/// Returns the lines as [`header`] does, for a body that is known by its digest and its length.
+pub(super) fn header_for(key: &str, sha256: Digest, length: u64, attributes: &Attributes) -> Option<Vec<u8>> {
+    let header = Header { key: key.to_owned(), sha256, length, attributes: attributes.clone() };
     let line = serde_json::to_vec(&header).ok()?;
     let mut bytes = Vec::with_capacity(FIRST_LINE + line.len() + 1);
     bytes.extend_from_slice(MAGIC);
@@ -60,7 +64,7 @@ pub(super) fn header(key: &str, body: &[u8], attributes: &Attributes) -> Option<
     bytes.push(b'\n');
     bytes.extend_from_slice(&line);
     bytes.push(b'\n');
-    (bytes.len() <= MAX_HEADER_BYTES).then_some((bytes, sha256))
+    (bytes.len() <= MAX_HEADER_BYTES).then_some(bytes)
 }
 
 /// Reads the header of the file of `key`, and the part of the body that came with it.

@@ -1,12 +1,14 @@
 //! Changes that fail, and what others may do meanwhile.
 
 use std::fs;
+use std::io::{Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
 use credlink_core::object::{Attributes, ObjectKey};
-use credlink_ports::{Condition, ObjectWrite, Objects as _, Put};
+use credlink_ports::{Condition, ObjectWrite, Objects as _, OpenObjects as _, Put};
+use futures_util::StreamExt as _;
 
 use super::journal::Change;
 use super::power_loss::in_memory;
@@ -175,4 +177,41 @@ fn a_mend_waits_for_whoever_decides_and_nobody_waits_for_a_mend() {
     });
     assert!(path.exists());
     folder.0.journal.enter().unwrap().commit(Vec::new()).unwrap().made(Unsettled::default());
+}
+
+/// Returns the only file below a folder that is named after this object.
+fn file_of(folder: &Path, name: &str) -> std::path::PathBuf {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut found = entries.filter_map(|path| match path.is_dir() {
+        true => Some(file_of(&path, name)).filter(|path| path.is_file()),
+        false => path.to_string_lossy().contains(name).then_some(path),
+    });
+    found.next().unwrap_or_default()
+}
+
+#[test]
+fn what_is_damaged_while_it_is_sent_is_not_sent() {
+    let home = tempfile::tempdir().unwrap();
+    let folder = open(home.path());
+    let key: ObjectKey = "manifests/urn%3Ac2pa%3Along".parse().unwrap();
+    let body: Bytes = (0..500_000_u32).map(|at| (at % 251) as u8).collect();
+    now(folder.put(&key, body.clone(), &attributes(), Condition::Absent)).unwrap();
+    let send = |is_damaged: bool| {
+        let opened = now(folder.open(&key, 10..u64::MAX)).unwrap().unwrap();
+        if is_damaged {
+            let mut file = fs::OpenOptions::new().write(true).open(file_of(home.path(), "long")).unwrap();
+            let end = file.metadata().unwrap().len();
+            file.seek(SeekFrom::Start(end - 150_000)).unwrap();
+            file.write_all(b"damaged").unwrap();
+        }
+        now(opened.pieces.collect::<Vec<_>>())
+    };
+    let sent: Result<Vec<Bytes>, _> = send(false).into_iter().collect();
+    assert!(sent.unwrap().concat() == body[10..]);
+    let mut sent = send(true);
+    let error = sent.pop().unwrap().unwrap_err().to_string();
+    assert!(error.contains("have changed since they were checked"), "{error}");
+    let sent: Vec<Bytes> = sent.into_iter().map(Result::unwrap).collect();
+    let sent = sent.concat();
+    assert!(sent.len() > 200_000 && sent == body[10..10 + sent.len()], "{} bytes", sent.len());
 }

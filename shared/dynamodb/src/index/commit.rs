@@ -23,7 +23,7 @@ use super::DynamoIndex;
 use super::totals::{Addition, Sums, Taken};
 use crate::attempts::Attempts;
 use crate::failure::{NAME, damaged};
-use crate::item::{Item, Update, token};
+use crate::item::{Beside, Item, Update, token};
 
 /// The outcome of one attempt.
 enum Attempt {
@@ -45,20 +45,30 @@ impl DynamoIndex {
             return Ok(Commit::Done);
         }
         let change = self.change(writes).await?;
+        let beside: Vec<Beside> =
+            writes.iter().flat_map(|write| Beside::of(&write.row, write.expected)).collect();
+        let items = writes.len() + beside.len();
+        if items > MAX_WRITES {
+            let message = format!(
+                "the rows of {} writes are {items} items; a transaction has {MAX_WRITES}",
+                writes.len()
+            );
+            return Err(damaged(message));
+        }
         let mut attempts = Attempts::new(&self.limits);
-        let mut taken = match writes.len() {
+        let mut taken = match items {
             // A full transaction has no room for the sums, which are one more item.
             MAX_WRITES.. => None,
-            _ => self.unwritten.take(change, false),
+            _ => self.unwritten.take(&change, false),
         };
         let (mut mine, mut updates) = marked(writes)?;
         let mut unanswered = false;
         loop {
-            let attempt = self.attempt(updates.clone(), taken.as_ref(), &mine);
+            let attempt = self.attempt(updates.clone(), &beside, taken.as_ref(), &mine);
             let error = match within(attempts.until(), attempt).await {
-                Attempt::Done => return Ok(self.done(writes, taken, change)),
+                Attempt::Done => return Ok(self.done(writes, taken, &change)),
                 Attempt::Lost(_, Some(item)) if token(&item) == Some(&mine) => {
-                    return Ok(self.done(writes, taken, change));
+                    return Ok(self.done(writes, taken, &change));
                 }
                 Attempt::Lost(write, item) => {
                     let current = item.map(|item| self.read(&item)).transpose()?;
@@ -71,8 +81,9 @@ impl DynamoIndex {
                 }
                 Attempt::Cancelled(error) => {
                     // Nothing was written, so the next attempt is a new request. It leaves out the sums, which may have
-                    // caused the conflict.
-                    if error.kind == ErrorKind::Conflict && taken.take().is_some() {
+                    // caused the conflict. If an earlier attempt had no answer, it may have taken effect, and only its
+                    // own token tells: then the same request is made again.
+                    if error.kind == ErrorKind::Conflict && !unanswered && taken.take().is_some() {
                         (mine, updates) = marked(writes)?;
                     }
                     error
@@ -88,7 +99,7 @@ impl DynamoIndex {
         }
     }
 
-    fn done(&self, writes: &[Write], taken: Option<Taken<'_>>, change: Sums) -> Commit {
+    fn done(&self, writes: &[Write], taken: Option<Taken<'_>>, change: &Sums) -> Commit {
         match taken {
             Some(taken) => taken.written(),
             None => self.unwritten.add(change),
@@ -115,17 +126,23 @@ impl DynamoIndex {
                     }
                 },
             };
-            change = change.plus(Sums::change(old, write.row.totals()));
+            change = change.plus(&Sums::change(&old, &write.row.totals()));
         }
         Ok(change)
     }
 
-    async fn attempt(&self, mut updates: Vec<Update>, sums: Option<&Taken<'_>>, token: &str) -> Attempt {
+    async fn attempt(
+        &self,
+        mut updates: Vec<Update>,
+        beside: &[Beside],
+        sums: Option<&Taken<'_>>,
+        token: &str,
+    ) -> Attempt {
         match (updates.pop(), sums) {
-            (Some(update), None) if updates.is_empty() => self.update(update).await,
+            (Some(update), None) if updates.is_empty() && beside.is_empty() => self.update(update).await,
             (last, sums) => {
                 updates.extend(last);
-                self.transact(updates, sums.map(|taken| &taken.addition), token).await
+                self.transact(updates, beside, sums.map(|taken| &taken.addition), token).await
             }
         }
     }
@@ -155,9 +172,16 @@ impl DynamoIndex {
         }
     }
 
-    async fn transact(&self, updates: Vec<Update>, sums: Option<&Addition>, token: &str) -> Attempt {
+    async fn transact(
+        &self,
+        updates: Vec<Update>,
+        beside: &[Beside],
+        sums: Option<&Addition>,
+        token: &str,
+    ) -> Attempt {
         let count = updates.len();
         let items = updates.into_iter().map(|update| self.part(update));
+        let items = items.chain(beside.iter().map(|beside| self.part_beside(beside)));
         let items = items.chain(sums.map(|sums| self.sums_part(sums))).collect::<Result<Vec<_>, _>>();
         let items = match items {
             Ok(items) => items,
@@ -201,6 +225,15 @@ impl DynamoIndex {
             .set_expression_attribute_names(Some(update.names))
             .set_expression_attribute_values(Some(update.values))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        Ok(TransactWriteItem::builder().update(update.build()?).build())
+    }
+
+    fn part_beside(&self, beside: &Beside) -> Result<TransactWriteItem, BuildError> {
+        let update = TransactUpdate::builder()
+            .table_name(&self.table)
+            .set_key(Some(beside.key.clone()))
+            .update_expression(&beside.expression)
+            .set_expression_attribute_values(beside.values.clone());
         Ok(TransactWriteItem::builder().update(update.build()?).build())
     }
 

@@ -6,21 +6,22 @@
 use std::collections::HashMap;
 
 use credlink_aws::Error;
+use credlink_core::file::FileId;
 use credlink_core::proof_id::ProofId;
-use credlink_core::row::{ProofRow, Row, State};
+use credlink_core::row::{FileRow, ProofRow, Row, State};
 use credlink_core::tenant::Tenant;
 use credlink_core::time::Timestamp;
 use credlink_ports::cursor::Cursor;
 use credlink_ports::limits::milliseconds;
-use credlink_ports::{Failure, Listing, Page};
+use credlink_ports::{Failure, FilesOf, Listing, Page};
 use futures_util::future::try_join_all;
 
 use super::DynamoIndex;
 use crate::failure::{NAME, damaged};
 use crate::item::{self, Item, instant, text};
 use crate::table::{
-    DUE_INDEX, DUE_KEY, DUE_SHARDS, DUE_SORT, INTENT_KEYS, PARTITION_KEY, ROW, SORT_KEY, TENANT_INDEX,
-    TENANT_KEY, TENANT_SORT, due_partition,
+    ACCESS_KEYS, DUE_INDEX, DUE_KEY, DUE_SHARDS, DUE_SORT, INTENT_KEYS, PARTITION_KEY, ROW, SORT_KEY,
+    TENANT_INDEX, TENANT_KEY, TENANT_SORT, due_partition,
 };
 
 /// A character that sorts after every key of an instant, since keys continue with `#`.
@@ -28,10 +29,21 @@ const BEHIND: char = '$';
 /// A text that sorts after every sort key with an instant, since instants have 15 digits.
 const BEHIND_ALL: &str = "9999999999999999";
 /// The prefixes of the keys of rows. Items with other keys are not rows.
-const ROW_KEYS: [&str; 5] = ["PROOF#", "MANIFEST#", "ALIAS#", "LEGACY#", "REPLICA#"];
-/// The prefixes of the partition keys that may have as many items as there are rows: those of migrations and of
-/// intents.
-const MANY_KEYS: [&str; 2] = ["JOB#", INTENT_KEYS];
+const ROW_KEYS: [&str; 10] = [
+    "PROOF#",
+    "MANIFEST#",
+    "ALIAS#",
+    "LEGACY#",
+    "REPLICA#",
+    "FILE#",
+    "BLOB#",
+    "ENTITY#",
+    "UPLOAD#",
+    "QUOTA#",
+];
+/// The prefixes of the partition keys that may have as many items as there are rows: those of migrations, of intents and of
+/// the logs of accesses.
+const MANY_KEYS: [&str; 3] = ["JOB#", INTENT_KEYS, ACCESS_KEYS];
 /// A text that sorts after every sort key that is chosen by people.
 const BEHIND_TEXT: &str = "\u{10ffff}";
 
@@ -81,6 +93,13 @@ impl DynamoIndex {
                 };
                 self.alone(&format!("{name}#{tenant}"), after.as_deref(), limit).await.map(Some)
             }
+            (Listing::Files(tenant, of), after) => {
+                let after = match after {
+                    Some(Cursor::Files(_, _, place, id)) => Some(format!("{}#{id}", instant(place))),
+                    _ => None,
+                };
+                self.of_files(tenant, of, after, limit).await.map(Some)
+            }
             (Listing::Due(by), Some(Cursor::Due(due, _))) if due > milliseconds(*by) => {
                 // The cursor comes from a listing with a later instant.
                 Ok(Some(Page::default()))
@@ -118,6 +137,25 @@ impl DynamoIndex {
             let (at, id) = place.parts()?;
             let id: ProofId = id.parse().map_err(|_| damaged(format!("`{id}` is no proof id")))?;
             Ok(Cursor::Tenant(tenant.clone(), at, id))
+        })
+        .await
+    }
+
+    async fn of_files(
+        &self,
+        tenant: &Tenant,
+        of: &FilesOf,
+        after: Option<String>,
+        limit: usize,
+    ) -> Result<Page<Row>, Failure> {
+        let partition = Partition { index: TENANT_INDEX, key: TENANT_KEY, sort: TENANT_SORT };
+        let places =
+            self.places(partition, &of.name(tenant), after.as_deref(), BEHIND_ALL, limit + 1).await?;
+        let fits = |row: &Row| matches!(row, Row::File(FileRow { state: State::Live, .. }));
+        self.filled(places, limit, fits, |place| {
+            let (at, id) = place.parts()?;
+            let id: FileId = id.parse().map_err(|_| damaged(format!("`{id}` is no file id")))?;
+            Ok(Cursor::Files(tenant.clone(), of.clone(), at, id))
         })
         .await
     }

@@ -56,13 +56,13 @@ impl DynamoIndex {
             let (rows, next) = self.scan(progress.after.as_deref(), PAGE).await?;
             for row in rows {
                 progress.rows += 1;
-                progress.counted = progress.counted.plus(row.totals().into());
+                progress.counted = std::mem::take(&mut progress.counted).plus(&Sums::from(&row.totals()));
             }
             progress.after = next;
             if progress.after.is_none() {
-                let correction = progress.counted.plus(progress.before.negated());
+                let correction = progress.counted.plus(&progress.before.negated());
                 if !correction.is_zero() {
-                    self.add(&Addition::of(correction, 0)).await?;
+                    self.add(&Addition::of(&correction, 0)).await?;
                 }
                 return Ok(Recount { rows: progress.rows, resume: None });
             }

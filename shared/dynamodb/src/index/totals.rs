@@ -9,10 +9,11 @@
 //! of the rows that it read ([`Known`]). A commit follows on a read of the same version, so it hardly ever has to read
 //! again.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use credlink_aws::Error;
 use credlink_core::row::{Row, Totals};
 use credlink_ports::Failure;
@@ -22,7 +23,7 @@ use tokio::time::Instant;
 use super::DynamoIndex;
 use crate::failure::{NAME, damaged};
 use crate::item::{self, Item, number};
-use crate::table::SUM;
+use crate::table::{PARTITION_KEY, SORT_KEY, SUM};
 
 /// The time for which a process that commits may hold back changes.
 pub(super) const INTERVAL: Duration = Duration::from_secs(10);
@@ -33,88 +34,54 @@ const SHARDS: u8 = 16;
 /// The maximum number of rows whose contribution is remembered, of about 200 bytes each.
 const MAX_KNOWN: usize = 20_000;
 
-/// Sums, or changes to them.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Sums {
-    proofs: i128,
-    manifests: i128,
-    manifest_bytes: i128,
-    deleted: i128,
-}
+/// Sums by their names, or changes to them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Sums(BTreeMap<String, i128>);
 
 impl Sums {
     /// Returns the change from `old` to `new`.
-    pub(super) fn change(old: Totals, new: Totals) -> Self {
-        Self::from(new).plus(Self::from(old).negated())
+    pub(super) fn change(old: &Totals, new: &Totals) -> Self {
+        Self::from(new).plus(&Self::from(old).negated())
     }
 
-    pub(super) const fn plus(self, other: Self) -> Self {
-        Self {
-            proofs: self.proofs.saturating_add(other.proofs),
-            manifests: self.manifests.saturating_add(other.manifests),
-            manifest_bytes: self.manifest_bytes.saturating_add(other.manifest_bytes),
-            deleted: self.deleted.saturating_add(other.deleted),
+    pub(super) fn plus(mut self, other: &Self) -> Self {
+        for (name, more) in &other.0 {
+            let sum = self.0.entry(name.clone()).or_default();
+            *sum = sum.saturating_add(*more);
         }
+        self.0.retain(|_, sum| *sum != 0);
+        self
     }
 
-    pub(super) const fn negated(self) -> Self {
-        Self {
-            proofs: -self.proofs,
-            manifests: -self.manifests,
-            manifest_bytes: -self.manifest_bytes,
-            deleted: -self.deleted,
-        }
+    pub(super) fn negated(&self) -> Self {
+        Self(self.0.iter().map(|(name, sum)| (name.clone(), -sum)).collect())
     }
 
-    pub(super) fn is_zero(self) -> bool {
-        self == Self::default()
+    pub(super) fn is_zero(&self) -> bool {
+        self.0.values().all(|sum| *sum == 0)
     }
 
     /// Returns the sums in the form of the port. While sums lag, a part of them may be negative.
     pub(super) fn totals(self) -> Totals {
         let count = |sum: i128| u64::try_from(sum.max(0)).unwrap_or(u64::MAX);
-        Totals {
-            proofs: count(self.proofs),
-            manifests: count(self.manifests),
-            manifest_bytes: count(self.manifest_bytes),
-            deleted: count(self.deleted),
-        }
-    }
-
-    const fn named(self) -> [(&'static str, i128); 4] {
-        [
-            ("proofs", self.proofs),
-            ("manifests", self.manifests),
-            ("manifest_bytes", self.manifest_bytes),
-            ("deleted", self.deleted),
-        ]
+        Totals::of_named(self.0.into_iter().map(|(name, sum)| (name, count(sum))))
     }
 
     fn read(item: &Item) -> Result<Self, Failure> {
-        let sum = |name: &str| match item.get(name) {
-            None => Ok(0),
-            Some(value) => {
-                let parsed = value.as_n().ok().and_then(|text| text.parse().ok());
-                parsed.ok_or_else(|| damaged(format!("the sum `{name}` of a STATS item is no number")))
-            }
+        let sums = item.iter().filter(|(name, _)| ![PARTITION_KEY, SORT_KEY].contains(&name.as_str()));
+        let sum = |(name, value): (&String, &AttributeValue)| {
+            let parsed = value.as_n().ok().and_then(|text| text.parse().ok());
+            let parsed =
+                parsed.ok_or_else(|| damaged(format!("the sum `{name}` of a STATS item is no number")));
+            Ok((name.clone(), parsed?))
         };
-        Ok(Self {
-            proofs: sum("proofs")?,
-            manifests: sum("manifests")?,
-            manifest_bytes: sum("manifest_bytes")?,
-            deleted: sum("deleted")?,
-        })
+        Ok(Self(sums.map(sum).collect::<Result<_, Failure>>()?))
     }
 }
 
-impl From<Totals> for Sums {
-    fn from(totals: Totals) -> Self {
-        Self {
-            proofs: totals.proofs.into(),
-            manifests: totals.manifests.into(),
-            manifest_bytes: totals.manifest_bytes.into(),
-            deleted: totals.deleted.into(),
-        }
+impl From<&Totals> for Sums {
+    fn from(totals: &Totals) -> Self {
+        Self(totals.named().into_iter().map(|(name, sum)| (name, sum.into())).collect())
     }
 }
 
@@ -127,12 +94,13 @@ pub(super) struct Addition {
 }
 
 impl Addition {
-    pub(super) fn of(sums: Sums, shard: u8) -> Self {
+    pub(super) fn of(sums: &Sums, shard: u8) -> Self {
         let (mut terms, mut names, mut values) = (Vec::new(), HashMap::new(), HashMap::new());
-        for (name, sum) in sums.named() {
-            terms.push(format!("#{name} :{name}"));
-            names.insert(format!("#{name}"), name.to_owned());
-            values.insert(format!(":{name}"), number(sum));
+        // A name may have characters that a placeholder may not.
+        for (place, (name, sum)) in sums.0.iter().enumerate() {
+            terms.push(format!("#sum{place} :sum{place}"));
+            names.insert(format!("#sum{place}"), name.clone());
+            values.insert(format!(":sum{place}"), number(sum));
         }
         Self { key: key(shard), expression: format!("ADD {}", terms.join(", ")), names, values }
     }
@@ -159,7 +127,7 @@ impl Known {
     /// Returns the contribution of this version of the row, if it is known.
     pub(super) fn of(&self, key: &str, version: u64) -> Option<Totals> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.get(key).filter(|(seen, _)| *seen == version).map(|(_, totals)| *totals)
+        known.get(key).filter(|(seen, _)| *seen == version).map(|(_, totals)| totals.clone())
     }
 }
 
@@ -188,27 +156,27 @@ impl Unwritten {
 
     /// Returns the changes that are not written yet.
     pub(super) fn sums(&self) -> Sums {
-        self.lock().sums
+        self.lock().sums.clone()
     }
 
     /// Records the change of a commit.
-    pub(super) fn add(&self, change: Sums) {
+    pub(super) fn add(&self, change: &Sums) {
         let mut pending = self.lock();
-        pending.sums = pending.sums.plus(change);
+        pending.sums = std::mem::take(&mut pending.sums).plus(change);
     }
 
     /// Takes the changes that are to be written along with a commit of this `change`, if it is time, or if `now` is
     /// `true`.
-    pub(super) fn take(&self, change: Sums, now: bool) -> Option<Taken<'_>> {
+    pub(super) fn take(&self, change: &Sums, now: bool) -> Option<Taken<'_>> {
         let mut pending = self.lock();
-        let sums = pending.sums.plus(change);
+        let sums = pending.sums.clone().plus(change);
         let due = now || pending.written.is_none_or(|written| written.elapsed() >= self.interval);
         if sums.is_zero() || !due {
             return None;
         }
-        let before = Pending { sums: pending.sums, written: pending.written };
-        *pending = Pending { sums: Sums::default(), written: Some(Instant::now()) };
-        Some(Taken { unwritten: self, before: Some(before), addition: Addition::of(sums, self.shard) })
+        let now_written = Pending { sums: Sums::default(), written: Some(Instant::now()) };
+        let before = std::mem::replace(&mut *pending, now_written);
+        Some(Taken { unwritten: self, before: Some(before), addition: Addition::of(&sums, self.shard) })
     }
 }
 
@@ -229,7 +197,7 @@ impl Drop for Taken<'_> {
     fn drop(&mut self) {
         if let Some(before) = self.before.take() {
             let mut pending = self.unwritten.lock();
-            pending.sums = pending.sums.plus(before.sums);
+            pending.sums = std::mem::take(&mut pending.sums).plus(&before.sums);
             pending.written = before.written;
         }
     }
@@ -241,7 +209,7 @@ impl DynamoIndex {
     /// # Errors
     /// DynamoDB failed. The changes are kept for the next time, although they may have been written.
     pub async fn flush(&self) -> Result<(), Failure> {
-        let Some(taken) = self.unwritten.take(Sums::default(), true) else { return Ok(()) };
+        let Some(taken) = self.unwritten.take(&Sums::default(), true) else { return Ok(()) };
         self.add(&taken.addition).await?;
         taken.written();
         Ok(())
@@ -265,6 +233,6 @@ impl DynamoIndex {
     /// Reads the sums from the table.
     pub(super) async fn stored_sums(&self) -> Result<Sums, Failure> {
         let items = self.items((0..SHARDS).map(key).collect()).await?;
-        items.iter().try_fold(Sums::default(), |sums, item| Ok(sums.plus(Sums::read(item)?)))
+        items.iter().try_fold(Sums::default(), |sums, item| Ok(sums.plus(&Sums::read(item)?)))
     }
 }

@@ -11,8 +11,9 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 
+use credlink_core::audit::AuditEntry;
 use credlink_core::proof_id::ProofId;
-use credlink_core::row::{AliasRow, ManifestRow, ProofRow, Reads, Row, State};
+use credlink_core::row::{AliasRow, BlobRow, FileRow, ManifestRow, ProofRow, Reads, Row, State};
 use credlink_ports::{Commit, Failure, FailureKind};
 use redb::Durability;
 use tokio::sync::oneshot;
@@ -36,6 +37,7 @@ enum Job {
     Commit(Vec<Prepared>, oneshot::Sender<Result<Commit, Failure>>),
     Reads(Vec<(ProofId, Reads)>, oneshot::Sender<Result<(), Failure>>),
     Bookmark(String, Option<String>, oneshot::Sender<Result<(), Failure>>),
+    Access(Box<AuditEntry>, oneshot::Sender<Result<(), Failure>>),
 }
 
 impl Job {
@@ -43,7 +45,7 @@ impl Job {
     fn makes_room(&self) -> bool {
         match self {
             Self::Commit(writes, _) => writes.iter().any(|write| is_removal(&write.row)),
-            Self::Reads(..) | Self::Bookmark(..) => false,
+            Self::Reads(..) | Self::Bookmark(..) | Self::Access(..) => false,
         }
     }
 
@@ -51,7 +53,7 @@ impl Job {
     fn refuse(self, failure: &Failure) {
         match self {
             Self::Commit(_, answer) => drop(answer.send(Err(failure.clone()))),
-            Self::Reads(_, answer) | Self::Bookmark(_, _, answer) => {
+            Self::Reads(_, answer) | Self::Bookmark(_, _, answer) | Self::Access(_, answer) => {
                 drop(answer.send(Err(failure.clone())));
             }
         }
@@ -64,6 +66,8 @@ const fn is_removal(row: &Row) -> bool {
         row,
         Row::Proof(ProofRow { state: State::Deleting(_) | State::Deleted(_), .. })
             | Row::Manifest(ManifestRow { state: State::Deleting(_) | State::Deleted(_), .. })
+            | Row::File(FileRow { state: State::Deleting(_) | State::Deleted(_), .. })
+            | Row::Blob(BlobRow { state: State::Deleting(_) | State::Deleted(_), .. })
             | Row::Alias(AliasRow { withdrawn: Some(_), .. })
             | Row::Replica(_)
     )
@@ -91,6 +95,10 @@ impl Writer {
 
     pub(super) async fn count(&self, reads: Vec<(ProofId, Reads)>) -> Result<(), Failure> {
         self.ask(|answer| Job::Reads(reads, answer)).await
+    }
+
+    pub(super) async fn note_access(&self, entry: AuditEntry) -> Result<(), Failure> {
+        self.ask(|answer| Job::Access(Box::new(entry), answer)).await
     }
 
     pub(super) async fn bookmark(&self, name: String, text: Option<String>) -> Result<(), Failure> {
@@ -146,7 +154,9 @@ fn work(database: &Database, waiting: &Receiver<Job>) {
                                 drop(answer.send(Ok(commit)));
                             }
                         }
-                        Job::Reads(_, answer) | Job::Bookmark(_, _, answer) => drop(answer.send(Ok(()))),
+                        Job::Reads(_, answer) | Job::Bookmark(_, _, answer) | Job::Access(_, answer) => {
+                            drop(answer.send(Ok(())));
+                        }
                     }
                 }
             }
@@ -175,6 +185,10 @@ fn commit(database: &redb::Database, group: &[Job], relaxed: &mut u32) -> Result
             }
             Job::Bookmark(name, text, _) => {
                 tables.keep(name, text.as_deref()).map_err(failure)?;
+                kept = true;
+            }
+            Job::Access(entry, _) => {
+                tables.note_access(entry)?;
                 kept = true;
             }
         }

@@ -2,16 +2,19 @@
 
 use std::ops::Bound;
 
+use credlink_core::audit::AuditEntry;
+use credlink_core::file::FileId;
 use credlink_core::manifest_key::ManifestKey;
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::{Row, RowKey};
+use credlink_core::tenant::Tenant;
 use credlink_core::time::Timestamp;
-use credlink_ports::cursor::Cursor;
+use credlink_ports::cursor::{Cursor, access_position};
 use credlink_ports::limits::milliseconds;
-use credlink_ports::{Failure, FailureKind, Listing, Page};
+use credlink_ports::{Failure, FailureKind, FilesOf, Listing, Page};
 use redb::ReadTransaction;
 
-use super::tables::{self, BY_TENANT, DUE, READS, ROWS};
+use super::tables::{self, ACCESSES, BY_TENANT, DUE, FILES, READS, ROWS};
 use super::{NAME, failure};
 
 /// Returns a page of a listing, and the cursor of the next one.
@@ -43,6 +46,7 @@ pub(super) fn page(
             range.map(|entry| of(entry.map_err(failure)?.0.value())).collect::<Result<Vec<_>, _>>()?
         }
         Listing::Aliases(_) | Listing::Manifests(_) => alone(snapshot, listing, after, wanted)?,
+        Listing::Files(tenant, of) => files(snapshot, (tenant, of), after, wanted)?,
         Listing::Due(by) => due(snapshot, *by, after, wanted)?,
         Listing::All => {
             let start = match after {
@@ -83,7 +87,7 @@ fn alone(
     let (prefix, tenant) = match listing {
         Listing::Aliases(tenant) => ("ALIAS#", tenant),
         Listing::Manifests(tenant) => ("MANIFEST#", tenant),
-        Listing::Tenant(_) | Listing::Due(_) | Listing::All => return Ok(Vec::new()),
+        Listing::Tenant(_) | Listing::Files(..) | Listing::Due(_) | Listing::All => return Ok(Vec::new()),
     };
     let behind = match after {
         Some(Cursor::Aliases(_, id)) => Some(RowKey::Alias(id.clone()).to_string()),
@@ -106,6 +110,66 @@ fn alone(
         }
     }
     Ok(places)
+}
+
+fn files(
+    snapshot: &ReadTransaction,
+    (tenant, of): (&Tenant, &FilesOf),
+    after: Option<&Cursor>,
+    wanted: usize,
+) -> Result<Vec<(String, Cursor)>, Failure> {
+    let (name, id) = (of.name(tenant), after_file(after));
+    let start = match &id {
+        Some((at, id)) => Bound::Excluded((name.as_str(), *at, id.as_str())),
+        None => Bound::Included((name.as_str(), 0, "")),
+    };
+    let end = Bound::Excluded((name.as_str(), u64::MAX, ""));
+    let table = snapshot.open_table(FILES).map_err(failure)?;
+    let range = table.range::<(&str, u64, &str)>((start, end)).map_err(failure)?;
+    range
+        .take(wanted)
+        .map(|entry| {
+            let (entry, ()) = entry.map(|(key, _)| (key, ())).map_err(failure)?;
+            let (_, at, id) = entry.value();
+            let id: FileId = id.parse().map_err(|_| damaged("a listing", id))?;
+            Ok((RowKey::File(id).to_string(), Cursor::Files(tenant.clone(), of.clone(), at, id)))
+        })
+        .collect()
+}
+
+fn after_file(after: Option<&Cursor>) -> Option<(u64, String)> {
+    match after {
+        Some(Cursor::Files(_, _, at, id)) => Some((*at, id.to_string())),
+        _ => None,
+    }
+}
+
+/// Returns a page of the log of accesses to a file.
+pub(super) fn accesses(
+    snapshot: &ReadTransaction,
+    file: &FileId,
+    after: Option<(u64, u64)>,
+    limit: usize,
+) -> Result<Page<AuditEntry>, Failure> {
+    let file = file.to_string();
+    let start = match after {
+        Some((at, number)) => Bound::Excluded((file.as_str(), at, number)),
+        None => Bound::Included((file.as_str(), 0, 0)),
+    };
+    let end = Bound::Included((file.as_str(), u64::MAX, u64::MAX));
+    let table = snapshot.open_table(ACCESSES).map_err(failure)?;
+    let range = table.range::<(&str, u64, u64)>((start, end)).map_err(failure)?;
+    let mut items = range
+        .take(limit + 1)
+        .map(|entry| {
+            let (_, json) = entry.map_err(failure)?;
+            serde_json::from_slice(json.value()).map_err(|error| damaged("an access", &error.to_string()))
+        })
+        .collect::<Result<Vec<AuditEntry>, Failure>>()?;
+    let more = items.len() > limit;
+    items.truncate(limit);
+    let next = items.last().filter(|_| more).map(access_position);
+    Ok(Page { items, next })
 }
 
 fn due(

@@ -9,11 +9,12 @@ use credlink_core::object::{Attributes, Head, StoredTag};
 use credlink_core::time::Timestamp;
 use credlink_ports::migration::bucket::{Bucket, Fetched};
 use credlink_ports::{
-    Failure, Listed, Page, SingleProvider, forward_checksummed, forward_medium, forward_objects,
+    Failure, Listed, Page, SingleProvider, forward_checksummed, forward_long_objects, forward_medium,
+    forward_objects,
 };
 use futures_util::stream::{BoxStream, Stream};
 
-use crate::operations::{Deletion, Download, Entry, Range, SignedUrl, Uploaded};
+use crate::operations::{AnswerHeaders, Deletion, Download, Entry, Range, SignedUrl, Uploaded};
 
 /// A bucket, of which this program has none.
 #[derive(Clone, Debug)]
@@ -109,6 +110,14 @@ impl S3Objects {
         match *self {}
     }
 
+    /// Signs nothing.
+    ///
+    /// # Errors
+    /// Never returns an error.
+    pub async fn sign_get_as(&self, _: &str, _: Duration, _: AnswerHeaders) -> Result<SignedUrl, Error> {
+        match *self {}
+    }
+
     /// Returns a URL to write an object.
     ///
     /// # Errors
@@ -127,6 +136,7 @@ macro_rules! never {
 forward_objects!(impl[] for S3Objects, by never);
 forward_medium!(impl[] for S3Objects, by never);
 forward_checksummed!(impl[] for S3Objects, by never);
+forward_long_objects!(impl[] for S3Objects, by never);
 
 impl SingleProvider for S3Objects {}
 

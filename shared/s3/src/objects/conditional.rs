@@ -19,6 +19,7 @@ use std::time::Duration;
 use aws_sdk_s3::config::interceptors::{BeforeTransmitInterceptorContextRef, FinalizerInterceptorContextRef};
 use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_s3::error::BoxError;
+use aws_sdk_s3::operation::put_object::builders::PutObjectFluentBuilder;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_smithy_runtime_api::client::interceptors::dyn_dispatch_hint;
 use bytes::Bytes;
@@ -145,25 +146,21 @@ impl S3Objects {
         self.put_once(key, body, attributes, None, "", &Unknown::default()).await.map(drop)
     }
 
-    async fn put_once(
+    /// Returns a request that writes an object, without its body. `sha256` computes the digest of the body, if the provider
+    /// compares it.
+    pub(super) fn put_request(
         &self,
         key: &str,
-        body: Bytes,
-        attributes: &Attributes,
+        headers: Headers,
         condition: Option<&Condition>,
-        own: &str,
-        unknown: &Unknown,
-    ) -> Result<Put, Error> {
-        let headers = Headers::of(attributes, condition.map(|_| own));
+        sha256: impl FnOnce() -> Digest,
+    ) -> PutObjectFluentBuilder {
         let (none_match, matches) = match condition {
             None => (None, None),
             Some(Condition::Absent) => (Some("*".to_owned()), None),
             Some(Condition::Matches(tag)) => (None, Some(etag(tag))),
         };
-        let config = self.config_for(body.len());
-        let sha256 = self.sends_sha256().then(|| BASE64.encode(Digest::of(&body).as_bytes()));
-        let put = self
-            .client()
+        self.client()
             .put_object()
             .bucket(self.bucket())
             .key(key)
@@ -175,10 +172,24 @@ impl S3Objects {
             .set_storage_class(self.storage_class())
             .set_server_side_encryption(self.encryption())
             .set_ssekms_key_id(self.kms_key())
-            .set_checksum_sha256(sha256)
+            .set_checksum_sha256(self.sends_sha256().then(|| BASE64.encode(sha256().as_bytes())))
             .set_if_none_match(none_match)
             .set_if_match(matches)
-            .body(ByteStream::from(body));
+    }
+
+    async fn put_once(
+        &self,
+        key: &str,
+        body: Bytes,
+        attributes: &Attributes,
+        condition: Option<&Condition>,
+        own: &str,
+        unknown: &Unknown,
+    ) -> Result<Put, Error> {
+        let headers = Headers::of(attributes, condition.map(|_| own));
+        let config = self.config_for(body.len());
+        let put = self.put_request(key, headers, condition, || Digest::of(&body));
+        let put = put.body(ByteStream::from(body));
         let put = Box::pin(put.customize().config_override(config).interceptor(unknown.clone()).send()).await;
         Ok(Put::Stored(tag(put.map_err(|error| self.error(&error))?.e_tag())))
     }

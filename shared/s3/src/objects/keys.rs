@@ -94,7 +94,7 @@ impl S3Objects {
     }
 
     /// Removes the object under `key`. If that is throttled, it is retried until the limit of the operation.
-    pub(super) async fn remove(&self, key: &str) -> Result<(), Error> {
+    pub(crate) async fn remove(&self, key: &str) -> Result<(), Error> {
         let until = Instant::now() + at_most(self.limits().operation);
         loop {
             let delete = self.client().delete_object().bucket(self.bucket()).key(key);

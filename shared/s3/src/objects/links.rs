@@ -6,7 +6,7 @@ use aws_sdk_s3::presigning::{PresignedRequest, PresigningConfig};
 use credlink_aws::{Error, ErrorKind};
 
 use super::S3Objects;
-use crate::operations::SignedUrl;
+use crate::operations::{AnswerHeaders, SignedUrl};
 
 impl S3Objects {
     /// Returns a URL to read the object under `key`, valid for at most one week (the bound of the signature). A URL of
@@ -15,7 +15,24 @@ impl S3Objects {
     /// # Errors
     /// The time is longer than that, or no credentials can be found.
     pub async fn sign_get(&self, key: &str, expires_in: Duration) -> Result<SignedUrl, Error> {
+        self.sign_get_as(key, expires_in, AnswerHeaders::default()).await
+    }
+
+    /// Returns a URL as [`Self::sign_get`] does, whose answer has these headers in place of the object's own.
+    ///
+    /// # Errors
+    /// As for [`Self::sign_get`].
+    pub async fn sign_get_as(
+        &self,
+        key: &str,
+        expires_in: Duration,
+        headers: AnswerHeaders,
+    ) -> Result<SignedUrl, Error> {
         let get = self.client().get_object().bucket(self.bucket()).key(key);
+        let get = get
+            .set_response_content_type(headers.content_type)
+            .set_response_content_disposition(headers.content_disposition)
+            .set_response_cache_control(headers.cache_control);
         let signed = get.presigned(self.presigning(expires_in)?).await;
         Ok(url(&signed.map_err(|error| self.error(&error))?))
     }

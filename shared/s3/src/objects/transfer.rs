@@ -1,23 +1,25 @@
 //! Transfers: whole objects, streams, ranges, and multipart uploads.
 
+use std::ops;
 use std::pin::Pin;
+use std::time::Duration;
 
 use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::types::ChecksumMode;
 use bytes::{Bytes, BytesMut};
 use credlink_aws::{Error, ErrorKind};
-use credlink_core::bounds::{MAX_C2PA_MANIFEST_BYTES, MAX_RECORD_BYTES};
-use credlink_core::object::{Attributes, Head, Object};
+use credlink_core::object::{Attributes, Head, Object, ObjectKey, StoredTag};
 use credlink_ports::Checksum;
 use credlink_runtime::deadline::at_most;
 use credlink_runtime::in_flight::{SHORT_BYTES, Share};
+use credlink_runtime::pace::expect;
 use futures_util::stream::{self, Stream, TryStreamExt as _};
 use tokio::time::timeout;
 
-use super::S3Objects;
 use super::uploads::Upload;
-use crate::attributes::Said;
+use super::{S3Objects, SLOWEST_TRANSFER};
+use crate::attributes::{Said, etag};
 use crate::checksum::checksum;
 use crate::operations::{Body, Download, Range, Uploaded};
 
@@ -28,12 +30,6 @@ const PART_BYTES: usize = 8 * 1_024 * 1_024;
 const MAX_PARTS: u64 = 10_000;
 /// The number of parts that are sent concurrently, and therefore held in memory.
 const PARALLEL_PARTS: usize = 3;
-/// The size of the largest object that is read as a whole, which is larger than any of CredLink's.
-const MAX_WHOLE_BYTES: u64 =
-    if MAX_C2PA_MANIFEST_BYTES > MAX_RECORD_BYTES { MAX_C2PA_MANIFEST_BYTES } else { MAX_RECORD_BYTES }
-        as u64
-        + 65_536;
-
 /// Returns the range as a header says it (RFC 9110, section 14.2).
 fn header(range: Range) -> String {
     match range {
@@ -61,16 +57,18 @@ fn head(output: &GetObjectOutput) -> Head {
 
 impl S3Objects {
     /// Reads the whole object. If the body breaks off, it is fetched again, as often as the limits say.
-    pub(super) async fn read(&self, key: &str) -> Result<Option<Object>, Error> {
+    pub(super) async fn read(&self, key: &ObjectKey) -> Result<Option<Object>, Error> {
+        let (most, key) = (key.max_bytes(), &*key.to_string());
         let mut left = self.limits().retries;
         // Released once the object is read.
         let mut share: Option<Share> = None;
         loop {
             let Some(Download { head, body }) = self.download(key, None).await? else { return Ok(None) };
-            if head.size > MAX_WHOLE_BYTES {
-                let what = format!("{key} has {} bytes, more than any object of CredLink", head.size);
+            if head.size > most {
+                let what = format!("{key} has {} bytes, and {most} are the most", head.size);
                 return Err(Error::new(self.kind().name(), ErrorKind::Damaged, what));
             }
+            expect(head.size);
             let length = usize::try_from(head.size).unwrap_or(usize::MAX);
             if length > SHORT_BYTES && share.is_none() {
                 share = self.0.in_flight.share_at_once(length);
@@ -82,27 +80,60 @@ impl S3Objects {
                     continue;
                 }
             }
-            let whole = collect(body, head.size);
-            let error = match timeout(at_most(self.limits().operation), whole).await {
-                Ok(Ok(body)) if body.len() as u64 == head.size => return Ok(Some(Object { head, body })),
-                Ok(Ok(body)) => {
-                    let what = format!("{key} has {} bytes, and {} came", head.size, body.len());
-                    Error::new(self.kind().name(), ErrorKind::Unavailable, what)
-                }
-                Ok(Err(error)) => error,
-                Err(_) => {
-                    let what = format!("the bytes of {key} did not come in time");
-                    return Err(Error::new(self.kind().name(), ErrorKind::TimedOut, what));
-                }
-            };
-            if left == 0 || error.kind == ErrorKind::Damaged {
-                return Err(error);
+            match self.receive(key, body, length).await {
+                Ok(body) => return Ok(Some(Object { head, body })),
+                Err(error) if left == 0 || !comes_again(&error) => return Err(error),
+                Err(_) => left -= 1,
             }
-            left -= 1;
         }
     }
 
-    async fn room_for(&self, key: &str, length: usize) -> Result<Share, Error> {
+    /// Reads a range, of the object with this tag if there is one; `None` if there is no such object. If the bytes break
+    /// off, they are fetched again, as often as the limits say.
+    pub(crate) async fn read_range(
+        &self,
+        key: &str,
+        tag: Option<&StoredTag>,
+        range: &ops::Range<u64>,
+    ) -> Result<Option<Bytes>, Error> {
+        let Some(last) = range.end.checked_sub(1).filter(|last| *last >= range.start) else {
+            return Ok(self.describe(key).await?.map(|_| Bytes::new()));
+        };
+        let size = range.end - range.start;
+        let length = usize::try_from(size).unwrap_or(usize::MAX);
+        // Released once the bytes are read.
+        let _share = self.room_for(key, length).await?;
+        let mut left = self.limits().retries;
+        loop {
+            let asked = Range::Bounded(range.start, last);
+            let Some(download) = self.download_if(key, Some(asked), tag).await? else { return Ok(None) };
+            let what = format!("the range of {key} from {}", range.start);
+            match self.receive(&what, download.body, length).await {
+                Ok(bytes) => return Ok(Some(bytes)),
+                Err(error) if left == 0 || !comes_again(&error) => return Err(error),
+                Err(_) => left -= 1,
+            }
+        }
+    }
+
+    /// Receives a body of `length` bytes, which is `what`, within the time that so many bytes may take.
+    async fn receive(&self, what: &str, body: Body, length: usize) -> Result<Bytes, Error> {
+        let name = self.kind().name();
+        let time = Duration::from_secs(length as u64 / SLOWEST_TRANSFER);
+        let limit = at_most(self.limits().operation.saturating_add(time));
+        let received = timeout(limit, collect(body, length)).await;
+        let bytes = received.map_err(|_| {
+            Error::new(name, ErrorKind::TimedOut, format!("the bytes of {what} did not come in time"))
+        })??;
+        if bytes.len() == length {
+            return Ok(bytes);
+        }
+        let what = format!("{what} has {length} bytes, and {} came", bytes.len());
+        Err(Error::new(name, ErrorKind::Unavailable, what))
+    }
+
+    /// Waits for room in memory for `length` bytes.
+    pub(crate) async fn room_for(&self, key: &str, length: usize) -> Result<Share, Error> {
         let limit = at_most(self.limits().operation) / 2;
         self.0.in_flight.share(length, Some(limit)).await.ok_or_else(|| {
             let what =
@@ -116,11 +147,26 @@ impl S3Objects {
     /// # Errors
     /// The provider failed, or refused a range that is outside the object.
     pub async fn download(&self, key: &str, range: Option<Range>) -> Result<Option<Download>, Error> {
+        self.download_if(key, range, None).await
+    }
+
+    /// Returns the object as [`Self::download`] does, or `None` if it does not have this tag.
+    async fn download_if(
+        &self,
+        key: &str,
+        range: Option<Range>,
+        tag: Option<&StoredTag>,
+    ) -> Result<Option<Download>, Error> {
         let get = self.client().get_object().bucket(self.bucket()).key(key);
-        let get = get.set_range(range.map(header)).customize().config_override(self.config());
-        let output = match Box::pin(get.send()).await {
+        let get = get.set_range(range.map(header)).set_if_match(tag.map(etag));
+        let output = match Box::pin(get.customize().config_override(self.config()).send()).await {
             Ok(output) => output,
-            Err(error) => return Self::absent(self.error(&error)),
+            Err(error) => {
+                return match self.error(&error) {
+                    Error { kind: ErrorKind::PreconditionFailed, .. } => Ok(None),
+                    error => Self::absent(error),
+                };
+            }
         };
         let head = head(&output);
         let name = self.kind().name();
@@ -300,15 +346,21 @@ where
     Ok(rest.split_to(part.min(rest.len())).freeze())
 }
 
-async fn collect(mut body: Body, size: u64) -> Result<Bytes, Error> {
-    let mut whole = BytesMut::with_capacity(usize::try_from(size.min(MAX_WHOLE_BYTES)).unwrap_or(0));
-    while let Some(bytes) = body.try_next().await? {
-        whole.extend_from_slice(&bytes);
-        if whole.len() as u64 > MAX_WHOLE_BYTES {
+/// Returns `true` if bytes that broke off may come when they are requested once more.
+fn comes_again(error: &Error) -> bool {
+    !matches!(error.kind, ErrorKind::Damaged | ErrorKind::TimedOut)
+}
+
+/// Reads a body to its end, or until it has more than `length` bytes.
+async fn collect(mut body: Body, length: usize) -> Result<Bytes, Error> {
+    let mut bytes = BytesMut::with_capacity(length);
+    while let Some(piece) = body.try_next().await? {
+        bytes.extend_from_slice(&piece);
+        if bytes.len() > length {
             break;
         }
     }
-    Ok(whole.freeze())
+    Ok(bytes.freeze())
 }
 
 fn broken(provider: &'static str, error: &aws_smithy_types::byte_stream::error::Error) -> Error {

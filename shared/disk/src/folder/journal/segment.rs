@@ -9,6 +9,12 @@
 //! <the file of each object that is put, one after the other>
 //! ```
 //!
+//! A segment that another one continues ends with a line that names it, written when that one is on the disk:
+//!
+//! ```text
+//! {"at":67035136,"continued":8}
+//! ```
+//!
 //! Each group of changes begins at a multiple of [`BLOCK_BYTES`], so a block that was synced is never written again. A
 //! group counts if its line has its digest and all of its objects have those that the line names, and is otherwise one
 //! that was being written, and never acknowledged, when the machine stopped. A segment's file is used again; the salt
@@ -63,10 +69,20 @@ pub(super) struct Predecessor {
 
 /// The line of a group.
 #[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct GroupLine {
-    at: u64,
-    changes: Vec<ChangeLine>,
+#[serde(untagged, deny_unknown_fields)]
+enum GroupLine {
+    /// Changes.
+    Changes { at: u64, changes: Vec<ChangeLine> },
+    /// The end of the segment: the number of the one that continues it.
+    Continued { at: u64, continued: u64 },
+}
+
+impl GroupLine {
+    const fn at(&self) -> u64 {
+        match self {
+            Self::Changes { at, .. } | Self::Continued { at, .. } => *at,
+        }
+    }
 }
 
 /// A change in the line of a group.
@@ -128,8 +144,22 @@ pub(super) enum Found {
     Undo,
 }
 
-/// The changes of a group by their keys, and the position at which the group ends.
-type GroupFound = (Vec<(String, Found)>, u64);
+/// The contents of the place of a group.
+enum GroupFound {
+    /// Changes by their keys, and the position at which the group ends.
+    Changes(Vec<(String, Found)>, u64),
+    /// The number of the segment that continues this one.
+    Continued(u64),
+}
+
+/// The end of what a segment holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct End {
+    /// The position at which the last group of changes ends.
+    pub(super) at: u64,
+    /// The number of the segment that continues this one, if the segment says so.
+    pub(super) continued: Option<u64>,
+}
 
 /// The reasons why a segment could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -184,7 +214,12 @@ impl SegmentLine {
         changes: impl IntoIterator<Item = &'a Change>,
     ) -> io::Result<Vec<u8>> {
         let changes = changes.into_iter().map(Change::line).collect();
-        lines(GROUP_MAGIC, &self.salt, &GroupLine { at, changes })
+        lines(GROUP_MAGIC, &self.salt, &GroupLine::Changes { at, changes })
+    }
+
+    /// Returns what is written at this position once the segment `next` is on the disk: this one ends here.
+    pub(super) fn continued(&self, at: u64, next: u64) -> io::Result<Vec<u8>> {
+        lines(GROUP_MAGIC, &self.salt, &GroupLine::Continued { at, continued: next })
     }
 }
 
@@ -221,8 +256,7 @@ impl Segment {
         Ok(Some(Self { line, file, length }))
     }
 
-    /// Calls `found` with every change in the groups before `until`, in order. Returns the position at which the last
-    /// group ends.
+    /// Calls `found` with every change in the groups before `until`, in order. Returns the end of the last group.
     ///
     /// A group is written once the one before it is synced. So only the last one may be cut short, and others behind
     /// one that does not count mean that it was damaged later.
@@ -230,11 +264,15 @@ impl Segment {
         &mut self,
         until: u64,
         mut found: impl FnMut(String, Found),
-    ) -> Result<u64, SegmentError> {
+    ) -> Result<End, SegmentError> {
         let (mut at, mut end) = (BLOCK_BYTES, BLOCK_BYTES);
         while at < until
-            && let Some((changes, group_end)) = self.group(at)?
+            && let Some(group) = self.group(at)?
         {
+            let (changes, group_end) = match group {
+                GroupFound::Changes(changes, group_end) => (changes, group_end),
+                GroupFound::Continued(next) => return Ok(End { at: end, continued: Some(next) }),
+            };
             for (key, change) in changes {
                 found(key, change);
             }
@@ -248,7 +286,7 @@ impl Segment {
             }
             behind += BLOCK_BYTES;
         }
-        Ok(end)
+        Ok(End { at: end, continued: None })
     }
 
     /// Writes the segment up to `end` once more where it stands, and syncs it.
@@ -287,15 +325,19 @@ impl Segment {
         let Some((line, length)) = second_line(GROUP_MAGIC, &self.line.salt, &start) else { return Ok(None) };
         let line: GroupLine =
             serde_json::from_slice(line).map_err(|error| SegmentError::Damaged(error.to_string()))?;
-        Ok((line.at == at).then_some((line, length)))
+        Ok((line.at() == at).then_some((line, length)))
     }
 
-    /// Returns the changes of the group at this position and its end, or `None` if there is no whole group.
+    /// Returns what stands at this position, or `None` if there is no whole group.
     fn group(&mut self, at: u64) -> Result<Option<GroupFound>, SegmentError> {
         let Some((line, length)) = self.group_line(at)? else { return Ok(None) };
+        let lines = match line {
+            GroupLine::Changes { changes, .. } => changes,
+            GroupLine::Continued { continued, .. } => return Ok(Some(GroupFound::Continued(continued))),
+        };
         let mut end = at + length as u64;
-        let mut changes = Vec::with_capacity(line.changes.len());
-        for change in line.changes {
+        let mut changes = Vec::with_capacity(lines.len());
+        for change in lines {
             match change {
                 ChangeLine::Put { put, length, header } => {
                     if end.checked_add(length).is_none_or(|end| end > self.length) {
@@ -312,6 +354,6 @@ impl Segment {
                 ChangeLine::Undo { undo } => changes.push((undo, Found::Undo)),
             }
         }
-        Ok(Some((changes, end)))
+        Ok(Some(GroupFound::Changes(changes, end)))
     }
 }

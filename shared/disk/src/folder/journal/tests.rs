@@ -4,6 +4,7 @@ use credlink_core::object::Attributes;
 
 use credlink_core::hash::Digest;
 
+use super::replay::AGAIN;
 use super::segment::{BLOCK_BYTES, SegmentLine};
 use super::*;
 use crate::recorder::Recording;
@@ -142,6 +143,43 @@ fn a_damaged_journal_is_refused_and_stays() {
     assert!(refused.to_string().contains("can be read up to byte 4096 only"), "{refused}");
     fs::write(&path, &whole).unwrap();
     assert_eq!(replayed(&journal(folder.path())).unwrap().len(), 1);
+}
+
+#[test]
+fn a_segment_whose_successor_is_lost_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = journal(folder.path());
+    let passage = journal.enter().unwrap();
+    // A change that is not made in its file keeps the first segment from being settled.
+    let unmade = passage.commit(vec![put("proofs/a", b"first")]).unwrap();
+    let [first, second] = FILES.map(|file| folder.path().join(JOURNAL).join(file));
+    for number in 0.. {
+        commit(&journal, vec![put(&format!("proofs/{number}"), &[7; 5_000])]).unwrap();
+        if second.exists() {
+            break;
+        }
+    }
+    let [first, second] = [first, second].map(|path| fs::read(path).unwrap());
+    unmade.made(Unsettled::default());
+    drop(passage);
+    drop(journal);
+
+    let copy = tempfile::tempdir().unwrap();
+    let paths = FILES.map(|file| copy.path().join(JOURNAL).join(file));
+    fs::create_dir(copy.path().join(JOURNAL)).unwrap();
+    let none = vec![0; second.len()];
+    for lost in [None, Some(&none)] {
+        fs::write(&paths[0], &first).unwrap();
+        match lost {
+            None => drop(fs::remove_file(&paths[1])),
+            Some(zeros) => fs::write(&paths[1], zeros).unwrap(),
+        }
+        let refused = replayed(&self::journal(copy.path())).unwrap_err();
+        assert!(refused.to_string().contains("segment 2 continues it, and is not there"), "{refused}");
+        assert_eq!(fs::read(&paths[0]).unwrap(), first);
+    }
+    fs::write(&paths[1], &second).unwrap();
+    assert!(replayed(&self::journal(copy.path())).unwrap().len() > 2);
 }
 
 /// Returns what a disk holds of a group: its lines, and the objects that are written behind them.

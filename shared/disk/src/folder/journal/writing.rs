@@ -80,6 +80,19 @@ struct Open {
     end: u64,
 }
 
+impl Open {
+    /// Ends the segment with the name of `next`, once that one is on the disk. From then on it is noticed if the file of
+    /// `next` is lost. If there is no room for the name, it is not noticed.
+    fn end_with(&self, next: &Self) -> io::Result<()> {
+        next.file.sync()?;
+        let at = next_block(self.end);
+        match self.file.write_at(at, &self.line.continued(at, next.line.segment)?) {
+            Err(error) if is_full(&error) => Ok(()),
+            written => written.and_then(|()| self.file.sync()),
+        }
+    }
+}
+
 impl Slot {
     /// Returns the position up to which the segment is known to be synced.
     pub(super) fn known_end(&self) -> Option<u64> {
@@ -173,14 +186,15 @@ impl Shared {
             }
             state = wait(&self.settled, state);
         }
-        let after = state.slots[current]
-            .open
-            .as_ref()
-            .map(|open| Predecessor { segment: open.line.segment, end: open.end });
+        let full = state.slots[current].open.clone();
+        let after = full.as_ref().map(|open| Predecessor { segment: open.line.segment, end: open.end });
         let number = state.number + 1;
         drop(state);
         start_settling().map_err(|error| Failed::known(Fault::of(&error)))?;
         let begun = self.begin(other, SegmentLine { segment: number, salt: salt()?, after })?;
+        if let Some(full) = full {
+            full.end_with(&begun.1).map_err(|error| Failed::unknown(&error))?;
+        }
         // The other segment is full as of now, and is settled.
         self.settled.notify_all();
         Ok(begun)
