@@ -19,7 +19,7 @@ use serde_json::Value;
 
 use crate::coverage::BoundFile;
 use crate::media::{self, Copying};
-use crate::report::{Embedded, Report, Status, Validation, Verdict};
+use crate::report::{Embedded, Parent, Report, Status, Validation, Verdict};
 use crate::{binding, coverage};
 
 /// Settings that keep the reader off the network: no manifest, certificate or identity is fetched, and there is no host
@@ -163,6 +163,10 @@ fn verdict(reader: &Reader, bound: BoundFile<'_, BufReader<&File>>) -> io::Resul
             .filter(|label| is_assertion(label, "cawg.identity"))
             .cloned()
             .collect(),
+        parent: reader.active_manifest().and_then(|manifest| {
+            let parent = manifest.ingredients().iter().find(|ingredient| ingredient.is_parent())?;
+            Some(Parent { information: parent.informational_uri().map(str::to_owned) })
+        }),
     })
 }
 

@@ -18,6 +18,24 @@ pub struct Report {
     pub validation: Option<Validation>,
 }
 
+impl Report {
+    /// Returns the file of which the active manifest says that this one was made.
+    #[must_use]
+    pub fn parent(&self) -> Option<&Parent> {
+        match &self.validation {
+            Some(Validation::Verdict(verdict)) => verdict.parent.as_ref(),
+            _ => None,
+        }
+    }
+}
+
+/// The file of which a manifest says that another one was made: its ingredient that is a parent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parent {
+    /// The address that informs about it (`informationalURI`).
+    pub information: Option<String>,
+}
+
 /// A manifest store in a file.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum Embedded {
@@ -55,6 +73,8 @@ pub struct Verdict {
     pub coverage: Coverage,
     /// The labels of identity assertions (CAWG), which are not judged.
     pub identities: Vec<String>,
+    /// The parent that the active manifest names.
+    pub parent: Option<Parent>,
 }
 
 /// A validator's statement about one point.
