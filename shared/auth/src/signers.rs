@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use credlink_core::c2pa::signature::Signature;
 use credlink_core::hash::Digest;
+use credlink_core::json::in_words_of_json;
 use credlink_core::tenant::Tenant;
 use credlink_core::time::Timestamp;
 use credlink_ports::Signers;
@@ -162,8 +163,9 @@ impl ListedSigners {
         let invalid =
             |place: String, error: &dyn ToString| SignersError::Content { place, message: error.to_string() };
         let mut deserializer = serde_json::Deserializer::from_str(json);
-        let Written { tenants } = serde_path_to_error::deserialize(&mut deserializer)
-            .map_err(|error| invalid(error.path().to_string(), error.inner()))?;
+        let Written { tenants } = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+            invalid(error.path().to_string(), &in_words_of_json(&error.inner().to_string()))
+        })?;
         deserializer.end().map_err(|error| invalid(".".to_owned(), &error))?;
         Ok(Self { tenants: Arc::new(tenants) })
     }

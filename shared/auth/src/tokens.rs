@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use credlink_core::access::{Caller, Scope};
 use credlink_core::hash::Digest;
+use credlink_core::json::in_words_of_json;
 use credlink_core::tenant::Tenant;
 use credlink_ports::{Authenticator, Credentials, Refused, Unread};
 use serde::Deserialize;
@@ -45,9 +46,17 @@ struct TokenFile {
     reading: Reading,
 }
 
+/// A token of the file.
+#[derive(Debug)]
+struct Listed {
+    name: String,
+    digest: Digest,
+    caller: Caller,
+}
+
 #[derive(Debug)]
 struct State {
-    tokens: Arc<Vec<(Digest, Caller)>>,
+    tokens: Arc<Vec<Listed>>,
     /// The digest of the file that they were read from.
     file: Option<Digest>,
     looked: Instant,
@@ -81,7 +90,7 @@ pub enum TokensError {
     #[error(
         "the token file is not valid at `{place}`: {message}. It is a JSON array of {{\"name\": …, \"sha256\": the 64 \
          hexadecimal digits of the token's SHA-256, \"tenant\": …, \"scopes\": [store:manifests, delete:manifests, \
-         admin, operator]}}"
+         media:write, media:admin, admin, operator]}}"
     )]
     Entry {
         /// The entry and the field, such as `[2].sha256`.
@@ -125,7 +134,7 @@ impl StaticTokens {
         Ok(Self::of(parse(json)?, None))
     }
 
-    fn of(tokens: Vec<(Digest, Caller)>, file: Option<(PathBuf, Digest)>) -> Self {
+    fn of(tokens: Vec<Listed>, file: Option<(PathBuf, Digest)>) -> Self {
         let (file, digest) = file.unzip();
         let now = Instant::now();
         let state = State { tokens: Arc::new(tokens), file: digest, looked: now, read: now, failure: None };
@@ -138,7 +147,7 @@ impl StaticTokens {
     }
 
     /// Returns the valid tokens, after a check of the file if one is due.
-    async fn current(&self) -> Arc<Vec<(Digest, Caller)>> {
+    async fn current(&self) -> Arc<Vec<Listed>> {
         if let Some(path) = &self.0.file
             && self.0.is_old()
         {
@@ -167,7 +176,18 @@ impl StaticTokens {
     #[must_use]
     pub fn tenants(&self) -> BTreeSet<Tenant> {
         let state = self.0.state.read().unwrap_or_else(PoisonError::into_inner);
-        state.tokens.iter().map(|(_, caller)| caller.tenant.clone()).collect()
+        state.tokens.iter().map(|listed| listed.caller.tenant.clone()).collect()
+    }
+
+    /// Returns the names of tokens whose scope `media:write` has no effect: a token of the file names no subject, and
+    /// without one only `media:admin` may upload.
+    #[must_use]
+    pub fn without_owner(&self) -> Vec<String> {
+        let state = self.0.state.read().unwrap_or_else(PoisonError::into_inner);
+        let is_vain = |listed: &&Listed| {
+            listed.caller.scopes.contains(&Scope::MediaWrite) && !listed.caller.may(Scope::MediaAdmin)
+        };
+        state.tokens.iter().filter(is_vain).map(|listed| listed.name.clone()).collect()
     }
 
     /// Returns `true` if there are no tokens, so that no caller can write.
@@ -220,7 +240,7 @@ fn read(path: &Path) -> Result<Vec<u8>, TokensError> {
         .map_err(|source| TokensError::Io { path: path.to_owned(), source })
 }
 
-fn parse(json: &[u8]) -> Result<Vec<(Digest, Caller)>, TokensError> {
+fn parse(json: &[u8]) -> Result<Vec<Listed>, TokensError> {
     if json.len() > MAX_FILE_BYTES {
         return Err(TokensError::TooLong);
     }
@@ -228,7 +248,7 @@ fn parse(json: &[u8]) -> Result<Vec<(Digest, Caller)>, TokensError> {
         |place: String, error: &dyn ToString| TokensError::Entry { place, message: error.to_string() };
     let mut deserializer = serde_json::Deserializer::from_slice(json);
     let entries: Vec<Entry> = serde_path_to_error::deserialize(&mut deserializer)
-        .map_err(|error| invalid(error.path().to_string(), error.inner()))?;
+        .map_err(|error| invalid(error.path().to_string(), &in_words_of_json(&error.inner().to_string())))?;
     deserializer.end().map_err(|error| invalid(".".to_owned(), &error))?;
     for (at, entry) in entries.iter().enumerate() {
         if let Some(other) = entries[..at].iter().find(|other| other.name == entry.name) {
@@ -238,8 +258,12 @@ fn parse(json: &[u8]) -> Result<Vec<(Digest, Caller)>, TokensError> {
             return Err(TokensError::Same(other.name.clone(), entry.name.clone()));
         }
     }
-    let caller = |entry: Entry| Caller { tenant: entry.tenant, scopes: entry.scopes, authenticated: true };
-    Ok(entries.into_iter().map(|entry| (entry.sha256, caller(entry))).collect())
+    let listed = |entry: Entry| Listed {
+        name: entry.name,
+        digest: entry.sha256,
+        caller: Caller { tenant: entry.tenant, scopes: entry.scopes, authenticated: true, subject: None },
+    };
+    Ok(entries.into_iter().map(listed).collect())
 }
 
 impl Authenticator for StaticTokens {
@@ -250,13 +274,13 @@ impl Authenticator for StaticTokens {
         let presented = Digest::of(bearer.as_bytes());
         let mut found = u64::MAX;
         let tokens = self.current().await;
-        for (number, (digest, _)) in tokens.iter().enumerate() {
-            let same: Choice = digest.as_bytes().ct_eq(presented.as_bytes());
+        for (number, listed) in tokens.iter().enumerate() {
+            let same: Choice = listed.digest.as_bytes().ct_eq(presented.as_bytes());
             found.conditional_assign(&(number as u64), same);
         }
         let caller = usize::try_from(found).ok().and_then(|number| tokens.get(number));
         caller
-            .map(|(_, caller)| caller.clone())
+            .map(|listed| listed.caller.clone())
             .ok_or_else(|| Refused::Invalid("the access token is not known here".into()))
     }
 
@@ -320,6 +344,17 @@ mod tests {
         }
         assert!(StaticTokens::parse(b"[]").unwrap().authenticate(Some("one")).await.is_err());
         assert_eq!(Trusted.authenticate(None).await, Ok(Caller::trusted()));
+    }
+
+    #[test]
+    fn tokens_that_cannot_upload_are_named() {
+        let file = format!(
+            "[{},{},{}]",
+            entry("page", "one", "default", "media:write"),
+            entry("backend", "two", "default", "media:admin"),
+            entry("both", "three", "default", "media:write\",\"media:admin"),
+        );
+        assert_eq!(StaticTokens::parse(file.as_bytes()).unwrap().without_owner(), ["page"]);
     }
 
     #[tokio::test(start_paused = true)]

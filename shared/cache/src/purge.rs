@@ -1,7 +1,7 @@
 //! Purges of the edge: a Worker that answers readers in place of the service, and caches its answers for a while.
 //!
-//! The edge is not a layer, and nothing is read from it. It is told which proofs and manifests changed, so that it
-//! forgets them before their lifetimes end.
+//! The edge is not a layer, and nothing is read from it. It is told which proofs, manifests and files
+//! changed, so that it forgets them before their lifetimes end.
 //!
 //! **Batches.** A change is noted at once, and announced at the end of the request, in as few calls as possible: a
 //! deletion of a thousand proofs takes ten calls, four at a time, instead of a thousand one after the other.
@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex as Lock, PoisonError};
 use std::time::Duration;
 
-use credlink_core::object::ObjectKey;
+use credlink_core::object::{MediaKey, ObjectKey};
 use credlink_core::time::Timestamp;
 use credlink_ports::request::current_request_id;
 use credlink_runtime::circuit_breaker::SharedBreaker;
@@ -135,9 +135,17 @@ impl Edge {
         let key = match key {
             // The edge forgets a proof together with its revisions.
             ObjectKey::Revision(id, _) => &ObjectKey::Record(*id),
-            ObjectKey::Record(_) | ObjectKey::Manifest(_) | ObjectKey::Front(_) => key,
-            // The edge serves none of these.
-            ObjectKey::Alias(_) | ObjectKey::Hold(..) | ObjectKey::Removed(..) | ObjectKey::Identity => {
+            // The edge forgets the bytes of a file together with its record.
+            ObjectKey::Record(_)
+            | ObjectKey::Manifest(_)
+            | ObjectKey::Front(_)
+            | ObjectKey::Media(MediaKey::File(_)) => key,
+            // The edge serves none of these by themselves.
+            ObjectKey::Alias(_)
+            | ObjectKey::Hold(..)
+            | ObjectKey::Removed(..)
+            | ObjectKey::Identity
+            | ObjectKey::Media(MediaKey::Upload(..) | MediaKey::Original(_) | MediaKey::Rendition(..)) => {
                 return;
             }
         };

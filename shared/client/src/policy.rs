@@ -38,6 +38,9 @@ pub struct Timeouts {
     pub response: Option<Duration>,
     /// Receiving the body.
     pub receive: Option<Duration>,
+    /// One write to, or one read from the connection. It ends a transfer that has stopped, however long one that goes on
+    /// may take.
+    pub standstill: Option<Duration>,
 }
 
 impl Timeouts {
@@ -49,6 +52,18 @@ impl Timeouts {
         send: Some(Duration::from_secs(300)),
         response: Some(Duration::from_secs(60)),
         receive: Some(Duration::from_secs(300)),
+        standstill: None,
+    };
+
+    /// The timeouts of calls that transfer whole files, which take as long as they take: 10 s for a connection, and 120 s
+    /// without a byte in either direction, in which a provider also stores what it was sent.
+    pub const TRANSFER: Self = Self {
+        whole: None,
+        connect: Some(Duration::from_secs(10)),
+        send: None,
+        response: None,
+        receive: None,
+        standstill: Some(Duration::from_secs(120)),
     };
 }
 
@@ -67,7 +82,7 @@ impl Default for Policy {
 impl Policy {
     /// Returns the configuration of an agent that follows this policy, and no redirection by itself.
     pub(crate) fn config(&self) -> Config {
-        let Timeouts { whole, connect, send, response, receive } = self.timeouts;
+        let Timeouts { whole, connect, send, response, receive, standstill } = self.timeouts;
         let mut config = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
@@ -76,7 +91,9 @@ impl Policy {
             .timeout_connect(connect)
             .timeout_send_body(send)
             .timeout_recv_response(response)
-            .timeout_recv_body(receive);
+            .timeout_recv_body(receive)
+            .timeout_per_write(standstill)
+            .timeout_per_read(standstill);
         if let Some(name) = self.user_agent {
             config = config.user_agent(name);
         }

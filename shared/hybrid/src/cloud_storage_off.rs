@@ -55,7 +55,12 @@ pub(crate) fn check_available(route: &Route) -> Result<(), Problem> {
         | Route::Reads(Reads::PlainManifest { .. }) => Err(off("manifests cannot be read by themselves")),
         // No path leads to any of the other keys.
         Route::Reads(Reads::Object {
-            key: ObjectKey::Alias(_) | ObjectKey::Hold(..) | ObjectKey::Removed(..) | ObjectKey::Identity,
+            key:
+                ObjectKey::Alias(_)
+                | ObjectKey::Hold(..)
+                | ObjectKey::Removed(..)
+                | ObjectKey::Identity
+                | ObjectKey::Media(_),
             ..
         }) => Err(off("this cannot be read")),
         Route::Proofs(Proofs::Supersede(_)) => Err(off("no proof is replaced")),
@@ -68,6 +73,9 @@ pub(crate) fn check_available(route: &Route) -> Result<(), Problem> {
         Route::Aliases(Aliases::Bind(_)) => Err(off("no legacy id is bound")),
         Route::Manifests(Manifests::Store { .. }) => Err(off("no manifest is stored by itself")),
         Route::Migrations(Migrations::Begin) => Err(off("no migration is begun")),
+        Route::Uploads(_) | Route::Files(_) | Route::Entities(_) | Route::Media(_) => {
+            Err(off("no files are kept"))
+        }
         Route::Proofs(Proofs::List { .. })
         | Route::Aliases(Aliases::List { .. })
         | Route::Manifests(Manifests::List { .. })

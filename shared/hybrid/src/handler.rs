@@ -1,9 +1,5 @@
 //! The handler: the requests that are not answered by the service alone.
 
-use std::future::Future;
-
-use bytes::Bytes;
-use credlink_core::http::problem::Problem;
 use credlink_core::http::route::{Aliases, Documents, Manifests, Migrations, Proofs, Reads, Route};
 use credlink_core::rules::guard::Act;
 
@@ -15,16 +11,18 @@ use credlink_service::handler::{Answer, Call, Handler};
 use credlink_service::openapi::batches::{delete_each, delete_one};
 use credlink_service::openapi::proofs::{read_draft, store_draft, store_reply};
 use credlink_service::plain::Plain;
+use credlink_service::request_body::RequestBody;
 
 use crate::cloud_storage_off::check_available;
 use crate::hybrid::Hybrid;
 use crate::legacy_store::LegacyStore;
 
 impl<P: Ports, L: LegacyStore> Handler<P> for Hybrid<L> {
-    async fn perform<B>(&self, service: &Service<P>, call: Call<'_, B>) -> Result<Answer, Error>
-    where
-        B: Future<Output = Result<Bytes, Problem>>,
-    {
+    async fn perform<B: RequestBody>(
+        &self,
+        service: &Service<P>,
+        call: Call<'_, B>,
+    ) -> Result<Answer, Error> {
         if self.legacy.is_cloud_storage_off() {
             self.perform_without_cloud_storage(service, call).await
         } else {
@@ -35,11 +33,11 @@ impl<P: Ports, L: LegacyStore> Handler<P> for Hybrid<L> {
 
 impl<L: LegacyStore> Hybrid<L> {
     /// Answers from the service, and falls back to the legacy store.
-    async fn perform_beside<P, B>(&self, service: &Service<P>, call: Call<'_, B>) -> Result<Answer, Error>
-    where
-        P: Ports,
-        B: Future<Output = Result<Bytes, Problem>>,
-    {
+    async fn perform_beside<P: Ports, B: RequestBody>(
+        &self,
+        service: &Service<P>,
+        call: Call<'_, B>,
+    ) -> Result<Answer, Error> {
         match call.route {
             Route::Reads(Reads::Object { key, signature, form }) => {
                 self.read(service, &call.lookup(service, key, *form, signature.as_ref())).await
@@ -102,6 +100,10 @@ impl<L: LegacyStore> Hybrid<L> {
             | Route::Migrations(Migrations::Begin)
             | Route::Migrations(Migrations::Show { .. })
             | Route::Migrations(Migrations::Remove { .. })
+            | Route::Uploads(_)
+            | Route::Files(_)
+            | Route::Entities(_)
+            | Route::Media(_)
             | Route::Documents(Documents::Health)
             | Route::Documents(Documents::Stats)
             | Route::Documents(Documents::OpenApi)
@@ -110,15 +112,11 @@ impl<L: LegacyStore> Hybrid<L> {
     }
 
     /// Answers from the legacy store alone.
-    async fn perform_without_cloud_storage<P, B>(
+    async fn perform_without_cloud_storage<P: Ports, B: RequestBody>(
         &self,
         service: &Service<P>,
         call: Call<'_, B>,
-    ) -> Result<Answer, Error>
-    where
-        P: Ports,
-        B: Future<Output = Result<Bytes, Problem>>,
-    {
+    ) -> Result<Answer, Error> {
         check_available(call.route)?;
         match call.route {
             Route::Reads(Reads::Object { key, signature, form }) => {

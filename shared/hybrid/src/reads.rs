@@ -1,12 +1,10 @@
 //! Reads that are answered from a legacy record, with exactly the record that its import creates.
 
-use std::future::Future;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use credlink_core::access::Visibility;
 use credlink_core::hash::Digest;
-use credlink_core::http::problem::{Problem, ProblemKind};
+use credlink_core::http::problem::ProblemKind;
 use credlink_core::http::route::Form;
 use credlink_core::legacy::LegacyId;
 use credlink_core::object::{ObjectKey, Verified};
@@ -21,7 +19,8 @@ use credlink_core::tombstone::Tombstone;
 use credlink_ports::{Event, Events as _, Failure, Ports};
 use credlink_service::Service;
 use credlink_service::error::Error;
-use credlink_service::handler::{Answer, Call};
+use credlink_service::handler::{Answer, Call, Source};
+use credlink_service::request_body::RequestBody;
 use credlink_service::retrieve;
 
 use crate::hybrid::Hybrid;
@@ -64,16 +63,12 @@ impl<L: LegacyStore> Hybrid<L> {
     ///
     /// # Errors
     /// No record has this ID, or the caller may not read it (404); or a failure.
-    pub(crate) async fn read_by_legacy_id<P, B>(
+    pub(crate) async fn read_by_legacy_id<P: Ports, B: RequestBody>(
         &self,
         service: &Service<P>,
         call: Call<'_, B>,
         id: &LegacyId,
-    ) -> Result<Answer, Error>
-    where
-        P: Ports,
-        B: Future<Output = Result<Bytes, Problem>>,
-    {
+    ) -> Result<Answer, Error> {
         let found = self.legacy.find(&LegacyQuery::Legacy(id.clone())).await?;
         let found = found.ok_or_else(|| alias_absent(id))?;
         let verified = self.object_of(service, &found).await?;
@@ -88,7 +83,7 @@ impl<L: LegacyStore> Hybrid<L> {
                 Ok(private_alias_reply(&proof).into())
             }
             _ if leads => Ok(alias_reply(&proof).into()),
-            reply => Ok(Answer { reply: reply?, object: Some(verified) }),
+            reply => Ok(Answer { reply: reply?, source: Source::Object(verified) }),
         }
     }
 

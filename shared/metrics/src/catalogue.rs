@@ -81,6 +81,11 @@ pub(super) const RETRIEVE_MISSES: &str = "credlink_retrieve_misses";
 pub(super) const LEGACY_HITS: &str = "credlink_legacy_hits";
 pub(super) const FAILURES: &str = "credlink_failures";
 pub(super) const REQUEST_MS: &str = "credlink_request_ms";
+pub(super) const UPLOADS_ANNOUNCED: &str = "credlink_uploads_announced";
+pub(super) const UPLOADS_READY: &str = "credlink_uploads_ready";
+pub(super) const UPLOADS_REJECTED: &str = "credlink_uploads_rejected";
+pub(super) const UPLOADS_EXPIRED: &str = "credlink_uploads_expired";
+pub(super) const FINALISE_MS: &str = "credlink_finalise_ms";
 pub(super) const STOPPED: &str = "credlink_stopped";
 const UNREAD: &str = "credlink_credentials_unread";
 /// The gauge of the messages that wait.
@@ -89,7 +94,7 @@ pub(crate) const START_TIME: &str = "process_start_time_seconds";
 pub(crate) const RESIDENT_MEMORY: &str = "process_resident_memory_bytes";
 
 /// Every metric, in the order of the documentation.
-pub const CATALOGUE: [Metric; 24] = {
+pub const CATALOGUE: [Metric; 29] = {
     use MetricKind::{Counter, Gauge, Histogram};
     [
         metric(STORES, Counter, Unit::Count, &[], "Proofs that were stored"),
@@ -100,6 +105,17 @@ pub const CATALOGUE: [Metric; 24] = {
         metric(RETRIEVED_BYTES, Counter, Unit::Bytes, &[], "Bytes of what was read"),
         metric(RETRIEVE_MISSES, Counter, Unit::Count, &[], "Reads of what is not there"),
         metric(LEGACY_HITS, Counter, Unit::Count, &[], "Proofs that were read from the legacy source"),
+        metric(UPLOADS_ANNOUNCED, Counter, Unit::Count, &[], "Uploads that were announced"),
+        metric(UPLOADS_READY, Counter, Unit::Count, &[], "Uploads that became files"),
+        metric(UPLOADS_REJECTED, Counter, Unit::Count, &["reason"], "Uploads that were rejected, by reason"),
+        metric(UPLOADS_EXPIRED, Counter, Unit::Count, &[], "Uploads whose bytes did not arrive in time"),
+        metric(
+            FINALISE_MS,
+            Histogram,
+            Unit::Milliseconds,
+            &[],
+            "Time from the moment when a finaliser takes the bytes of an upload until its file is ready",
+        ),
         metric(
             FAILURES,
             Counter,

@@ -126,7 +126,12 @@ impl Events for Counters {
             }
             Event::Missed => add(&self.missed, 1),
             // These are metrics, not statistics.
-            Event::LegacyHit | Event::Doubted { .. } => {}
+            Event::LegacyHit
+            | Event::Doubted { .. }
+            | Event::UploadAnnounced
+            | Event::UploadReady { .. }
+            | Event::UploadRejected { .. }
+            | Event::UploadExpired => {}
             Event::Failed => add(&self.failed, 1),
             Event::Answered { microseconds, .. } => {
                 add(&self.microseconds, microseconds);

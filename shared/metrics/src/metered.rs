@@ -3,6 +3,7 @@
 //!
 //! Handles are made once. Recording an event takes a few atomic additions: it neither allocates nor waits.
 
+use credlink_core::file::Rejection;
 use credlink_core::http::route::Route;
 use credlink_core::rules::guard::Doubt;
 use credlink_ports::{Event, Events};
@@ -26,6 +27,12 @@ pub struct Metered {
     retrieved_bytes: Counter,
     retrieve_misses: Counter,
     legacy_hits: Counter,
+    uploads_announced: Counter,
+    uploads_ready: Counter,
+    /// Counters by reason.
+    uploads_rejected: Vec<(&'static str, Counter)>,
+    uploads_expired: Counter,
+    finalise_ms: Histogram,
     failures: Counter,
     /// Gauges by the label of the doubt.
     stopped: Vec<(&'static str, Gauge)>,
@@ -50,6 +57,7 @@ impl Metered {
     #[must_use]
     pub fn new() -> Self {
         let routes = Route::names().chain([NO_ROUTE]);
+        let reasons = Rejection::ALL.iter().map(|reason| reason.name());
         Self {
             counters: Counters::new(),
             stores: counter!(of::STORES),
@@ -60,6 +68,13 @@ impl Metered {
             retrieved_bytes: counter!(of::RETRIEVED_BYTES),
             retrieve_misses: counter!(of::RETRIEVE_MISSES),
             legacy_hits: counter!(of::LEGACY_HITS),
+            uploads_announced: counter!(of::UPLOADS_ANNOUNCED),
+            uploads_ready: counter!(of::UPLOADS_READY),
+            uploads_rejected: reasons
+                .map(|reason| (reason, counter!(of::UPLOADS_REJECTED, "reason" => reason)))
+                .collect(),
+            uploads_expired: counter!(of::UPLOADS_EXPIRED),
+            finalise_ms: histogram!(of::FINALISE_MS),
             failures: counter!(of::FAILURES),
             stopped: Doubt::LABELS.map(|label| (label, gauge!(of::STOPPED, "why" => label))).into(),
             request_ms: routes.map(|route| (route, histogram!(of::REQUEST_MS, "route" => route))).collect(),
@@ -87,6 +102,17 @@ impl Events for Metered {
             }
             Event::Missed => self.retrieve_misses.increment(1),
             Event::LegacyHit => self.legacy_hits.increment(1),
+            Event::UploadAnnounced => self.uploads_announced.increment(1),
+            Event::UploadReady { microseconds } => {
+                self.uploads_ready.increment(1);
+                self.finalise_ms.record(milliseconds(microseconds));
+            }
+            Event::UploadRejected { reason } => {
+                if let Some((_, counter)) = self.uploads_rejected.iter().find(|(name, _)| *name == reason) {
+                    counter.increment(1);
+                }
+            }
+            Event::UploadExpired => self.uploads_expired.increment(1),
             Event::Failed => self.failures.increment(1),
             Event::Doubted { label, stands } => {
                 if let Some((_, gauge)) = self.stopped.iter().find(|(name, _)| *name == label) {
@@ -96,10 +122,14 @@ impl Events for Metered {
             Event::Answered { route, microseconds } => {
                 let found = self.request_ms.iter().find(|(name, _)| *name == route);
                 if let Some((_, histogram)) = found.or(self.request_ms.last()) {
-                    #[expect(clippy::cast_precision_loss, reason = "a duration needs no more than 52 bits")]
-                    histogram.record(microseconds as f64 / 1_000.0);
+                    histogram.record(milliseconds(microseconds));
                 }
             }
         }
     }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a duration needs no more than 52 bits")]
+fn milliseconds(microseconds: u64) -> f64 {
+    microseconds as f64 / 1_000.0
 }

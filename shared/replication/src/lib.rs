@@ -18,7 +18,7 @@
 //! | listings of both providers | `replicated/merge` |
 //! | both copies of an object, compared | `replicated/copies` |
 //! | the settings of an operator | `settings` |
-//! | repairs of given objects, and of all | [`replicate`] |
+//! | repairs of given objects, and of all | [`replicate`] · of long ones, piece by piece: `replicate/long` |
 //! | the flags that a process knows, and how they are raised | `behind`, `flags` |
 //! | the marks of repairs, the last of which lowers a flag | [`repair_mark`] |
 //! | the tags that this adapter returns | `tag` |

@@ -6,25 +6,26 @@
 //! it is missing, and otherwise left alone. If a store or a replacement may still be under way, the repair must be
 //! tried again.
 
+mod long;
+mod walk;
+
 use std::cmp::Ordering;
 
-use credlink_core::bounds::MAX_MESSAGE_KEYS;
 use credlink_core::hash::Digest;
-use credlink_core::message::{Message, Work};
-use credlink_core::object::{Facts, Head, Object, ObjectKey, StoredTag, Verified};
+use credlink_core::object::{Facts, Head, MediaKey, Object, ObjectKey, StoredTag, Verified};
 use credlink_core::replica::Replica;
 use credlink_core::row::Row;
 use credlink_core::rules::consistency::orphan_is_due;
 use credlink_core::rules::repair::{self, ExpectedObject, ReplicaState, judge, wanted};
 use credlink_core::time::Timestamp;
 use credlink_core::tombstone::Tombstone;
-use credlink_ports::{Condition, Failure, FailureKind, Index, Objects, Put, Queue};
+use credlink_ports::{Condition, Failure, FailureKind, Index, LongObjects, Objects, PIECE_BYTES, Put};
 use serde::Serialize;
+
+pub use walk::{Walked, walk};
 
 /// The maximum number of times that one repair starts again because objects or row changed meanwhile.
 const MAX_ATTEMPTS: usize = 8;
-/// The number of objects in one page of a walk.
-const PAGE: usize = 1_000;
 
 /// The outcome of a repair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -154,6 +155,9 @@ pub async fn replicate(
     key: &ObjectKey,
     now: Timestamp,
 ) -> Result<Outcome, Unrepaired> {
+    if is_in_quarantine(key) {
+        return Ok(Outcome::Nothing);
+    }
     for _ in 0..MAX_ATTEMPTS {
         // The tag is read before the row: if the row is still the same afterwards, the tag belongs to nothing newer
         // than the row.
@@ -363,20 +367,7 @@ impl<F: Objects, T: Objects> Pair<'_, F, T> {
         };
         let attributes = &object.object.head.attributes;
         let put = self.to.put(self.key, object.object.body.clone(), attributes, self.condition()).await?;
-        let Put::Stored(tag) = put else { return Ok(None) };
-        match self.to.head(self.key).await? {
-            Some(head) if head.tag == tag => {
-                let same = Facts::read(&head.attributes).is_ok_and(|facts| facts == *verified.facts());
-                if !same || head.size != object.object.head.size {
-                    let message = format!("{}: what was written reads back differently", self.key);
-                    let provider = self.to.name();
-                    return Err(Failure { provider, kind: FailureKind::Damaged, message }.into());
-                }
-                Ok(Some(Outcome::Copied))
-            }
-            // Somebody else has already replaced it.
-            _ => Ok(None),
-        }
+        has_arrived(self.to, self.key, put, (verified.facts(), object.object.head.size)).await
     }
 
     fn condition(&self) -> Condition {
@@ -392,12 +383,42 @@ impl<F: Objects, T: Objects> Pair<'_, F, T> {
     }
 }
 
+/// Checks that a copy arrived. Returns `None` if the object at `to` is another one.
+async fn has_arrived(
+    to: &impl Objects,
+    key: &ObjectKey,
+    put: Put,
+    (facts, size): (&Facts, u64),
+) -> Result<Option<Outcome>, Unrepaired> {
+    let Put::Stored(tag) = put else { return Ok(None) };
+    match to.head(key).await? {
+        Some(head) if head.tag == tag => {
+            let same = Facts::read(&head.attributes).is_ok_and(|found| found == *facts);
+            if !same || head.size != size {
+                let message = format!("{key}: what was written reads back differently");
+                return Err(Failure { provider: to.name(), kind: FailureKind::Damaged, message }.into());
+            }
+            Ok(Some(Outcome::Copied))
+        }
+        // Somebody else has already replaced it.
+        _ => Ok(None),
+    }
+}
+
 /// Describes the content that a live row names.
 fn named(row: &Row) -> String {
     match row {
         Row::Proof(row) => row.record_sha256.to_string(),
         Row::Manifest(row) => format!("{} of generation {}", row.sha256, row.generation),
-        Row::Alias(_) | Row::LegacyItem(_) | Row::Replica(_) | Row::Store(_) => String::new(),
+        Row::File(row) => row.record_sha256.to_string(),
+        Row::Blob(row) => row.media_hash.to_string(),
+        Row::Alias(_)
+        | Row::LegacyItem(_)
+        | Row::Replica(_)
+        | Row::Store(_)
+        | Row::List(_)
+        | Row::Upload(_)
+        | Row::Quota(_) => String::new(),
     }
 }
 
@@ -410,64 +431,49 @@ fn later(one: &Side, other: &Side) -> bool {
     one.is_tombstone() && order(one) > order(other)
 }
 
+/// Returns `true` if an object is bytes in quarantine, which are at one provider alone and were written by a client.
+const fn is_in_quarantine(key: &ObjectKey) -> bool {
+    matches!(key, ObjectKey::Media(MediaKey::Upload(..)))
+}
+
+/// Brings an object of any length to the state that `index` and `from` define, as [`replicate`] does. The bytes of files
+/// pass through in pieces, if there is more than one.
+///
+/// # Errors
+/// As for [`replicate`].
+pub async fn replicate_any(
+    from: &impl LongObjects,
+    to: &impl LongObjects,
+    index: &impl Index,
+    key: &ObjectKey,
+    now: Timestamp,
+) -> Result<Outcome, Unrepaired> {
+    if key.holds_file_bytes() && !is_in_quarantine(key) {
+        let is_long = |head: Option<Head>| head.is_some_and(|head| head.size > PIECE_BYTES);
+        if is_long(from.head(key).await?) || is_long(to.head(key).await?) {
+            return long::replicate(from, to, index, key).await;
+        }
+    }
+    replicate(from, to, index, key, now).await
+}
+
 /// Repairs the objects that a message names, on the provider that may have missed them. Returns the outcomes in the
 /// order of the keys.
 pub async fn run(
     to: Replica,
     keys: &[ObjectKey],
-    primary: &impl Objects,
-    fallback: &impl Objects,
+    primary: &impl LongObjects,
+    fallback: &impl LongObjects,
     index: &impl Index,
     now: Timestamp,
 ) -> Vec<(ObjectKey, Result<Outcome, Unrepaired>)> {
     let mut report = Vec::with_capacity(keys.len());
     for key in keys {
         let done = match to {
-            Replica::Primary => replicate(fallback, primary, index, key, now).await,
-            Replica::Fallback => replicate(primary, fallback, index, key, now).await,
+            Replica::Primary => replicate_any(fallback, primary, index, key, now).await,
+            Replica::Fallback => replicate_any(primary, fallback, index, key, now).await,
         };
         report.push((key.clone(), done));
     }
     report
-}
-
-/// The progress of a walk.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Walked {
-    /// Objects that were queued.
-    pub queued: u64,
-    /// Objects that are not CredLink's and were skipped.
-    pub foreign: u64,
-    /// The position at which to continue, or `None` if everything is queued.
-    pub resume: Option<String>,
-}
-
-/// Queues a repair on the provider `to` of every object that `from` holds, page by page after the position `after`,
-/// until it is done or `go_on` returns `false`. For a new provider, and for one that was restored by hand.
-///
-/// # Errors
-/// The listing or the queue failed. Everything queued so far stays queued; the walk can be repeated.
-pub async fn walk(
-    from: &impl Objects,
-    to: Replica,
-    queue: &impl Queue,
-    request_id: &str,
-    after: Option<String>,
-    go_on: impl Fn() -> bool,
-) -> Result<Walked, Failure> {
-    let mut walked = Walked { resume: after, ..Walked::default() };
-    loop {
-        let page = from.list("", walked.resume.as_deref(), PAGE).await?;
-        let keys: Vec<ObjectKey> = page.items.iter().filter_map(|item| item.key.parse().ok()).collect();
-        walked.foreign += (page.items.len() - keys.len()) as u64;
-        for keys in keys.chunks(MAX_MESSAGE_KEYS) {
-            let work = Work::Replicate { to, keys: keys.to_vec(), mark: None };
-            queue.send(&Message { request_id: request_id.to_owned(), work }, 0).await?;
-            walked.queued += keys.len() as u64;
-        }
-        walked.resume = page.next;
-        if walked.resume.is_none() || !go_on() {
-            return Ok(walked);
-        }
-    }
 }

@@ -7,10 +7,11 @@ use credlink_runtime::circuit_breaker::BreakerSettings;
 /// An operator's settings for two providers.
 #[derive(Debug, Clone, Copy)]
 pub struct ReplicationSettings {
-    /// The timeout of one call to a provider. It is less than half of a request's time, so that there is still time to
-    /// ask the other provider.
+    /// The timeout of one call to a provider that moves few bytes; long objects have more
+    /// ([`credlink_runtime::pace`]). It is less than half of a request's time, so that there is still time to ask the
+    /// other provider.
     pub timeout: Duration,
-    /// The maximum time that a write waits for the fallback once the primary is done. The primary is not cut short,
+    /// The maximum time that a write of few bytes waits for the fallback once the primary is done. The primary is not cut short,
     /// because it decides; only its timeout limits it.
     pub grace: Duration,
     /// The settings of the circuit breaker, which decides when a provider is no longer called.

@@ -3,11 +3,15 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
+use credlink_core::object::{Attributes, Object, ObjectKey};
 use credlink_core::replica::Replica;
-use credlink_ports::{BreakerState, Failure, FailureKind, Objects, ProviderState};
+use credlink_ports::{BreakerState, Condition, Failure, FailureKind, Objects, ProviderState, Put};
 use credlink_runtime::circuit_breaker::{BreakerSettings, CircuitBreaker};
 use credlink_runtime::deadline;
-use tokio::time::Instant;
+use credlink_runtime::in_flight::SHORT_BYTES;
+use credlink_runtime::pace::{self, Expected};
+use tokio::time::{Instant, timeout};
 
 use crate::latency::Latency;
 
@@ -25,6 +29,15 @@ struct Health {
     breaker: CircuitBreaker,
     latency: Latency,
     failure: Option<FailureKind>,
+}
+
+/// The bytes that a call moves.
+#[derive(Debug, Clone, Copy, Default)]
+struct Load {
+    /// The bytes that it sends.
+    sent: u64,
+    /// The most bytes that it receives, if they may be many.
+    received: u64,
 }
 
 /// A call that was not answered.
@@ -54,10 +67,38 @@ impl<O: Objects> Side<O> {
         self.health().breaker.is_due(Instant::now())
     }
 
-    /// Makes a call, if the circuit breaker admits it.
+    /// Makes a call that moves few bytes, if the circuit breaker admits it.
     pub(crate) async fn call<T>(
         &self,
         operation: &'static str,
+        call: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Missed> {
+        self.call_for(operation, Load::default(), call).await
+    }
+
+    /// Reads an object, in the time that its length takes. The length is not known before the answer begins.
+    pub(crate) async fn get(&self, key: &ObjectKey) -> Result<Option<Object>, Missed> {
+        let received = if key.holds_file_bytes() { key.max_bytes() } else { 0 };
+        self.call_for("get", Load { received, ..Load::default() }, self.objects.get(key)).await
+    }
+
+    /// Writes an object, in the time that its length takes.
+    pub(crate) async fn put(
+        &self,
+        key: &ObjectKey,
+        body: Bytes,
+        attributes: &Attributes,
+        condition: Condition,
+    ) -> Result<Put, Missed> {
+        let sent = body.len() as u64;
+        let put = self.objects.put(key, body, attributes, condition);
+        self.call_for("put", Load { sent, ..Load::default() }, put).await
+    }
+
+    async fn call_for<T>(
+        &self,
+        operation: &'static str,
+        load: Load,
         call: impl Future<Output = Result<T, Failure>>,
     ) -> Result<T, Missed> {
         let began = Instant::now();
@@ -66,33 +107,45 @@ impl<O: Objects> Side<O> {
             let failure = Failure { provider: self.objects.name(), kind: FailureKind::Unavailable, message };
             return Err(Missed { failure, attempted: false });
         }
-        let limit = deadline::at_most(self.limit);
+        let own = self.limit.saturating_add(pace::time_for(load.sent));
+        let most = own.saturating_add(pace::time_for(load.received));
+        let expected = Expected::default();
         // Boxed: otherwise the future of a caller that makes calls in parallel would be as large as all of them
         // together.
-        match tokio::time::timeout(limit, Box::pin(within(began, limit, call))).await {
+        let mut call = Box::pin(expected.during(within(began, deadline::at_most(most), call)));
+        let mut limit = deadline::at_most(own);
+        let mut answer = timeout(limit, &mut call).await;
+        let received = expected.bytes().min(load.received);
+        if answer.is_err() && received > 0 {
+            // The answer has begun.
+            limit = limit.saturating_add(deadline::at_most(pace::time_for(received)));
+            answer = timeout(limit.saturating_sub(began.elapsed()), &mut call).await;
+        }
+        let is_long = load.sent.max(received) > SHORT_BYTES as u64;
+        match answer {
             Ok(Ok(answer)) => {
                 self.answered(operation, began);
                 Ok(answer)
             }
             Ok(Err(failure)) => {
-                self.failed(failure.kind);
+                self.failed(failure.kind, is_long);
                 // A throttled write did not take effect.
                 let attempted = failure.kind != FailureKind::Throttled;
                 Err(Missed { failure, attempted })
             }
             Err(_) => {
                 // If the request has run out of time, that is not the provider's fault.
-                if limit == self.limit {
-                    self.failed(FailureKind::TimedOut);
+                if limit == own.saturating_add(pace::time_for(received)) {
+                    self.failed(FailureKind::TimedOut, is_long);
                 }
                 Err(self.too_slow(limit))
             }
         }
     }
 
-    /// Records that a call was abandoned, long after the other provider was done.
-    pub(crate) fn gave_up(&self, after: Duration) -> Missed {
-        self.failed(FailureKind::TimedOut);
+    /// Records that a write of so many bytes was abandoned, long after the other provider was done.
+    pub(crate) fn gave_up(&self, after: Duration, sent: u64) -> Missed {
+        self.failed(FailureKind::TimedOut, sent > SHORT_BYTES as u64);
         self.too_slow(after)
     }
 
@@ -120,15 +173,18 @@ impl<O: Objects> Side<O> {
         .record(took.as_secs_f64() * 1_000.0);
     }
 
-    fn failed(&self, kind: FailureKind) {
+    fn failed(&self, kind: FailureKind, is_long: bool) {
         {
             let mut health = self.health();
             health.failure = Some(kind);
-            if counts(kind) {
-                health.breaker.failed(Instant::now(), fastrand::f64());
-            } else {
-                // The provider answers.
-                health.breaker.succeeded(Instant::now());
+            match tells(kind, is_long) {
+                Some(true) => {
+                    health.breaker.failed(Instant::now(), fastrand::f64());
+                }
+                Some(false) => {
+                    health.breaker.succeeded(Instant::now());
+                }
+                None => {}
             }
         }
         self.show();
@@ -173,16 +229,20 @@ impl<O: Objects> Side<O> {
     }
 }
 
-/// Returns `true` if a failure means that the provider cannot be reached at all, and therefore counts against it.
+/// Returns `true` if a failure means that the provider cannot be reached at all, and therefore counts against it; `false`
+/// if it means that the provider answers; `None` if it says neither.
+///
 /// Refusals, a full disk and damage are answered at once: they cost no timeout, and concern only some calls. A provider
-/// that asks to slow down also answers, and usually means one key: R2 accepts one write per second for each.
-const fn counts(kind: FailureKind) -> bool {
+/// that asks to slow down also answers, and usually means one key: R2 accepts one write per second for each. A transfer
+/// that takes too long may just be slow, and short calls find out whether the provider is there.
+const fn tells(kind: FailureKind, is_long: bool) -> Option<bool> {
     match kind {
-        FailureKind::Unavailable | FailureKind::TimedOut => true,
+        FailureKind::TimedOut if is_long => None,
+        FailureKind::Unavailable | FailureKind::TimedOut => Some(true),
         FailureKind::Throttled
         | FailureKind::AccessDenied
         | FailureKind::OutOfSpace
-        | FailureKind::Damaged => false,
+        | FailureKind::Damaged => Some(false),
     }
 }
 
@@ -245,7 +305,7 @@ mod tests {
             Side::new(MemoryObjects::new(), Replica::Primary, Duration::MAX, BreakerSettings::default());
         with_local_recorder(&names, || {
             side.answered("get", Instant::now());
-            side.failed(FailureKind::TimedOut);
+            side.failed(FailureKind::TimedOut, false);
         });
         let names = names.0.lock().unwrap();
         let expected =
@@ -256,13 +316,18 @@ mod tests {
 
     #[test]
     fn what_is_answered_at_once_does_not_open_the_breaker() {
-        for kind in [FailureKind::Unavailable, FailureKind::TimedOut] {
-            assert!(counts(kind));
+        for is_long in [false, true] {
+            assert_eq!(tells(FailureKind::Unavailable, is_long), Some(true));
+            for kind in [
+                FailureKind::Throttled,
+                FailureKind::AccessDenied,
+                FailureKind::OutOfSpace,
+                FailureKind::Damaged,
+            ] {
+                assert_eq!(tells(kind, is_long), Some(false));
+            }
         }
-        for kind in
-            [FailureKind::Throttled, FailureKind::AccessDenied, FailureKind::OutOfSpace, FailureKind::Damaged]
-        {
-            assert!(!counts(kind));
-        }
+        assert_eq!(tells(FailureKind::TimedOut, false), Some(true));
+        assert_eq!(tells(FailureKind::TimedOut, true), None);
     }
 }

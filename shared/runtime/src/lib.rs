@@ -8,6 +8,7 @@
 //! | the system's clock | [`clock`] |
 //! | the time that a request has left | [`deadline`] |
 //! | bounds on the memory of reads under way | [`in_flight`] |
+//! | the time that long transfers get | [`pace`] |
 //! | computing beside requests | [`threads`] |
 //! | providers that ask to slow down | [`throttle`] |
 
@@ -15,5 +16,6 @@ pub mod circuit_breaker;
 pub mod clock;
 pub mod deadline;
 pub mod in_flight;
+pub mod pace;
 pub mod threads;
 pub mod throttle;

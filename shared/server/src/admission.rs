@@ -25,10 +25,11 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use credlink_core::http::peer::customer_network;
 use tokio::sync::{Notify, watch};
 
 use eviction::Looks;
-use network::{Network, network};
+use network::Network;
 use queue::Queue;
 use quota::{Quota, Share};
 
@@ -147,7 +148,7 @@ impl Admission {
 
     /// Gives a connection from `peer` a slot, or a place in the queue for one. Returns `None` if there is neither.
     pub fn enter(&self, peer: IpAddr) -> Option<Entered> {
-        let network = network(peer);
+        let network = customer_network(peer);
         // Connections of the same network that already wait come first.
         let is_first = self.0.taken().of_slots.queue.of(network) == 0;
         let admitted = if is_first { self.0.take_slot(network) } else { None };

@@ -5,6 +5,9 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use credlink_core::http::peer::Peer;
+use http::Request;
+use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
@@ -92,7 +95,7 @@ async fn accept(
                 // A connection without a place in the queue is closed at once, because its network has its share of
                 // them.
                 let Some(entered) = admission.enter(peer.ip()) else { continue };
-                tokio::spawn(connection(stream, entered, served.clone(), stopping.clone()));
+                tokio::spawn(connection(stream, Peer(peer.ip()), entered, served.clone(), stopping.clone()));
             }
             // Some errors are of a client that gave up while it waited; the others pass with time.
             Err(error) => {
@@ -105,6 +108,7 @@ async fn accept(
 
 async fn connection(
     mut stream: TcpStream,
+    peer: Peer,
     entered: Entered,
     served: Served,
     mut stopping: watch::Receiver<bool>,
@@ -136,7 +140,8 @@ async fn connection(
     }
     // Answers are written in whole, so waiting to fill a packet would only delay them. If this fails, they are delayed.
     let _ = stream.set_nodelay(true);
-    let answer = service_fn(|request| {
+    let answer = service_fn(|mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
         let (served, slot) = (served.clone(), Arc::clone(slot));
         async move { request::answer(&served, &slot, request).await }
     });

@@ -23,7 +23,7 @@ use crate::changes::Changes;
 use crate::handler::{BodyFuture, Handler};
 use crate::problem;
 use crate::request_body::{RequestBody, unreadable};
-use crate::response_body::{self, ResponseBody};
+use crate::response_body::{self, AnswerRoom, ResponseBody};
 
 /// Maximum number of headers of a request. The HTTP/1.1 parser has the same limit; the headers of HTTP/2 are counted
 /// here.
@@ -47,12 +47,15 @@ pub async fn answer(
     request: Request<Incoming>,
 ) -> Result<Response<ResponseBody>, Infallible> {
     let _working = slot.progress().work();
-    let (parts, body) = request.into_parts();
-    let mut body = RequestBody::new(body, slot);
+    let (mut parts, body) = request.into_parts();
+    let room = AnswerRoom::new(slot);
+    parts.extensions.insert(room.clone());
+    let streamed = served.handler.receives(&parts);
+    let mut body = RequestBody::new(body, slot, streamed.unwrap_or(MAX_BODY_BYTES));
     let asked_first = parts.headers.contains_key(EXPECT);
-    let response = respond(served, parts, &mut body).await;
+    let response = respond(served, parts, &mut body, streamed.is_some()).await;
     // The answer takes its room before anything is waited for.
-    let sent = response_body::send(slot, response);
+    let sent = response_body::send(&room, response);
     // A client that asked first (RFC 9110, section 10.1.1) does not send a body that nobody wants.
     if !asked_first {
         body.discard().await;
@@ -61,7 +64,12 @@ pub async fn answer(
 }
 
 /// Returns the answer itself. The head is dropped at the end of this call, because what follows may take long.
-async fn respond(served: &Served, mut parts: Parts, body: &mut RequestBody) -> Response<Bytes> {
+async fn respond(
+    served: &Served,
+    mut parts: Parts,
+    body: &mut RequestBody,
+    is_streamed: bool,
+) -> Response<Bytes> {
     if parts.headers.len() > MAX_HEADERS {
         too_many_headers()
     } else if let Err(refused) = check_host(&parts) {
@@ -73,6 +81,10 @@ async fn respond(served: &Served, mut parts: Parts, body: &mut RequestBody) -> R
         guarded(&*served.handler, &parts, ready(Ok(Bytes::new())).boxed()).await
     } else if let Err(refused) = body.admit() {
         problem::answer(&refused)
+    } else if is_streamed {
+        let mut pieces = body.pieces();
+        let answer = AssertUnwindSafe(served.handler.receive(&parts, &mut pieces));
+        answer.catch_unwind().await.unwrap_or_else(|_| panicked(&parts))
     } else {
         change(served, parts, body).await
     }
@@ -147,11 +159,14 @@ async fn change(served: &Served, parts: Parts, body: &mut RequestBody) -> Respon
 /// Returns the answer of the handler, and an answer of its own if the handler panics.
 async fn guarded(handler: &dyn Handler, parts: &Parts, body: BodyFuture) -> Response<Bytes> {
     let work = AssertUnwindSafe(async { handler.handle(parts, body).await });
-    work.catch_unwind().await.unwrap_or_else(|_| {
-        // The panic hook has already logged the message.
-        tracing::error!(method = %parts.method, path = parts.uri.path(), "a request panicked");
-        broken()
-    })
+    work.catch_unwind().await.unwrap_or_else(|_| panicked(parts))
+}
+
+/// Returns the answer to a request whose handler panicked.
+fn panicked(parts: &Parts) -> Response<Bytes> {
+    // The panic hook has already logged the message.
+    tracing::error!(method = %parts.method, path = parts.uri.path(), "a request panicked");
+    broken()
 }
 
 /// Returns the problem of a change that is not begun or not finished, because the server is about to end.
@@ -183,6 +198,7 @@ mod tests {
     use futures_util::future::BoxFuture;
 
     use super::*;
+    use crate::handler::Pieces;
 
     struct Panics;
 
@@ -193,6 +209,14 @@ mod tests {
 
         fn rewritten_bytes(&self, _: &Parts) -> usize {
             0
+        }
+
+        fn receives(&self, _: &Parts) -> Option<usize> {
+            None
+        }
+
+        fn receive<'a>(&'a self, _: &'a Parts, _: &'a mut dyn Pieces) -> BoxFuture<'a, Response<Bytes>> {
+            async { panic!("on purpose") }.boxed()
         }
 
         fn handle<'a>(&'a self, _: &'a Parts, _: BodyFuture) -> BoxFuture<'a, Response<Bytes>> {

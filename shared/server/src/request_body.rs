@@ -6,11 +6,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use credlink_core::bounds::MAX_BODY_BYTES;
 use credlink_core::http::problem::{Problem, ProblemKind};
+use futures_util::future::BoxFuture;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::{Body as _, Incoming};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::admission::{Direction, Slot, TRANSFER, Transfer};
+use crate::handler::Pieces;
 
 /// Maximum time for the next piece of a body to arrive.
 const PIECE: Duration = Duration::from_secs(20);
@@ -23,6 +25,9 @@ const HEAD_BYTES: usize = 32_768;
 /// Room for the first bytes of a body of unknown length. More is taken as the body grows.
 const FIRST_BYTES: usize = 16_384;
 
+/// The number of bytes of a long body that have to arrive within the time of a transfer: 17 KB a second.
+const STRETCH_BYTES: usize = 4_194_304;
+
 /// Maximum time that a body waits for room before anything of it is read.
 const FOR_ROOM: Duration = Duration::from_secs(10);
 /// Interval at which a waiting body looks for room.
@@ -33,6 +38,8 @@ const AGAIN_SECONDS: u32 = 2;
 /// A body on its way in.
 pub struct RequestBody {
     frames: Limited<Incoming>,
+    /// The maximum length, in bytes.
+    limit: usize,
     slot: Arc<Slot>,
     /// Room for the head, from [`Self::admit`] until the body is read.
     head: Option<BodyRoom>,
@@ -47,10 +54,11 @@ pub struct BodyRoom {
 }
 
 impl RequestBody {
-    /// Creates the body of a request on `slot`.
-    pub fn new(body: Incoming, slot: &Arc<Slot>) -> Self {
+    /// Creates the body of a request on `slot`, of at most `limit` bytes.
+    pub fn new(body: Incoming, slot: &Arc<Slot>, limit: usize) -> Self {
         Self {
-            frames: Limited::new(body, MAX_BODY_BYTES),
+            frames: Limited::new(body, limit),
+            limit,
             slot: Arc::clone(slot),
             head: None,
             has_failed: false,
@@ -94,6 +102,12 @@ impl RequestBody {
         Ok((whole.into(), room))
     }
 
+    /// Returns the body piece by piece. Only the piece at hand is in memory.
+    pub fn pieces(&mut self) -> impl Pieces + '_ {
+        let transfer = Transfer::begin(&self.slot, Direction::Body);
+        Streamed { body: self, transfer, deadline: Instant::now() + TRANSFER, bytes: 0 }
+    }
+
     /// Reads a body that nobody wanted and discards it. A client that is still sending when the connection is closed
     /// may see a broken connection instead of the answer.
     pub async fn discard(&mut self) {
@@ -125,11 +139,35 @@ impl RequestBody {
                     }
                 }
                 Some(Err(error)) if error.is::<LengthLimitError>() => {
-                    return Err(Problem::too_large("a request body", MAX_BODY_BYTES));
+                    return Err(Problem::too_large("a request body", self.limit));
                 }
                 Some(Err(_)) => return Err(unreadable("the connection broke")),
             }
         }
+    }
+}
+
+/// A body that is taken piece by piece.
+struct Streamed<'a> {
+    body: &'a mut RequestBody,
+    transfer: Transfer,
+    /// The time by which a stretch has to be there.
+    deadline: Instant,
+    /// The number of bytes of the stretch that have arrived.
+    bytes: usize,
+}
+
+impl Pieces for Streamed<'_> {
+    fn next(&mut self) -> BoxFuture<'_, Result<Option<Bytes>, Problem>> {
+        Box::pin(async {
+            let piece = self.body.next(self.deadline).await?;
+            self.bytes += piece.as_ref().map_or(0, Bytes::len);
+            if self.bytes >= STRETCH_BYTES {
+                self.transfer = Transfer::begin(&self.body.slot, Direction::Body);
+                (self.deadline, self.bytes) = (Instant::now() + TRANSFER, 0);
+            }
+            Ok(piece)
+        })
     }
 }
 

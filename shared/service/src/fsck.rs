@@ -5,6 +5,7 @@
 //! |---|---|
 //! | checking a row against objects | `rows` |
 //! | checking an object against rows | `objects` |
+//! | both, of files | `files`; what their rows repeat of others: `amounts` |
 //! | counting the holders of manifests, in bounded memory | `holders` |
 //! | repairs | `mend` |
 //!
@@ -12,13 +13,14 @@
 //! bring rows up to date. Work in progress looks like damage in a running store: if others write
 //! ([`Surrounding::Shared`]), each finding is checked a second time, later, and reported only if it persists.
 
+mod files;
 mod holders;
 mod mend;
 mod objects;
 mod rows;
 
 use credlink_core::object::{Object, ObjectKey, Verified};
-use credlink_core::row::{RowKey, Totals};
+use credlink_core::row::{RowKey, State, Totals};
 use credlink_core::rules::consistency::orphan_is_due;
 use credlink_core::rules::guard::{Act, Doubt};
 use futures_util::StreamExt as _;
@@ -28,6 +30,7 @@ use serde::Serialize;
 use credlink_ports::{Failure, FailureKind, Index as _, Listed, Listing, Ports, Replicas as _};
 use holders::Holders;
 
+use crate::amounts::{Amounts, Counted, Suspects, correct};
 use crate::error::Error;
 use crate::service::Service;
 
@@ -39,6 +42,11 @@ const PAGE: usize = 1_000;
 
 /// Most items with findings that wait for their second check: 1,000 × about 100 bytes.
 const MAX_WAITING: usize = 1_000;
+
+/// The objects of files that may be removed, however few there are, and the share of all objects that may: one in twenty.
+/// Cleanup has the same bounds.
+const MOST_REMOVED: u64 = 100;
+const REMOVED_SHARE: u64 = 20;
 
 /// The severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -105,7 +113,8 @@ pub enum Manner {
     /// Findings are reported.
     Telling,
     /// Findings are reported, and mended where that is possible here: missing tombstones, alias objects and holds are
-    /// written, repairs of copies are queued, and, if nobody else writes, counts of holders are corrected.
+    /// written, repairs of copies are queued, lists of files are brought in line with the files, objects of files that
+    /// belong to nothing are removed, and, if nobody else writes, counts of holders and quotas are corrected.
     Mending,
 }
 
@@ -114,6 +123,8 @@ pub enum Manner {
 struct Look {
     findings: Vec<Finding>,
     bytes: u64,
+    /// `true` if an object of files belongs to nothing.
+    is_orphan: bool,
 }
 
 impl Look {
@@ -129,6 +140,12 @@ impl Look {
         self.add(Severity::Leftover, key, what);
     }
 
+    /// Adds the finding that an object of files belongs to nothing.
+    fn orphan(&mut self, key: &dyn std::fmt::Display, what: impl Into<String>) {
+        self.leftover(key, what);
+        self.is_orphan = true;
+    }
+
     fn is_broken(&self) -> bool {
         self.findings.iter().any(|finding| finding.severity == Severity::Broken)
     }
@@ -137,6 +154,7 @@ impl Look {
     fn join(&mut self, other: Self) {
         self.findings.extend(other.findings);
         self.bytes += other.bytes;
+        self.is_orphan |= other.is_orphan;
     }
 }
 
@@ -153,6 +171,8 @@ struct Check<'a, P, F> {
     report: F,
     summary: Summary,
     waiting: Vec<Subject>,
+    /// The objects of files that were removed.
+    removed: u64,
 }
 
 /// Checks a store that nobody else uses, and reports every finding as it is found.
@@ -174,7 +194,7 @@ pub async fn check<P: Ports>(
     report: impl FnMut(Finding),
 ) -> Result<Summary, Failure> {
     let (summary, waiting) = (Summary::default(), Vec::new());
-    let mut check = Check { service, surrounding, manner, report, summary, waiting };
+    let mut check = Check { service, surrounding, manner, report, summary, waiting, removed: 0 };
     check.standing().await;
     check.rows().await?;
     check.objects().await?;
@@ -211,14 +231,16 @@ impl<P: Ports, F: FnMut(Finding)> Check<'_, P, F> {
     /// Checks all rows against the objects.
     async fn rows(&mut self) -> Result<(), Failure> {
         let (mut holders, mut totals) = (Holders::default(), Totals::default());
+        let mut amounts = Amounts::default();
         let mut after = None;
         loop {
             let page = self.service.ports.index().list(&Listing::All, after.as_deref(), PAGE).await?;
             let page = page.unwrap_or_default();
             self.summary.rows += page.items.len() as u64;
             for row in &page.items {
-                totals = totals.exchange(Totals::default(), row.totals());
+                totals = totals.exchange(&Totals::default(), &row.totals());
                 holders.note(row);
+                amounts.note(row);
             }
             let service = self.service;
             let looks = iter(page.items).map(|row| async move {
@@ -233,6 +255,9 @@ impl<P: Ports, F: FnMut(Finding)> Check<'_, P, F> {
         }
         if !holders.agree() {
             self.holders(&holders).await?;
+        }
+        if !amounts.agree() {
+            self.amounts(&amounts).await?;
         }
         let recorded = self.service.ports.index().totals().await?;
         if recorded != totals {
@@ -274,6 +299,42 @@ impl<P: Ports, F: FnMut(Finding)> Check<'_, P, F> {
             }
         }
         Ok(())
+    }
+
+    /// Finds the blobs and quotas whose rows do not say what files and uploads add up to. As with
+    /// [`holders`](Self::holders), others may write.
+    async fn amounts(&mut self, first: &Amounts) -> Result<(), Failure> {
+        let mut suspects = Suspects::of(first);
+        suspects.count(self.service).await?;
+        if self.surrounding == Surrounding::Shared {
+            let mut again = Suspects::of(first);
+            again.count(self.service).await?;
+            suspects.keep_those_of(&again);
+        }
+        for (amount, Counted { counted, recorded }) in suspects.wrong() {
+            let (key, member) = &amount;
+            let what = match recorded {
+                Some(recorded) => format!("it says {recorded} {member}; there are {counted}"),
+                None => format!("there are {counted} {member}, and the index does not have it"),
+            };
+            self.tell(Finding { severity: Severity::Broken, key: key.to_string(), what });
+            let is_ours = self.manner == Manner::Mending && self.surrounding == Surrounding::Alone;
+            let may_mend = is_ours && self.service.may_change().await.is_ok();
+            if may_mend && correct(self.service, &amount, counted).await? {
+                self.summary.mended += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns `true` if an object of files that belongs to nothing may be removed. As long as a guarantee is broken, rows
+    /// may be missing that would say otherwise, and an object that is young may be of a finaliser that is at work. If there
+    /// are many such objects, there is another reason than a crash, and an operator has to look.
+    fn may_remove(&self, listed: &Listed, look: &Look) -> bool {
+        let is_old =
+            self.surrounding == Surrounding::Alone || orphan_is_due(listed.modified, self.service.now());
+        let most = MOST_REMOVED.max(self.summary.objects / REMOVED_SHARE);
+        look.is_orphan && is_old && self.summary.broken == 0 && self.removed < most
     }
 
     /// Checks all objects against the index.
@@ -325,6 +386,7 @@ impl<P: Ports, F: FnMut(Finding)> Check<'_, P, F> {
                     // A store may be about to write the row.
                     if !orphan_is_due(listed.modified, self.service.now()) {
                         look.findings.retain(|finding| finding.severity != Severity::Leftover);
+                        look.is_orphan = false;
                     }
                     look
                 }
@@ -336,12 +398,18 @@ impl<P: Ports, F: FnMut(Finding)> Check<'_, P, F> {
 
     async fn conclude(&mut self, subject: &Subject, look: Look) -> Result<(), Failure> {
         let is_found = !look.findings.is_empty();
+        let may_remove = matches!(subject, Subject::Object(listed) if self.may_remove(listed, &look));
         for finding in look.findings {
             self.tell(finding);
         }
         if is_found && self.manner == Manner::Mending {
             let mended = match subject {
                 Subject::Row(key) => mend::row(self.service, key).await,
+                Subject::Object(listed) if may_remove => {
+                    let removed = mend::orphan(self.service, &listed.key).await;
+                    self.removed += u64::from(matches!(removed, Ok(true)));
+                    removed
+                }
                 Subject::Object(listed) => mend::object(self.service, &listed.key).await,
             };
             match mended {
@@ -389,4 +457,29 @@ fn checked(key: &ObjectKey, object: Object, look: &mut Look) -> Option<Verified>
             None
         }
     }
+}
+
+/// Returns `true` if an object is stored, be it damaged.
+async fn stands<P: Ports>(service: &Service<P>, key: &ObjectKey) -> Result<bool, Failure> {
+    match service.ports.objects().copies_by_head(key).await {
+        // The object is stored; the check of the object itself reports the damage.
+        Err(failure) if failure.kind == FailureKind::Damaged => Ok(true),
+        copies => Ok(copies?.newest.is_some()),
+    }
+}
+
+/// Checks that the tombstone of a deleted object stands in its place, so that no late copy can bring the object back
+/// (guarantee 8).
+async fn gone<P: Ports>(
+    service: &Service<P>,
+    key: &ObjectKey,
+    state: State,
+    look: &mut Look,
+) -> Result<(), Failure> {
+    if let State::Deleting(at) = state {
+        look.leftover(key, format!("a deletion begun on {at} is unfinished"));
+    } else if !stands(service, key).await? {
+        look.broken(key, "the index says that it was deleted, but its tombstone is missing");
+    }
+    Ok(())
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use credlink_core::access::Caller;
-use credlink_core::http::problem::Problem;
 use credlink_core::http::reply::Reply;
 use credlink_core::http::route::{Form, Route};
 use credlink_core::link::Signature;
@@ -14,9 +13,10 @@ use credlink_core::object::{ObjectKey, Verified};
 use credlink_core::rules::retrieve::Lookup;
 use http::request::Parts;
 
-use credlink_ports::Ports;
+use credlink_ports::{OpenedContent, Ports};
 
 use crate::error::Error;
+use crate::request_body::RequestBody;
 use crate::router::body::read_body;
 use crate::service::Service;
 
@@ -30,13 +30,11 @@ pub trait Handler<P: Ports> {
     ///
     /// # Errors
     /// An answer that is a problem, or a failure.
-    fn perform<B>(
+    fn perform<B: RequestBody>(
         &self,
         service: &Service<P>,
         call: Call<'_, B>,
-    ) -> impl Future<Output = Result<Answer, Error>>
-    where
-        B: Future<Output = Result<Bytes, Problem>>;
+    ) -> impl Future<Output = Result<Answer, Error>>;
 }
 
 /// A reply, and the stored object that supplies its body.
@@ -44,13 +42,24 @@ pub trait Handler<P: Ports> {
 pub struct Answer {
     /// The status, the headers, and the body or a description of it.
     pub reply: Reply,
-    /// The object, if the body is a part of one.
-    pub object: Option<Arc<Verified>>,
+    /// The source of the bytes, if the body is a part of a stored object.
+    pub source: Source,
+}
+
+/// The source of the bytes of an answer.
+#[derive(Debug)]
+pub enum Source {
+    /// The reply has its bytes, or has none.
+    Reply,
+    /// A stored object in memory.
+    Object(Arc<Verified>),
+    /// The part of a stored object that is wanted, piece by piece.
+    Opened(OpenedContent),
 }
 
 impl From<Reply> for Answer {
     fn from(reply: Reply) -> Self {
-        Self { reply, object: None }
+        Self { reply, source: Source::Reply }
     }
 }
 
@@ -65,22 +74,19 @@ pub struct Call<'a, B> {
     pub request: &'a Parts,
     /// The ID of the request.
     pub request_id: &'a str,
-    body: RequestBody<B>,
+    body: Body<B>,
 }
 
-/// The body of a request.
+/// The body of a call.
 #[derive(Debug)]
-enum RequestBody<B> {
+enum Body<B> {
     /// It has not been read yet.
     Arriving(B),
     /// It has been read and decoded.
     Read(Bytes),
 }
 
-impl<'a, B> Call<'a, B>
-where
-    B: Future<Output = Result<Bytes, Problem>>,
-{
+impl<'a, B: RequestBody> Call<'a, B> {
     /// A call whose body has not been read.
     pub(crate) const fn new(
         route: &'a Route,
@@ -89,7 +95,7 @@ where
         request_id: &'a str,
         body: B,
     ) -> Self {
-        Self { route, caller, request, request_id, body: RequestBody::Arriving(body) }
+        Self { route, caller, request, request_id, body: Body::Arriving(body) }
     }
 
     /// Reads a JSON body, and removes its content coding.
@@ -116,7 +122,7 @@ where
     pub async fn read_json<P: Ports>(self, service: &Service<P>) -> Result<(Self, Bytes), Error> {
         let Self { route, caller, request, request_id, body } = self;
         let bytes = body.read(service, request, JSON_TYPE).await?;
-        let body = RequestBody::Read(bytes.clone());
+        let body = Body::Read(bytes.clone());
         Ok((Self { route, caller, request, request_id, body }, bytes))
     }
 }
@@ -148,10 +154,7 @@ impl<'a, B> Call<'a, B> {
     }
 }
 
-impl<B> RequestBody<B>
-where
-    B: Future<Output = Result<Bytes, Problem>>,
-{
+impl<B: RequestBody> Body<B> {
     async fn read<P: Ports>(
         self,
         service: &Service<P>,

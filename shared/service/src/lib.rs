@@ -6,7 +6,7 @@
 //!
 //! | to find | look in |
 //! |---|---|
-//! | HTTP requests and responses | [`router`] |
+//! | HTTP requests and responses; the body of a request | [`router`]; [`request_body`] |
 //! | routes and their operations; the seam that another crate can wrap | [`plain`]; [`handler`] |
 //! | the operations over HTTP, and the OpenAPI document | [`openapi`] |
 //! | storing, and how a race is decided | [`store`](mod@store), `publish`; the result: [`stored`] |
@@ -32,9 +32,11 @@
 //! `publish`; 3 in `store` (`identical`) and `supersede`; 8 in `delete` and `removal`; 10 and 12 in `guard`.
 
 pub mod aliases;
+mod amounts;
 pub mod cleanup;
 pub mod delete;
 pub mod error;
+mod file_rows;
 pub mod front;
 pub mod fsck;
 mod guard;
@@ -53,6 +55,7 @@ mod reads;
 pub mod rebuild;
 mod reconcile;
 pub mod removal;
+pub mod request_body;
 pub mod retrieve;
 pub mod router;
 pub mod rows;

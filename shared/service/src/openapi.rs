@@ -3,6 +3,8 @@
 pub(crate) mod aliases;
 pub mod batches;
 mod complete;
+#[expect(dead_code, reason = "describes what a handler around the service performs")]
+mod files;
 pub(crate) mod manifests;
 pub(crate) mod migrations;
 mod parameters;
@@ -13,6 +15,7 @@ use std::sync::LazyLock;
 
 use bytes::Bytes;
 use credlink_core::access::{Caller, Scope};
+use credlink_core::file::{CollectionName, EntityId, EntityType, FileId, OwnerId, UploadId};
 use credlink_core::http::deletion::{self, DELETED};
 use credlink_core::http::problem::{Document, Problem};
 use credlink_core::http::reply::{Body, Reply};
@@ -122,7 +125,7 @@ Keeps the proof of a picture or a video outside the file, and finds it again.
 
 HEAD is supported wherever GET is, and OPTIONS everywhere. The CDN domain serves the read paths without `/v1`: \
 `/proofs/{id}`, `/proofs/{id}/{revision}`, `/proofs/by-hash/{media_hash}`, `/manifests/{manifest_id}`, \
-`/tenants/{tenant}/manifests/{manifest_id}` and `/health`.
+`/tenants/{tenant}/manifests/{manifest_id}`, `/media/{file}/{name}` and `/health`.
 
 With `form=stored` in the query, the answer is the stored bytes of a record or a manifest, as `application/vnd.credlink.object`, \
 with its attributes as JSON in the header `credlink-attributes`, for a client that mirrors the store.
@@ -141,9 +144,13 @@ valid, even where none is required.";
         reads::read_manifest, manifests::delete_manifest, reads::read_tenant_manifest,
         manifests::delete_tenant_manifest, reads::show_front, manifests::decide_front, manifests::change_visibility,
         manifests::change_tenant_manifest_visibility,
+        files::announce_upload, files::sign_upload, files::show_upload, files::abort_upload, files::address_parts,
+        files::complete_upload, files::receive_bytes, files::find_files, files::batch_delete_files, files::show_file,
+        files::change_file, files::delete_file, files::render_file, files::audit_file, files::sign_file_link, files::show_list,
+        files::put_list, files::change_list, files::put_only_file, files::read_media,
         migrations::begin_migration, migrations::show_migration, migrations::remove_migration, health, stats, document,
     ),
-    components(schemas(Document)),
+    components(schemas(Document, UploadId, FileId, OwnerId, EntityType, EntityId, CollectionName)),
     modifiers(&Token),
 )]
 struct Api;

@@ -1,21 +1,29 @@
 //! Health and statistics, for operators.
 
+use credlink_core::bounds::{UPLOAD_SECONDS, UPLOAD_STEP_SECONDS};
 use credlink_core::hash::Digest;
 use credlink_core::object::ObjectKey;
 use credlink_core::proof_id::ProofId;
 use credlink_core::replica::Replica;
-use credlink_core::row::{RowKey, Totals};
+use credlink_core::row::{Row, RowKey, Totals, UploadState};
 use credlink_core::rules::guard::Standing;
 use credlink_core::tenant::Tenant;
+use credlink_core::time::Timestamp;
 use serde::Serialize;
 
 use credlink_ports::{
     Authenticator as _, BreakerState, Cache as _, Clock as _, Credentials, Failure, FailureKind, Index as _,
-    LayerStats, Medium as _, Objects as _, Ports, ProviderState, Replicas as _, Unread,
+    LayerStats, Listing, Medium as _, Objects as _, Ports, ProviderState, Replicas as _, Unread,
 };
 
 use crate::error::in_words;
 use crate::service::Service;
+
+/// Rows of one page of those among which the uploads that have waited the longest are looked for.
+const WAITING_PAGE: usize = 500;
+
+/// The most rows that are looked at. If more are due before an upload, the statistics do not name it.
+const WAITING_ROWS: usize = 5_000;
 
 /// The state of the service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
@@ -85,6 +93,14 @@ pub struct Stats {
     /// The totals of the whole store.
     #[serde(flatten)]
     pub totals: Totals,
+    /// The time at which the oldest upload whose bytes have not all arrived was announced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub oldest_pending: Option<Timestamp>,
+    /// The time since which an upload whose bytes are there has waited, or been with a finaliser, the longest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub oldest_received: Option<Timestamp>,
     /// The cache of this process.
     pub cache: CacheReport,
 }
@@ -222,9 +238,13 @@ fn one_of_two(state: &ProviderState) -> ProviderHealth {
     }
 }
 
-/// Describes a provider that fails to write but can be read.
+/// Describes a provider that fails to write but can be read. Room for deletions is kept on a full disk only.
 fn unwritable_in_words(kind: FailureKind) -> String {
-    format!("{}: nothing can be stored, while reading and deleting go on", in_words(kind))
+    let then = match kind {
+        FailureKind::OutOfSpace => "nothing can be stored, while reading and deleting go on",
+        _ => "nothing can be stored or deleted, while reading goes on",
+    };
+    format!("{}: {then}", in_words(kind))
 }
 
 /// Returns counts, bytes and the hit rate of the cache.
@@ -236,8 +256,15 @@ pub async fn stats<P: Ports>(service: &Service<P>) -> Result<Stats, Failure> {
     let reads = cache.hits + cache.misses;
     #[expect(clippy::cast_precision_loss, reason = "a rate needs no more than 52 bits")]
     let hit_rate = if reads == 0 { 0.0 } else { cache.hits as f64 / reads as f64 };
+    let totals = service.ports.index().totals().await?;
+    let waiting = match totals.files.uploads.open {
+        0 => Waiting::default(),
+        _ => waiting(service).await?,
+    };
     Ok(Stats {
-        totals: service.ports.index().totals().await?,
+        totals,
+        oldest_pending: waiting.pending,
+        oldest_received: waiting.received,
         cache: CacheReport {
             hits: cache.hits,
             misses: cache.misses,
@@ -247,6 +274,51 @@ pub async fn stats<P: Ports>(service: &Service<P>) -> Result<Stats, Failure> {
             layers: cache.layers.iter().map(layer).collect(),
         },
     })
+}
+
+/// The uploads that have waited the longest.
+#[derive(Default)]
+struct Waiting {
+    pending: Option<Timestamp>,
+    received: Option<Timestamp>,
+}
+
+/// Finds the uploads that have waited the longest among the rows that are due within a day, at most [`WAITING_ROWS`] of them. An
+/// upload is due a day after its announcement until its bytes are there, and 15 minutes after each later step, so that the
+/// longest overdue of each kind is the one that has waited the longest. An upload in parts is due earlier, so that all that
+/// have waited longer than a pending one come before it. An upload for which something failed counts from its announcement.
+async fn waiting<P: Ports>(service: &Service<P>) -> Result<Waiting, Failure> {
+    let listing = Listing::Due(service.now().plus_seconds(UPLOAD_SECONDS));
+    let mut waiting = Waiting::default();
+    let mut is_pending_known = false;
+    let (mut after, mut rows): (Option<String>, usize) = (None, 0);
+    loop {
+        let page = service.ports.index().list(&listing, after.as_deref(), WAITING_PAGE).await?;
+        let page = page.unwrap_or_default();
+        rows += page.items.len();
+        for row in page.items.into_iter().filter_map(Row::upload) {
+            match row.state {
+                UploadState::Pending | UploadState::Uploading => {
+                    waiting.pending = waiting.pending.into_iter().chain([row.created]).min();
+                    is_pending_known |= row.state == UploadState::Pending;
+                }
+                UploadState::Received | UploadState::Scanning | UploadState::Processing => {
+                    // A finaliser for which something failed has set another time.
+                    let since = match row.failures {
+                        0 => row.due.map(|due| due.minus_seconds(UPLOAD_STEP_SECONDS)),
+                        _ => Some(row.created),
+                    };
+                    waiting.received = waiting.received.into_iter().chain(since).min();
+                }
+                UploadState::Ready { .. } | UploadState::Rejected { .. } | UploadState::Expired => {}
+            }
+        }
+        after = page.next;
+        let is_complete = is_pending_known && waiting.received.is_some();
+        if after.is_none() || is_complete || rows >= WAITING_ROWS {
+            return Ok(waiting);
+        }
+    }
 }
 
 const fn layer(stats: &LayerStats) -> LayerReport {

@@ -2,11 +2,8 @@
 
 mod reads;
 
-use std::future::Future;
-
-use bytes::Bytes;
 use credlink_core::access::Caller;
-use credlink_core::http::problem::Problem;
+use credlink_core::http::problem::{Problem, ProblemKind};
 use credlink_core::http::reply::Reply;
 use credlink_core::http::route::{Aliases, Documents, Manifests, Migrations, Proofs, Reads, Route};
 use credlink_core::rules::store::check_tenant;
@@ -18,6 +15,7 @@ use crate::error::Error;
 use crate::front::Arrival;
 use crate::handler::{Answer, Call, Handler};
 use crate::openapi::{self, aliases, batches, manifests, migrations, proofs};
+use crate::request_body::RequestBody;
 use crate::retrieve::retrieve;
 use crate::service::Service;
 
@@ -28,10 +26,11 @@ use reads::{read_alias, read_plain_manifest};
 pub struct Plain;
 
 impl<P: Ports> Handler<P> for Plain {
-    async fn perform<B>(&self, service: &Service<P>, call: Call<'_, B>) -> Result<Answer, Error>
-    where
-        B: Future<Output = Result<Bytes, Problem>>,
-    {
+    async fn perform<B: RequestBody>(
+        &self,
+        service: &Service<P>,
+        call: Call<'_, B>,
+    ) -> Result<Answer, Error> {
         match call.route {
             Route::Reads(Reads::Object { key, signature, form }) => {
                 retrieve(service, &call.lookup(service, key, *form, signature.as_ref())).await
@@ -48,18 +47,28 @@ impl<P: Ports> Handler<P> for Plain {
                 Ok(Box::pin(on_migrations(service, call, operation)).await?.into())
             }
             Route::Documents(document) => Ok(Box::pin(show(service, call.caller, document)).await?.into()),
+            Route::Uploads(_) | Route::Files(_) | Route::Entities(_) | Route::Media(_) => {
+                Err(no_files().into())
+            }
             // The router answers preflights.
             Route::Options(_) => Ok(Reply::empty(StatusCode::NOT_FOUND).into()),
         }
     }
 }
 
+/// Returns the answer to requests about files. A handler that wraps this one may keep files (`credlink-files`).
+fn no_files() -> Problem {
+    let detail = "this deployment keeps no files, only proofs; `credlink serve` over a folder of its own keeps both, and so do \
+                  functions that share a queue for uploads (CREDLINK_FILES_QUEUE_URL)";
+    Problem::new(ProblemKind::NotFound, detail)
+}
+
 /// Performs an operation on proofs, if the guard allows it.
-async fn on_proofs<P, B>(service: &Service<P>, call: Call<'_, B>, operation: &Proofs) -> Result<Reply, Error>
-where
-    P: Ports,
-    B: Future<Output = Result<Bytes, Problem>>,
-{
+async fn on_proofs<P: Ports, B: RequestBody>(
+    service: &Service<P>,
+    call: Call<'_, B>,
+    operation: &Proofs,
+) -> Result<Reply, Error> {
     service.check_guard(call.route).await?;
     let (caller, headers) = (call.caller, &call.request.headers);
     match operation {
@@ -76,15 +85,11 @@ where
 }
 
 /// Performs an operation on legacy IDs, if the guard allows it.
-async fn on_aliases<P, B>(
+async fn on_aliases<P: Ports, B: RequestBody>(
     service: &Service<P>,
     call: Call<'_, B>,
     operation: &Aliases,
-) -> Result<Reply, Error>
-where
-    P: Ports,
-    B: Future<Output = Result<Bytes, Problem>>,
-{
+) -> Result<Reply, Error> {
     service.check_guard(call.route).await?;
     let caller = call.caller;
     match operation {
@@ -100,15 +105,11 @@ where
 }
 
 /// Performs an operation on manifests, if the guard allows it.
-async fn on_manifests<P, B>(
+async fn on_manifests<P: Ports, B: RequestBody>(
     service: &Service<P>,
     call: Call<'_, B>,
     operation: &Manifests,
-) -> Result<Reply, Error>
-where
-    P: Ports,
-    B: Future<Output = Result<Bytes, Problem>>,
-{
+) -> Result<Reply, Error> {
     service.check_guard(call.route).await?;
     let (caller, headers) = (call.caller, &call.request.headers);
     match operation {
@@ -133,15 +134,11 @@ where
 }
 
 /// Performs an operation on migrations, if the guard allows it.
-async fn on_migrations<P, B>(
+async fn on_migrations<P: Ports, B: RequestBody>(
     service: &Service<P>,
     call: Call<'_, B>,
     operation: &Migrations,
-) -> Result<Reply, Error>
-where
-    P: Ports,
-    B: Future<Output = Result<Bytes, Problem>>,
-{
+) -> Result<Reply, Error> {
     service.check_guard(call.route).await?;
     let (caller, request_id) = (call.caller, call.request_id);
     match operation {

@@ -13,7 +13,9 @@
 //! | the result | [`report`] |
 //!
 //! Some data is lost with the index and cannot be restored from the objects: read counts, the locations of proofs in a
-//! legacy source (which `credlink migrate catalogue` finds anew), and the positions of schedules.
+//! legacy source (which `credlink migrate catalogue` finds anew), and the positions of schedules. Of files, these are uploads
+//! that were under way or have ended, the order of lists, the time since which a file has been in no list, and the log of
+//! accesses to private files.
 //!
 //! A rebuild works page by page, and holds no more than one page in memory. [`Rebuild`] is its state between two pages,
 //! and can be saved as text. A rebuild that was cut off continues after the last saved page, or from the beginning,
@@ -26,7 +28,7 @@ mod rows;
 
 use credlink_core::http::problem::ProblemKind;
 use credlink_core::identity::Mark;
-use credlink_core::object::{ObjectKey, Verified};
+use credlink_core::object::{MediaKey, ObjectKey, Verified};
 use credlink_core::time::Timestamp;
 use futures_util::StreamExt as _;
 use futures_util::stream::iter;
@@ -37,6 +39,7 @@ use follow::{Followed, Known, follow};
 use ports::View;
 use report::{Finding, Report};
 
+use crate::amounts::correct_quotas;
 use crate::error::Error;
 use crate::service::Service;
 
@@ -48,10 +51,10 @@ const PAGE: usize = 1_000;
 const CONCURRENCY: usize = 64;
 
 /// The version of the saved text.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
-/// The parts of a rebuild, in order. Objects that name manifests come before manifests, and proofs before the legacy
-/// IDs that lead to them.
+/// The parts of a rebuild, in order. Objects that name manifests come before manifests, proofs before the legacy IDs that
+/// lead to them, and files before the quotas that count them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Part {
@@ -59,6 +62,8 @@ enum Part {
     Holds,
     Manifests,
     Aliases,
+    Files,
+    Quotas,
     Rows,
 }
 
@@ -68,7 +73,9 @@ impl Part {
             Self::Proofs => Some(Self::Holds),
             Self::Holds => Some(Self::Manifests),
             Self::Manifests => Some(Self::Aliases),
-            Self::Aliases => Some(Self::Rows),
+            Self::Aliases => Some(Self::Files),
+            Self::Files => Some(Self::Quotas),
+            Self::Quotas => Some(Self::Rows),
             Self::Rows => None,
         }
     }
@@ -80,7 +87,8 @@ impl Part {
             Self::Holds => Some(ObjectKey::HOLDS),
             Self::Manifests => Some(ObjectKey::MANIFESTS),
             Self::Aliases => Some(ObjectKey::ALIASES),
-            Self::Rows => None,
+            Self::Files => Some(MediaKey::FILES),
+            Self::Quotas | Self::Rows => None,
         }
     }
 }
@@ -194,6 +202,7 @@ impl Rebuild {
         let view = View::over(service, self.manner);
         let spared = service.sparing(&view);
         let (next, page) = match self.part.prefix() {
+            None if self.part == Part::Quotas => (None, self.quotas(&spared).await?),
             Some(prefix) => self.objects(&spared, prefix).await?,
             // If the index was empty, every row comes from an object.
             None if self.over_nothing => (None, Vec::new()),
@@ -216,6 +225,12 @@ impl Rebuild {
         Ok(true)
     }
 
+    /// Corrects the quotas, once every file has its row.
+    async fn quotas<P: Ports>(&self, service: &Service<P>) -> Result<Vec<(String, Followed)>, Failure> {
+        let corrected = correct_quotas(service).await?;
+        Ok(corrected.into_iter().map(|quota| (quota.to_string(), Followed::Right)).collect())
+    }
+
     /// Processes a page of objects, and returns where the next page begins.
     async fn objects<P: Ports>(
         &self,
@@ -226,6 +241,7 @@ impl Rebuild {
         let page = service.ports.objects().list(prefix, self.after.as_deref(), PAGE).await?;
         let known = Known {
             trusts_rows: self.trusts_rows,
+            adopts: self.over_nothing || !self.trusts_rows,
             is_whole: self.report.is_whole(),
             counts: self.manner == Manner::Counting,
         };

@@ -16,7 +16,7 @@ use http::Method;
 use credlink_ports::{Cache as _, Event, Events as _, Failure, FailureKind, Ports};
 
 use crate::error::Error;
-use crate::handler::Answer;
+use crate::handler::{Answer, Source};
 use crate::ownership::is_hidden_by;
 use crate::reconcile::{Reconciled, reconcile};
 use crate::service::{Current, Service};
@@ -75,7 +75,7 @@ pub async fn answer<P: Ports>(
     if let (ObjectKey::Record(id), &Method::GET, Form::Content) = (lookup.key, lookup.method, lookup.form) {
         service.reads.note(*id, lookup.now);
     }
-    Ok(Answer { reply, object: Some(found) })
+    Ok(Answer { reply, source: Source::Object(found) })
 }
 
 fn missed<P: Ports>(service: &Service<P>, lookup: &Lookup<'_>) -> Problem {

@@ -19,14 +19,13 @@ mod entry;
 mod finish;
 mod guard;
 
-use std::future::Future;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use credlink_core::access::{Caller, Visibility};
 use credlink_core::http::cors;
-use credlink_core::http::problem::{Problem, ProblemKind};
+use credlink_core::http::problem::ProblemKind;
 use credlink_core::http::request_id;
 use credlink_core::http::route::{Documents, Reads, Route};
 use credlink_core::manifest_key::ManifestKey;
@@ -35,11 +34,12 @@ use http::request::Parts;
 use http::{HeaderName, Method, Response};
 
 use credlink_ports::request::within_request;
-use credlink_ports::{Clock as _, Ports};
+use credlink_ports::{Clock as _, OpenedContent, Ports};
 
 use crate::error::Error;
-use crate::handler::{Answer, Call, Handler};
+use crate::handler::{Answer, Call, Handler, Source};
 use crate::plain::Plain;
+use crate::request_body::RequestBody;
 use crate::service::Service;
 
 use entry::Entry;
@@ -54,6 +54,30 @@ pub const MARK: HeaderName = HeaderName::from_static("credlink-api");
 #[derive(Clone, Debug)]
 pub struct PartOf(pub Bytes);
 
+/// The body of an answer that is read piece by piece, as an extension of the [`Response`], whose own body is empty then.
+/// It is there only if the files were given [`OpenObjects`](credlink_ports::OpenObjects). Clones share the body.
+#[derive(Clone, Debug)]
+pub struct Streamed(Arc<Mutex<Option<OpenedContent>>>);
+
+impl Streamed {
+    /// Returns the body, the first time.
+    #[must_use]
+    pub fn take(&self) -> Option<OpenedContent> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// The room for an answer in the memory of the program that sends it, as an extension of the request. If there is none,
+/// that program answers with 503 instead, so an operation that records its answer takes the room first.
+#[derive(Clone)]
+pub struct AnswerRoom(pub Arc<dyn TakeRoom>);
+
+/// The part of a program that has room for answers.
+pub trait TakeRoom: Send + Sync {
+    /// Takes the room for an answer from this source. Returns `false` if there is none.
+    fn take(&self, source: &Source) -> bool;
+}
+
 /// The manifest that a plain address has answered with, as an extension of the [`Response`], in a deployment with
 /// several tenants, where the path does not say whose manifest it is.
 #[derive(Clone, Debug)]
@@ -66,20 +90,19 @@ pub struct Stranger;
 
 impl<P: Ports> Service<P> {
     /// Answers a request. `body` is awaited only if the operation needs it. It must stop at
-    /// [`MAX_BODY_BYTES`](credlink_core::bounds::MAX_BODY_BYTES) and report a longer body with [`Problem::too_large`].
-    pub async fn handle<B>(&self, request: &Parts, body: B) -> Response<Bytes>
-    where
-        B: Future<Output = Result<Bytes, Problem>>,
-    {
+    /// [`MAX_BODY_BYTES`](credlink_core::bounds::MAX_BODY_BYTES) and report a longer body with
+    /// [`Problem::too_large`](credlink_core::http::problem::Problem::too_large).
+    pub async fn handle<B: RequestBody>(&self, request: &Parts, body: B) -> Response<Bytes> {
         self.handle_by(&Plain, request, body).await
     }
 
     /// Answers a request as [`Self::handle`] does, with the operations of `handler`.
-    pub async fn handle_by<H, B>(&self, handler: &H, request: &Parts, body: B) -> Response<Bytes>
-    where
-        H: Handler<P>,
-        B: Future<Output = Result<Bytes, Problem>>,
-    {
+    pub async fn handle_by<H: Handler<P>, B: RequestBody>(
+        &self,
+        handler: &H,
+        request: &Parts,
+        body: B,
+    ) -> Response<Bytes> {
         let started = self.ports.clock().monotonic_microseconds();
         let request_id = request_id::given(&request.headers)
             .map_or_else(|| self.ports.clock().request_id().into(), Arc::from);
@@ -117,17 +140,13 @@ impl<P: Ports> Service<P> {
         response
     }
 
-    async fn answer<H, B>(
+    async fn answer<H: Handler<P>, B: RequestBody>(
         &self,
         handler: &H,
         request: &Parts,
         body: B,
         entry: &mut Entry,
-    ) -> Result<Answer, Error>
-    where
-        H: Handler<P>,
-        B: Future<Output = Result<Bytes, Problem>>,
-    {
+    ) -> Result<Answer, Error> {
         let path = request.uri.path();
         let query = request.uri.query().unwrap_or_default();
         // Everybody who tries to read an unknown path is told that it is unknown.
@@ -166,8 +185,10 @@ impl<P: Ports> Service<P> {
         if matches!(route, Route::Reads(_)) {
             entry.is_open |= is_public(&answer);
         }
-        if let (Route::Reads(Reads::PlainManifest { id, .. }), Ok(Answer { object: Some(found), .. })) =
-            (&route, &answer)
+        if let (
+            Route::Reads(Reads::PlainManifest { id, .. }),
+            Ok(Answer { source: Source::Object(found), .. }),
+        ) = (&route, &answer)
             && self.settings.has_tenants
         {
             entry.fronted = Some(ManifestKey::new(&found.facts().tenant, id));
@@ -180,8 +201,8 @@ impl<P: Ports> Service<P> {
 /// nothing is there.
 fn is_public(answer: &Result<Answer, Error>) -> bool {
     match answer {
-        Ok(Answer { object: Some(found), .. }) => found.facts().visibility == Visibility::Public,
-        Ok(Answer { reply, object: None }) => {
+        Ok(Answer { source: Source::Object(found), .. }) => found.facts().visibility == Visibility::Public,
+        Ok(Answer { reply, .. }) => {
             let kept = reply.headers.get(CACHE_CONTROL);
             kept.is_none_or(|kept| !kept.as_bytes().starts_with(b"private"))
         }

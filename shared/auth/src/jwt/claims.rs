@@ -116,7 +116,9 @@ impl Claims {
             Some(_) => return Err(NoTenant::NoText(claim.clone())),
         };
         let scopes = self.0.scope.known().union(&self.0.scope_list.known()).copied().collect();
-        Ok(Caller { tenant, scopes, authenticated: true })
+        // A subject that no file could have as its owner owns none.
+        let subject = self.0.others.get("sub").and_then(Value::as_str).and_then(|name| name.parse().ok());
+        Ok(Caller { tenant, scopes, authenticated: true, subject })
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use credlink_client::{CallError, Client, Policy, Timeouts, twice};
 use credlink_core::http::request_id::REQUEST_ID;
-use credlink_core::object::ObjectKey;
+use credlink_core::object::{MediaKey, ObjectKey};
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{Request, StatusCode};
 use serde::Serialize;
@@ -38,6 +38,9 @@ struct Purge {
     // A Worker with one tenant need not know this field.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     fronts: Vec<String>,
+    // Nor need one of a service without files.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    files: Vec<String>,
 }
 
 /// The Worker, with the parameters of calls to it.
@@ -66,7 +69,7 @@ impl Call {
         &self.url
     }
 
-    /// Makes the edge forget these proofs and manifests.
+    /// Makes the edge forget these proofs, manifests and files.
     pub(super) async fn purge(
         &self,
         keys: impl Iterator<Item = &ObjectKey>,
@@ -78,8 +81,14 @@ impl Call {
                 ObjectKey::Record(id) | ObjectKey::Revision(id, _) => purge.proofs.push(id.to_string()),
                 ObjectKey::Manifest(key) => purge.manifests.push(key.to_string()),
                 ObjectKey::Front(id) => purge.fronts.push(id.to_string()),
-                // The edge serves none of these.
-                ObjectKey::Alias(_) | ObjectKey::Hold(..) | ObjectKey::Removed(..) | ObjectKey::Identity => {}
+                ObjectKey::Media(MediaKey::File(id)) => purge.files.push(id.to_string()),
+                // The edge serves none of these by themselves.
+                ObjectKey::Alias(_)
+                | ObjectKey::Hold(..)
+                | ObjectKey::Removed(..)
+                | ObjectKey::Identity
+                | ObjectKey::Media(MediaKey::Upload(..) | MediaKey::Original(_) | MediaKey::Rendition(..)) => {
+                }
             }
         }
         let (call, request_id) = (self.clone(), request_id.map(str::to_owned));

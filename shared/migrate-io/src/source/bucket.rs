@@ -85,7 +85,8 @@ impl<B: port::Bucket> Bucket<B> {
                 | ObjectKey::Alias(_)
                 | ObjectKey::Hold(..)
                 | ObjectKey::Removed(..)
-                | ObjectKey::Identity,
+                | ObjectKey::Identity
+                | ObjectKey::Media(_),
             ) => false,
             None => !(object.key.ends_with('/') && object.size == 0),
         };
@@ -160,7 +161,8 @@ impl<B: port::Bucket> Source for Bucket<B> {
                 | ObjectKey::Alias(_)
                 | ObjectKey::Hold(..)
                 | ObjectKey::Removed(..)
-                | ObjectKey::Identity,
+                | ObjectKey::Identity
+                | ObjectKey::Media(_),
             ) => Ok(None),
             None if is_own_behind(&self.prefix, key) => Ok(Some(Content::Unreadable(
                 "an object of a CredLink: name its bucket without a prefix to take its proofs over"

@@ -153,7 +153,8 @@ impl<O: Objects> Layout<O> {
             | ObjectKey::Alias(_)
             | ObjectKey::Hold(..)
             | ObjectKey::Removed(..)
-            | ObjectKey::Identity => return Ok(None),
+            | ObjectKey::Identity
+            | ObjectKey::Media(_) => return Ok(None),
         };
         let Some(head) = self.provider.head(&key).await? else { return Ok(None) };
         if Facts::read(&head.attributes).is_ok_and(|facts| facts.tombstone) {

@@ -17,7 +17,7 @@ impl Sent {
     pub(crate) fn lots(&self) -> Vec<Vec<String>> {
         let lot = |message: &Message| match &message.work {
             Work::Migrate { keys, .. } => Some(keys.clone()),
-            Work::Replicate { .. } | Work::Enumerate { .. } => None,
+            Work::Replicate { .. } | Work::Enumerate { .. } | Work::Finalise { .. } => None,
         };
         self.messages.lock().unwrap().iter().filter_map(lot).collect()
     }

@@ -153,7 +153,7 @@ impl<P: Objects, F: Objects, Q: Queue, I: Index> Replicated<P, F, Q, I> {
     }
 
     pub(super) async fn get_on<O: Objects>(&self, side: &Side<O>, key: &ObjectKey) -> Answer<Object> {
-        let mut object = side.call("get", side.objects.get(key)).await?;
+        let mut object = side.get(key).await?;
         if let Some(object) = &mut object {
             retag(&mut object.head, side.replica);
         }

@@ -8,7 +8,7 @@ use credlink_core::row::{Row, RowKey};
 use credlink_ports::doubles::{MemoryIndex, MemoryObjects, MemoryQueue};
 use credlink_ports::{BreakerState, FailureKind, ProviderState, Replicas as _};
 use credlink_runtime::clock::SystemClock;
-use credlink_runtime::throttle;
+use credlink_runtime::{pace, throttle};
 
 use super::*;
 
@@ -84,6 +84,8 @@ impl Objects for Slow {
     }
 
     async fn get(&self, key: &ObjectKey) -> Result<Option<Object>, Failure> {
+        // The answer begins at once.
+        pace::expect(self.inner.head(key).await?.map_or(0, |head| head.size));
         self.wait().await;
         self.inner.get(key).await
     }
@@ -175,6 +177,54 @@ async fn a_write_waits_a_second_for_the_fallback_and_for_the_primary_as_long_as_
         assert_eq!((elapsed, world.queue.depth().await.unwrap()), (took, queued), "{primary} {fallback}");
         let behind = world.index.get(&RowKey::Replica(Replica::Primary)).await.unwrap().is_some();
         assert_eq!(behind, primary == 60_000, "{primary} {fallback}");
+    }
+}
+
+/// The key of the bytes of a file, and 20 MB.
+fn long_file(number: char) -> (ObjectKey, Bytes) {
+    let key = format!("media/{}/original", String::from(number).repeat(32)).parse().unwrap();
+    (key, vec![7; 20_000_000].into())
+}
+
+/// A megabyte has a second.
+#[tokio::test(start_paused = true)]
+async fn a_long_write_waits_longer_and_one_that_is_too_slow_opens_no_breaker() {
+    for (primary, fallback, took, queued) in
+        [(10, 19_000, 19_000, 0), (10, 60_000, 21_010, 1), (24_000, 10, 24_000, 0), (60_000, 10, 25_000, 1)]
+    {
+        let world = world(ReplicationSettings::default());
+        world.primary.takes(primary);
+        world.fallback.takes(fallback);
+        for (missed, number) in "abcdefgh".chars().enumerate() {
+            let (key, body) = long_file(number);
+            let began = Instant::now();
+            let put = world.both.put(&key, body, &Attributes::default(), Condition::Absent).await;
+            assert!(matches!(put, Ok(Put::Stored(_))));
+            let elapsed = u64::try_from(began.elapsed().as_millis()).unwrap();
+            assert_eq!(elapsed, took, "{primary} {fallback}");
+            let queued = queued * (missed + 1);
+            assert_eq!(world.queue.depth().await.unwrap(), queued as u64, "{primary} {fallback}");
+        }
+        for state in world.both.providers() {
+            assert_eq!(state.breaker, BreakerState::Closed, "{primary} {fallback}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_read_has_the_time_that_its_length_takes() {
+    let world = world(ReplicationSettings::default());
+    let (key, body) = long_file('a');
+    world.both.put(&key, body, &Attributes::default(), Condition::Absent).await.unwrap();
+    for (primary, took, asked) in [(24_000, 24, 0), (26_000, 25, 1)] {
+        world.primary.takes(primary);
+        world.fallback.calls();
+        for _ in 0..6 {
+            let began = Instant::now();
+            assert_eq!(world.both.get(&key).await.unwrap().unwrap().body.len(), 20_000_000);
+            assert_eq!((began.elapsed().as_secs(), world.fallback.calls()), (took, asked), "{primary}");
+        }
+        assert_eq!(world.both.providers()[0].breaker, BreakerState::Closed);
     }
 }
 

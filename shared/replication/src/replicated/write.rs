@@ -4,8 +4,8 @@
 //! the other: of two concurrent replacements, the one that loses must reach neither.
 //!
 //! The primary has the full timeout of a call, because it decides. Once the primary is done, the fallback has a short
-//! grace period, or the full timeout while it throttles the write, which lasts a second or two
-//! ([`credlink_runtime::throttle`]).
+//! grace period, which is longer for long objects ([`credlink_runtime::pace`]), or the full timeout while it throttles the
+//! write, which lasts a second or two ([`credlink_runtime::throttle`]).
 
 use std::pin::pin;
 
@@ -15,6 +15,7 @@ use credlink_core::replica::Replica;
 use credlink_core::rules::repair::{ExpectedObject, wanted};
 use credlink_ports::{Condition, Failure, Index, Objects, Put, Queue};
 use credlink_runtime::deadline;
+use credlink_runtime::pace;
 use credlink_runtime::throttle::Noted;
 use futures_util::future::{Either, join, select};
 
@@ -43,14 +44,13 @@ impl<P: Objects, F: Objects, Q: Queue, I: Index> Replicated<P, F, Q, I> {
         attributes: &Attributes,
     ) -> Result<Put, Failure> {
         let (primary, fallback) = (&self.primary, &self.fallback);
-        let put_primary =
-            pin!(primary.call("put", primary.objects.put(key, body.clone(), attributes, Condition::Absent)));
-        let put_fallback =
-            fallback.call("put", fallback.objects.put(key, body.clone(), attributes, Condition::Absent));
+        let size = body.len() as u64;
+        let put_primary = pin!(primary.put(key, body.clone(), attributes, Condition::Absent));
+        let put_fallback = fallback.put(key, body, attributes, Condition::Absent);
         let noted = Noted::default();
         let put_fallback = pin!(noted.during(put_fallback));
         let (by_primary, by_fallback) = match select(put_primary, put_fallback).await {
-            Either::Left((Ok(put), rest)) => (Ok(put), self.within_grace(&noted, rest).await),
+            Either::Left((Ok(put), rest)) => (Ok(put), self.within_grace(&noted, size, rest).await),
             Either::Left((Err(missed), rest)) => (Err(missed), rest.await),
             Either::Right((by_fallback, rest)) => (rest.await, by_fallback),
         };
@@ -191,25 +191,26 @@ impl<P: Objects, F: Objects, Q: Queue, I: Index> Replicated<P, F, Q, I> {
         };
         let noted = Noted::default();
         let follow = pin!(noted.during(follow));
-        match self.within_grace(&noted, follow).await {
+        match self.within_grace(&noted, body.len() as u64, follow).await {
             Ok(true) => Ok(()),
             // The replaced object is readable there, whatever the reason. A throttled write is no exception.
             Ok(false) | Err(_) => self.missed(Replica::Fallback, key, Stale::Readable).await,
         }
     }
 
-    /// Waits for the fallback once the primary is done: for the grace period, or up to the fallback's own timeout while
-    /// it is throttled.
+    /// Waits for the fallback once the primary is done: for the grace period and the time that so many bytes take, or up
+    /// to the fallback's own timeout while it is throttled.
     async fn within_grace<T>(
         &self,
         noted: &Noted,
+        sent: u64,
         mut rest: impl Future<Output = Result<T, Missed>> + Unpin,
     ) -> Result<T, Missed> {
-        let grace = deadline::at_most(self.settings.grace);
+        let grace = deadline::at_most(self.settings.grace.saturating_add(pace::time_for(sent)));
         match tokio::time::timeout(grace, &mut rest).await {
             Ok(answer) => answer,
             Err(_) if noted.is_throttled() => rest.await,
-            Err(_) => Err(self.fallback.gave_up(grace)),
+            Err(_) => Err(self.fallback.gave_up(grace, sent)),
         }
     }
 
@@ -240,7 +241,7 @@ impl<P: Objects, F: Objects, Q: Queue, I: Index> Replicated<P, F, Q, I> {
         attributes: &Attributes,
         condition: Condition,
     ) -> Result<Put, Missed> {
-        side.call("put", side.objects.put(key, body.clone(), attributes, condition)).await
+        side.put(key, body.clone(), attributes, condition).await
     }
 
     /// Repairs the primary at once because a write depends on it. Returns the condition for the write there.

@@ -109,6 +109,12 @@ impl Progress {
         self.transfers.begin(direction, self.now())
     }
 
+    /// Records that so many bytes of an answer were written.
+    pub(super) fn transfer_moved(&self, number: u64, bytes: u64) {
+        self.transfers.moved(number, bytes, self.now());
+        self.is_active();
+    }
+
     /// Records that a transfer has ended, or is given up.
     pub(super) fn transfer_ended(&self, number: u64) {
         self.transfers.end(number);
@@ -252,13 +258,33 @@ mod tests {
         let began = progress.now();
         let answer = || progress.transfer_begins(Direction::Answer);
         let (first, second) = (answer(), answer());
-        let left = |after: u64| progress.patience_left(is_active_at(&progress, began + after * 1_000));
+        let left = |after: u64| {
+            let now = is_active_at(&progress, began + after * 1_000);
+            [first, second].into_iter().for_each(|answer| progress.transfers.moved(answer, 1, now));
+            progress.patience_left(now)
+        };
         assert_eq!(left(0), SILENCE);
         assert!((Duration::from_secs(8)..=Duration::from_secs(10)).contains(&left(230)));
         progress.transfer_ended(second);
         assert_eq!(left(250), Duration::ZERO, "the first is not read");
         progress.transfer_ended(first);
         assert_eq!(left(1_000), SILENCE, "a connection may stay as long as it is used");
+    }
+
+    #[test]
+    fn a_long_answer_has_the_time_that_a_slow_client_takes() {
+        let progress = progress();
+        let began = progress.now();
+        let answer = progress.transfer_begins(Direction::Answer);
+        let left = |after: u64, bytes| {
+            let now = is_active_at(&progress, began + after * 1_000);
+            progress.transfers.moved(answer, bytes, now);
+            progress.patience_left(now)
+        };
+        for stretch in 1..=8 {
+            assert_eq!(left(stretch * 239, 13_000_000), SILENCE);
+        }
+        assert_eq!(left(8 * 239 + 241, 1), Duration::ZERO);
     }
 
     /// A body has a deadline of its own, at which its sender is told. The connection must still be there then.

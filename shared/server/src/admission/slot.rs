@@ -93,6 +93,11 @@ impl Transfer {
         Self { slot: Arc::clone(slot), number: slot.progress.transfer_begins(direction) }
     }
 
+    /// Records that so many bytes of an answer were written.
+    pub fn moved(&self, bytes: usize) {
+        self.slot.progress.transfer_moved(self.number, bytes as u64);
+    }
+
     /// Returns the slot of the connection.
     pub fn slot(&self) -> &Slot {
         &self.slot

@@ -9,7 +9,7 @@ use super::*;
 const HERE: &str = "192.0.2.1";
 
 fn address(text: &str) -> IpAddr {
-    network(text.parse().unwrap())
+    customer_network(text.parse().unwrap())
 }
 
 fn take(admission: &Admission, at: &str) -> Option<HeldSlot> {

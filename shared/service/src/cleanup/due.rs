@@ -75,7 +75,12 @@ async fn finish<P: Ports>(service: &Service<P>, row: Row, may_destroy: bool) -> 
         | Row::Alias(_)
         | Row::LegacyItem(_)
         | Row::Replica(_)
-        | Row::Store(_) => Ok(Done::Nothing),
+        | Row::Store(_)
+        | Row::File(_)
+        | Row::Blob(_)
+        | Row::List(_)
+        | Row::Upload(_)
+        | Row::Quota(_) => Ok(Done::Nothing),
     }
 }
 

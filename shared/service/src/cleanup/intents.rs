@@ -142,7 +142,8 @@ async fn follow<P: Ports>(service: &Service<P>, key: &ObjectKey) -> Result<Walke
         | ObjectKey::Front(_)
         | ObjectKey::Alias(_)
         | ObjectKey::Removed(..)
-        | ObjectKey::Identity => Reconciled::Right,
+        | ObjectKey::Identity
+        | ObjectKey::Media(_) => Reconciled::Right,
     };
     match followed {
         Reconciled::Changed => Ok(WalkedObject::Done(Done::Completed)),

@@ -2,7 +2,7 @@
 
 use credlink_core::bounds::REMOVED_GRACE_SECONDS;
 use credlink_core::manifest_key::ManifestKey;
-use credlink_core::object::{Facts, ObjectKey, Verified};
+use credlink_core::object::{Facts, MediaKey, ObjectKey, Verified};
 use credlink_core::row::State;
 use credlink_core::time::Timestamp;
 use credlink_core::tombstone::Tombstone;
@@ -10,7 +10,9 @@ use serde::Serialize;
 
 use credlink_ports::{Condition, Objects as _, Ports, Put};
 
+use crate::amounts::correct_quotas;
 use crate::error::Error;
+use crate::file_rows::{Followed, follow_record};
 use crate::holds::write_hold;
 use crate::reconcile::hold::follow_hold;
 use crate::reconcile::{Reconciled, reconcile};
@@ -41,7 +43,7 @@ pub(super) fn is_over(key: &ObjectKey, now: Timestamp) -> bool {
 pub async fn bring_back<P: Ports>(service: &Service<P>, since: Option<Timestamp>) -> Result<Restored, Error> {
     service.may_change().await?;
     let mut done = Restored::default();
-    let mut manifests = Vec::new();
+    let (mut manifests, mut files) = (Vec::new(), Vec::new());
     // Manifests come first: a record is adopted only if its manifest is stored.
     for records in [false, true] {
         let mut after = None;
@@ -57,8 +59,10 @@ pub async fn bring_back<P: Ports>(service: &Service<P>, since: Option<Timestamp>
                 match restore(service, &kept, key).await {
                     Ok(true) => {
                         done.restored += 1;
-                        if let ObjectKey::Manifest(manifest) = &**key {
-                            manifests.push(manifest.clone());
+                        match &**key {
+                            ObjectKey::Manifest(manifest) => manifests.push(manifest.clone()),
+                            ObjectKey::Media(MediaKey::File(file)) => files.push(*file),
+                            _ => {}
                         }
                     }
                     Ok(false) => done.taken += 1,
@@ -81,6 +85,26 @@ pub async fn bring_back<P: Ports>(service: &Service<P>, since: Option<Timestamp>
             tracing::warn!(%manifest, error, "a manifest that was brought back is held by nothing");
             done.failed += 1;
         }
+    }
+    let are_there_files = !files.is_empty();
+    for file in files {
+        // Its bytes are back, too.
+        match follow_record(service, &file, true).await {
+            Ok(Followed::Right | Followed::Changed) => {}
+            Ok(Followed::Leftover) => done.failed += 1,
+            Ok(Followed::Lost(why)) => {
+                tracing::warn!(%file, why, "a file that was brought back has no row");
+                done.failed += 1;
+            }
+            Err(error) => {
+                let error = error.problem().detail;
+                tracing::warn!(%file, error, "a file that was brought back has no row");
+                done.failed += 1;
+            }
+        }
+    }
+    if are_there_files {
+        correct_quotas(service).await?;
     }
     service.announce().await;
     Ok(done)
@@ -157,7 +181,8 @@ async fn follow<P: Ports>(service: &Service<P>, key: &ObjectKey) -> Result<(), E
         | ObjectKey::Front(_)
         | ObjectKey::Alias(_)
         | ObjectKey::Removed(..)
-        | ObjectKey::Identity => return Ok(()),
+        | ObjectKey::Identity
+        | ObjectKey::Media(_) => return Ok(()),
     };
     match followed {
         Reconciled::Right | Reconciled::Changed => Ok(()),

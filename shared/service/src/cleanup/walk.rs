@@ -155,7 +155,7 @@ impl<P: Ports> Walk<'_, P> {
                     }
                 })
             }
-            ObjectKey::Front(_) | ObjectKey::Removed(..) | ObjectKey::Identity => {
+            ObjectKey::Front(_) | ObjectKey::Removed(..) | ObjectKey::Identity | ObjectKey::Media(_) => {
                 Ok(WalkedObject::Done(Done::Nothing))
             }
         }
@@ -288,7 +288,11 @@ impl<P: Ports> Walk<'_, P> {
                 service.changed(key).await;
                 true
             }
-            ObjectKey::Front(_) | ObjectKey::Alias(_) | ObjectKey::Removed(..) | ObjectKey::Identity => false,
+            ObjectKey::Front(_)
+            | ObjectKey::Alias(_)
+            | ObjectKey::Removed(..)
+            | ObjectKey::Identity
+            | ObjectKey::Media(_) => false,
         };
         if !is_removed {
             return Ok(Done::Nothing);

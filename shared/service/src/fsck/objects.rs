@@ -4,7 +4,7 @@ use credlink_core::front::Front;
 use credlink_core::identity::Mark;
 use credlink_core::manifest_key::ManifestKey;
 use credlink_core::note::{AliasNote, HoldNote};
-use credlink_core::object::{Facts, Head, ObjectKey, Verified};
+use credlink_core::object::{Facts, Head, MediaKey, ObjectKey, Verified};
 use credlink_core::proof_id::ProofId;
 use credlink_core::record::Record;
 use credlink_core::row::State;
@@ -15,7 +15,7 @@ use credlink_core::tombstone::Tombstone;
 
 use credlink_ports::{Failure, FailureKind, Lag, Lagging, Listed, Objects as _, Ports, Replicas as _};
 
-use super::{Look, Severity, checked, verified};
+use super::{Look, Severity, checked, files, verified};
 use crate::service::Service;
 
 /// Checks one object.
@@ -30,6 +30,10 @@ pub(super) async fn look<P: Ports>(service: &Service<P>, listed: &Listed) -> Res
         look.add(Severity::Foreign, &listed.key, "this is not an object of CredLink; it is left alone");
         return Ok(look);
     };
+    if let ObjectKey::Media(media @ MediaKey::Upload(..)) = &key {
+        files::quarantined(service, media, &mut look).await?;
+        return Ok(look);
+    }
     let Some(found) = verified(service, &key, &mut look).await? else { return Ok(look) };
     let mut newest = Look::default();
     check(service, &key, &found, &mut newest).await?;
@@ -106,6 +110,7 @@ async fn check<P: Ports>(
                 look.broken(key, error.to_string());
             }
         }
+        ObjectKey::Media(media) => files::object(service, media, found, look).await?,
         // A removed object, kept as it was.
         ObjectKey::Removed(..) => {}
     }

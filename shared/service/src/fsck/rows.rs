@@ -6,9 +6,9 @@ use credlink_core::object::ObjectKey;
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::{AliasRow, ManifestRow, ProofRow, Row, RowKey, State};
 
-use credlink_ports::{Failure, FailureKind, Ports, Replicas as _};
+use credlink_ports::{Failure, Ports};
 
-use super::{Look, verified};
+use super::{Look, files, gone, stands, verified};
 use crate::service::Service;
 
 /// Checks the objects that a row stands for.
@@ -20,16 +20,14 @@ pub(super) async fn look<P: Ports>(service: &Service<P>, row: Row) -> Result<Loo
         Row::Alias(row) => alias(service, row, &mut look).await?,
         // Hints, which nothing depends on; and the store's own row, which is checked separately.
         Row::LegacyItem(_) | Row::Replica(_) | Row::Store(_) => {}
+        Row::File(row) => files::file(service, &row, &mut look).await?,
+        Row::Blob(row) => files::blob(service, &row, &mut look).await?,
+        Row::List(row) => files::list(service, &row, &mut look).await?,
+        Row::Upload(row) => files::upload(service, &row, &mut look).await?,
+        // What quotas repeat is checked for all of them together.
+        Row::Quota(_) => {}
     }
     Ok(look)
-}
-
-async fn stands<P: Ports>(service: &Service<P>, key: &ObjectKey) -> Result<bool, Failure> {
-    match service.ports.objects().copies_by_head(key).await {
-        // The object is stored; the check of the object itself reports the damage.
-        Err(failure) if failure.kind == FailureKind::Damaged => Ok(true),
-        copies => Ok(copies?.newest.is_some()),
-    }
 }
 
 async fn proof<P: Ports>(service: &Service<P>, row: &ProofRow, look: &mut Look) -> Result<(), Failure> {
@@ -94,22 +92,6 @@ async fn alias<P: Ports>(service: &Service<P>, row: AliasRow, look: &mut Look) -
         && AliasNote::parse(&note.content()).is_ok_and(|note| note != AliasNote::of(&row))
     {
         look.leftover(&object, "it contradicts its row: a change was interrupted between the two");
-    }
-    Ok(())
-}
-
-/// Checks that the tombstone of a deleted object stands in its place, so that no late copy can bring the object back
-/// (guarantee 8).
-async fn gone<P: Ports>(
-    service: &Service<P>,
-    key: &ObjectKey,
-    state: State,
-    look: &mut Look,
-) -> Result<(), Failure> {
-    if let State::Deleting(at) = state {
-        look.leftover(key, format!("a deletion begun on {at} is unfinished"));
-    } else if !stands(service, key).await? {
-        look.broken(key, "the index says that it was deleted, but its tombstone is missing");
     }
     Ok(())
 }

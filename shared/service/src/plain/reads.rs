@@ -1,10 +1,7 @@
 //! Reads at an address that leads elsewhere: the plain address of a manifest, and the legacy ID of a proof.
 
-use std::future::Future;
-
-use bytes::Bytes;
 use credlink_core::access::Caller;
-use credlink_core::http::problem::{Problem, ProblemKind};
+use credlink_core::http::problem::ProblemKind;
 use credlink_core::http::route::Form;
 use credlink_core::legacy::LegacyId;
 use credlink_core::link::Signature;
@@ -22,22 +19,19 @@ use credlink_ports::Ports;
 use crate::aliases::redirect;
 use crate::error::Error;
 use crate::handler::{Answer, Call};
+use crate::request_body::RequestBody;
 use crate::retrieve::retrieve;
 use crate::service::Service;
 
 /// Reads a manifest at its plain address: the manifest that its front names, or the caller's own if the caller may not
 /// read that one. The stored form is always read from the tenant `default`, whose keys contain no tenant.
-pub(super) async fn read_plain_manifest<P, B>(
+pub(super) async fn read_plain_manifest<P: Ports, B: RequestBody>(
     service: &Service<P>,
     call: Call<'_, B>,
     id: &ManifestId,
     form: Form,
     signature: Option<&Signature>,
-) -> Result<Answer, Error>
-where
-    P: Ports,
-    B: Future<Output = Result<Bytes, Problem>>,
-{
+) -> Result<Answer, Error> {
     let default = ManifestKey::new(&Tenant::default(), id);
     let fronted = match form {
         Form::Content => service.fronted(id).await?,

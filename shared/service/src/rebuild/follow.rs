@@ -2,7 +2,7 @@
 
 use credlink_core::legacy::LegacyId;
 use credlink_core::manifest_key::ManifestKey;
-use credlink_core::object::{Facts, ObjectKey};
+use credlink_core::object::{Facts, MediaKey, ObjectKey};
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::{AliasRow, ManifestRow, ProofRow, Row, State};
 use credlink_core::tombstone::Tombstone;
@@ -12,6 +12,7 @@ use credlink_ports::{Objects as _, Ports};
 use crate::aliases::agree::follow_alias;
 use crate::aliases::is_another_name;
 use crate::error::{Error, contended};
+use crate::file_rows;
 use crate::reconcile::hold::follow_hold;
 use crate::reconcile::{Reconciled, hold_earlier, reconcile};
 use crate::rows::claim;
@@ -39,6 +40,8 @@ pub(super) struct Known {
     pub(super) trusts_rows: bool,
     /// `true` if everything was readable so far.
     pub(super) is_whole: bool,
+    /// `true` if the record of a file without a row gets one: the index is older than the objects, or was lost.
+    pub(super) adopts: bool,
     /// `true` if rows are counted and not written. Then a manifest's row does not say who holds it.
     pub(super) counts: bool,
 }
@@ -67,7 +70,16 @@ pub(super) async fn follow<P: Ports>(
             follow_alias(service, id, false).await?;
             Ok(Followed::Right)
         }
-        ObjectKey::Front(_) | ObjectKey::Removed(..) | ObjectKey::Identity => Ok(Followed::Right),
+        ObjectKey::Media(MediaKey::File(id)) => {
+            Ok(match file_rows::follow_record(service, id, known.adopts).await? {
+                file_rows::Followed::Right | file_rows::Followed::Changed => Followed::Right,
+                file_rows::Followed::Leftover => Followed::Leftover,
+                file_rows::Followed::Lost(what) => Followed::Lost(what),
+            })
+        }
+        ObjectKey::Front(_) | ObjectKey::Removed(..) | ObjectKey::Identity | ObjectKey::Media(_) => {
+            Ok(Followed::Right)
+        }
     }
 }
 

@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
+use credlink_core::audit::AuditEntry;
+use credlink_core::file::FileId;
 use credlink_core::object::{Attributes, Head, Object, ObjectKey, Verified};
 use credlink_core::proof_id::ProofId;
 use credlink_core::row::{Reads, Row, RowKey, Totals};
@@ -241,6 +243,19 @@ impl<I: Index> Index for Counted<'_, I> {
         limit: usize,
     ) -> Result<Page<Intent>, Failure> {
         self.index.intents(from, after, limit).await
+    }
+
+    async fn note_access(&self, entry: &AuditEntry) -> Result<(), Failure> {
+        self.index.note_access(entry).await
+    }
+
+    async fn accesses(
+        &self,
+        file: &FileId,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Option<Page<AuditEntry>>, Failure> {
+        self.index.accesses(file, after, limit).await
     }
 
     async fn count_reads(&self, _reads: &[(ProofId, Reads)]) -> Result<(), Failure> {

@@ -1,6 +1,6 @@
 //! Rows without an object: the index is newer than the objects, or the objects were lost.
 
-use credlink_core::object::ObjectKey;
+use credlink_core::object::{MediaKey, ObjectKey};
 use credlink_core::row::{Row, RowKey, State};
 use futures_util::StreamExt as _;
 use futures_util::stream::iter;
@@ -23,7 +23,15 @@ pub(super) async fn page<P: Ports>(
         let key = match &row {
             Row::Proof(row) => ObjectKey::Record(row.id).to_string(),
             Row::Manifest(row) => ObjectKey::Manifest(row.manifest_key()).to_string(),
-            Row::Alias(_) | Row::LegacyItem(_) | Row::Replica(_) | Row::Store(_) => row.key().to_string(),
+            Row::File(row) => ObjectKey::Media(MediaKey::File(row.id)).to_string(),
+            Row::Alias(_)
+            | Row::LegacyItem(_)
+            | Row::Replica(_)
+            | Row::Store(_)
+            | Row::Blob(_)
+            | Row::List(_)
+            | Row::Upload(_)
+            | Row::Quota(_) => row.key().to_string(),
         };
         (key, look(service, row).await)
     };
@@ -44,13 +52,20 @@ async fn look<P: Ports>(service: &Service<P>, row: Row) -> Result<Followed, Fail
     let (key, state) = match &row {
         Row::Proof(row) => (ObjectKey::Record(row.id), row.state),
         Row::Manifest(row) => (ObjectKey::Manifest(row.manifest_key()), row.state),
+        Row::File(row) => (ObjectKey::Media(MediaKey::File(row.id)), row.state),
         Row::Alias(row) => {
             return Ok(match service.ports.index().get(&RowKey::Proof(row.proof)).await? {
                 Some(_) => Followed::Right,
                 None => Followed::Lost(format!("it leads to the proof {}, which is not stored", row.proof)),
             });
         }
-        Row::LegacyItem(_) | Row::Replica(_) | Row::Store(_) => return Ok(Followed::Right),
+        Row::LegacyItem(_)
+        | Row::Replica(_)
+        | Row::Store(_)
+        | Row::Blob(_)
+        | Row::List(_)
+        | Row::Upload(_)
+        | Row::Quota(_) => return Ok(Followed::Right),
     };
     if service.ports.objects().head(&key).await?.is_some() {
         return Ok(Followed::Right);
@@ -64,6 +79,9 @@ async fn look<P: Ports>(service: &Service<P>, row: Row) -> Result<Followed, Fail
         (State::Deleting(_), _) => Followed::Right,
         (State::Live, ObjectKey::Record(_)) => {
             Followed::Lost("the index has a live proof whose record is not stored".to_owned())
+        }
+        (State::Live, ObjectKey::Media(_)) => {
+            Followed::Lost("the index has a live file whose record is not stored".to_owned())
         }
         (State::Live, _) => Followed::Lost("the index has a live manifest that is not stored".to_owned()),
         (State::Deleted(_), _) => {

@@ -40,7 +40,14 @@ impl<P: Ports> Service<P> {
             None => Ok(caller),
             Some(_) if !caller.authenticated => Err(Problem::unauthenticated(None).into()),
             Some(scope) if !caller.may(scope) => Err(Problem::insufficient_scope(scope).into()),
-            Some(Scope::Store | Scope::Delete | Scope::Admin | Scope::Operator) => Ok(caller),
+            Some(
+                Scope::Store
+                | Scope::Delete
+                | Scope::MediaWrite
+                | Scope::MediaAdmin
+                | Scope::Admin
+                | Scope::Operator,
+            ) => Ok(caller),
         }
     }
 

@@ -1,7 +1,6 @@
 //! Bodies of requests: their type, content coding and bounds.
 
 use std::borrow::Cow;
-use std::future::Future;
 
 use bytes::Bytes;
 use credlink_core::bounds::{MAX_BODY_BYTES, QUICK_BYTES};
@@ -15,19 +14,16 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use credlink_ports::Ports;
 
 use crate::error::Error;
+use crate::request_body::RequestBody;
 use crate::service::Service;
 
 /// Reads a body of the one type that the path accepts, and removes its content coding.
-pub(crate) async fn read_body<P, B>(
+pub(crate) async fn read_body<P: Ports, B: RequestBody>(
     service: &Service<P>,
     request: &Parts,
     body: B,
     wanted: &'static str,
-) -> Result<Bytes, Error>
-where
-    P: Ports,
-    B: Future<Output = Result<Bytes, Problem>>,
-{
+) -> Result<Bytes, Error> {
     let unsupported = |field: &str, allowed: String, header: (HeaderName, &'static str)| {
         let mut problem =
             Problem::new(ProblemKind::UnsupportedMediaType, format!("`{field}`: {allowed}")).at(field);

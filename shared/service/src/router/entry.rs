@@ -15,7 +15,7 @@ use crate::service::Service;
 pub(super) struct Entry {
     pub(super) request_id: Arc<str>,
     pub(super) route: &'static str,
-    pub(super) bytes: usize,
+    pub(super) bytes: u64,
     /// `true` if scripts of other sites may read the answer.
     pub(super) is_open: bool,
     /// The manifest that a plain address has answered with.
@@ -50,7 +50,7 @@ impl<P: Ports> Service<P> {
         if status >= 500 {
             events.record(Event::Failed);
         } else if response.status().is_success() && entry.route.starts_with("read_") {
-            events.record(Event::Retrieved { bytes: entry.bytes as u64 });
+            events.record(Event::Retrieved { bytes: entry.bytes });
         }
     }
 }

@@ -1,5 +1,7 @@
 //! From a reply to a response: the bytes of its body, and the headers that every response has.
 
+use std::sync::{Arc, Mutex};
+
 use bytes::Bytes;
 use credlink_core::http::cors;
 use credlink_core::http::reply::Body;
@@ -9,8 +11,8 @@ use http::request::Parts;
 use http::{HeaderValue, Method, Response};
 
 use super::entry::Entry;
-use super::{Fronted, MARK, PartOf};
-use crate::handler::Answer;
+use super::{Fronted, MARK, PartOf, Streamed};
+use crate::handler::{Answer, Source};
 
 /// The version of the API.
 const VERSION: HeaderValue = HeaderValue::from_static("1");
@@ -21,11 +23,12 @@ const COPIED_BYTES: usize = 65_536;
 /// Turns an answer into a response, with the stored bytes that its reply describes and the headers that every response
 /// has.
 pub(super) fn finish(answer: Answer, request: &Parts, entry: &mut Entry) -> Response<Bytes> {
-    let Answer { reply, object } = answer;
-    let mut part_of = None;
-    let bytes = match (reply.body, object) {
+    let Answer { reply, source } = answer;
+    let (mut part_of, mut streamed) = (None, None);
+    let mut length = None;
+    let bytes = match (reply.body, source) {
         (Body::Bytes(bytes), _) => bytes,
-        (Body::Stored { decode, range }, Some(object)) => {
+        (Body::Stored { decode, range }, Source::Object(object)) => {
             let whole = if decode { object.content() } else { object.stored().clone() };
             match range {
                 None => whole,
@@ -42,12 +45,20 @@ pub(super) fn finish(answer: Answer, request: &Parts, entry: &mut Entry) -> Resp
                 }
             }
         }
+        (Body::Stored { .. }, Source::Opened(content)) => {
+            length = Some(content.length);
+            streamed = Some(Streamed(Arc::new(Mutex::new(Some(content)))));
+            Bytes::new()
+        }
         (Body::Empty | Body::Stored { .. }, _) => Bytes::new(),
     };
-    entry.bytes = bytes.len();
+    entry.bytes = length.unwrap_or(bytes.len() as u64);
     let mut response = Response::new(bytes);
     if let Some(whole) = part_of {
         response.extensions_mut().insert(whole);
+    }
+    if let Some(streamed) = streamed {
+        response.extensions_mut().insert(streamed);
     }
     if let Some(manifest) = entry.fronted.take() {
         response.extensions_mut().insert(Fronted(manifest));

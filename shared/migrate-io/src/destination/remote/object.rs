@@ -97,7 +97,8 @@ impl Remote {
                 | ObjectKey::Alias(_)
                 | ObjectKey::Hold(..)
                 | ObjectKey::Removed(..)
-                | ObjectKey::Identity => Verdict::Corrupted(format!(
+                | ObjectKey::Identity
+                | ObjectKey::Media(_) => Verdict::Corrupted(format!(
                     "{key}: the content has the SHA-256 {digest}; {} was copied",
                     object.content
                 )),
