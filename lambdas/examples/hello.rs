@@ -25,7 +25,13 @@ async fn answer(request: Request) -> Result<Response<Body>, Error> {
         }
     }
     // None of these variables is a secret.
-    let variables = ["CREDLINK_PUBLIC_URL", "CREDLINK_QUEUE_URL", "CREDLINK_TABLE", "STORAGE_BUCKET"];
+    let variables = [
+        "CREDLINK_FILES_QUEUE_URL",
+        "CREDLINK_PUBLIC_URL",
+        "CREDLINK_QUEUE_URL",
+        "CREDLINK_TABLE",
+        "STORAGE_BUCKET",
+    ];
     let environment = variables.map(|name| (name, std::env::var(name).ok()));
     let answer = serde_json::json!({
         "method": request.method().as_str(),

@@ -5,8 +5,9 @@
 
 use std::future::Future;
 
-use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
-use credlink_core::message::Message;
+use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent};
+use credlink_core::file::UploadId;
+use credlink_core::message::{Arrivals, Message};
 use credlink_deployment::work::WorkError;
 use credlink_ports::request::within_request;
 use futures_util::StreamExt as _;
@@ -22,12 +23,47 @@ where
     F: Future<Output = Result<(), WorkError>>,
 {
     let work = &work;
+    each(batch, AT_ONCE, async |text, attempts| {
+        let message: Message = text.parse()?;
+        within_request(message.request_id.as_str().into(), work(message, attempts)).await
+    })
+    .await
+}
+
+/// Processes a batch of the queue of uploads, one message after the other, because each upload is in memory whole. A message
+/// fails if no file was made of one of its uploads.
+pub async fn arrivals<W, F>(batch: SqsEvent, finalise: W) -> SqsBatchResponse
+where
+    W: Fn(UploadId) -> F,
+    F: Future<Output = Result<(), WorkError>>,
+{
+    let finalise = &finalise;
+    each(batch, 1, async |text, _| {
+        let arrivals: Arrivals = text.parse()?;
+        let id = arrivals.request_id.as_str().into();
+        let work = async {
+            for upload in arrivals.uploads {
+                finalise(upload).await?;
+            }
+            Ok(())
+        };
+        within_request(id, work).await
+    })
+    .await
+}
+
+/// Processes each message of a batch, several at once: `work` receives its text and the number of times it was delivered.
+async fn each<W>(batch: SqsEvent, at_once: usize, work: W) -> SqsBatchResponse
+where
+    W: AsyncFn(String, u32) -> Result<(), WorkError>,
+{
+    let work = &work;
     let failed = iter(batch.records)
         .map(|record| async move {
             let id = record.message_id.clone().unwrap_or_default();
             let attempts = record.attributes.get("ApproximateReceiveCount");
             let attempts = attempts.and_then(|attempts| attempts.parse().ok()).unwrap_or(1);
-            match one(&record, attempts, work).await {
+            match work(record.body.unwrap_or_default(), attempts).await {
                 Ok(()) => None,
                 Err(error) => {
                     tracing::error!(
@@ -40,7 +76,7 @@ where
                 }
             }
         })
-        .buffer_unordered(AT_ONCE)
+        .buffer_unordered(at_once)
         .filter_map(|failed| async { failed });
     let mut response = SqsBatchResponse::default();
     response.batch_item_failures = failed
@@ -52,16 +88,6 @@ where
         .collect()
         .await;
     response
-}
-
-async fn one<W, F>(record: &SqsMessage, attempts: u32, work: &W) -> Result<(), WorkError>
-where
-    W: Fn(Message, u32) -> F,
-    F: Future<Output = Result<(), WorkError>>,
-{
-    let text = record.body.as_deref().unwrap_or_default();
-    let message: Message = text.parse()?;
-    within_request(message.request_id.as_str().into(), work(message, attempts)).await
 }
 
 #[cfg(test)]
@@ -96,6 +122,26 @@ mod tests {
             answered.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect();
         failed.sort();
         assert_eq!(failed, ["m1", "m2", "m4"]);
+    }
+
+    #[tokio::test]
+    async fn each_upload_is_finalised_and_what_fails_comes_again() {
+        let (one, two) = ("a4dqobyha4dqobyha4dqobyha4dqobyh", "b4dqobyha4dqobyha4dqobyha4dqobyh");
+        let message = format!(r#"{{"version":1,"request_id":"r","work":"finalise","upload":"{one}"}}"#);
+        let record = |id| json!({"eventSource": "aws:s3", "eventName": "ObjectCreated:Put", "s3": {"object": {"key": format!("uploads/default/{id}")}}});
+        let event = json!({"Records": [record(one), record(two), record(one)]}).to_string();
+        let test = r#"{"Service":"Amazon S3","Event":"s3:TestEvent"}"#;
+        let done = std::cell::RefCell::new(Vec::new());
+        let batch = batch(&[&message, "poison", &event, test, &message]);
+        let answered = arrivals(batch, async |upload: UploadId| {
+            done.borrow_mut().push(upload.to_string());
+            if upload.to_string() == two { Err(WorkError::NoFinaliser) } else { Ok(()) }
+        })
+        .await;
+        let failed: Vec<_> =
+            answered.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect();
+        assert_eq!(failed, ["m1", "m2"]);
+        assert_eq!(*done.borrow(), [one, one, two, one]);
     }
 
     #[tokio::test]

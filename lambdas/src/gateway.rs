@@ -13,6 +13,7 @@ use std::time::{Duration, SystemTime};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use credlink_core::http::peer::Peer;
 use credlink_core::http::problem::{Problem, ProblemKind};
 use credlink_core::http::reply::Body as ReplyBody;
 use credlink_core::http::request_id::REQUEST_ID;
@@ -143,9 +144,13 @@ fn request(event: ApiGatewayV2httpRequest, context: &Context) -> Result<Request<
         }
     };
     let method = event.request_context.http.method;
+    let peer = event.request_context.http.source_ip.and_then(|address| address.parse().ok());
     let built = Request::builder().method(method).uri(target).body(body);
     let mut request = built.map_err(|_| invalid("the request target is no URI"))?;
     *request.headers_mut() = event.headers;
+    if let Some(address) = peer {
+        request.extensions_mut().insert(Peer(address));
+    }
     // This is API Gateway's own ID, which also appears in its access log.
     let id = event.request_context.request_id.unwrap_or_else(|| context.request_id.clone());
     if !request.headers().contains_key(REQUEST_ID)

@@ -1,11 +1,13 @@
-//! A scheduled run: it does the due work, and once a week walks over all objects, aborts stale uploads and recounts the
-//! sums.
+//! A scheduled run: it does the due work, of proofs and of files, and once a week walks over all objects, aborts stale
+//! uploads and recounts the sums.
 //!
 //! Every run does the due work, within minutes. A function has only minutes, while a store may have millions of
 //! objects: a walk or recount that is cut off is continued by the next run, from bookmarks in the index.
 
 use credlink_core::time::Timestamp;
 use credlink_deployment::deployment::Deployment;
+use credlink_files::Others;
+use credlink_files::sweeper::Swept;
 use credlink_ports::{Clock as _, Failure};
 use credlink_runtime::clock::SystemClock;
 use credlink_service::cleanup::{Limits, Position, Report};
@@ -25,8 +27,9 @@ const WALK_AGAIN: u64 = 604_800;
 /// Largest lead that is tolerated in the clock of the machine that completed a walk, in seconds: a minute.
 const AHEAD: u64 = 60;
 
-/// Age, in milliseconds, from which an upload counts as abandoned: a day.
-const STALE: i64 = 86_400_000;
+/// Age, in milliseconds, from which a multipart upload counts as abandoned: two days. Clients may send parts for one
+/// ([`UPLOAD_SECONDS`](credlink_core::bounds::UPLOAD_SECONDS)).
+const STALE: i64 = 172_800_000;
 
 /// The results of a run.
 #[derive(Debug, Serialize)]
@@ -34,6 +37,8 @@ pub struct Done {
     /// Results of the cleanup of proofs, manifests and orphans.
     #[serde(flatten)]
     pub cleanup: Report,
+    /// Results of the sweep of uploads, files and blobs; `None` if the deployment keeps no files.
+    pub files: Option<Swept>,
     /// Number of uploads that were aborted; `None` if the run did not look for any.
     pub aborted_uploads: Option<u64>,
     /// `Some(true)` if this run completed a recount and corrected the sums over all rows; `None` if it did not recount.
@@ -46,6 +51,7 @@ pub struct Done {
 /// A listing, a provider or the index failed. Completed work stays completed; the next run continues.
 pub async fn run(deployment: &Deployment, deadline: Timestamp) -> Result<Done, Failure> {
     let rows = deployment.rows();
+    let files = sweep(deployment, deadline).await;
     // A bookmark of another version makes the walk start over, which costs only time.
     let position: Option<Position> =
         rows.bookmark(CLEANUP).await?.and_then(|text| serde_json::from_str(&text).ok());
@@ -70,6 +76,7 @@ pub async fn run(deployment: &Deployment, deadline: Timestamp) -> Result<Done, F
     if let Some(failure) = interrupted {
         return Err(failure);
     }
+    let files = files.transpose()?;
     let recounted = recount(deployment, deadline, is_walked).await?;
     // Uploads come last because this step is short: a provider that is out of reach then stops nothing else.
     let stale = Timestamp::from_milliseconds(SystemClock.now().milliseconds().saturating_sub(STALE));
@@ -94,7 +101,16 @@ pub async fn run(deployment: &Deployment, deadline: Timestamp) -> Result<Done, F
         recounted,
         "cleaned up"
     );
-    Ok(Done { cleanup: report, aborted_uploads, recounted })
+    Ok(Done { cleanup: report, files, aborted_uploads, recounted })
+}
+
+/// Deals with the uploads, files and blobs that are due, for half of the time, because a walk takes all that it is given.
+async fn sweep(deployment: &Deployment, deadline: Timestamp) -> Option<Result<Swept, Failure>> {
+    let files = deployment.files()?;
+    let now = SystemClock.now();
+    let half = deadline.seconds().saturating_sub(now.seconds()) / 2;
+    let swept = files.sweep_until(deployment.service(), Others::Possible, now.plus_seconds(half)).await;
+    Some(swept)
 }
 
 /// Returns `true` if a walk is due, given the instant at which the last one was completed. An instant in the future

@@ -9,8 +9,8 @@ use std::time::{Duration, SystemTime};
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use credlink_core::time::Timestamp;
-use credlink_deployment::configuration::Configuration;
-use credlink_deployment::deployment::{Deployment, Opening};
+use credlink_deployment::configuration::{Configuration, unknown_in_the_environment};
+use credlink_deployment::deployment::{Deployment, Finaliser, Opening};
 use credlink_metrics::emf::{self, Flush};
 use credlink_ports::Clock as _;
 use credlink_runtime::clock::SystemClock;
@@ -54,6 +54,28 @@ pub fn queue() -> ExitCode {
     })
 }
 
+/// Runs the function that consumes the queue of uploads, and handles the requests that render pictures. `finaliser` says what
+/// it renders them with.
+#[must_use]
+pub fn finalise(finaliser: impl FnOnce(&Configuration) -> Result<Finaliser, String>) -> ExitCode {
+    let finaliser = |configuration: &Configuration| finaliser(configuration).map(Some);
+    run_with(finaliser, async |deployment: &Deployment, event: LambdaEvent<Value>| {
+        let (event, context) = event.into_parts();
+        if event.get("Records").is_none() {
+            let request: ApiGatewayV2httpRequest = serde_json::from_value(event)?;
+            let answer =
+                gateway::answer(deployment.service(), deployment, deployment, request, &context).await;
+            return Ok::<Value, Error>(serde_json::to_value(answer)?);
+        }
+        let batch: SqsEvent = serde_json::from_value(event)?;
+        let deadline = gateway::deadline(&context);
+        let finalise = async |upload| within(deadline, deployment.finalise(&upload)).await;
+        let answer = batch::arrivals(batch, finalise).await;
+        within(deadline, deployment.service().tick_in_turn()).await;
+        Ok(serde_json::to_value(answer)?)
+    })
+}
+
 /// Runs the function that the schedule invokes.
 #[must_use]
 pub fn cleanup() -> ExitCode {
@@ -77,10 +99,27 @@ where
     A: Serialize,
     H: AsyncFn(&Deployment, LambdaEvent<E>) -> Result<A, Error>,
 {
+    run_with(|_| Ok(None), handler)
+}
+
+/// Like [`run`], with what makes files of uploads, if the function does.
+fn run_with<E, A, H>(
+    finaliser: impl FnOnce(&Configuration) -> Result<Option<Finaliser>, String>,
+    handler: H,
+) -> ExitCode
+where
+    E: for<'de> Deserialize<'de>,
+    A: Serialize,
+    H: AsyncFn(&Deployment, LambdaEvent<E>) -> Result<A, Error>,
+{
     log();
     let (configuration, metrics) = match prepare() {
         Ok(prepared) => prepared,
         Err(error) => return fail(&*error),
+    };
+    let finaliser = match finaliser(&configuration) {
+        Ok(finaliser) => finaliser,
+        Err(error) => return fail(&error),
     };
     // A function handles one event at a time and mostly waits for the network: one thread is enough, and starts sooner.
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
@@ -91,7 +130,8 @@ where
     // The future is boxed because it has 400 KB, and each layer of the runtime would copy it onto the stack.
     let answer = |event| {
         Box::pin(async {
-            let answered = match deployment.get_or_try_init(|| open(&configuration)).await {
+            let answered = match deployment.get_or_try_init(|| open(&configuration, finaliser.as_ref())).await
+            {
                 Ok(deployment) => handler(deployment, event).await,
                 Err(error) => {
                     tracing::error!(reason = %error, "the function cannot work");
@@ -112,6 +152,9 @@ where
 
 /// Prepares everything that is needed before the first event.
 fn prepare() -> Result<(Configuration, Flush), Error> {
+    for unknown in unknown_in_the_environment() {
+        tracing::warn!("{unknown}");
+    }
     let configuration = Configuration::from_environment()?;
     let function = std::env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_else(|_| "credlink".to_owned());
     // The recorder has to be installed before anything that counts is created, because counters attach to the recorder
@@ -122,7 +165,7 @@ fn prepare() -> Result<(Configuration, Flush), Error> {
     Ok((configuration, metrics))
 }
 
-async fn open(configuration: &Configuration) -> Result<Deployment, Error> {
+async fn open(configuration: &Configuration, finaliser: Option<&Finaliser>) -> Result<Deployment, Error> {
     let gate = configuration.gate()?;
     if !gate.asks() {
         return Err("neither CREDLINK_JWKS nor CREDLINK_TOKENS is set: anybody could store and delete".into());
@@ -138,7 +181,8 @@ async fn open(configuration: &Configuration) -> Result<Deployment, Error> {
         // Counting means a write, which costs more than the read itself.
         count_reads: false,
     };
-    Ok(Deployment::open(opening).await?)
+    let deployment = Deployment::open(opening).await?;
+    Ok(deployment.keeping_shared_files(&configuration.files, finaliser.cloned()))
 }
 
 fn fail(error: &dyn std::fmt::Display) -> ExitCode {

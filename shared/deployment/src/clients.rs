@@ -3,6 +3,8 @@
 
 use credlink_aws::sqs::SqsQueue;
 use credlink_aws::{Limits, SdkConfig};
+#[cfg(feature = "aws")]
+use credlink_s3::S3Quarantine;
 use credlink_s3::{S3Objects, S3Settings};
 
 use crate::dynamodb::DynamoIndex;
@@ -33,6 +35,13 @@ pub fn bucket(mut settings: S3Settings, aws: &SdkConfig) -> Result<S3Objects, Cl
         settings.region = aws.region().ok_or(ClientError::NoRegion)?.to_string();
     }
     Ok(S3Objects::new(settings, aws))
+}
+
+/// Creates the quarantine in the bucket of `objects`.
+#[cfg(feature = "aws")]
+#[must_use]
+pub fn quarantine(objects: &S3Objects, aws: &SdkConfig) -> S3Quarantine {
+    S3Quarantine::new(objects.settings().clone(), aws)
 }
 
 /// Creates the index in a table. `endpoint` is the address of DynamoDB, if it differs from the one in `aws`.

@@ -4,6 +4,7 @@
 //! it, and a test keeps the two in step. An error names the variable, its value (unless it is a secret) and what is
 //! allowed.
 
+mod files;
 #[cfg(test)]
 mod tests;
 pub mod value;
@@ -27,8 +28,14 @@ use crate::legacy::settings::LegacySettings;
 use crate::migration::sources::MigrationSources;
 use crate::provider::{self, ProviderSettings};
 
+pub use files::{
+    FilesConfiguration, PrivateKey, SIGN_CERTIFICATE, SIGN_KEY, ScannerChoice, SigningConfiguration,
+    SigningKey,
+};
 pub use value::{ConfigurationError, Variables};
-pub use variables::{VARIABLES, Variable, table};
+pub use variables::{
+    OF_THE_COMMAND, Unknown, VARIABLES, Variable, table, unknown, unknown_in_the_environment,
+};
 
 /// The service's configuration.
 #[derive(Clone, Debug)]
@@ -73,6 +80,8 @@ pub struct Configuration {
     pub legacy: Option<LegacySettings>,
     /// The sources that queued migrations may read, each with the tenant it is imported for.
     pub migration_sources: MigrationSources,
+    /// The collections of files, and the bounds on what is uploaded.
+    pub files: FilesConfiguration,
     /// The namespace of the metrics in CloudWatch.
     pub metrics_namespace: String,
 }
@@ -125,10 +134,13 @@ impl Configuration {
         let cache_folder = source.text("CREDLINK_CACHE_FOLDER").map(PathBuf::from);
         let cache_bytes = source.number("CREDLINK_CACHE_BYTES", 1_000_000..=u64::MAX)?;
         let index_cache_bytes = source.number("CREDLINK_INDEX_CACHE_BYTES", 1_000_000..=u64::MAX)?;
+        let index = source.text("CREDLINK_TABLE").map_or(IndexChoice::Embedded, IndexChoice::DynamoDb);
+        let files = FilesConfiguration::read(source)?;
+        files.check(&index, &primary)?;
         Ok(Self {
             primary,
             fallback,
-            index: source.text("CREDLINK_TABLE").map_or(IndexChoice::Embedded, IndexChoice::DynamoDb),
+            index,
             queue: source.url("CREDLINK_QUEUE_URL")?.map_or(QueueChoice::Embedded, QueueChoice::Sqs),
             region: source.text("STORAGE_REGION"),
             limits: provider::limits(source)?,
@@ -146,6 +158,7 @@ impl Configuration {
             has_tenants: has_tenants(source)?,
             legacy: LegacySettings::read(source)?,
             migration_sources: MigrationSources::read(source)?,
+            files,
             metrics_namespace: source
                 .text("CREDLINK_METRICS_NAMESPACE")
                 .unwrap_or_else(|| "CredLink".to_owned()),

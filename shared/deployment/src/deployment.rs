@@ -1,7 +1,7 @@
 //! A deployment: the service with all its adapters, as an operator has configured them.
 //!
 //! The Lambdas and `credlink serve` open the same deployment, over S3 and DynamoDB or over a folder. [`AnyObjects`],
-//! [`AnyIndex`] and [`AnyQueue`] are the choices that are made at run time.
+//! [`AnyIndex`], [`AnyQueue`] and [`AnyQuarantine`] are the choices that are made at run time.
 //!
 //! | to find | look in |
 //! |---|---|
@@ -12,16 +12,19 @@
 //! | the answer to a request | `answer` |
 //! | work that waits in the queue | `queued`: [`Deployment::work`], [`Deployment::drain`] |
 //! | queued migrations | [`QueuedJobs`] |
+//! | files, on one machine and among functions | `files`: [`Deployment::keeping_files`], [`Deployment::keeping_shared_files`] |
 //! | the cleanup | `cleanup`: [`Deployment::clean_up`] |
 
 mod answer;
 mod assembly;
 mod check;
 mod cleanup;
+mod files;
 mod index;
 pub mod jobs;
 mod objects;
 mod opening;
+mod quarantine;
 mod queue;
 mod queued;
 mod surroundings;
@@ -32,6 +35,7 @@ use credlink_auth::gate::Gate;
 use credlink_cache::Layered;
 use credlink_core::object::ObjectKey;
 use credlink_core::time::Timestamp;
+use credlink_disk::reserve::Reserve;
 use credlink_hybrid::Hybrid;
 use credlink_metrics::metered::Metered;
 use credlink_ports::{Failure, Parts};
@@ -39,13 +43,16 @@ use credlink_runtime::clock::SystemClock;
 use credlink_service::Service;
 
 use crate::legacy::{LegacyIds, LegacySource};
+use files::{Kept, SharedFiles};
 use jobs::LastSource;
 
 pub use check::Checked;
+pub use files::{DeployedFiles, FilesError, Finaliser};
 pub use index::AnyIndex;
 pub use jobs::QueuedJobs;
 pub use objects::AnyObjects;
 pub use opening::{Machine, OpenError, Opening};
+pub use quarantine::AnyQuarantine;
 pub use queue::AnyQueue;
 pub use surroundings::Surroundings;
 
@@ -64,6 +71,12 @@ pub struct Deployment {
     cdn_url: Option<String>,
     /// The legacy store that is served beside the service, if there is one.
     hybrid: Option<Hybrid<LegacySource>>,
+    /// The part of the deployment that functions share for files, if they keep some.
+    shared_files: Option<SharedFiles>,
+    /// The files, if the program keeps some.
+    files: Kept,
+    /// The room for a full disk of this machine, if anything is kept on it.
+    reserve: Option<Reserve>,
     last_source: LastSource,
 }
 

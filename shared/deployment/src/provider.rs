@@ -9,8 +9,8 @@ mod settings;
 use bytes::Bytes;
 use credlink_core::object::{Attributes, Head, Object};
 use credlink_ports::{
-    Condition, Objects as _, Put, SingleProvider, forward_checksummed, forward_medium, forward_objects,
-    on_variant,
+    Condition, Objects as _, Put, SingleProvider, forward_checksummed, forward_long_objects, forward_medium,
+    forward_objects, on_variant,
 };
 use futures_util::stream::{BoxStream, Stream, StreamExt as _, TryStreamExt as _};
 
@@ -198,5 +198,6 @@ macro_rules! chosen {
 forward_objects!(impl[] for Provider, by chosen);
 forward_medium!(impl[] for Provider, by chosen);
 forward_checksummed!(impl[] for Provider, by chosen);
+forward_long_objects!(impl[] for Provider, by chosen);
 
 impl SingleProvider for Provider {}

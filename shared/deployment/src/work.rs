@@ -23,7 +23,7 @@ use credlink_core::object::ObjectKey;
 use credlink_core::repair_mark::RepairMark;
 use credlink_core::replica::Replica;
 use credlink_migrate::worker::ListingRequest;
-use credlink_ports::{Clock, Index, Objects};
+use credlink_ports::{Clock, Index, LongObjects};
 use credlink_replication::repair_mark::lower;
 use credlink_replication::replicate::run;
 
@@ -62,7 +62,7 @@ impl<'a, A, B, I, K> Dispatcher<'a, A, B, I, K, NoMigrations> {
     }
 }
 
-impl<A: Objects, B: Objects, I: Index, K: Clock, M: Migrations> Dispatcher<'_, A, B, I, K, M> {
+impl<A: LongObjects, B: LongObjects, I: Index, K: Clock, M: Migrations> Dispatcher<'_, A, B, I, K, M> {
     /// Does the work of a message. `attempts` is the number of its deliveries, including this one.
     ///
     /// # Errors
@@ -77,6 +77,8 @@ impl<A: Objects, B: Objects, I: Index, K: Clock, M: Migrations> Dispatcher<'_, A
                 let listing = ListingRequest { job, run, after: after.as_deref(), batch_size: *batch_size };
                 Box::pin(self.migrations.enumerate(message, listing)).await
             }
+            // The deployment has done it before it asks here, if it can.
+            Work::Finalise { .. } => Err(WorkError::NoFinaliser),
         }
     }
 

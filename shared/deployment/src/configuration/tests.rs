@@ -111,6 +111,7 @@ fn every_variable_is_documented() {
 fn the_list_is_what_is_read() {
     let code = [
         include_str!("../configuration.rs"),
+        include_str!("files.rs"),
         include_str!("../legacy/settings.rs"),
         include_str!("../migration/sources.rs"),
         include_str!("../provider/settings.rs"),
@@ -127,4 +128,124 @@ fn the_list_is_what_is_read() {
     let read: BTreeSet<&str> = code.into_iter().flat_map(named).collect();
     let listed: BTreeSet<&str> = VARIABLES.iter().map(|variable| variable.name).collect();
     assert_eq!(read, listed);
+}
+
+#[test]
+fn an_unknown_variable_is_told() {
+    let told = |name: &str| unknown(std::iter::once(name.to_owned())).next().map(|found| found.to_string());
+    let near = |name: &str, meant: &str| {
+        Some(format!("{name} is not a variable of CredLink and has no effect; is {meant} meant?"))
+    };
+    for (name, meant) in [
+        ("CREDLINK_COLECTIONS", "CREDLINK_COLLECTIONS"),
+        ("CREDLINK_OWNER_BYTE", "CREDLINK_OWNER_BYTES"),
+        ("CREDLINK_TOKN", "CREDLINK_TOKEN"),
+        ("CREDLINK_DATA_DRI", "CREDLINK_DATA_DIR"),
+        ("STORAGE_BUKET", "STORAGE_BUCKET"),
+        ("R2_ACOUNT_ID", "R2_ACCOUNT_ID"),
+    ] {
+        assert_eq!(told(name), near(name, meant));
+    }
+    assert_eq!(
+        told("CREDLINK_THE_ANSWER").as_deref(),
+        Some("CREDLINK_THE_ANSWER is not a variable of CredLink and has no effect")
+    );
+    for name in ["HOME", "OWNER_BYTES", "STORAGE_OF_ANOTHER_PROGRAM", "R2_D2_UNIT", "CREDLINK_ZONE_TOKEN"]
+        .into_iter()
+        .chain(OF_THE_COMMAND)
+        .chain(VARIABLES.iter().map(|variable| variable.name))
+    {
+        assert_eq!(told(name), None, "{name}");
+    }
+}
+
+#[test]
+fn functions_keep_files_over_what_they_share() {
+    let shared = [
+        ("STORAGE_PROVIDER", "s3"),
+        ("STORAGE_BUCKET", "bucket"),
+        ("CREDLINK_TABLE", "table"),
+        ("CREDLINK_FILES_QUEUE_URL", "https://sqs.eu-central-1.amazonaws.com/1/files"),
+        ("CREDLINK_CDN_URL", "https://cdn.example.com/"),
+    ];
+    let files = read(&shared).unwrap().files;
+    assert_eq!(files.queue_url.as_deref(), Some("https://sqs.eu-central-1.amazonaws.com/1/files"));
+    assert_eq!(files.cdn_url.as_deref(), Some("https://cdn.example.com"));
+    let without = |name: &str| {
+        let some: Vec<_> = shared.iter().copied().filter(|(known, _)| *known != name).collect();
+        read(&some).unwrap_err()
+    };
+    assert_eq!(
+        without("CREDLINK_TABLE"),
+        "CREDLINK_TABLE is not set; it has to be a table of DynamoDB, because CREDLINK_FILES_QUEUE_URL is set"
+    );
+    assert_eq!(
+        without("STORAGE_PROVIDER"),
+        "STORAGE_PROVIDER is `folder`; allowed is `s3` or `r2`, because CREDLINK_FILES_QUEUE_URL is set"
+    );
+}
+
+#[test]
+fn guardduty_scans_buckets_of_s3_alone() {
+    let shared = [
+        ("CREDLINK_GUARDDUTY", "on"),
+        ("STORAGE_PROVIDER", "s3"),
+        ("STORAGE_BUCKET", "bucket"),
+        ("CREDLINK_TABLE", "table"),
+        ("CREDLINK_FILES_QUEUE_URL", "https://sqs.eu-central-1.amazonaws.com/1/files"),
+    ];
+    assert_eq!(read(&shared).unwrap().files.scanner, Some(ScannerChoice::GuardDuty));
+    assert_eq!(read(&shared[1..]).unwrap().files.scanner, None);
+    let off = [&[("CREDLINK_GUARDDUTY", "off")], &shared[1..]].concat();
+    assert_eq!(read(&off).unwrap().files.scanner, None);
+    for (variables, words) in [
+        (vec![("CREDLINK_GUARDDUTY", "on")], "for functions whose uploads go to S3"),
+        (shared[..4].to_vec(), "CREDLINK_FILES_QUEUE_URL"),
+        (vec![("CREDLINK_GUARDDUTY", "yes")], "`on` or `off`"),
+        ([&shared[..], &[("CREDLINK_CLAMD", "localhost:3310")]].concat(), "CREDLINK_CLAMD is set too"),
+    ] {
+        let error = read(&variables).unwrap_err();
+        assert!(error.contains("CREDLINK_GUARDDUTY") && error.contains(words), "{error}");
+    }
+}
+
+#[test]
+fn renditions_are_signed_if_there_is_a_certificate_and_no_function() {
+    let collections = r#"{"version": 1, "collections": {"cover": {
+        "version": 1, "types": ["image/png"], "max_bytes": 1000, "access": "public", "provenance": "sign",
+        "renditions": [{"name": "card", "version": 1, "fit": "inside", "width": 600, "height": 600, "formats": [{"format": "jpg"}]}]
+    }}}"#;
+    let pem = "-----BEGIN X-----";
+    let signing = [
+        ("CREDLINK_COLLECTIONS", collections),
+        ("CREDLINK_SIGN_CERTIFICATE", pem),
+        ("CREDLINK_SIGN_KEY", "arn:aws:kms:eu-central-1:1:key/a"),
+    ];
+    let found = read(&signing).unwrap().files.signing.unwrap();
+    let is_in_kms = matches!(found.key, SigningKey::Kms { region, .. } if region == "eu-central-1");
+    assert!(is_in_kms && found.certificate == pem);
+    let error = read(&signing[..1]).unwrap_err();
+    assert!(
+        error.contains("`collections.cover.provenance`: `sign` needs a certificate and its key"),
+        "{error}"
+    );
+    let queue = ("CREDLINK_FILES_QUEUE_URL", "https://sqs.eu-central-1.amazonaws.com/1/files");
+    let error = read(&[&signing[..], &[queue]].concat()).unwrap_err();
+    assert!(error.contains("`collections.cover.provenance`: `sign` is for `credlink serve`"), "{error}");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("sign.pem");
+    std::fs::write(&file, pem).unwrap();
+    let path = file.to_str().unwrap();
+    let found = read(&[("CREDLINK_SIGN_CERTIFICATE", path), signing[2]]).unwrap().files.signing.unwrap();
+    assert_eq!((found.certificate.as_str(), found.certificate_file.as_deref()), (pem, Some(path)));
+    // A certificate is no secret, and a key may be.
+    let error = read(&[("CREDLINK_SIGN_CERTIFICATE", "/no/such.pem"), signing[2]]).unwrap_err();
+    assert!(
+        error.starts_with("CREDLINK_SIGN_CERTIFICATE: `/no/such.pem` is neither PEM nor the path"),
+        "{error}"
+    );
+    let error = read(&[signing[1], ("CREDLINK_SIGN_KEY", "MIIhush")]).unwrap_err();
+    assert!(error.starts_with("CREDLINK_SIGN_KEY: it is neither PEM") && !error.contains("hush"), "{error}");
+    let key = [signing[1], ("CREDLINK_SIGN_KEY", "-----BEGIN secret")];
+    assert!(!format!("{:?}", read(&key).unwrap()).contains("secret"));
 }

@@ -36,6 +36,14 @@ pub enum ConfigurationError {
         /// The values that are allowed.
         allowed: String,
     },
+    /// The file that the variable names, or the content that it is, cannot be used.
+    #[error("{variable}: {detail}")]
+    Content {
+        /// The variable.
+        variable: &'static str,
+        /// The fault, and what is allowed.
+        detail: String,
+    },
     /// A variable for JSON Web Tokens cannot be used.
     #[error(transparent)]
     Jwt(#[from] SettingsError),

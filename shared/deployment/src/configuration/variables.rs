@@ -1,6 +1,6 @@
 //! The list of all variables.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 /// An environment variable.
 #[derive(Debug, Clone, Copy)]
@@ -25,7 +25,7 @@ const fn variable(
 }
 
 /// Every variable that is read, in the order of the documentation. A variable that is set to nothing counts as not set.
-pub const VARIABLES: [Variable; 43] = [
+pub const VARIABLES: [Variable; 56] = [
     variable(
         "STORAGE_PROVIDER",
         "`s3`, `r2` or `folder`",
@@ -69,7 +69,7 @@ pub const VARIABLES: [Variable; 43] = [
         "STORAGE_TIMEOUT",
         "100 to 900000, in ms",
         "10000",
-        "the longest that one call may take with its retries",
+        "the longest that one call may take with its retries; a second more for each 256 KB that it sends or receives",
     ),
     variable("STORAGE_CLASS", "a storage class of S3", "`STANDARD`", "the class that objects are written in"),
     variable(
@@ -215,12 +215,164 @@ pub const VARIABLES: [Variable; 43] = [
         "`off` goes back to the legacy source, for reads and new proofs alone",
     ),
     variable(
+        "CREDLINK_COLLECTIONS",
+        "a path, or the JSON itself",
+        "four collections",
+        "the collections of files, beside those that are built in or in their place",
+    ),
+    variable(
+        "CREDLINK_TENANT_BYTES",
+        "1 or more",
+        "no limit",
+        "the most bytes of a tenant's files and uploads",
+    ),
+    variable("CREDLINK_TENANT_FILES", "1 or more", "no limit", "the most files and uploads of a tenant"),
+    variable(
+        "CREDLINK_OWNER_BYTES",
+        "1 or more",
+        "no limit",
+        "the most bytes of an owner's files and uploads",
+    ),
+    variable("CREDLINK_OWNER_FILES", "1 or more", "no limit", "the most files and uploads of an owner"),
+    variable(
+        "CREDLINK_UPLOADS_PER_MINUTE",
+        "1 to 4294967295",
+        "60",
+        "the uploads that an owner may announce at once, and as many more each minute, evenly",
+    ),
+    variable(
+        "CREDLINK_TRUSTED_PROXIES",
+        "networks, such as `10.0.0.0/8,2001:db8::7`",
+        "none",
+        "the proxies whose `X-Forwarded-For` says from where a private file was read",
+    ),
+    variable(
+        "CREDLINK_FILES_QUEUE_URL",
+        "a URL",
+        "none: functions keep no files",
+        "the queue of SQS in which uploads wait for the function that makes files of them; needs CREDLINK_TABLE, a bucket and \
+         CREDLINK_LINK_KEYS",
+    ),
+    variable(
+        "CREDLINK_CDN_URL",
+        "a URL",
+        "none: an address in the bucket that is signed for five minutes",
+        "the domain to which functions send readers of public files, under the same paths: the Worker, and no cache in front of \
+         this API",
+    ),
+    variable(
+        "CREDLINK_CLAMD",
+        "`unix:PATH`, or a host with a port",
+        "none: nothing is scanned",
+        "the clamd that scans uploaded files for malware",
+    ),
+    variable(
+        "CREDLINK_GUARDDUTY",
+        "`on` or `off`",
+        "`off`",
+        "functions only: an upload waits for the tag in which GuardDuty Malware Protection for S3 says what it has found",
+    ),
+    variable(
+        "CREDLINK_SIGN_CERTIFICATE",
+        "a path, or the PEM itself",
+        "none: no rendition is signed",
+        "the certificate that signs renditions, and those that lead to its authority",
+    ),
+    variable(
+        "CREDLINK_SIGN_KEY",
+        "a path, or the PEM itself, a secret; or the ARN of a key in AWS KMS",
+        "none; needed with a certificate",
+        "the key of that certificate, in PKCS#8, or of P-256 in AWS KMS",
+    ),
+    variable(
         "CREDLINK_METRICS_NAMESPACE",
         "text",
         "`CredLink`",
         "the namespace of the metrics in CloudWatch",
     ),
 ];
+
+/// Further variables of `credlink`: options that are no settings of the service, the identity of a client, and the log.
+pub const OF_THE_COMMAND: [&str; 9] = [
+    "CREDLINK_ALLOW_ORIGIN",
+    "CREDLINK_DATA_DIR",
+    "CREDLINK_FROM_TOKEN",
+    "CREDLINK_JOBS_DIR",
+    "CREDLINK_LISTEN",
+    "CREDLINK_LOG",
+    "CREDLINK_TENANT",
+    "CREDLINK_TOKEN",
+    "CREDLINK_URL",
+];
+
+/// Variables of the Worker and of `tests/run`, which may be in the same environment.
+const OF_OTHERS: [&str; 18] = [
+    "CREDLINK_ABSENT",
+    "CREDLINK_BROWSER_TOOLS",
+    "CREDLINK_CACHE",
+    "CREDLINK_CLOUDFLARE_API",
+    "CREDLINK_FUZZ_SECONDS",
+    "CREDLINK_FUZZ_TARGETS",
+    "CREDLINK_NODE_TOOLS",
+    "CREDLINK_IMMUTABLE_FRESH",
+    "CREDLINK_IMMUTABLE_STALE",
+    "CREDLINK_ORIGIN_URL",
+    "CREDLINK_PROGRAM",
+    "CREDLINK_PURGE_TOKEN",
+    "CREDLINK_RECORD_FRESH",
+    "CREDLINK_RECORD_STALE",
+    "CREDLINK_STALE_IF_ERROR",
+    "CREDLINK_TIMEOUT",
+    "CREDLINK_ZONE_ID",
+    "CREDLINK_ZONE_TOKEN",
+];
+
+/// The beginnings of names that other programs may use too: only a name that resembles one of ours is told.
+const SHARED: [&str; 3] = ["STORAGE_", "R2_", "REDIS_"];
+
+/// A variable of the environment that nothing reads, although its name says that it is for CredLink.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unknown {
+    /// Its name.
+    pub name: String,
+    /// The variable that it differs from in one or two characters, if there is one.
+    pub meant: Option<&'static str>,
+}
+
+impl fmt::Display for Unknown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is not a variable of CredLink and has no effect", self.name)?;
+        self.meant.map_or(Ok(()), |meant| write!(f, "; is {meant} meant?"))
+    }
+}
+
+/// Returns those of `names` that begin with `CREDLINK_` and are no variables, and those that begin like another variable and
+/// differ from it in one or two characters.
+pub fn unknown(names: impl Iterator<Item = String>) -> impl Iterator<Item = Unknown> {
+    names.filter_map(|name| {
+        let is_ours = name.starts_with("CREDLINK_");
+        if !is_ours && !SHARED.iter().any(|start| name.starts_with(start)) {
+            return None;
+        }
+        let known = VARIABLES.iter().map(|variable| variable.name).chain(OF_THE_COMMAND);
+        let distances = known.map(|known| (strsim::damerau_levenshtein(&name, known), known));
+        let (distance, nearest) = distances.min()?;
+        if distance == 0 || OF_OTHERS.contains(&name.as_str()) {
+            return None;
+        }
+        let meant = Some(nearest).filter(|_| distance <= 2);
+        (is_ours || meant.is_some()).then_some(Unknown { name, meant })
+    })
+}
+
+/// Returns the unknown variables of this process's environment, in the order of their names.
+#[must_use]
+pub fn unknown_in_the_environment() -> Vec<Unknown> {
+    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    let mut found: Vec<Unknown> = unknown(names).collect();
+    found.sort_by(|a, b| a.name.cmp(&b.name));
+    found
+}
 
 /// Returns the list as a Markdown table.
 #[must_use]

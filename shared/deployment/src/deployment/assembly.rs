@@ -18,8 +18,9 @@ use credlink_runtime::clock::SystemClock;
 use credlink_runtime::threads::Threads;
 use credlink_service::{Service, ServiceSettings};
 
+use super::files::{Kept, SharedFiles};
 use super::jobs::{LastSource, QueuedJobs};
-use super::{AnyIndex, AnyObjects, AnyQueue, Deployment, OpenError, Opening, Surroundings};
+use super::{AnyIndex, AnyObjects, AnyQueue, Deployment, Machine, OpenError, Opening, Surroundings};
 use crate::clients;
 use crate::configuration::{Configuration, IndexChoice, QueueChoice};
 use crate::data_folder::{DataFolderError, ObjectsLost, index_path, queue_path};
@@ -44,19 +45,8 @@ impl Deployment {
         let configuration = opening.configuration;
         let folder = opening.machine.as_ref().map(|machine| machine.data_folder);
         let Surroundings { aws, dynamodb, sqs, replicated } = surroundings;
-        if let (IndexChoice::Embedded, "folder", Some(folder)) =
-            (&configuration.index, configuration.primary.name(), folder)
-        {
-            ObjectsLost::check(folder, configuration.primary.own_folder().unwrap_or(folder))
-                .map_err(DataFolderError::from)?;
-        }
-        let providers = [Some(&configuration.primary), configuration.fallback.as_ref()];
-        let mut folders = providers.into_iter().flatten().filter(|provider| provider.name() == "folder");
-        // If the index and the objects are elsewhere, the folder holds nothing but the reserve for a full disk.
-        let is_worked_in = matches!(configuration.index, IndexChoice::Embedded)
-            || folders.any(|provider| provider.own_folder().is_none());
-        if let Some(folder) = folder.filter(|_| is_worked_in) {
-            Foreign::check(folder, opening.machine.as_ref().and_then(|machine| machine.own_file))?;
+        if let Some(machine) = &opening.machine {
+            check_data_folder(configuration, machine)?;
         }
         // The folder is locked first, since only the holder of the lock may open the index.
         let primary = configuration.primary.open(&aws, folder)?;
@@ -70,6 +60,7 @@ impl Deployment {
             make_private_folder(folder).map_err(|error| provider::OpenError::from(failed(error)))?;
         }
         let reserve = reserve(folder, &primary, fallback.as_ref());
+        let kept_reserve = reserve.clone();
         let place = configuration.primary.place(folder);
         let limits = configuration.limits;
         let rows = match &configuration.index {
@@ -77,28 +68,19 @@ impl Deployment {
                 AnyIndex::DynamoDb(Arc::new(clients::table(table.clone(), dynamodb, limits, &aws)?))
             }
             IndexChoice::Embedded => {
-                let machine =
-                    opening.machine.as_ref().ok_or(OpenError::NoFolder("the index", "CREDLINK_TABLE"))?;
-                let folder = machine.data_folder;
-                let providers = [Some(&configuration.primary), configuration.fallback.as_ref()];
-                let folders = providers.into_iter().flatten().filter_map(ProviderSettings::own_folder);
-                machine.new_index.check(folder, folders).map_err(DataFolderError::from)?;
-                let path = index_path(folder);
-                let cache_bytes = configuration.index_cache_bytes.unwrap_or(machine.index_cache_bytes);
-                let reserve = reserve.clone().unwrap_or_else(|| Reserve::at(folder));
-                let index = EmbeddedIndex::open_beside(path, cache_bytes, reserve);
-                AnyIndex::Embedded(Arc::new(index.map_err(DataFolderError::from)?))
+                let machine = opening.machine.as_ref();
+                let machine = machine.ok_or(OpenError::NoFolder("the index", "CREDLINK_TABLE"))?;
+                AnyIndex::Embedded(Arc::new(open_index(configuration, machine, reserve.clone())?))
             }
         };
+        let uploads = configuration.files.queue_url.clone();
+        let uploads = uploads.map(|url| clients::queue(url, sqs.clone(), limits, &aws)).transpose()?;
+        let shared_files = SharedFiles::open(&primary, fallback.as_ref(), uploads, &aws);
         let waiting = match (&configuration.queue, &fallback) {
             (QueueChoice::Sqs(url), _) => AnyQueue::Sqs(clients::queue(url.clone(), sqs, limits, &aws)?),
             // With one provider, nothing ever waits.
             (QueueChoice::Embedded, None) => AnyQueue::Nothing,
-            (QueueChoice::Embedded, Some(_)) => {
-                let folder = folder.ok_or(OpenError::NoFolder("the queue", "CREDLINK_QUEUE_URL"))?;
-                let reserve = reserve.unwrap_or_else(|| Reserve::at(folder));
-                AnyQueue::Embedded(EmbeddedQueue::open_beside(queue_path(folder), SystemClock, reserve)?)
-            }
+            (QueueChoice::Embedded, Some(_)) => AnyQueue::Embedded(open_queue(folder, reserve)?),
         };
         let objects = match fallback {
             None => AnyObjects::One(primary),
@@ -141,8 +123,67 @@ impl Deployment {
             None => settings.open_queued(&aws, jobs),
         });
         let hybrid = legacy.transpose()?.map(Hybrid::new);
-        Ok(Self { service, rows, waiting, cdn_url, hybrid, last_source: LastSource::default() })
+        Ok(Self {
+            service,
+            rows,
+            waiting,
+            cdn_url,
+            hybrid,
+            shared_files,
+            files: Kept::No,
+            reserve: kept_reserve,
+            last_source: LastSource::default(),
+        })
     }
+}
+
+/// Checks that the data folder of this machine belongs to the deployment.
+///
+/// # Errors
+/// Fails if the index in the folder has lost its objects, or if the folder has foreign files.
+fn check_data_folder(configuration: &Configuration, machine: &Machine<'_>) -> Result<(), OpenError> {
+    let folder = machine.data_folder;
+    let has_index = matches!(configuration.index, IndexChoice::Embedded);
+    if has_index && configuration.primary.name() == "folder" {
+        ObjectsLost::check(folder, configuration.primary.own_folder().unwrap_or(folder))
+            .map_err(DataFolderError::from)?;
+    }
+    let mut folders = providers(configuration).filter(|provider| provider.name() == "folder");
+    // If the index and the objects are elsewhere, the folder holds nothing but the reserve for a full disk.
+    if has_index || folders.any(|provider| provider.own_folder().is_none()) {
+        Foreign::check(folder, machine.own_file)?;
+    }
+    Ok(())
+}
+
+/// Returns the settings of all providers.
+fn providers(configuration: &Configuration) -> impl Iterator<Item = &ProviderSettings> {
+    [Some(&configuration.primary), configuration.fallback.as_ref()].into_iter().flatten()
+}
+
+/// Opens the index in the data folder of this machine.
+fn open_index(
+    configuration: &Configuration,
+    machine: &Machine<'_>,
+    reserve: Option<Reserve>,
+) -> Result<EmbeddedIndex, OpenError> {
+    let folder = machine.data_folder;
+    let folders = providers(configuration).filter_map(ProviderSettings::own_folder);
+    machine.new_index.check(folder, folders).map_err(DataFolderError::from)?;
+    let cache_bytes = configuration.index_cache_bytes.unwrap_or(machine.index_cache_bytes);
+    let reserve = reserve.unwrap_or_else(|| Reserve::at(folder));
+    let index = EmbeddedIndex::open_beside(index_path(folder), cache_bytes, reserve);
+    Ok(index.map_err(DataFolderError::from)?)
+}
+
+/// Opens the queue in the data folder of this machine.
+fn open_queue(
+    folder: Option<&Path>,
+    reserve: Option<Reserve>,
+) -> Result<EmbeddedQueue<SystemClock>, OpenError> {
+    let folder = folder.ok_or(OpenError::NoFolder("the queue", "CREDLINK_QUEUE_URL"))?;
+    let reserve = reserve.unwrap_or_else(|| Reserve::at(folder));
+    Ok(EmbeddedQueue::open_beside(queue_path(folder), SystemClock, reserve)?)
 }
 
 /// Returns the reserve for a full disk in the data folder of this machine, if there is one. Objects in folders of their

@@ -1,7 +1,9 @@
 //! The work of a deployment's messages, and the maintenance of the queue of one machine.
 
+use credlink_core::file::UploadId;
 use credlink_core::message::{Message, Work};
 use credlink_core::object::ObjectKey;
+use credlink_files::Others;
 use credlink_metrics::catalogue::QUEUE_DEPTH;
 use credlink_ports::{Failure, Queue as _};
 use credlink_replication::Replicated;
@@ -30,6 +32,9 @@ impl Deployment {
     /// # Errors
     /// Returns an error that says what could not be done. Working the same message again does the rest.
     pub async fn work(&self, message: &Message, attempts: u32) -> Result<(), WorkError> {
+        if let Work::Finalise { upload } = &message.work {
+            return self.finalise(upload).await;
+        }
         let pair = self.pair();
         if pair.is_some() && matches!(message.work, Work::Replicate { .. }) {
             self.service.may_repair().await.map_err(WorkError::Doubted)?;
@@ -52,6 +57,18 @@ impl Deployment {
         let done = Box::pin(dispatcher.work(message, attempts)).await;
         self.service.announce().await;
         done
+    }
+
+    /// Makes a file of an upload whose bytes have all arrived. If it is not the time for that, or another finaliser has the
+    /// upload, nothing is done.
+    ///
+    /// # Errors
+    /// The program makes no files, or an error that says what could not be done. Working the same upload again does the rest.
+    pub async fn finalise(&self, upload: &UploadId) -> Result<(), WorkError> {
+        let files = self.files().filter(|files| files.finalises()).ok_or(WorkError::NoFinaliser)?;
+        let done = Box::pin(files.finalise(&self.service, upload, Others::Possible)).await;
+        self.service.announce().await;
+        done.map_err(WorkError::Unfinished)
     }
 
     /// Works through the queue of this machine until it hands out nothing. While the index is in doubt, nothing is

@@ -7,6 +7,8 @@ use std::convert::Infallible;
 use std::marker::PhantomData;
 use std::path::Path;
 
+use credlink_core::audit::AuditEntry;
+use credlink_core::file::FileId;
 use credlink_core::message::Message;
 use credlink_core::object::ObjectKey;
 use credlink_core::proof_id::ProofId;
@@ -84,6 +86,19 @@ impl Index for EmbeddedIndex {
     }
 
     async fn intents(&self, _: Timestamp, _: Option<&str>, _: usize) -> Result<Page<Intent>, Failure> {
+        match *self {}
+    }
+
+    async fn note_access(&self, _: &AuditEntry) -> Result<(), Failure> {
+        match *self {}
+    }
+
+    async fn accesses(
+        &self,
+        _: &FileId,
+        _: Option<&str>,
+        _: usize,
+    ) -> Result<Option<Page<AuditEntry>>, Failure> {
         match *self {}
     }
 

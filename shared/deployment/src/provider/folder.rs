@@ -12,13 +12,18 @@ use futures_util::stream::{self, Stream, TryStreamExt as _};
 const PAGE: usize = 1_000;
 
 /// The forms of the keys of CredLink's objects, by their prefixes.
-const FORMS: [(&str, &str); 7] = [
+const FORMS: [(&str, &str); 9] = [
     ("proofs/", "proofs/{id}, where the id has 32 characters of a-z and 2-7, and proofs/{id}/{revision}"),
     ("manifests/", "manifests/{id}, and manifests/{id}/{tenant} of other tenants than `default`"),
     ("fronts/", "fronts/{manifest id}"),
     ("aliases/", "aliases/{legacy id}"),
     ("holds/", "holds/{manifest id}/{number}, and holds/{manifest id}/{tenant}/{number}"),
     ("removed/", "removed/{milliseconds}/{key}"),
+    ("files/", "files/{id}, where the id has 32 characters of a-z and 2-7"),
+    (
+        "media/",
+        "media/{blob id}/original, and media/{blob id}/{profile}-{version}.{extension}, with ~{x}x{y} before the dot around a focal point",
+    ),
     ("store/", "store/identity"),
 ];
 

@@ -2,7 +2,7 @@
 
 use credlink_core::message::Message;
 use credlink_ports::request::within_request;
-use credlink_ports::{Clock, Delivery, Failure, Index, Objects, Queue};
+use credlink_ports::{Clock, Delivery, Failure, Index, LongObjects, Queue};
 use serde::Serialize;
 
 use super::{Dispatcher, Migrations, WorkError};
@@ -52,7 +52,7 @@ enum Left {
     Poisoned,
 }
 
-impl<A: Objects, B: Objects, I: Index, K: Clock, M: Migrations> Dispatcher<'_, A, B, I, K, M> {
+impl<A: LongObjects, B: LongObjects, I: Index, K: Clock, M: Migrations> Dispatcher<'_, A, B, I, K, M> {
     /// Works through the queue until it hands out nothing, or `limits` are reached.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! The errors of queued work.
 
-use credlink_core::message::MessageError;
+use credlink_core::message::{ArrivalsError, MessageError};
 use credlink_core::object::ObjectKey;
 use credlink_migrate::worker::WorkerError;
 use credlink_ports::Failure;
@@ -34,6 +34,17 @@ pub enum WorkError {
         "the queue of one machine runs no migration that was queued; `credlink migrate run` without `--queue` does it here"
     )]
     NoMigrations,
+    /// The text is neither a message about an upload nor an event of a bucket.
+    #[error(transparent)]
+    NoArrival(#[from] ArrivalsError),
+    /// The message is about an upload, and this program makes no files.
+    #[error(
+        "this program makes no files of uploads: messages about uploads belong in the queue that CREDLINK_FILES_QUEUE_URL names"
+    )]
+    NoFinaliser,
+    /// No file was made of an upload yet.
+    #[error(transparent)]
+    Unfinished(Error),
     /// The table, the queue or a source of a migration failed.
     #[error(transparent)]
     Failed(#[from] Failure),
@@ -63,9 +74,14 @@ impl WorkError {
     #[must_use]
     pub fn is_worth_a_retry(&self) -> bool {
         match self {
-            Self::Unreadable(_) | Self::NoFallback | Self::NoMigrations => false,
+            Self::Unreadable(_)
+            | Self::NoArrival(_)
+            | Self::NoFallback
+            | Self::NoFinaliser
+            | Self::NoMigrations => false,
             Self::Unrepaired(failed) => failed.iter().all(|(_, error)| error.is_worth_a_retry()),
             Self::Doubted(_)
+            | Self::Unfinished(_)
             | Self::RepairMark(_)
             | Self::Failed(_)
             | Self::Job(_)
