@@ -19,6 +19,9 @@ const HEADERS = [
 /** The request headers that only a request that waits may need: a purge, and one that the cache cannot answer. */
 const MORE_HEADERS = ["authorization", "cf-connecting-ip"];
 
+/** The request header on which only an answer with bytes of a file may depend. */
+const FILE_HEADERS = ["accept"];
+
 /**
  * Returns a request as lines: the method, the URL, the time in milliseconds, an ID for it in case it has none, and headers as
  * `name:value`.
@@ -41,13 +44,61 @@ function values(headers, names) {
   return text;
 }
 
+/** What the URL of the entry of a file's record follows. */
+const FILE = "file ";
+
+/** Returns the result of a look-up in the cache: the response, `null` if there is none, or the error. */
+async function found(url) {
+  try {
+    return (await caches.default.match(url)) ?? null;
+  } catch (error) {
+    return error;
+  }
+}
+
+/** Returns the metadata of an entry that was found, or `null`. */
+const entryOf = (found) => (found instanceof Response ? found.headers.get("credlink-entry") : null);
+
+/**
+ * Answers a request for bytes of a file. `file` returns the URL of their entry, from the entry of the file's record, which is
+ * under `url`; or the description of an answer that needs no bytes, or nothing. `part` describes the answer with the bytes.
+ */
+async function fileServer({ ready, file, part, handle, fail }, request, environment, context, text, url) {
+  const asked = text + values(request.headers, FILE_HEADERS);
+  const first = await found(url);
+  ready();
+  const entry = entryOf(first);
+  let description = entry === null ? "" : (file(asked, entry) ?? "");
+  let bytesUrl = "";
+  let bytes;
+  if (description.startsWith("http")) {
+    bytesUrl = description;
+    bytes = await found(bytesUrl);
+    ready();
+    const ofBytes = entryOf(bytes);
+    description = ofBytes === null ? "" : (part(asked, entry, ofBytes) ?? "");
+  }
+  if (description !== "") {
+    try {
+      return respond(description, bytes);
+    } catch (error) {
+      ready();
+      return respond(fail(asked, error));
+    }
+  }
+  const all = asked + values(request.headers, MORE_HEADERS);
+  return handle(request, environment, context, all, url, first, bytesUrl, bytes);
+}
+
 /**
  * Returns the function that answers requests with the entry points of the program. `begin` returns the URL of an entry to look
- * up in the cache, the description of an answer, or nothing. `hit` describes the answer that the entry gives, if it does.
- * `handle` does everything else, and `fail` describes the answer in place of one that could not be made. The program may have
- * been aborted during every wait, so `ready` comes before the first call after one.
+ * up in the cache, after `file ` if it is that of a file's record; the description of an answer; or nothing. `hit` describes
+ * the answer that the entry gives, if it does. `handle` does everything else, and `fail` describes the answer in place of one
+ * that could not be made. The program may have been aborted during every wait, so `ready` comes before the first call after
+ * one.
  */
-export const server = () => async ({ ready, begin, hit, handle, fail }, request, environment, context) => {
+export const server = () => async (program, request, environment, context) => {
+  const { ready, begin, hit, handle, fail } = program;
   const text = lines(request);
   ready();
   const step = begin(text, environment);
@@ -62,6 +113,8 @@ export const server = () => async ({ ready, begin, hit, handle, fail }, request,
     ready();
     const entry = first instanceof Response ? first.headers.get("credlink-entry") : null;
     description = entry === null ? "" : (hit(text, entry) ?? "");
+  } else if (step.startsWith(FILE)) {
+    return fileServer(program, request, environment, context, text, step.slice(FILE.length));
   }
   if (description !== "") {
     try {
@@ -72,7 +125,7 @@ export const server = () => async ({ ready, begin, hit, handle, fail }, request,
       return respond(fail(text, error));
     }
   }
-  return handle(request, environment, context, text + values(request.headers, MORE_HEADERS), step, first);
+  return handle(request, environment, context, text + values(request.headers, MORE_HEADERS), step, first, "", undefined);
 };
 
 /** Milliseconds since 1970. */
@@ -229,6 +282,12 @@ export async function digest(stored, gzip, length) {
   if (content === null || content.byteLength !== length) return undefined;
   const bytes = new Uint8Array(await crypto.subtle.digest("SHA-256", content));
   return bytes.toHex?.() ?? Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** Returns an object's content as text, or `undefined` if its length is not `length`. */
+export async function content(stored, gzip, length) {
+  const content = gzip ? await unpacked(stored, length) : stored;
+  return content === null || content.byteLength !== length ? undefined : new TextDecoder().decode(content);
 }
 
 /** The size in bytes above which an object is long, and is loaded only when there is room for it. */
@@ -421,6 +480,53 @@ export const ask = (method, url, headers, content, limit, milliseconds) =>
     };
     return [answered, body];
   });
+
+/** The headers that are passed on of an answer of the API. */
+const PASSED_HEADERS = [
+  "accept-ranges",
+  "access-control-allow-origin",
+  "access-control-expose-headers",
+  "cache-control",
+  "cache-tag",
+  "content-disposition",
+  "content-range",
+  "content-type",
+  "etag",
+  "last-modified",
+  "location",
+  "retry-after",
+  "vary",
+  "www-authenticate",
+];
+
+/**
+ * Passes a reader's request on to the API, within a time limit in milliseconds until its answer begins. Returns the status of
+ * the answer, the headers to pass on as lines of `name:value`, the mark of the API, and the response, whose body was not read.
+ * No answer is taken from a cache, and no redirect is followed.
+ */
+export async function pass(method, url, headers, milliseconds) {
+  const ended = new AbortController();
+  let response;
+  try {
+    const { signal } = ended;
+    const options = { method, headers: named(headers), cache: "no-store", redirect: "manual", signal };
+    response = await within(milliseconds, fetch(url, options));
+  } catch (error) {
+    ended.abort();
+    throw error;
+  }
+  // The runtime unpacks a body that has a coding all the same, and then nobody knows its length.
+  const length = response.headers.has("content-encoding") ? [] : ["content-length"];
+  return {
+    status: response.status,
+    lines: values(response.headers, [...PASSED_HEADERS, ...length]).slice(1),
+    mark: response.headers.get("credlink-api") ?? undefined,
+    response,
+  };
+}
+
+/** Lets go of a response whose body nobody reads. */
+export const discard = ({ body }) => body?.cancel();
 
 /** Returns bytes as text. */
 export const decode = (bytes) => new TextDecoder().decode(bytes);

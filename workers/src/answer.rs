@@ -26,6 +26,8 @@ pub struct Answer {
     pub length: u64,
     /// Seconds since the last check, for an answer from the cache.
     pub age: Option<u64>,
+    /// The headers of an answer of the API that is passed on, as lines of `name:value`; `None` for all other answers.
+    pub passed: Option<String>,
 }
 
 /// The path of the edge's own health, which is not a public read.
@@ -37,7 +39,12 @@ const USUAL_BYTES: usize = 1_024;
 impl Answer {
     /// Creates an answer without an object.
     pub const fn of(reply: Reply) -> Self {
-        Self { reply, bytes: None, size: 0, length: 0, age: None }
+        Self { reply, bytes: None, size: 0, length: 0, age: None, passed: None }
+    }
+
+    /// Returns the answer with the headers of an answer of the API that is passed on.
+    pub fn passed(self, lines: String) -> Self {
+        Self { passed: Some(lines), ..self }
     }
 
     /// Creates the answer to a request whose answer could not be made, for the reason `why`.
@@ -59,11 +66,12 @@ impl Answer {
     /// * `unpacked LENGTH`: the content of a stored gzip
     /// * `part LENGTH FIRST END`, `unpacked-part LENGTH FIRST END`: a part of the content
     pub fn describe(self, asked: &Asked, course: Course, now: Timestamp) -> String {
-        let Self { reply, size, length, age, .. } = self;
+        let Self { reply, size, length, age, passed, .. } = self;
         let mut headers = reply.headers;
         cors::without_guessing(&mut headers);
-        // All other reads are public, or authorized by a signed link that is its own credential.
-        if asked.method.is_safe() && ![purge::PATH, HEALTH].contains(&&*asked.path) {
+        // All other reads are public, or authorized by a signed link that is its own credential. The API decides about
+        // its own answers, which may depend on a credential.
+        if asked.method.is_safe() && ![purge::PATH, HEALTH].contains(&&*asked.path) && passed.is_none() {
             cors::open(&mut headers);
         }
         let text = text(&reply.body);
@@ -93,6 +101,9 @@ impl Answer {
         lines.push('\n');
         lines.push_str(&log::request(asked, course, status, bytes, now));
         write_headers(&mut lines, &headers);
+        if let Some(passed) = passed.filter(|passed| !passed.is_empty()) {
+            let _ = write!(lines, "\n{passed}");
+        }
         let _ = write!(lines, "\n{REQUEST_ID}:{}", asked.id);
         if let Some(state) = course.cache.header() {
             let _ = write!(lines, "\ncache-status:{state}");

@@ -4,7 +4,7 @@ use credlink_core::access::Caller;
 use credlink_core::front::Front;
 use credlink_core::http::cors;
 use credlink_core::http::problem::{Problem, ProblemKind};
-use credlink_core::http::route::{Reads, Route};
+use credlink_core::http::route::{Media, Reads, Route};
 use credlink_core::manifest_key::ManifestKey;
 use credlink_core::object::ObjectKey;
 use credlink_core::tenant::Tenant;
@@ -17,6 +17,8 @@ use crate::answer::{Answer, describe_plainly};
 use crate::configuration::Configuration;
 use crate::health::health;
 use crate::log::{self, Course};
+use crate::media;
+use crate::media_read::MediaRead;
 use crate::purge::{self, purge};
 use crate::read::{Read, Wanted};
 use crate::request::Asked;
@@ -33,6 +35,8 @@ pub struct Call {
     pub context: JsValue,
     /// The result of the first look-up in the cache.
     pub first: FirstLookup,
+    /// The result of the look-up of a file's bytes, if one was made.
+    pub second: FirstLookup,
 }
 
 /// Answers a request, which `lines` describe.
@@ -61,7 +65,7 @@ pub async fn handle(call: Call, lines: String) -> Result<Response, Broken> {
 }
 
 async fn answer(call: &Call, asked: &Asked, course: &mut Course) -> Result<Answer, Problem> {
-    let Call { request, environment, context, first } = call;
+    let Call { request, environment, context, first, second } = call;
     let configuration = &Configuration::of(environment).map_err(|error| {
         log::failure(&asked.id, "the Worker is set up wrongly", &error.to_string());
         let detail =
@@ -78,7 +82,7 @@ async fn answer(call: &Call, asked: &Asked, course: &mut Course) -> Result<Answe
     }
     if is_of_api(&asked.path) {
         let detail = "this is the CDN domain: it has /proofs/{id}, /proofs/by-hash/{media hash}, /manifests/{id}, \
-                      /tenants/{tenant}/manifests/{id} and /health; paths under /v1 are the API's";
+                      /tenants/{tenant}/manifests/{id}, /media/{file}/{name} and /health; paths under /v1 are the API's";
         return Err(Problem::new(ProblemKind::NoSuchRoute, detail));
     }
     let route = Route::parse_public(&asked.method, &asked.path, &asked.query)?;
@@ -123,6 +127,14 @@ async fn answer(call: &Call, asked: &Asked, course: &mut Course) -> Result<Answe
         Route::Reads(Reads::Alias(id)) => {
             let alias = Alias { asked, configuration, context, id };
             let (answer, cache) = apart(alias.answer()).await;
+            course.cache = cache;
+            answer
+        }
+        Route::Media(Media::Read { path, signature, download }) => {
+            let signature = signature.as_ref().filter(|_| configuration.checks_links());
+            let wanted = media::Wanted { asked, configuration, path, is_download: *download };
+            let read = MediaRead { wanted, signature, context, first, second };
+            let (answer, cache) = apart(read.answer()).await;
             course.cache = cache;
             answer
         }

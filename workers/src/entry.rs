@@ -33,6 +33,9 @@ pub enum Content {
     Nothing(Absence),
     /// A legacy ID and the proof that it names.
     Alias(ProofId),
+    /// The record of a public file, as far as it decides about its bytes: a line of
+    /// [`ServedFile`](credlink_core::file_record::ServedFile).
+    File(String),
 }
 
 /// A stored object, without its bytes.
@@ -127,13 +130,14 @@ impl Entry {
 pub fn tag(key: &ObjectKey) -> String {
     match key {
         ObjectKey::Record(id) | ObjectKey::Revision(id, _) => ObjectKey::Record(*id).to_string(),
-        // Of these, only manifests are served, and fronts are consulted.
+        // Of these, manifests are served, and fronts and the records of files are consulted.
         ObjectKey::Manifest(_)
         | ObjectKey::Front(_)
         | ObjectKey::Alias(_)
         | ObjectKey::Hold(..)
         | ObjectKey::Removed(..)
-        | ObjectKey::Identity => key.to_string(),
+        | ObjectKey::Identity
+        | ObjectKey::Media(_) => key.to_string(),
     }
 }
 

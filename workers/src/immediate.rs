@@ -5,7 +5,7 @@
 //! no future. Nothing is kept between the calls: a request may end in between without notice.
 
 use credlink_core::access::Caller;
-use credlink_core::http::route::{Reads, Route};
+use credlink_core::http::route::{Media, Reads, Route};
 use credlink_core::manifest_key::ManifestKey;
 use credlink_core::object::ObjectKey;
 use credlink_core::tenant::Tenant;
@@ -15,6 +15,7 @@ use crate::answer::{Answer, describe_plainly};
 use crate::configuration::Configuration;
 use crate::edge;
 use crate::entry::Entry;
+use crate::file;
 use crate::keep;
 use crate::log::Course;
 use crate::read::Wanted;
@@ -25,6 +26,8 @@ use crate::runtime::now;
 pub enum Step {
     /// The entry under this URL is looked up in the cache.
     LookUp(String),
+    /// The entry under this URL is looked up in the cache, for [`media::hit`](crate::media::hit).
+    LookUpFile(String),
     /// The request is answered; see [`Answer::describe`].
     Answer(String),
     /// The request is handled by [`edge::handle`].
@@ -32,10 +35,12 @@ pub enum Step {
 }
 
 impl Step {
-    /// Returns the step as `runtime.js` tells it: the URL, the description, which begins with a digit, or nothing.
+    /// Returns the step as `runtime.js` tells it: the URL, or the URL after `file `; the description, which begins with a
+    /// digit; or nothing.
     pub fn into_text(self) -> String {
         match self {
             Self::LookUp(text) | Self::Answer(text) => text,
+            Self::LookUpFile(url) => format!("file {url}"),
             Self::Handle => String::new(),
         }
     }
@@ -62,6 +67,9 @@ pub fn begin(lines: &str, environment: &JsValue) -> Step {
                 ObjectKey::Manifest(ManifestKey::new(&Tenant::default(), &id))
             };
             Step::LookUp(keep::url(origin, &key))
+        }
+        Ok(Route::Media(Media::Read { path, .. })) => {
+            Step::LookUpFile(keep::url(origin, &file::key(&path.file)))
         }
         Ok(route @ Route::Options(allow)) => {
             let Ok(asked) = Asked::read(lines) else { return Step::Handle };

@@ -1,10 +1,11 @@
 //! Reads and writes the cache of this data center.
 
 use credlink_core::access::Visibility;
+use credlink_core::file_record::ServedFile;
 use credlink_core::http::problem::{Problem, ProblemKind};
 use credlink_core::legacy::LegacyId;
 use credlink_core::link::path;
-use credlink_core::object::{Facts, ObjectKey};
+use credlink_core::object::{Facts, MediaKey, ObjectKey};
 use credlink_core::time::Timestamp;
 use web_sys::Response;
 
@@ -63,7 +64,9 @@ impl Keeper {
         let seconds = match entry.content {
             Content::Alias(_) => lifetimes.kept_alias(),
             Content::Nothing(_) if lifetimes.absent > 0 => lifetimes.absent,
-            Content::Nothing(_) | Content::Object(_) => return runtime::forget_cached(&url).await,
+            Content::Nothing(_) | Content::Object(_) | Content::File(_) => {
+                return runtime::forget_cached(&url).await;
+            }
         };
         runtime::cache(&url, &entry.headers(&alias_tag(id), seconds), None).await
     }
@@ -142,6 +145,20 @@ impl Keeper {
     /// Removes an object from the cache.
     pub async fn forget(&self, key: &ObjectKey) -> Result<(), Broken> {
         runtime::forget_cached(&self.url(key)).await
+    }
+
+    /// Removes a file's record from the cache, and the bytes that the entry of the record names.
+    pub async fn forget_file(&self, key: &ObjectKey) -> Result<(), Broken> {
+        let found = self.find(key).await?;
+        // The record comes first: without it, nobody gets the bytes.
+        self.forget(key).await?;
+        let Some(Content::File(line)) = found.map(|(entry, _)| entry.content) else { return Ok(()) };
+        let Some(file) = ServedFile::from_line(&line) else { return Ok(()) };
+        let renditions = file.renditions.iter().map(|made| MediaKey::Rendition(file.blob, made.name.clone()));
+        for part in renditions.chain([MediaKey::Original(file.blob)]) {
+            self.forget(&ObjectKey::Media(part)).await?;
+        }
+        Ok(())
     }
 
     /// Returns the seconds for which an object is cached. A tombstone is cached for as long as an absence, because a

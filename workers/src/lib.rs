@@ -1,4 +1,4 @@
-//! The edge: a Worker that serves proofs and manifests from R2 on the CDN domain.
+//! The edge: a Worker that serves proofs, manifests and the bytes of files from R2 on the CDN domain.
 //!
 //! **In scope:** reading from this data center's cache, from R2, and from the API for objects that R2 does not have;
 //! caching and its lifetimes; purging; health. **Out of scope:** all changes to proofs and all credentials except
@@ -13,6 +13,9 @@
 //! | the parsed request | `request` |
 //! | the search for an object | `read` |
 //! | the resolution of legacy IDs | `alias` |
+//! | the bytes of files: the part that waits for nothing, and the one that waits | `media`, `media_read` |
+//! | the record of a file, and its bytes in R2 | `file`, `media_bytes` |
+//! | passing a request on to the API | `forward` |
 //! | rate limits for requests that the cache cannot answer | `admission` |
 //! | R2, the origin, and the verification of what they send | `source` |
 //! | single flight: one load for concurrent requests | `flight` |
@@ -57,12 +60,17 @@ mod answer;
 mod configuration;
 mod edge;
 mod entry;
+mod file;
 mod flight;
+mod forward;
 mod health;
 mod immediate;
 mod keep;
 mod lifetime;
 mod log;
+mod media;
+mod media_bytes;
+mod media_read;
 mod outcome;
 mod purge;
 mod read;
@@ -112,6 +120,18 @@ pub fn hit(lines: &str, said: &str) -> Option<String> {
     immediate::hit(lines, said)
 }
 
+/// Describes the answer from the entry of a file's record, or returns the URL of the entry with the bytes; see `media::hit`.
+#[wasm_bindgen]
+pub fn file(lines: &str, said: &str) -> Option<String> {
+    media::hit(lines, said)
+}
+
+/// Describes an answer with bytes from the cache; see `media::hit_bytes`.
+#[wasm_bindgen]
+pub fn part(lines: &str, said: &str, of_bytes: &str) -> Option<String> {
+    media::hit_bytes(lines, said, of_bytes)
+}
+
 /// Describes the answer in place of one that could not be made; see `immediate::fail`.
 #[wasm_bindgen]
 pub fn fail(lines: &str, why: JsValue) -> String {
@@ -120,6 +140,10 @@ pub fn fail(lines: &str, why: JsValue) -> String {
 
 /// Answers a request that waits; see `edge::handle`.
 #[wasm_bindgen]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "each is a value of JavaScript, and a structure would cost a crossing for each of its members"
+)]
 pub fn handle(
     request: Request,
     environment: JsValue,
@@ -127,8 +151,11 @@ pub fn handle(
     lines: String,
     url: String,
     first: JsValue,
+    bytes_url: String,
+    second: JsValue,
 ) -> Promise {
-    let call = Call { request, environment, context, first: FirstLookup::of(url, first) };
+    let (first, second) = (FirstLookup::of(url, first), FirstLookup::of(bytes_url, second));
+    let call = Call { request, environment, context, first, second };
     task::promise(async move {
         let answered: Result<Response, _> = edge::handle(call, lines).await;
         answered.map(JsValue::from).map_err(|error| Error::new(&error.0).into())

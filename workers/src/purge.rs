@@ -1,6 +1,7 @@
-//! Purging: removes cached entries of a proof or a manifest before their lifetime is over, from this data center and,
+//! Purging: removes cached entries of a proof, a manifest or a file before their lifetime is over, from this data center and,
 //! where one is configured, from the zone. A purge follows a deletion or a replacement.
 
+use credlink_core::file::FileId;
 use credlink_core::http::problem::{Problem, ProblemKind};
 use credlink_core::http::reply::Reply;
 use credlink_core::manifest_id::ManifestId;
@@ -14,10 +15,12 @@ use web_sys::Request;
 
 use crate::configuration::{Configuration, Zone};
 use crate::entry::tag;
+use crate::file;
 use crate::keep::Keeper;
 use crate::log;
 use crate::request::Asked;
 use crate::runtime::{self, Question};
+use crate::task::apart;
 
 /// The path of purges.
 pub const PATH: &str = "/purge";
@@ -47,6 +50,9 @@ struct Purge {
     /// Manifest IDs whose plain addresses serve another tenant's manifest.
     #[serde(default)]
     fronts: Vec<String>,
+    /// IDs of files, whose records and bytes are purged.
+    #[serde(default)]
+    files: Vec<String>,
 }
 
 /// The response to a purge.
@@ -80,7 +86,11 @@ pub async fn purge(
     let keys = keys(&body.ok_or_else(|| Problem::too_large("a purge", MAX_BODY_BYTES))?)?;
     let keeper = Keeper { domain: asked.origin.clone(), lifetimes: configuration.lifetimes };
     for key in &keys {
-        if let Err(error) = keeper.forget(key).await {
+        let forgotten = match key {
+            ObjectKey::Media(_) => apart(keeper.forget_file(key)).await,
+            _ => keeper.forget(key).await,
+        };
+        if let Err(error) = forgotten {
             log::failure(&asked.id, "the cache does not forget an object", &format!("{key}: {error}"));
             return Err(Problem::unavailable(1));
         }
@@ -103,13 +113,16 @@ fn authorize(asked: &Asked, token: &str) -> Result<(), Problem> {
 }
 
 fn keys(body: &str) -> Result<Vec<ObjectKey>, Problem> {
-    let allowed = "a purge is a JSON object with `proofs`, `manifests` and `fronts`, each a list of ids";
+    let allowed =
+        "a purge is a JSON object with `proofs`, `manifests`, `fronts` and `files`, each a list of ids";
     let purge: Purge = serde_json::from_str(body)
         .map_err(|error| Problem::new(ProblemKind::InvalidRequest, format!("{allowed}: {error}")))?;
-    let count: usize = [&purge.proofs, &purge.manifests, &purge.fronts].iter().map(|ids| ids.len()).sum();
+    let lists = [&purge.proofs, &purge.manifests, &purge.fronts, &purge.files];
+    let count: usize = lists.iter().map(|ids| ids.len()).sum();
     if count == 0 || count > MAX_IDS {
-        let detail =
-            format!("`proofs`, `manifests` and `fronts` have 1 to {MAX_IDS} ids together, not {count}");
+        let detail = format!(
+            "`proofs`, `manifests`, `fronts` and `files` have 1 to {MAX_IDS} ids together, not {count}"
+        );
         return Err(Problem::new(ProblemKind::InvalidRequest, detail));
     }
     let proofs = purge.proofs.iter().map(|id| {
@@ -121,7 +134,10 @@ fn keys(body: &str) -> Result<Vec<ObjectKey>, Problem> {
     let fronts = purge.fronts.iter().map(|id| {
         id.parse::<ManifestId>().map(ObjectKey::Front).map_err(|error| Problem::field("fronts", error))
     });
-    proofs.chain(manifests).chain(fronts).collect()
+    let files = purge.files.iter().map(|id| {
+        id.parse::<FileId>().map(|id| file::key(&id)).map_err(|error| Problem::field("files", error))
+    });
+    proofs.chain(manifests).chain(fronts).chain(files).collect()
 }
 
 /// Purges all data centers, by the tags of the entries.
@@ -158,13 +174,17 @@ mod tests {
     fn a_purge_names_ids() {
         let id = "ym32rzlpvukwoewqzin4wsrs3w55fqze";
         let read = keys(&format!(
-            r#"{{"proofs":["{id}"],"manifests":["urn:c2pa:x","urn:c2pa:x/acme"],"fronts":["urn:c2pa:x"]}}"#
+            r#"{{"proofs":["{id}"],"manifests":["urn:c2pa:x","urn:c2pa:x/acme"],"fronts":["urn:c2pa:x"],"files":["{id}"]}}"#
         ))
         .unwrap();
         let names: Vec<_> = read.iter().map(ToString::to_string).collect();
         let manifest = "manifests/urn%3Ac2pa%3Ax".to_owned();
         let front = "fronts/urn%3Ac2pa%3Ax".to_owned();
-        assert_eq!(names, [format!("proofs/{id}"), manifest.clone(), format!("{manifest}/acme"), front]);
+        let file = format!("files/{id}");
+        assert_eq!(
+            names,
+            [format!("proofs/{id}"), manifest.clone(), format!("{manifest}/acme"), front, file]
+        );
         let many = format!(r#"{{"proofs":[{}]}}"#, vec![format!("\"{id}\""); MAX_IDS + 1].join(","));
         for (body, says) in [
             ("", "a purge is a JSON object"),
@@ -175,6 +195,7 @@ mod tests {
             (r#"{"proofs":["x"]}"#, "`proofs`: "),
             (r#"{"manifests":["a/b"]}"#, "`manifests`: "),
             (r#"{"fronts":["urn:x/acme"]}"#, "`fronts`: "),
+            (r#"{"files":["x"]}"#, "`files`: "),
         ] {
             let problem = keys(body).unwrap_err();
             assert!(problem.kind.status() == 400 && problem.detail.contains(says), "{body}: {problem}");

@@ -101,7 +101,7 @@ impl Wanted<'_> {
         let answer = seen.map_err(|problem| self.own(problem)).and_then(|seen| {
             let reply = self.lookup().respond(&seen.facts)?;
             let Seen { facts, size, bytes, age } = seen;
-            Ok(Answer { reply, bytes, size, length: facts.length, age })
+            Ok(Answer { bytes, size, length: facts.length, age, ..Answer::of(reply) })
         });
         // For an invalid link, the cache state would reveal whether the object exists.
         if answer.is_err() && self.signature.is_some() {
@@ -126,8 +126,8 @@ impl Wanted<'_> {
                     Freshness::Stale | Freshness::Old | Freshness::Spent => Verdict::Load,
                 };
             }
-            // No object has the path of a legacy ID.
-            Content::Alias(_) => return Verdict::Load,
+            // No object has the path of a legacy ID, or of a file's record.
+            Content::Alias(_) | Content::File(_) => return Verdict::Load,
         };
         // An entry with invalid attributes counts as absent.
         let Ok(facts) = stored.facts() else { return Verdict::Load };

@@ -4,7 +4,7 @@ use credlink_core::http::problem::{Problem, ProblemKind};
 use credlink_core::http::request_id;
 use credlink_core::time::Timestamp;
 use http::header::{
-    ACCEPT_ENCODING, AUTHORIZATION, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE,
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE,
     IF_UNMODIFIED_SINCE, RANGE,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
@@ -25,7 +25,7 @@ pub struct Asked {
     pub query: String,
     /// The time of arrival.
     pub now: Timestamp,
-    /// The headers for preconditions, ranges, content codings and credentials.
+    /// The headers for preconditions, ranges, media types, content codings and credentials.
     pub headers: HeaderMap,
     /// The request ID: the client's own, or a new one.
     pub id: String,
@@ -70,6 +70,7 @@ impl<'a> Target<'a> {
 /// be the largest function of the program, which V8 compiles before the first answer.
 fn known(name: &str) -> Option<HeaderName> {
     Some(match name {
+        "accept" => ACCEPT,
         "accept-encoding" => ACCEPT_ENCODING,
         "authorization" => AUTHORIZATION,
         "cf-connecting-ip" => CLIENT,

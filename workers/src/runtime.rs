@@ -42,6 +42,18 @@ extern "C" {
     #[wasm_bindgen(method, getter)]
     pub fn body(this: &Answered) -> Option<ArrayBuffer>;
 
+    /// The beginning of an answer of the API that is passed on.
+    #[wasm_bindgen(typescript_type = "object")]
+    pub type Passed;
+    #[wasm_bindgen(method, getter)]
+    pub fn status(this: &Passed) -> u16;
+    #[wasm_bindgen(method, getter)]
+    pub fn lines(this: &Passed) -> String;
+    #[wasm_bindgen(method, getter)]
+    pub fn mark(this: &Passed) -> Option<String>;
+    #[wasm_bindgen(method, getter)]
+    pub fn response(this: &Passed) -> Response;
+
     #[wasm_bindgen(js_name = now)]
     fn milliseconds() -> f64;
     /// Returns a variable or a secret, if it is set.
@@ -51,6 +63,7 @@ extern "C" {
     #[wasm_bindgen(catch, js_name = respond)]
     fn make(description: &str, from: &JsValue) -> Result<JsValue, JsValue>;
     fn digest(stored: &ArrayBuffer, gzip: bool, length: f64) -> Promise;
+    fn content(stored: &ArrayBuffer, gzip: bool, length: f64) -> Promise;
     fn leave(bytes: &ArrayBuffer);
     #[wasm_bindgen(js_name = mayLook)]
     fn may_look(limiter: &JsValue, key: &str, milliseconds: f64) -> Promise;
@@ -82,6 +95,9 @@ extern "C" {
         limit: f64,
         milliseconds: f64,
     ) -> Promise;
+    fn pass(method: &str, url: &str, headers: &str, milliseconds: f64) -> Promise;
+    /// Lets go of a response whose body nobody reads.
+    pub fn discard(response: &Response);
     /// Decodes bytes as text.
     pub fn decode(bytes: &ArrayBuffer) -> String;
     #[wasm_bindgen(catch, js_name = waitUntil)]
@@ -133,7 +149,7 @@ impl Bytes {
     }
 }
 
-/// The look-up in the cache that `runtime.js` makes before it hands a request over.
+/// A look-up in the cache that `runtime.js` makes before it hands a request over.
 pub struct FirstLookup {
     url: String,
     found: Cell<Option<Result<Option<Response>, Broken>>>,
@@ -190,6 +206,11 @@ pub async fn respond(description: &str, from: Option<&Bytes>) -> Result<Response
 pub async fn sha256(stored: &ArrayBuffer, gzip: bool, length: u64) -> Result<Option<Digest>, Broken> {
     let digits = settled(&digest(stored, gzip, number(length))).await?;
     Ok(digits.as_string().and_then(|digits| digits.parse().ok()))
+}
+
+/// Returns a content of `length` bytes as text; `None` if its length differs or the gzip is damaged.
+pub async fn text_of(stored: &ArrayBuffer, gzip: bool, length: u64) -> Result<Option<String>, Broken> {
+    Ok(settled(&content(stored, gzip, number(length))).await?.as_string())
 }
 
 /// Returns the cached response under `url`.
@@ -294,6 +315,11 @@ pub async fn ask_server(question: &Question<'_>) -> Result<Answered, Broken> {
     let Question { method, url, headers, content, limit, milliseconds } = question;
     let promise = ask(method, url, headers, *content, number(*limit as u64), number(*milliseconds));
     Ok(settled(&promise).await?.unchecked_into())
+}
+
+/// Passes a reader's request on to the API. The answer begins within `milliseconds`, and its body is read by the reader.
+pub async fn pass_on(method: &str, url: &str, headers: &str, milliseconds: u64) -> Result<Passed, Broken> {
+    Ok(settled(&pass(method, url, headers, number(milliseconds))).await?.unchecked_into())
 }
 
 /// Keeps the request's context alive until `promise` is settled, after the response was sent.

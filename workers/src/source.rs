@@ -76,6 +76,28 @@ fn declined(answered: &Answered) -> Option<Outcome> {
     }
 }
 
+/// Verifies stored bytes against the digest that was recorded when they were written.
+///
+/// # Errors
+/// The reason, for the log, why they are damaged.
+pub async fn check(stored: Stored, facts: Facts, bytes: ArrayBuffer) -> Result<LoadedObject, String> {
+    if facts.length > MAX_OBJECT_BYTES as u64 {
+        return Err(too_long(facts.length));
+    }
+    match runtime::sha256(&bytes, facts.coding.is_some(), facts.length).await {
+        Ok(Some(digest)) if digest == facts.sha256 => Ok(LoadedObject { stored, facts, bytes }),
+        Ok(Some(digest)) => {
+            Err(format!("its content has the SHA-256 {digest}; {} was recorded", facts.sha256))
+        }
+        Ok(None) => Err(format!("its content does not have {} bytes", facts.length)),
+        Err(error) => Err(error.0),
+    }
+}
+
+fn too_long(bytes: u64) -> String {
+    format!("it has {bytes} bytes; {MAX_OBJECT_BYTES} are the most")
+}
+
 impl Load {
     /// Runs the load. The future beside the result then caches that result.
     pub async fn run(self) -> (Brought<Outcome>, impl Future<Output = ()>) {
@@ -144,22 +166,13 @@ impl Load {
     }
 
     fn too_long(&self, bytes: u64) -> Outcome {
-        self.damaged(&format!("it has {bytes} bytes; {MAX_OBJECT_BYTES} are the most"))
+        self.damaged(&too_long(bytes))
     }
 
     async fn checked(&self, stored: Stored, facts: Facts, bytes: ArrayBuffer) -> Outcome {
-        if facts.length > MAX_OBJECT_BYTES as u64 {
-            return self.too_long(facts.length);
-        }
-        match runtime::sha256(&bytes, facts.coding.is_some(), facts.length).await {
-            Ok(Some(digest)) if digest == facts.sha256 => {
-                Outcome::Found(Rc::new(LoadedObject { stored, facts, bytes }))
-            }
-            Ok(Some(digest)) => {
-                self.damaged(&format!("its content has the SHA-256 {digest}; {} was recorded", facts.sha256))
-            }
-            Ok(None) => self.damaged(&format!("its content does not have {} bytes", facts.length)),
-            Err(error) => self.damaged(&error),
+        match check(stored, facts, bytes).await {
+            Ok(found) => Outcome::Found(Rc::new(found)),
+            Err(why) => self.damaged(&why),
         }
     }
 
