@@ -1,6 +1,8 @@
 //! A client of the API, over HTTP or in this process. Every command is written once, on top of it.
 
 mod answer;
+mod failed;
+mod files;
 mod folder;
 mod http;
 
@@ -26,6 +28,8 @@ use crate::args::Connection;
 use crate::error::{Named, Trouble, TroubleKind};
 pub use answer::Answer;
 use answer::{not_credlink, refusal};
+pub use failed::{Cause, Failed};
+pub use files::{Address, Announcement, FilePage, Upload};
 pub use folder::{Folder, Purpose};
 use http::Http;
 
@@ -94,7 +98,10 @@ impl Client {
     pub fn open(connection: &Connection, purpose: Purpose) -> Result<Self, Trouble> {
         let transport = match &connection.data_dir {
             Some(folder) => Transport::Folder(Box::new(Folder::open(folder, &connection.tenant, purpose)?)),
-            None => Transport::Http(Http::open(&connection.url, connection.token.as_deref())?),
+            None => {
+                let may_be_a_folder = purpose != Purpose::Files;
+                Transport::Http(Http::open(connection.url(), connection.token(), may_be_a_folder)?)
+            }
         };
         Ok(Self { transport, tenant: connection.tenant.clone(), tenant_is_named: connection.tenant_is_named })
     }

@@ -45,6 +45,10 @@ pub enum TroubleKind {
     Job,
     /// The source of a migration cannot be opened.
     Source,
+    /// The server has rejected a file that was sent to it.
+    Rejected,
+    /// A file that was sent is not ready after the time that the user waits for it.
+    NotReady,
     /// The reader of what was printed is gone.
     Unread,
 }
@@ -67,6 +71,8 @@ impl TroubleKind {
             Self::NoProof => ("no-proof", "There is no such proof"),
             Self::Job => ("job", "The job cannot be worked on"),
             Self::Source => ("source", "The source cannot be opened"),
+            Self::Rejected => ("rejected", "The file was rejected"),
+            Self::NotReady => ("not-ready", "The file is not ready yet"),
             Self::Unread => ("unread", "The reader has closed the pipe"),
         }
     }
@@ -192,6 +198,43 @@ impl Trouble {
         title.clone_into(&mut self.0.title);
         detail.clone_into(&mut self.0.detail);
         self
+    }
+
+    /// Adds a member, for programs.
+    pub fn with_member(mut self, name: &str, value: impl Into<serde_json::Value>) -> Self {
+        self.0.members.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Returns `true` if the problem says that bytes of an upload are missing.
+    pub fn is_incomplete(&self) -> bool {
+        self.0.is(Problem::UploadIncomplete)
+    }
+
+    /// Returns `true` if the problem says that an upload takes no more bytes: it has ended, or goes on by itself.
+    pub fn is_of_a_closed_upload(&self) -> bool {
+        self.0.is(Problem::UploadConflict) || self.0.is(Problem::Expired)
+    }
+
+    /// Returns `true` if the problem says that something was changed since it was read.
+    pub fn is_failed_condition(&self) -> bool {
+        self.0.is(Problem::PreconditionFailed)
+    }
+
+    /// Returns `true` if the problem is not about one of the files of a command: the others would meet it as well.
+    pub fn is_about_all_files(&self) -> bool {
+        // A file has these for itself, or by its collection; the others are the same for all files of a command.
+        const OWN: [&str; 6] = ["size", "type", "filename", "sha256", "position", "profile"];
+        let of_a_shared_field = self.0.is(Problem::InvalidField)
+            && self.0.field.as_deref().is_some_and(|field| !OWN.contains(&field));
+        let kinds =
+            [Problem::NoSuchRoute, Problem::NotConfigured, Problem::NotThisMachine, Problem::Misdirected];
+        self.is_refusal()
+            || of_a_shared_field
+            || kinds.iter().any(|kind| self.0.is(*kind))
+            || [TroubleKind::Unreachable, TroubleKind::CutOff, TroubleKind::NotCredLink]
+                .iter()
+                .any(|kind| self.is(*kind))
     }
 
     /// Returns `true` if CredLink itself says that the object is absent, or no longer there.

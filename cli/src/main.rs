@@ -12,11 +12,13 @@
 //! | the server | [`serve`] |
 //! | the files and manifests that a command names | [`input`], [`output`], [`manifest`]; reading and checking them: `credlink-verify` |
 //! | the separate process in which a media file is read | [`isolation`] |
+//! | variables of the environment that nothing reads | [`environment`] |
 //! | output and exit codes | [`printer`], [`lines`], [`error`], [`exit`] |
 
 mod args;
 mod client;
 mod commands;
+mod environment;
 mod error;
 mod exit;
 mod input;
@@ -48,6 +50,10 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli, printer: &Printer) -> Result<Exit, Trouble> {
     let Cli { connection, command, .. } = cli;
+    // A server tells of them in its log, and a process for another process of this program after that one.
+    if !matches!(command, Command::Serve(_) | Command::Completions { .. }) && !command.is_hidden() {
+        environment::tell_of_unknown(printer);
+    }
     match command {
         Command::Serve(args) => serve::serve(args, printer),
         Command::Put(args) => commands::put(&connection, args, printer),
@@ -57,6 +63,7 @@ fn run(cli: Cli, printer: &Printer) -> Result<Exit, Trouble> {
         Command::Delete(args) => commands::delete(&connection, &args, printer),
         Command::Withdraw(args) => commands::withdraw(&connection, &args, printer),
         Command::Front(args) => commands::front(&connection, &args, printer),
+        Command::Files(args) => commands::files(&connection, args.action, printer),
         Command::Fsck(args) => commands::fsck(&args, printer),
         Command::Cleanup(args) => commands::cleanup(&args, printer),
         Command::Rebuild(args) => commands::rebuild(&args, printer),
@@ -64,6 +71,8 @@ fn run(cli: Cli, printer: &Printer) -> Result<Exit, Trouble> {
         Command::Migrate(args) => commands::migrate(&connection, args, printer),
         Command::Storage(args) => commands::storage(&connection, args, printer),
         Command::ReadMedia(args) => isolation::child::read(&args, printer),
+        #[cfg(feature = "sign")]
+        Command::SignRenditions(args) => isolation::signing::answer(&args),
         Command::Completions { shell } => commands::completions(shell, printer),
     }
 }

@@ -1,7 +1,7 @@
 //! Output of a command: a file, which is written completely or not at all, or standard output if `-` was typed.
 
 use std::fs::{self, File, Metadata};
-use std::io::{self, ErrorKind, Write as _};
+use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
@@ -56,32 +56,49 @@ impl Output {
         &self.path
     }
 
-    /// Writes all of `content`. A file is complete, or as it was before: it is written beside its destination, and
-    /// renamed at the end.
+    /// Writes all of `content`, as [`write_from`](Self::write_from) does.
     pub fn write(&self, content: &[u8]) -> Result<(), Trouble> {
-        let written = if leads_to_no_file(&self.path) { self.pass(content) } else { self.put(content) };
-        written.map_err(|error| match error.kind() {
+        self.write_from(|file| file.write_all(content).map_err(|error| self.unwritten(&error)))
+    }
+
+    /// Lets `write` write the content. A file is complete, or as it was before: it is written beside its destination, and
+    /// renamed at the end.
+    pub fn write_from<T>(
+        &self,
+        write: impl FnOnce(&mut dyn Write) -> Result<T, Trouble>,
+    ) -> Result<T, Trouble> {
+        if leads_to_no_file(&self.path) {
+            // A device or a pipe takes bytes as they come.
+            let mut opened =
+                File::options().write(true).open(&self.path).map_err(|error| self.unwritten(&error))?;
+            return write(&mut opened);
+        }
+        let (folder, mut new) = self.begin().map_err(|error| self.unwritten(&error))?;
+        let written = write(&mut new)?;
+        self.put(folder, new).map_err(|error| self.unwritten(&error))?;
+        Ok(written)
+    }
+
+    fn unwritten(&self, error: &io::Error) -> Trouble {
+        match error.kind() {
             ErrorKind::AlreadyExists => {
                 let detail = format!("{} is there already: --force replaces it", self.path.display());
                 Trouble::new(TroubleKind::Usage, detail)
             }
-            _ => Trouble::file(&self.path, "written", &error),
-        })
+            _ => Trouble::file(&self.path, "written", error),
+        }
     }
 
-    /// Writes to a device or a pipe, which takes bytes as they come.
-    fn pass(&self, content: &[u8]) -> io::Result<()> {
-        File::options().write(true).open(&self.path)?.write_all(content)
-    }
-
-    fn put(&self, content: &[u8]) -> io::Result<()> {
+    fn begin(&self) -> io::Result<(&Path, NamedTempFile)> {
         let folder = match self.path.parent() {
             Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
             Some(parent) => parent,
             None => return Err(ErrorKind::IsADirectory.into()),
         };
-        let mut new = temporary_file_in(folder)?;
-        new.write_all(content)?;
+        Ok((folder, temporary_file_in(folder)?))
+    }
+
+    fn put(&self, folder: &Path, new: NamedTempFile) -> io::Result<()> {
         // The new file can be read by the same users as the file that it replaces.
         if let Ok(existing) = fs::symlink_metadata(&self.path)
             && existing.is_file()

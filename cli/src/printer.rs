@@ -70,6 +70,11 @@ impl Printer {
         self.unless_terminal(text, "this has control characters, which a terminal would obey")
     }
 
+    /// Refuses to print binary content to a terminal.
+    pub fn refuse_terminal(&self) -> Result<(), Trouble> {
+        self.unless_terminal(&[], "this is binary, and a terminal cannot show it")
+    }
+
     /// Prints binary content. Refuses to print it to a terminal.
     pub fn binary(&self, bytes: &[u8]) -> Result<(), Trouble> {
         self.unless_terminal(bytes, "this is binary, and a terminal cannot show it")
@@ -94,6 +99,20 @@ impl Printer {
             let _ = writeln!(io::stderr(), "{text}");
         }
         trouble.exit()
+    }
+
+    /// Prints the problem of one of several things, which the others do not have.
+    pub fn problem_of(&self, name: &Path, trouble: &Trouble) {
+        if !trouble.is_unread() {
+            let shown = name.display().to_string();
+            let text = if self.json {
+                json(&trouble.clone().with_member("file", shown))
+            } else {
+                trouble.lines(&format!("credlink: {}: ", one_line(&shown))).text()
+            };
+            // If stderr is closed, the exit code has to do.
+            let _ = writeln!(io::stderr(), "{text}");
+        }
     }
 
     /// Prints a remark for a person, apart from the result. Scripts do not need it.

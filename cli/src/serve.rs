@@ -5,17 +5,30 @@
 //! | the address, and who may reach it | [`address`] |
 //! | connections, bodies and answers | `credlink-server` |
 //! | the handler of requests | [`handler`] |
+//! | the bytes of uploads; files of them; manifests in them; renditions | [`reception`]; [`finalising`]; [`embedded`]; `credlink-renderer` |
+//! | the signer of renditions | `signing` |
+//! | uploads by the protocol tus | [`tus`] |
 //! | the callers that are answered without a credential | [`local_only`] |
+//! | the pages of other origins that may use the API | [`origins`] |
+//! | the log of requests whose bodies are not read as a whole | [`logged`] |
 //! | the key of signed links | [`link_key`] |
 //! | `/metrics` | [`metrics`] |
 //! | the background tasks | [`tasks`] |
 
 mod address;
+mod embedded;
+mod finalising;
 mod handler;
 mod link_key;
 mod local_only;
+mod logged;
 mod metrics;
+mod origins;
+mod reception;
+#[cfg(feature = "sign")]
+mod signing;
 mod tasks;
+mod tus;
 
 use std::fs::File;
 use std::io::Read as _;
@@ -26,13 +39,19 @@ use std::time::Duration;
 use credlink_auth::gate::Gate;
 use credlink_auth::jwt::JwtAuthenticator;
 use credlink_auth::tokens::{StaticTokens, TokensError};
+use credlink_core::bounds::MAX_WHOLE_FILE_BYTES;
+#[cfg(not(feature = "sign"))]
+use credlink_deployment::configuration::SIGN_CERTIFICATE;
 use credlink_deployment::configuration::{Configuration, TENANTS, Variables};
 use credlink_deployment::data_folder::DataFolderError;
 use credlink_deployment::data_folder::note::Note;
 use credlink_deployment::deployment::{Deployment, Machine, OpenError, Opening};
 use credlink_disk::foreign::Foreign;
 use credlink_embedded::index::SERVING_CACHE_BYTES;
+use credlink_files::Notices;
 use credlink_metrics::prometheus::Prometheus;
+use credlink_ports::RenditionSigner;
+use credlink_renderer::Pictures;
 use credlink_server::{connections, listener};
 use serde::Serialize;
 use tokio::net::TcpListener;
@@ -41,13 +60,17 @@ use tokio::runtime::Builder;
 pub(crate) use tasks::CLEAN;
 
 use crate::args::Serve;
+use crate::environment;
 use crate::error::{Trouble, TroubleKind};
 use crate::exit::Exit;
 use crate::logs;
 use crate::printer::Printer;
 pub use credlink_server::signals::told_to_stop;
+use embedded::EmbeddedManifests;
+use finalising::Arrivals;
 use handler::Api;
 pub use link_key::keep_link_key_private;
+use origins::Origins;
 
 /// The time that the runtime waits at its end for file operations that are under way.
 const LAST_WRITES: Duration = Duration::from_secs(5);
@@ -66,6 +89,7 @@ struct Started<'a> {
 /// Serves until it is told to stop.
 pub fn serve(args: Serve, printer: &Printer) -> Result<Exit, Trouble> {
     logs::for_a_server();
+    environment::tell_of_unknown(printer);
     let configuration = Configuration::from_environment();
     let configuration = configuration.map_err(|error| Trouble::new(TroubleKind::Usage, error))?;
     let gate = gate(&args, configuration.has_tenants)?;
@@ -85,26 +109,14 @@ async fn run(
     metrics: Prometheus,
     printer: &Printer,
 ) -> Result<(), Trouble> {
-    let address = address::resolve(&args.listen)?;
-    if !gate.asks() && !address.ip().is_loopback() {
-        return Err(address::open_to_others(&args.listen));
-    }
-    if !gate.asks()
-        && let Some(url) = args.public_url.as_deref().filter(|url| address::is_elsewhere(url))
-    {
-        return Err(address::public_without_tokens(url));
-    }
-    let listener = listener::listen(address);
-    let address = listener.as_ref().map_or(Ok(address), TcpListener::local_addr);
-    let url = address.map(|address| format!("http://{address}"));
-    let cannot_listen = |error| {
-        let detail = format!("cannot listen on {}: {error}; --listen names another address", args.listen);
-        Trouble::new(TroubleKind::Server, detail)
-    };
-    let (listener, url) = (listener.map_err(cannot_listen)?, url.map_err(cannot_listen)?);
-    let public_url = address::public_url(args.public_url.as_deref(), &url)?;
     let asks = gate.asks();
-    let deployment = Arc::new(open(&args, configuration, gate, public_url).await?);
+    let (listener, url) = listen(&args, asks)?;
+    let public_url = address::public_url(args.public_url.as_deref(), &url)?;
+    let origins = Origins::new(args.allow_origin.clone());
+    let arrivals = Arc::new(Arrivals::default());
+    let deployment = open(&args, configuration, gate, public_url).await?;
+    let deployment = with_files(deployment, &args, configuration, &arrivals).await?;
+    let deployment = Arc::new(deployment);
     tasks::begin(&deployment).await;
     // This happens before the first request, so that no request has to look.
     deployment.service().standing().await;
@@ -116,13 +128,40 @@ async fn run(
     let stop = told_to_stop().map_err(|error| Trouble::new(TroubleKind::Server, error))?;
     printer.say(|| words(&url, &args), &Started { url: &url, data_dir: &args.data_dir })?;
     tracing::info!(url, data_dir = %args.data_dir.display(), credentials = asks, "listening");
-    let mut background = tasks::start(&deployment, &metrics);
-    let api = Arc::new(Api { deployment: Arc::clone(&deployment), trusts: !asks, metrics });
+    let mut background = tasks::start(&deployment, &metrics, &arrivals);
+    let api = Arc::new(Api { deployment: Arc::clone(&deployment), trusts_everyone: !asks, origins, metrics });
     let is_ended = connections::serve(listener, api, stop).await;
     background.abort_all();
+    record_end(&deployment, is_ended).await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Listens on the address that the arguments name, and returns its URL. Only this machine may reach a server that `asks` for no
+/// credentials.
+fn listen(args: &Serve, asks: bool) -> Result<(TcpListener, String), Trouble> {
+    let address = address::resolve(&args.listen)?;
+    if !asks && !address.ip().is_loopback() {
+        return Err(address::open_to_others(&args.listen));
+    }
+    if !asks && let Some(url) = args.public_url.as_deref().filter(|url| address::is_elsewhere(url)) {
+        return Err(address::public_without_tokens(url));
+    }
+    let cannot_listen = |error| {
+        let detail = format!("cannot listen on {}: {error}; --listen names another address", args.listen);
+        Trouble::new(TroubleKind::Server, detail)
+    };
+    let listener = listener::listen(address).map_err(cannot_listen)?;
+    let address = listener.local_addr().map_err(cannot_listen)?;
+    Ok((listener, format!("http://{address}")))
+}
+
+/// Makes the last writes of the server. `is_ended` is `true` if all requests were answered. A failure is logged, and only
+/// costs the next server some time.
+async fn record_end(deployment: &Deployment, is_ended: bool) {
     // An import from a legacy store may have been interrupted in the middle of a proof.
     if is_ended && deployment.legacy().is_none() {
-        tasks::keep_clean(&deployment, deployment.service().clean_at_its_end()).await;
+        tasks::keep_clean(deployment, deployment.service().clean_at_its_end()).await;
     }
     // Announcements that failed before are made once more.
     deployment.service().announce().await;
@@ -136,8 +175,6 @@ async fn run(
     if let Err(failure) = deployment.rows().flush().await {
         tracing::warn!(reason = %failure, "the last sums were not written; a recount corrects them");
     }
-    tracing::info!("stopped");
-    Ok(())
 }
 
 fn gate(args: &Serve, has_tenants: bool) -> Result<Gate, Trouble> {
@@ -146,6 +183,13 @@ fn gate(args: &Serve, has_tenants: bool) -> Result<Gate, Trouble> {
     let jwt = args.jwt.settings().map(JwtAuthenticator::new).transpose().map_err(|error| usage(&error))?;
     if jwt.is_none() && tokens.as_ref().is_some_and(StaticTokens::is_empty) {
         tracing::warn!("the token file has no entry: nobody can store anything");
+    }
+    for name in tokens.as_ref().map(StaticTokens::without_owner).unwrap_or_default() {
+        tracing::warn!(
+            name,
+            "this token has the scope `media:write`, and cannot upload: a token of the file names no user who would own the \
+             files; give it `media:admin`, or accept JSON Web Tokens, whose `sub` is the owner"
+        );
     }
     let others = tokens.as_ref().map(StaticTokens::tenants).unwrap_or_default();
     for tenant in others.iter().filter(|tenant| !has_tenants && !tenant.is_default()) {
@@ -228,6 +272,47 @@ async fn open(
     }
     note.leave(folder).map_err(|error| cannot(&error))?;
     Ok(deployment)
+}
+
+/// Keeps files in the deployment, if it can.
+async fn with_files(
+    deployment: Deployment,
+    args: &Serve,
+    configuration: &Configuration,
+    arrivals: &Arc<Arrivals>,
+) -> Result<Deployment, Trouble> {
+    let files = &configuration.files;
+    Pictures::check(&files.collections, MAX_WHOLE_FILE_BYTES).map_err(|why| {
+        Trouble::new(TroubleKind::Usage, format!("CREDLINK_COLLECTIONS cannot be used by this server: {why}"))
+    })?;
+    let signer = signer(configuration).await.map_err(|why| Trouble::new(TroubleKind::Usage, why))?;
+    let (renderer, manifests) = (Arc::new(Pictures::default()), Arc::new(EmbeddedManifests));
+    let deployment = deployment
+        .keeping_files(&args.data_dir, files, (renderer, manifests), Arc::clone(arrivals) as Arc<dyn Notices>)
+        .map_err(|error| Trouble::new(TroubleKind::Folder, error))?;
+    Ok(match signer {
+        Some(signer) => deployment.signing_renditions(signer),
+        None => deployment,
+    })
+}
+
+/// Opens the signer of renditions, if there is a certificate for it.
+#[cfg(feature = "sign")]
+async fn signer(configuration: &Configuration) -> Result<Option<Arc<dyn RenditionSigner>>, String> {
+    let Some(signing) = &configuration.files.signing else { return Ok(None) };
+    let signer = signing::IsolatedSigner::open(signing, configuration.limits).await?;
+    Ok(Some(Arc::new(signer)))
+}
+
+/// Refuses a certificate, because this program signs nothing.
+#[cfg(not(feature = "sign"))]
+async fn signer(configuration: &Configuration) -> Result<Option<Arc<dyn RenditionSigner>>, String> {
+    match configuration.files.signing {
+        None => Ok(None),
+        Some(_) => Err(format!(
+            "{SIGN_CERTIFICATE} is set, and this program signs nothing: build it with `--features sign`"
+        )),
+    }
 }
 
 fn is_said(variable: &str) -> bool {

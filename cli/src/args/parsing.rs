@@ -1,10 +1,13 @@
 //! Parsing of the command line: the options that each command accepts, and those that exclude each other.
 
+use std::ffi::{OsStr, OsString};
+
+use clap::builder::Resettable;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _};
 
-use super::{Cli, Command, migrate};
+use super::{Cli, Command, Serve, migrate};
 
 impl Cli {
     /// Parses the command line. Prints the usage and ends the program if it makes no sense.
@@ -15,7 +18,8 @@ impl Cli {
     /// Returns the commands and their options. An option of every command is hidden in the commands that refuse it or
     /// have no use for it.
     pub fn definition() -> clap::Command {
-        let unused: [(&str, &[&str]); 7] = [
+        let unused: [(&str, &[&str]); 8] = [
+            ("files", &["data_dir", "tenant"]),
             ("serve", &["url", "token", "tenant"]),
             ("fsck", &["url", "token", "tenant"]),
             ("cleanup", &["url", "token", "tenant"]),
@@ -36,9 +40,17 @@ impl Cli {
     }
 
     pub(super) fn try_read(
-        typed: impl IntoIterator<Item = impl Into<std::ffi::OsString> + Clone>,
+        typed: impl IntoIterator<Item = impl Into<OsString> + Clone>,
     ) -> Result<Self, clap::Error> {
-        let mut command = Self::definition();
+        Self::try_read_in(typed, &|variable| std::env::var_os(variable).is_some_and(|value| is_blank(&value)))
+    }
+
+    /// Parses the command line in an environment in which the variables for which `is_empty` holds are set to nothing.
+    pub(super) fn try_read_in(
+        typed: impl IntoIterator<Item = impl Into<OsString> + Clone>,
+        is_empty: &dyn Fn(&OsStr) -> bool,
+    ) -> Result<Self, clap::Error> {
+        let mut command = without_variables(Self::definition(), is_empty);
         let mut matches =
             command.try_get_matches_from_mut(typed).map_err(|error| without_hidden(error, &command))?;
         // An address in the environment is only a default, but an address that was typed is meant.
@@ -52,6 +64,12 @@ impl Cli {
             (Command::Serve(_), _) if token_was_typed => Some("serve takes --tokens FILE, and no --token"),
             (Command::Serve(_), _) if tenant_was_typed => {
                 Some("serve takes --tokens FILE, in which each token has its tenant, and no --tenant")
+            }
+            (Command::Files(_), Some(_)) => Some(
+                "a server sends and receives the bytes of files: files takes --url, and no --data-dir; `credlink serve --data-dir DIR` starts one over the folder",
+            ),
+            (Command::Files(_), None) if tenant_was_typed => {
+                Some("the token says whose files are meant: files takes --token, and no --tenant")
             }
             _ if !address_was_typed => None,
             (Command::Serve(_), _) => Some("serve has no --url; did you mean --listen or --public-url?"),
@@ -67,11 +85,41 @@ impl Cli {
             (_, Some(_)) => Some("give --url or --data-dir, not both"),
             (_, None) => None,
         };
-        match conflict {
-            Some(message) => Err(command.error(ErrorKind::ArgumentConflict, message)),
-            None => Ok(cli),
+        if let Some(message) = conflict {
+            return Err(command.error(ErrorKind::ArgumentConflict, message));
         }
+        if let Command::Serve(serve) = &cli.command
+            && let Some(message) = emptied_credentials(serve, is_empty)
+        {
+            return Err(command.error(ErrorKind::InvalidValue, message));
+        }
+        Ok(cli)
     }
+}
+
+/// Returns `command` without the variables of its options that are set to nothing, because they count as not set.
+fn without_variables(command: clap::Command, is_empty: &dyn Fn(&OsStr) -> bool) -> clap::Command {
+    let command = command
+        .mut_args(|arg| if arg.get_env().is_some_and(is_empty) { arg.env(Resettable::Reset) } else { arg });
+    command.mut_subcommands(|command| without_variables(command, is_empty))
+}
+
+/// Returns the reason why a server does not start with variables of credentials that are set to nothing: without these, it
+/// would ask nobody for a credential, which an operator who sets them does not mean.
+fn emptied_credentials(serve: &Serve, is_empty: &dyn Fn(&OsStr) -> bool) -> Option<String> {
+    let options = [
+        ("CREDLINK_TOKENS", serve.tokens.is_none(), "the file of tokens"),
+        ("CREDLINK_JWKS", serve.jwt.jwks.is_none(), "the file or the URL of the keys"),
+    ];
+    let emptied = options.into_iter().find(|(name, is_absent, _)| *is_absent && is_empty(OsStr::new(name)));
+    emptied.map(|(name, _, content)| {
+        format!("{name} is set to nothing: set it to {content}, or unset it if the server shall accept no such credentials")
+    })
+}
+
+/// Returns `true` if a variable's value is empty, as templates set variables that they omit.
+fn is_blank(value: &OsStr) -> bool {
+    value.to_str().is_some_and(|value| value.trim().is_empty())
 }
 
 /// Removes the hidden commands from the list of commands in an error, so that it names the same ones as the help.

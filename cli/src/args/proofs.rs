@@ -106,7 +106,8 @@ fn lifetime(text: &str) -> Result<u64, String> {
     time::time(text, 1..=MAX_LIFETIME_SECONDS, allowed).map(|time| time.as_secs())
 }
 
-fn count(text: &str) -> Result<usize, String> {
+/// Parses the maximum number of entries of a list.
+pub(super) fn count(text: &str) -> Result<usize, String> {
     text.parse()
         .ok()
         .filter(|count| *count > 0)

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use credlink_auth::jwt::settings::{Jwks, JwtSettings, TENANT_CLAIM};
+use credlink_core::http::cors::Origin;
 use credlink_core::tenant::Tenant;
 
 use super::DATA_DIR;
@@ -21,6 +22,9 @@ pub struct Serve {
     /// The base URL of links; by default the address that the server listens on
     #[arg(long, env = "CREDLINK_PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<String>,
+    /// The origin of pages that may use the API, such as `https://app.example.com`; may be repeated
+    #[arg(long, env = "CREDLINK_ALLOW_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
+    pub allow_origin: Vec<Origin>,
     /// A file of access tokens; without tokens of any kind, the server may serve only this machine
     #[arg(long, env = "CREDLINK_TOKENS", value_name = "FILE")]
     pub tokens: Option<PathBuf>,

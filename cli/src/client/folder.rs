@@ -43,6 +43,8 @@ pub enum Purpose {
     Change,
     /// To read. A missing folder is refused, because a mistyped name would look like an empty store.
     Read,
+    /// To work with files, which only a server does.
+    Files,
 }
 
 /// The deployment over a folder, and its runtime.

@@ -39,7 +39,7 @@ async fn all(deployment: &Deployment, args: &Cleanup, printer: &Printer) -> Resu
     if args.go_on {
         service.let_collector_go_on().await.map_err(failed)?;
     }
-    let mut progress = Progress::new(printer.is_json(), 0);
+    let progress = Progress::new(printer.is_json(), 0);
     let mut sum = Report::default();
     let mut position: Option<Position> = None;
     loop {

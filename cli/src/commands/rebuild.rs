@@ -83,8 +83,8 @@ async fn all(deployment: &Deployment, args: &args::Rebuild, printer: &Printer) -
             }
         }
     };
-    let mut progress = Progress::new(printer.is_json(), rebuild.report().examined);
-    let walked = walk(deployment, &mut rebuild, &mut progress, printer).await;
+    let progress = Progress::new(printer.is_json(), rebuild.report().examined);
+    let walked = walk(deployment, &mut rebuild, &progress, printer).await;
     progress.end();
     walked?;
     rebuild.finish(service, args.confirm).await.map_err(failed)?;
@@ -109,7 +109,7 @@ async fn all(deployment: &Deployment, args: &args::Rebuild, printer: &Printer) -
 async fn walk(
     deployment: &Deployment,
     rebuild: &mut Rebuild,
-    progress: &mut Progress,
+    progress: &Progress,
     printer: &Printer,
 ) -> Result<(), Trouble> {
     keep(deployment, rebuild).await?;

@@ -1,11 +1,13 @@
 //! `credlink verify`: finds the proof of a file and checks everything that can be checked.
 
 mod changed;
+mod original;
 
 use std::path::Path;
 
 use bytes::Bytes;
 use credlink_core::hash::MediaHash;
+use credlink_core::manifest::ManifestType;
 use credlink_core::proof_id::ProofId;
 use credlink_core::record::Record;
 use credlink_core::tenant::Tenant;
@@ -22,6 +24,7 @@ use crate::exit::Exit;
 use crate::input;
 use crate::isolation::{self, ReadingError};
 use crate::printer::Printer;
+use original::Original;
 
 /// The result.
 #[derive(Serialize)]
@@ -87,8 +90,21 @@ fn proof<'a>(
             Ok((bytes, is_private)) => {
                 checks.extend(checks::withdrawn(&record, is_private));
                 let media_type = record.media_type.as_deref();
-                let manifest = checks::manifest(&record.manifest, &bytes, media, media_type, isolation::read);
+                let mut parent = None;
+                let read = |media: &Media, format: &str, manifest: Option<&[u8]>| {
+                    let report = isolation::read(media, format, manifest)?;
+                    parent = report.parent().cloned();
+                    Ok(report)
+                };
+                let manifest = checks::manifest(&record.manifest, &bytes, media, media_type, read);
                 checks.extend(manifest.map_err(|error| unread(media, &error))?);
+                let original = match record.manifest.kind {
+                    ManifestType::Json => Original::of_record(&bytes),
+                    ManifestType::C2pa => parent.as_ref().and_then(Original::of_parent),
+                };
+                if let Some(original) = original {
+                    checks.push(original.look(client)?);
+                }
             }
             Err(check) => checks.push(check),
         }
@@ -128,7 +144,8 @@ fn manifest(client: &Client, record: &Record) -> Result<Result<(Bytes, bool), Ch
             }
             Err(trouble) if trouble.is_unknown() => {
                 let detail = format!(
-                    "the manifest {id}: it is not available to this reader: its owner has withdrawn it, or it was lost"
+                    "the manifest {id}: it is not available to this reader: its owner has withdrawn it, or it was lost; \
+                     the owner, who can still read it, sees with --token which of the two"
                 );
                 Ok(Err(Check::new("manifest", Outcome::Open, detail)))
             }

@@ -26,7 +26,7 @@ pub fn read(args: &ReadMedia, printer: &Printer) -> Result<Exit, Trouble> {
 }
 
 #[cfg(unix)]
-fn limit(memory: u64) -> io::Result<()> {
+pub(super) fn limit(memory: u64) -> io::Result<()> {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let maximum = getrlimit(Resource::As).maximum;
     let memory = maximum.map_or(memory, |maximum| memory.min(maximum));
@@ -34,6 +34,6 @@ fn limit(memory: u64) -> io::Result<()> {
 }
 
 #[cfg(not(unix))]
-fn limit(_memory: u64) -> io::Result<()> {
+pub(super) fn limit(_memory: u64) -> io::Result<()> {
     Ok(())
 }

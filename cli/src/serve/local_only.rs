@@ -36,11 +36,13 @@ const CLIENT_IP: &str = "client-ip";
 const REMEDY: &str = "a server that others reach is started with --tokens or --jwks";
 
 /// Refuses a request that comes from elsewhere. A public read by the page of another site is answered as a stranger's,
-/// because a private object must look to that page like an absent one.
+/// because a private object must look to that page like an absent one. The page of an origin that the operator has listed
+/// (`is_listed`) is like a program of this machine.
 ///
 /// # Errors
-/// The request names another host, comes through a proxy, or was made by another site's page and is not a public read.
-pub fn check(request: &mut Parts) -> Result<(), Problem> {
+/// Fails if the request names another host, comes through a proxy, or was made by another site's page and is not a public
+/// read.
+pub fn check(request: &mut Parts, is_listed: bool) -> Result<(), Problem> {
     let host = host(request)?;
     if let Some(name) = proxied(&request.headers) {
         let detail = format!(
@@ -49,7 +51,7 @@ pub fn check(request: &mut Parts) -> Result<(), Problem> {
         );
         return Err(Problem::new(ProblemKind::NotThisMachine, detail).at(name));
     }
-    match foreign(&request.headers, host.as_ref()) {
+    match foreign(&request.headers, host.as_ref()).filter(|_| !is_listed) {
         Some(name) if !is_public_read(request) => {
             let detail = format!(
                 "this server needs no credential, and pages of other sites may not do this; `{name}` says that the \
@@ -121,13 +123,23 @@ mod tests {
 
     const RECORD: &str = "/v1/manifests/urn:c2pa:x";
 
+    #[test]
+    fn a_listed_origin_is_trusted_here_and_nowhere_else() {
+        for (host, expected) in [("localhost", Ok(())), ("evil.example", Err(ProblemKind::Misdirected))] {
+            let request =
+                http::Request::post("/v1/uploads").header("host", host).header("origin", "http://a.example");
+            let (mut parts, ()) = request.body(()).unwrap().into_parts();
+            assert_eq!(check(&mut parts, true).map_err(|problem| problem.kind), expected, "{host}");
+        }
+    }
+
     fn asked(method: &str, path: &str, headers: &[(&str, &str)]) -> Result<(), ProblemKind> {
         let mut request = http::Request::builder().method(method).uri(path);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
         let (mut parts, ()) = request.body(()).unwrap().into_parts();
-        check(&mut parts).map_err(|problem| problem.kind)
+        check(&mut parts, false).map_err(|problem| problem.kind)
     }
 
     #[test]
@@ -229,8 +241,11 @@ mod tests {
             let request =
                 http::Request::builder().uri(RECORD).header(name, value).header("host", "localhost");
             let (mut parts, ()) = request.body(()).unwrap().into_parts();
-            check(&mut parts).unwrap();
+            check(&mut parts, false).unwrap();
             assert!(parts.extensions.get::<Stranger>().is_some(), "{value}");
+            parts.extensions.remove::<Stranger>();
+            check(&mut parts, true).unwrap();
+            assert!(parts.extensions.get::<Stranger>().is_none(), "{value} is listed");
         }
     }
 }

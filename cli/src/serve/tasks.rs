@@ -13,6 +13,8 @@ use credlink_service::cleanup::{Limits, Position};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
+use super::finalising::{Arrivals, finalise};
+
 /// Interval at which read counts are written and measurements are collected.
 const FLUSH: Duration = Duration::from_secs(5);
 /// Interval at which the store's mark advances, and index, store and clock are checked. If an index is restored from a
@@ -47,7 +49,7 @@ const PUT_BACK: Duration = Duration::from_secs(3_600);
 const CLEANUP_STEP_SECONDS: u64 = 60;
 
 /// Starts the tasks that run as long as the server. They may be interrupted at any moment.
-pub fn start(deployment: &Arc<Deployment>, metrics: &Prometheus) -> JoinSet<()> {
+pub fn start(deployment: &Arc<Deployment>, metrics: &Prometheus, arrivals: &Arc<Arrivals>) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
     tasks.spawn(flush(Arc::clone(deployment)));
     tasks.spawn(deal_with_what_is_due(Arc::clone(deployment)));
@@ -57,6 +59,9 @@ pub fn start(deployment: &Arc<Deployment>, metrics: &Prometheus) -> JoinSet<()> 
     tasks.spawn(announce(Arc::clone(deployment)));
     tasks.spawn(guard(Arc::clone(deployment)));
     tasks.spawn(take_in(metrics.clone()));
+    if deployment.files().is_some() {
+        tasks.spawn(finalise(Arc::clone(deployment), Arc::clone(arrivals)));
+    }
     if deployment.legacy().is_some() {
         tasks.spawn(walk(Arc::clone(deployment)));
         tasks.spawn(import(Arc::clone(deployment)));

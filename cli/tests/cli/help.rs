@@ -37,7 +37,24 @@ fn help_is_as_it_is_documented() {
         "remove ",
     ];
     let migrate = migrate.map(|command| format!("migrate {command}"));
-    let grouped = storage.iter().chain(&migrate).map(String::as_str);
+    let files = [
+        "",
+        "put ",
+        "get ",
+        "show ",
+        "list ",
+        "delete ",
+        "link ",
+        "regenerate ",
+        "attach ",
+        "detach ",
+        "replace ",
+        "order ",
+        "status ",
+        "abort ",
+    ];
+    let files = files.map(|command| format!("files {command}"));
+    let grouped = storage.iter().chain(&migrate).chain(&files).map(String::as_str);
     for command in commands.iter().copied().chain(grouped) {
         let help = world.run(&format!("{command}--help")).ends(0).stdout();
         let name = if command.is_empty() { "help" } else { &command.trim_end().replace(' ', "_") };

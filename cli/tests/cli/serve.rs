@@ -194,6 +194,46 @@ fn without_tokens_only_this_machine_is_answered() {
     assert!(ask(&server, &head).starts_with("http/1.1 200"));
 }
 
+/// The pages of an origin that the operator lists may use the API, with and without credentials. Others may use nothing but
+/// what is public, and signed addresses.
+#[test]
+fn pages_of_a_listed_origin_may_use_the_api() {
+    let world = World::new();
+    world.write("tokens.json", b"[]");
+    let ask = |server: &Server, head: &str, origin: &str| {
+        let mut stream = server.connect();
+        let head =
+            format!("{head} HTTP/1.1\r\nHost: localhost\r\nOrigin: {origin}\r\nSec-Fetch-Site: cross-site");
+        stream.write_all(format!("{head}\r\nConnection: close\r\n\r\n").as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer.to_ascii_lowercase()
+    };
+    let (listed, other) = ("https://app.example.com", "https://evil.example");
+    for (more, status) in [("", "http/1.1 200"), (" --tokens tokens.json", "http/1.1 401")] {
+        let server = Server::start(&world, &format!(" --allow-origin {listed},http://localhost:5173{more}"));
+        for path in ["/v1/uploads", "/v1/tus", "/v1/proofs"] {
+            let preflight = ask(&server, &format!("OPTIONS {path}"), listed);
+            assert!(preflight.starts_with("http/1.1 204"), "{preflight}");
+            assert!(preflight.contains(&format!("access-control-allow-origin: {listed}\r\n")), "{preflight}");
+            assert!(preflight.contains("vary: origin\r\n"), "{preflight}");
+            assert!(preflight.contains("\r\naccess-control-allow-headers: authorization, "), "{preflight}");
+            let refused = ask(&server, &format!("OPTIONS {path}"), other);
+            assert!(!refused.contains("access-control-allow"), "{refused}");
+        }
+        let read = ask(&server, "GET /v1/proofs", listed);
+        assert!(read.starts_with(status) && read.contains(&format!("allow-origin: {listed}\r\n")), "{read}");
+        let read = ask(&server, "GET /v1/proofs", other);
+        assert!(!read.contains("access-control-allow-origin"), "{read}");
+    }
+    let server = Server::start(&world, " --tokens tokens.json");
+    let address = "OPTIONS /v1/uploads/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa/bytes";
+    let preflight = ask(&server, address, other);
+    assert!(preflight.contains("access-control-allow-origin: *\r\n"), "{preflight}");
+    assert!(preflight.contains("access-control-allow-methods: put, options\r\n"), "{preflight}");
+    world.run("serve --allow-origin app.example.com").ends(2).says(&["an origin is a scheme and a host"]);
+}
+
 /// Sends an HTTP/2 request without TLS, as frames, with `:authority` and optionally `host`. Returns everything that
 /// comes back.
 fn ask_h2(server: &Server, path: &str, authority: &str, host: Option<&str>) -> String {
@@ -316,20 +356,9 @@ fn a_request_in_flight_is_finished_and_a_silent_connection_does_not_hold_up_the_
 fn every_line_of_a_request_has_its_id() {
     let world = World::new();
     // Nothing listens on port 1, so the keys cannot be fetched, and the log says so.
-    let typed = "serve --json --listen 127.0.0.1:0 --data-dir data --jwks http://127.0.0.1:1/ --jwt-issuer i \
-                 --jwt-audience a";
-    let mut child = world
-        .command(typed)
-        .env("CREDLINK_LOG", "warn")
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-    let started: serde_json::Value = serde_json::from_str(&line).unwrap();
-    let mut stream =
-        std::net::TcpStream::connect(started["url"].as_str().unwrap().trim_start_matches("http://")).unwrap();
+    let options = " --jwks http://127.0.0.1:1/ --jwt-issuer i --jwt-audience a";
+    let server = Server::logging(&world, options, "warn");
+    let mut stream = server.connect();
     // Its header is {"alg":"EdDSA","kid":"a"}.
     let token = "eyJhbGciOiJFZERTQSIsImtpZCI6ImEifQ.e30.e30";
     let head = format!(
@@ -338,21 +367,37 @@ fn every_line_of_a_request_has_its_id() {
     stream.write_all(head.as_bytes()).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
-    let _ = child.kill();
-    let mut log = String::new();
-    child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
-    let _ = child.wait();
+    let log = server.log();
     assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
-    let lines: Vec<serde_json::Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let of = |part: &str| {
-        lines.iter().find(|line| line.to_string().contains(part)).unwrap_or_else(|| panic!("{log}"))
+        log.iter().find(|line| line.to_string().contains(part)).unwrap_or_else(|| panic!("{log:?}"))
     };
     let (adapter, request) = (of("the keys of access tokens cannot be read"), of("\"status\":503"));
     assert_eq!(
         (&adapter["span"]["name"], &adapter["span"]["request_id"]),
         (&"request".into(), &"r-1".into()),
-        "{log}"
+        "{log:?}"
     );
-    assert_eq!(request["request_id"], "r-1", "{log}");
-    assert!(!log.contains(token) && !answer.contains(token));
+    assert_eq!(request["request_id"], "r-1", "{log:?}");
+    assert!(!format!("{log:?}").contains(token) && !answer.contains(token));
+}
+
+/// A token of the file names no user, so that its scope `media:write` would be refused with the first upload.
+#[test]
+fn a_token_that_cannot_upload_is_told_at_the_start() {
+    let world = World::new();
+    let token = |name: &str, scope: &str| {
+        let sha256 = credlink_core::hash::Digest::of(name.as_bytes());
+        serde_json::json!({"name": name, "sha256": sha256, "tenant": "default", "scopes": [scope]})
+    };
+    let tokens = serde_json::json!([token("page", "media:write"), token("backend", "media:admin")]);
+    world.write("tokens.json", tokens.to_string().as_bytes());
+    // The address is refused after the tokens were read.
+    let typed = "serve --listen nowhere --tokens tokens.json";
+    let ran = Ran::of(typed, world.command(typed).env("CREDLINK_LOG", "warn")).ends(2);
+    let told: Vec<serde_json::Value> =
+        ran.stderr().lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let [warning] = &told[..] else { panic!("{}", ran.report()) };
+    assert_eq!(warning["name"], "page", "{}", ran.report());
+    ran.says(&["cannot upload", "give it `media:admin`"]);
 }

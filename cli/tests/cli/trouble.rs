@@ -238,3 +238,39 @@ fn a_pipe_in_place_of_a_file_is_damage() {
     replace(&world.path("data/deployment.json"));
     world.run("stats --data-dir data").ends(1).says(&["deployment.json", "it is not a regular file"]);
 }
+
+/// A misspelt variable changes nothing, so only its name can tell the user why.
+#[test]
+fn variables_without_effect_are_told_whatever_is_logged() {
+    let world = World::new();
+    let told =
+        "CREDLINK_COLECTIONS is not a variable of CredLink and has no effect; is CREDLINK_COLLECTIONS meant?";
+    let run = |typed: &str| {
+        let mut command = world.command(typed);
+        command.env("CREDLINK_COLECTIONS", "c.json").env("CREDLINK_WISH", "x").env("CREDLINK_LOG", "off");
+        Ran::of(typed, &mut command)
+    };
+    let put = run("put photo.jpg --data-dir data").ends(0);
+    assert!(!put.stdout().contains("CREDLINK_"), "{}", put.report());
+    put.says(&[told, "CREDLINK_WISH is not a variable of CredLink and has no effect\n"]);
+    // The address is refused after the variables were looked at.
+    run("serve --listen nowhere").ends(2).says(&[told]);
+    let json = run("get photo.jpg --data-dir data --json").ends(0);
+    assert_eq!(json.stderr(), "", "scripts get problem documents and nothing else");
+    // The process that reads the file is another one of this program, and does not repeat it.
+    let verify = run("verify photo.jpg --data-dir data").ends(0);
+    assert_eq!(verify.report().matches(told).count(), 1, "{}", verify.report());
+}
+
+#[test]
+fn variables_that_are_set_to_nothing_count_as_not_set() {
+    let world = World::new();
+    let typed = "put photo.jpg --data-dir data";
+    let mut command = world.command(typed);
+    command.env("CREDLINK_URL", "").env("CREDLINK_TOKEN", "").env("CREDLINK_TENANT", " ");
+    Ran::of(typed, &mut command).ends(0);
+    for name in ["CREDLINK_TOKENS", "CREDLINK_JWKS"] {
+        let mut command = world.command("serve --listen 127.0.0.1:0");
+        Ran::of("serve", command.env(name, "")).ends(2).says(&[name, "is set to nothing"]);
+    }
+}

@@ -1,6 +1,6 @@
 //! The surroundings of a command: a folder, and a server over it.
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
@@ -38,6 +38,8 @@ impl World {
                 command.env_remove(&name);
             }
         }
+        // The notes of uploads that are under way.
+        command.env("XDG_STATE_HOME", self.path("state"));
         // A command that names a tenant runs with several tenants.
         if typed.contains("--tenant") {
             command.env("CREDLINK_TENANTS", "several");
@@ -158,19 +160,31 @@ impl Server {
     /// Starts a server with further variables.
     pub fn of(world: &World, options: &str, variables: &[(&str, PathBuf)]) -> Self {
         let typed = format!("serve --json --listen 127.0.0.1:0 --data-dir data{options}");
-        let mut child = world
-            .command(&typed)
-            .env("CREDLINK_LOG", "warn")
-            .envs(variables.iter().cloned())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+        let mut command = world.command(&typed);
+        command.env("CREDLINK_LOG", "warn").envs(variables.iter().cloned()).stderr(Stdio::null());
+        Self::spawn(&mut command)
+    }
+
+    /// Starts a server that logs from this level on, for [`Self::log`].
+    pub fn logging(world: &World, options: &str, level: &str) -> Self {
+        let typed = format!("serve --json --listen 127.0.0.1:0 --data-dir data{options}");
+        let mut command = world.command(&typed);
+        command.env("CREDLINK_LOG", level).stderr(Stdio::piped());
+        Self::spawn(&mut command)
+    }
+
+    fn spawn(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
         let started: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: `{line}`"));
         assert_eq!(started["data_dir"], "data");
         Self { url: started["url"].as_str().unwrap().to_owned(), child }
+    }
+
+    /// The URL of the server.
+    pub fn url(&self) -> &str {
+        &self.url
     }
 
     /// The options that direct a command to the server.
@@ -193,6 +207,14 @@ impl Server {
     /// Returns `true` if the server still runs.
     pub fn is_running(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
+    }
+
+    /// Ends the server, and returns the lines of its log.
+    pub fn log(mut self) -> Vec<Value> {
+        let _ = self.child.kill();
+        let mut log = String::new();
+        self.child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+        log.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
     /// Waits until the server has ended.

@@ -251,8 +251,8 @@ pub(super) async fn source(
     let location: MigrationLocation =
         from.parse().map_err(|error| Trouble::new(TroubleKind::Usage, error))?;
     let is_the_stores = matches!(to.parse(), Ok(MigrationLocation::Api(_)));
-    let own = connection.token.as_ref().filter(|_| !is_the_stores);
-    let token = args.from_token.as_ref().or(own).map(String::as_str);
+    let own = connection.token().filter(|_| !is_the_stores);
+    let token = args.from_token.as_deref().or(own);
     let opened = AnySource::open(&location, &configuration::Variables::environment(), token).await;
     opened.map_err(|error| Trouble::new(TroubleKind::Source, error))
 }
@@ -267,7 +267,7 @@ pub(super) async fn destination(
     let location: MigrationLocation = to.parse().map_err(|error| Trouble::new(TroubleKind::Usage, error))?;
     let opening = Opening {
         variables: &configuration::Variables::environment(),
-        token: connection.token.as_deref(),
+        token: connection.token(),
         data_folder: connection.data_dir.as_deref(),
         tenant: Some(tenant.clone()),
         making,

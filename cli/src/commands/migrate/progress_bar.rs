@@ -1,25 +1,21 @@
-//! The progress of a running job, on stderr: a bar in a terminal, a plain line every few seconds elsewhere.
+//! The progress of a running job.
 
-use std::io::{IsTerminal as _, Write as _, stderr};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use credlink_migrate::progress::{Counts, Watch};
 use credlink_ports::Failure;
 use credlink_ports::migration::ledger::Reason;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::printer::one_line;
+use crate::commands::display::Display;
+use crate::commands::figures::{left, size};
 
-/// Interval between two plain lines.
-const EVERY: Duration = Duration::from_secs(5);
 /// Maximum number of failures that are named while the job runs. The report names all of them.
 const NAMED: u64 = 20;
 
 /// Shows the progress of a job, and ends it at Ctrl-C.
 pub(super) struct Bar {
-    shows: Shows,
+    display: Display,
     began: Instant,
     /// Number of items of the source, or 0 while they are still being counted.
     total: AtomicU64,
@@ -28,28 +24,13 @@ pub(super) struct Bar {
     cancelled: AtomicBool,
 }
 
-enum Shows {
-    Bar(ProgressBar),
-    Lines(Mutex<Instant>),
-    Nothing,
-}
-
 impl Bar {
     /// Chooses a display that fits stderr, or none if JSON was asked for.
     pub(super) fn new(is_json: bool) -> Self {
-        let shows = match (is_json, stderr().is_terminal()) {
-            (true, _) => Shows::Nothing,
-            (false, false) => Shows::Lines(Mutex::new(Instant::now())),
-            (false, true) => {
-                let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-                let style = ProgressStyle::with_template("{bar:30} {msg}");
-                bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-                Shows::Bar(bar)
-            }
-        };
         let (total, named) = (AtomicU64::new(0), AtomicU64::new(0));
         let cancelled = AtomicBool::new(false);
-        Self { shows, began: Instant::now(), total, names_failures: true, named, cancelled }
+        let display = Display::bar(is_json);
+        Self { display, began: Instant::now(), total, names_failures: true, named, cancelled }
     }
 
     /// Creates a bar that names no failures, for a step whose result names them.
@@ -75,20 +56,12 @@ impl Bar {
 
     /// Removes the bar.
     pub(super) fn end(&self) {
-        if let Shows::Bar(bar) = &self.shows {
-            bar.finish_and_clear();
-        }
+        self.display.end();
     }
 
     /// Prints a line above the bar.
     fn line(&self, text: &str) {
-        let text = one_line(text);
-        match &self.shows {
-            Shows::Bar(bar) => bar.println(&text),
-            // If stderr is closed, there is nobody to tell.
-            Shows::Lines(_) => drop(writeln!(stderr(), "{text}")),
-            Shows::Nothing => {}
-        }
+        self.display.line(text);
     }
 
     fn words(&self, counts: &Counts, total: Option<u64>) -> String {
@@ -111,21 +84,8 @@ impl Bar {
 impl Watch for Bar {
     fn progress(&self, counts: &Counts) {
         let total = self.total();
-        match &self.shows {
-            Shows::Bar(bar) => {
-                bar.set_length(total.unwrap_or_else(|| counts.processed()));
-                bar.set_position(counts.processed());
-                bar.set_message(self.words(counts, total));
-            }
-            Shows::Lines(last) => {
-                let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
-                if last.elapsed() >= EVERY {
-                    *last = Instant::now();
-                    self.line(&self.words(counts, total));
-                }
-            }
-            Shows::Nothing => {}
-        }
+        let done = counts.processed();
+        self.display.show(Some((done, total.unwrap_or(done))), || self.words(counts, total));
     }
 
     fn failed(&self, key: &str, reason: Reason, detail: &str) {
@@ -149,49 +109,5 @@ impl Watch for Bar {
 
     fn is_cancelled(&self) -> bool {
         self.cancelled.load(Ordering::Relaxed)
-    }
-}
-
-/// Formats a number of bytes for people.
-pub(super) fn size(bytes: f64) -> String {
-    const UNITS: [&str; 5] = ["B", "KB", "MB", "GB", "TB"];
-    let (mut size, mut unit) = (bytes, 0);
-    while size >= 1_000.0 && unit + 1 < UNITS.len() {
-        (size, unit) = (size / 1_000.0, unit + 1);
-    }
-    let decimals = usize::from(unit > 0 && size < 100.0);
-    format!("{size:.decimals$} {}", UNITS[unit])
-}
-
-/// Returns the time left at the rate so far.
-fn left(done: u64, total: u64, seconds: f64) -> Option<String> {
-    if done == 0 || total <= done {
-        return None;
-    }
-    #[expect(clippy::cast_precision_loss, reason = "an estimate needs no more than 52 bits")]
-    let left = seconds * (total - done) as f64 / done as f64;
-    Some(time(left))
-}
-
-/// Formats a time for people.
-pub(super) fn time(seconds: f64) -> String {
-    match seconds {
-        short if short < 1.0 => format!("{:.0} ms", short * 1_000.0),
-        short if short < 90.0 => format!("{short:.0} s"),
-        long if long < 5_400.0 => format!("{:.0} min", long / 60.0),
-        long => format!("{:.1} h", long / 3_600.0),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn figures_are_for_people() {
-        assert_eq!([size(999.0), size(20_000.0), size(2e8)], ["999 B", "20.0 KB", "200 MB"]);
-        assert_eq!([time(0.25), time(80.0), time(600.0), time(9e3)], ["250 ms", "80 s", "10 min", "2.5 h"]);
-        assert_eq!(left(50, 100, 10.0).as_deref(), Some("10 s"));
-        assert_eq!((left(0, 100, 1.0), left(100, 100, 1.0)), (None, None));
     }
 }

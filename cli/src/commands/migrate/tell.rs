@@ -17,8 +17,8 @@ use credlink_ports::migration::Ledger as _;
 use credlink_ports::migration::ledger::{Job, Reason};
 
 use super::open::{self, Access, failed};
-use super::progress_bar::{size, time};
 use crate::args::migrate::{JOBS_DIR, JobArgs};
+use crate::commands::figures::{size, time};
 use crate::error::{Trouble, TroubleKind};
 use crate::exit::Exit;
 use crate::printer::{Lines, Printer};

@@ -10,10 +10,11 @@ use credlink_runtime::clock::SystemClock;
 
 use super::confirm::confirm;
 use super::open::{self, Parts};
-use super::progress_bar::{Bar, time};
+use super::progress_bar::Bar;
 use super::{ended, tell, until_told};
 use crate::args::Connection;
 use crate::args::migrate::{Cleanup, Confirm, JobArgs};
+use crate::commands::figures::time;
 use crate::error::Trouble;
 use crate::exit::Exit;
 use crate::printer::Printer;
