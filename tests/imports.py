@@ -28,19 +28,25 @@ BELOW = {
     "core": "",
     "ports": "core",
     "verify": "core",
+    "pictures": "core",
     "server": "core",
     "workers": "core",
     "runtime": "core ports",
+    "renderer": "core ports runtime pictures",
+    "signing": "core ports",
     "client": "core ports",
     "service": "core ports",
     "migrate": "core ports",
     "hybrid": "core ports service",
+    "files": "core ports service",
     "metrics": "core ports runtime",
     "disk": "core ports runtime",
     "replication": "core ports runtime",
+    "scanner": "core ports runtime",
     "aws": "core ports runtime",
     "s3": "core ports runtime aws",
     "dynamodb": "core ports runtime aws",
+    "kms": "core ports runtime aws signing",
     "embedded": "core ports runtime disk",
     "cache": "core ports runtime disk client",
     "auth": "core ports runtime disk client metrics",
@@ -48,8 +54,8 @@ BELOW = {
     "migrate-service": "core ports service",
 }
 LIBRARIES = " ".join(BELOW)
-BELOW["deployment"] = without(LIBRARIES, "verify server workers")
-BELOW["lambdas"] = without(LIBRARIES, "verify server workers embedded migrate migrate-io migrate-service hybrid") + " deployment"
+BELOW["deployment"] = without(LIBRARIES, "verify server workers pictures renderer signing kms")
+BELOW["lambdas"] = without(LIBRARIES, "verify server workers pictures signing kms embedded migrate migrate-io migrate-service hybrid") + " deployment"
 BELOW["cli"] = without(LIBRARIES, "workers") + " deployment"
 # These test and measure all crates.
 BELOW["tests"] = BELOW["benches"] = BELOW["fuzz"] = LIBRARIES + " deployment lambdas"

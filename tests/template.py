@@ -5,6 +5,7 @@ names the rule that must notice. `tests/run template` runs this with the Python 
 """
 
 import copy
+import fnmatch
 import logging
 import os
 import pathlib
@@ -18,7 +19,7 @@ import yaml
 from samtranslator.translator.transform import transform
 
 ROOT = pathlib.Path(__file__).parent.parent
-FUNCTIONS = ("Store", "Retrieve", "Delete", "Migrate", "Cleanup")
+FUNCTIONS = ("Store", "Retrieve", "Delete", "Migrate", "Finalise", "Cleanup")
 # Each route that needs a scope, with the lowest scope that it accepts. Every other route is public, and the service checks it.
 GUARDED = {
     "POST /v1/proofs": "store:manifests",
@@ -45,7 +46,29 @@ GUARDED = {
     "DELETE /v1/migrations/{job}": "operator",
     "GET /v1/stats": "operator",
     "HEAD /v1/stats": "operator",
+    "POST /v1/uploads": "media:write",
+    "POST /v1/uploads/sign": "media:write",
+    "GET /v1/uploads/{id}": "media:write",
+    "HEAD /v1/uploads/{id}": "media:write",
+    "DELETE /v1/uploads/{id}": "media:write",
+    "POST /v1/uploads/{id}/parts": "media:write",
+    "POST /v1/uploads/{id}/complete": "media:write",
+    "GET /v1/files": "media:write",
+    "HEAD /v1/files": "media:write",
+    "POST /v1/files/batch-delete": "media:write",
+    "PATCH /v1/files/{id}": "media:write",
+    "DELETE /v1/files/{id}": "media:write",
+    "POST /v1/files/{id}/renditions": "media:admin",
+    "GET /v1/files/{id}/audit": "media:write",
+    "HEAD /v1/files/{id}/audit": "media:write",
+    "GET /v1/files/{id}/url": "media:write",
+    "HEAD /v1/files/{id}/url": "media:write",
+    "PUT /v1/entities/{type}/{id}/{collection}": "media:write",
+    "POST /v1/entities/{type}/{id}/{collection}": "media:write",
+    "PUT /v1/entities/{type}/{id}/{collection}/only": "media:write",
 }
+# The scopes that include another one, besides `operator`, which includes all.
+INCLUDING = {"operator": set(), "media:write": {"media:admin", "admin"}}
 
 
 # The resources that may end in a wildcard.
@@ -56,8 +79,44 @@ ALL_OF = (
     "${Bucket.Arn}/aliases/*",
     "${Bucket.Arn}/holds/*",
     "${Bucket.Arn}/removed/*",
+    "${Bucket.Arn}/uploads/*",
+    "${Bucket.Arn}/files/*",
+    "${Bucket.Arn}/media/*",
     "arn:${AWS::Partition}:s3:::${LegacyBucket}/*",
+    # GuardDuty chooses the rest of the name.
+    "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:rule/DO-NOT-DELETE-AmazonGuardDutyMalwareProtectionS3*",
 )
+
+
+# What each function may do with the bytes in quarantine. Store signs the addresses of clients, which have its rights.
+QUARANTINE = {
+    "Store": {"AbortMultipartUpload", "DeleteObject", "GetObject", "ListMultipartUploadParts", "PutObject"},
+    "Retrieve": {"GetObject", "ListMultipartUploadParts"},
+    "Delete": {"AbortMultipartUpload", "DeleteObject"},
+    "Migrate": set(),
+    "Finalise": {"AbortMultipartUpload", "DeleteObject", "GetObject", "GetObjectTagging", "ListMultipartUploadParts",
+                 "PutObject"},
+    "Cleanup": {"AbortMultipartUpload", "DeleteObject", "GetObject", "ListMultipartUploadParts", "PutObject"},
+}
+
+# What each function may do with the records of files, and with their bytes. Migrate repairs both, and Retrieve signs the
+# addresses of readers, which have its rights.
+RECORDS = {
+    "Store": {"DeleteObject", "GetObject", "PutObject"},
+    "Retrieve": {"GetObject"},
+    "Delete": {"DeleteObject", "GetObject", "PutObject"},
+    "Migrate": {"AbortMultipartUpload", "DeleteObject", "GetObject", "PutObject"},
+    "Finalise": {"AbortMultipartUpload", "DeleteObject", "GetObject", "PutObject"},
+    "Cleanup": {"DeleteObject", "GetObject", "PutObject"},
+}
+BYTES = {
+    "Store": set(),
+    "Retrieve": {"GetObject"},
+    "Delete": set(),
+    "Migrate": {"AbortMultipartUpload", "DeleteObject", "GetObject", "PutObject"},
+    "Finalise": {"AbortMultipartUpload", "DeleteObject", "GetObject", "PutObject"},
+    "Cleanup": {"DeleteObject", "GetObject"},
+}
 
 
 class Loader(yaml.SafeLoader):
@@ -206,12 +265,14 @@ def routes_are_guarded(template):
             yield f"{name}: {key} is {'guarded' if guarded else 'open'}"
         elif guarded:
             scopes = set(route["AuthorizationScopes"]["Fn::If"][1])
-            if scopes != {GUARDED[key], "operator"} | ({"admin"} if GUARDED[key] != "operator" else set()):
+            if scopes != {GUARDED[key], "operator"} | INCLUDING.get(GUARDED[key], {"admin"}):
                 yield f"{name}: {key} accepts {sorted(scopes)}"
-        target = {"POST": "Store", "PUT": "Store", "DELETE": "Delete"}.get(method, "Retrieve")
+        target = {"POST": "Store", "PUT": "Store", "DELETE": "Delete", "PATCH": "Finalise"}.get(method, "Retrieve")
         target = "Delete" if key.endswith("/batch-delete") else target
         # Store imports what is not imported yet before it signs a link.
         target = "Store" if key.endswith("/url") else target
+        # Finalise alone renders pictures.
+        target = "Finalise" if key.endswith("/renditions") else target
         if route["Target"] != {"Fn::Sub": f"integrations/${{{target}Integration}}"}:
             yield f"{name}: {key} does not go to {target}"
 
@@ -293,6 +354,141 @@ def who_writes_may_write_every_object(template):
                               if isinstance(resource, dict))}
         if missing := wanted - given:
             yield f"{name} may not write {sorted(missing)}"
+
+
+def the_quarantine_is_apart(template):
+    place = {"Fn::Sub": "${Bucket.Arn}/uploads/*"}
+    for name in FUNCTIONS:
+        rights = set()
+        for role, statement in statements(template):
+            if role == f"{name}Role" and "/uploads/" in str(statement["Resource"]):
+                rights |= {right.removeprefix("s3:") for right in as_list(statement["Action"])}
+                if statement["Resource"] != place:
+                    yield f"{name} has rights for the quarantine in one statement with others"
+        if rights != QUARANTINE[name]:
+            yield f"{name} has the permissions {sorted(rights)} for the quarantine"
+
+
+def files_have_narrow_rights(template):
+    for prefix, table in (("files/", RECORDS), ("media/", BYTES)):
+        place = "${Bucket.Arn}/" + prefix + "*"
+        for name in FUNCTIONS:
+            rights = {right.removeprefix("s3:") for role, statement in statements(template) if role == f"{name}Role"
+                      and {"Fn::Sub": place} in as_list(statement["Resource"]) for right in as_list(statement["Action"])}
+            if rights != table[name]:
+                yield f"{name} has the permissions {sorted(rights)} for {prefix}"
+
+
+def uploads_are_scanned(template):
+    resources = template["Resources"]
+    conditioned = {name for name, resource in resources.items() if resource.get("Condition") == "HasGuardDuty"}
+    if conditioned != {"MalwarePlan", "MalwareRole"}:
+        yield f"{sorted(conditioned)} are made for GuardDuty"
+    plan = resources["MalwarePlan"]["Properties"]
+    if plan["ProtectedResource"] != {"S3Bucket": {"BucketName": {"Ref": "Bucket"}, "ObjectPrefixes": ["uploads/"]}}:
+        yield "GuardDuty does not scan uploads/ of the bucket"
+    if plan.get("Actions") != {"Tagging": {"Status": "ENABLED"}}:
+        yield "GuardDuty does not tag what it has scanned"
+    told = resources["Bucket"]["Properties"].get("NotificationConfiguration", {}).get("EventBridgeConfiguration")
+    if told != {"Fn::If": ["HasGuardDuty", {"EventBridgeEnabled": True}, {"Ref": "AWS::NoValue"}]}:
+        yield "GuardDuty is not told of new objects"
+    set_to = template["Globals"]["Function"]["Environment"]["Variables"].get("CREDLINK_GUARDDUTY")
+    if set_to != {"Fn::If": ["HasGuardDuty", "on", "off"]}:
+        yield "the functions do not wait for GuardDuty"
+    # GuardDuty reads and tags what clients upload, and nothing else.
+    for role, statement in statements(template):
+        if role != "MalwareRole":
+            continue
+        places = {place.get("Fn::Sub", "") for place in as_list(statement["Resource"]) if isinstance(place, dict)}
+        objects = {place for place in places if place.startswith("${Bucket.Arn}/")}
+        own = "${Bucket.Arn}/malware-protection-resource-validation-object"
+        if objects - {"${Bucket.Arn}/uploads/*", own}:
+            yield f"GuardDuty has rights for {sorted(objects)}"
+
+
+def uploads_are_announced(template):
+    bucket = template["Resources"]["Bucket"]
+    told = bucket["Properties"].get("NotificationConfiguration", {}).get("QueueConfigurations", [])
+    told = [one["Fn::If"] if "Fn::If" in one else [None, one] for one in told]
+    events = {(condition, one["Event"]) for condition, one, *_ in told
+              if one["Queue"] == {"Fn::GetAtt": ["UploadsQueue", "Arn"]}
+              and one["Filter"] == {"S3Key": {"Rules": [{"Name": "prefix", "Value": "uploads/"}]}}}
+    # Both ways in which an upload becomes whole, and the verdict of a scanner.
+    wanted = {(None, "s3:ObjectCreated:Put"), (None, "s3:ObjectCreated:CompleteMultipartUpload"),
+              ("HasGuardDuty", "s3:ObjectTagging:Put")}
+    if events != wanted or len(told) != len(wanted):
+        yield f"the bucket sends the events {sorted(events, key=str)} of uploads"
+    if bucket.get("DependsOn") != "UploadsQueuePolicy":
+        yield "the bucket may be made before it may send events"
+    allowed = [(statement["Principal"], statement["Action"], statement.get("Condition"))
+               for policy in of_type(template, "AWS::SQS::QueuePolicy").values()
+               for statement in policy["PolicyDocument"]["Statement"] if statement["Effect"] == "Allow"]
+    if allowed != [({"Service": "s3.amazonaws.com"}, "sqs:SendMessage",
+                    {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}})]:
+        yield f"the queues accept messages by {allowed}"
+    for name in FUNCTIONS:
+        rights = {right for role, statement in statements(template) if role == f"{name}Role"
+                  and statement["Resource"] == {"Fn::GetAtt": ["UploadsQueue", "Arn"]}
+                  for right in as_list(statement["Action"])}
+        wanted = {"Store": {"sqs:SendMessage"}, "Cleanup": {"sqs:SendMessage"},
+                  "Finalise": {"sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes",
+                               "sqs:ReceiveMessage"}}.get(name, set())
+        if rights != wanted:
+            yield f"{name} has the permissions {sorted(rights)} for the queue of uploads"
+    variables = template["Globals"]["Function"]["Environment"]["Variables"]
+    if variables.get("CREDLINK_FILES_QUEUE_URL") != {"Ref": "UploadsQueue"}:
+        yield "the functions keep no files"
+
+
+def one_function_has_codecs(template):
+    events = {name for name, function in of_type(template, "AWS::Serverless::Function").items()
+              for event in function.get("Events", {}).values()
+              if event["Properties"]["Queue"] == {"Fn::GetAtt": ["UploadsQueue", "Arn"]}}
+    if events != {"FinaliseFunction"}:
+        yield f"{sorted(events)} make files of uploads"
+    manifest = tomllib.loads((ROOT / "lambdas/Cargo.toml").read_text(encoding="utf-8"))
+    needing = {binary["name"]: binary.get("required-features") for binary in manifest.get("bin", [])}
+    if needing != {"finalise": ["finalise"]} or manifest["dependencies"]["credlink-renderer"].get("optional") is not True:
+        yield f"the binaries {needing} are built with codecs"
+
+
+def browsers_may_send_what_is_signed(template):
+    rules = template["Resources"]["Bucket"]["Properties"].get("CorsConfiguration", {}).get("CorsRules", [{}])
+    if len(rules) != 1 or rules[0].get("AllowedOrigins") != {"Ref": "UploadOrigins"}:
+        yield "the origins are not those of the parameter"
+    if sorted(rules[0].get("AllowedMethods", [])) != ["GET", "HEAD", "PUT"]:
+        yield f"the methods are {rules[0].get('AllowedMethods')}"
+    if rules[0].get("ExposedHeaders") != ["ETag"]:
+        yield "a page cannot see the tag of what it has sent"
+    source = (ROOT / "shared/s3/src/quarantine/address.rs").read_text(encoding="utf-8")
+    signed = re.findall(r'"([a-z0-9-]+)"', re.search(r"const SIGNED: [^=]*= \[(.*?)\];", source, re.DOTALL)[1])
+    if len(signed) < 4:
+        yield f"an address signs only {signed}"
+    allowed = rules[0].get("AllowedHeaders", [])
+    # A page may not set the length: the browser does, and asks nobody (Fetch standard, forbidden request headers).
+    for header in set(signed) - {"content-length"}:
+        if not any(fnmatch.fnmatchcase(header, pattern) for pattern in allowed):
+            yield f"a browser may not send {header}, which addresses sign"
+
+
+def the_quarantine_empties_itself(template):
+    bounds = (ROOT / "shared/core/src/bounds.rs").read_text(encoding="utf-8")
+    upload = int(re.search(r"const UPLOAD_SECONDS: u64 = ([\d_]+);", bounds)[1])
+    rules = template["Resources"]["Bucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
+    aborts = [rule["AbortIncompleteMultipartUpload"]["DaysAfterInitiation"] for rule in rules
+              if "AbortIncompleteMultipartUpload" in rule and rule["Status"] == "Enabled" and "Prefix" not in rule]
+    # The sweeper looks first.
+    if len(aborts) != 1 or aborts[0] * 86_400 <= upload:
+        yield f"parts that were never joined are aborted after {aborts} days"
+    ends = [rule for rule in rules if rule.get("Prefix") == "uploads/" and rule["Status"] == "Enabled"]
+    if len(ends) != 1 or ends[0].get("NoncurrentVersionExpiration") != {"NoncurrentDays": 1}:
+        yield "earlier versions of what was uploaded are kept for as long as those of proofs"
+    # A day for the client, and as long for a scanner.
+    elif not 2 * upload < ends[0].get("ExpirationInDays", 0) * 86_400 <= 3 * 86_400:
+        yield f"the quarantine is emptied after {ends[0].get('ExpirationInDays')} days"
+    others = [rule["Id"] for rule in rules if "ExpirationInDays" in rule and rule.get("Prefix") != "uploads/"]
+    if others:
+        yield f"{others} removes what should be kept"
 
 
 class NoManagedPolicies:
@@ -383,17 +579,21 @@ def listings_are_no_loop(template):
 
 def who_reads_counts_and_changes_nothing_else(template):
     table = (ROOT / "shared/dynamodb/src/table.rs").read_text(encoding="utf-8")
-    named = dict(re.findall(r'const (PARTITION_KEY|SORT_KEY|READS|LAST_READ): &str = "(\w+)";', table))
+    named = dict(re.findall(r'const (\w+): &str = "(\w+)";', table))
+    counts, entries = ["PARTITION_KEY", "SORT_KEY", "READS", "LAST_READ"], ["PARTITION_KEY", "SORT_KEY", "ENTRY", "TIME_TO_LIVE"]
+    allowed = {"PROOF#*": sorted(named[name] for name in counts), "ACCESS#*": sorted(named[name] for name in entries)}
     for role, statement in statements(template):
         if role == "RetrieveRole" and "dynamodb:UpdateItem" in as_list(statement["Action"]):
             condition = statement.get("Condition", {})
             if statement["Action"] != "dynamodb:UpdateItem":
                 yield "Retrieve has the permission to update in one statement with others"
-            if condition.get("ForAllValues:StringLike") != {"dynamodb:LeadingKeys": ["PROOF#*"]}:
-                yield "Retrieve may update rows other than those of proofs"
-            counted = condition.get("ForAllValues:StringEquals", {}).get("dynamodb:Attributes", [])
-            if sorted(counted) != sorted(named.values()) or len(named) != 4:
-                yield f"Retrieve may update {counted}, and should {sorted(named.values())}"
+            keys = condition.get("ForAllValues:StringLike", {}).get("dynamodb:LeadingKeys", [])
+            if len(keys) != 1 or keys[0] not in allowed:
+                yield f"Retrieve may update rows other than those of proofs, and the log of accesses: {keys}"
+                continue
+            updated = condition.get("ForAllValues:StringEquals", {}).get("dynamodb:Attributes", [])
+            if sorted(updated) != allowed[keys[0]]:
+                yield f"Retrieve may update {updated} of {keys[0]}, and should {allowed[keys[0]]}"
 
 
 def who_reads_queries_migrations_alone(template):
@@ -401,7 +601,7 @@ def who_reads_queries_migrations_alone(template):
         if role == "RetrieveRole" and "dynamodb:Query" in as_list(statement["Action"]):
             is_table = statement["Resource"] == {"Fn::GetAtt": ["Table", "Arn"]}
             keys = statement.get("Condition", {}).get("ForAllValues:StringLike", {}).get("dynamodb:LeadingKeys")
-            if is_table and keys != ["JOB#*"]:
+            if is_table and keys not in (["JOB#*"], ["ACCESS#*"]):
                 yield f"Retrieve may query the rows {keys or 'of all keys'}"
             elif not is_table and statement["Resource"] != {"Fn::Sub": "${Table.Arn}/index/gsi1"}:
                 yield f"Retrieve may query {statement['Resource']}"
@@ -504,7 +704,9 @@ def alarms_have_runbooks(template):
 
 RULES = (rights_are_narrow, functions_share_nothing, queues_lose_nothing, what_is_kept_is_protected, routes_are_guarded,
          logs_hold_no_secrets, secrets_are_references, the_edge_is_told_by_who_changes, who_serves_beside_the_legacy_source,
-         who_changes_keeps_the_mark, who_writes_may_write_every_object, changes_reach_the_traffic,
+         who_changes_keeps_the_mark, who_writes_may_write_every_object, the_quarantine_is_apart,
+         files_have_narrow_rights, uploads_are_announced, uploads_are_scanned, one_function_has_codecs,
+         browsers_may_send_what_is_signed, the_quarantine_empties_itself, changes_reach_the_traffic,
          deployments_are_told_apart, listings_are_no_loop, who_reads_counts_and_changes_nothing_else,
          who_reads_queries_migrations_alone, who_works_on_jobs_queries_their_entries, a_flood_of_reads_can_be_bounded, nobody_passes_by_the_front,
          the_front_limits_each_address, the_edge_logs_no_query, parameters_are_explained, alarms_have_runbooks)
@@ -558,6 +760,49 @@ BROKEN = (
     (who_changes_keeps_the_mark, ("StoreRole", "Policies", 0, "PolicyDocument", "Statement", 2), None),
     (who_writes_may_write_every_object,
      ("DeleteRole", "Policies", 0, "PolicyDocument", "Statement", 1, "Resource", 3), None),
+    (rights_are_narrow, ("CleanupRole", "Policies", 0, "PolicyDocument", "Statement", 9, "Resource"),
+     {"Fn::Sub": "${Bucket.Arn}/uploads*"}),
+    (the_quarantine_is_apart, ("StoreRole", "Policies", 0, "PolicyDocument", "Statement", 10), None),
+    (the_quarantine_is_apart, ("RetrieveRole", "Policies", 0, "PolicyDocument", "Statement", 1, "Resource"),
+     [{"Fn::Sub": "${Bucket.Arn}/proofs/*"}, {"Fn::Sub": "${Bucket.Arn}/uploads/*"}]),
+    (the_quarantine_is_apart, ("DeleteRole", "Policies", 0, "PolicyDocument", "Statement", 10, "Action"),
+     ["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:PutObject"]),
+    (files_have_narrow_rights, ("RetrieveRole", "Policies", 0, "PolicyDocument", "Statement", 13, "Action"),
+     ["s3:GetObject", "s3:PutObject"]),
+    (files_have_narrow_rights, ("StoreRole", "Policies", 0, "PolicyDocument", "Statement", 11, "Resource"),
+     [{"Fn::Sub": "${Bucket.Arn}/files/*"}, {"Fn::Sub": "${Bucket.Arn}/media/*"}]),
+    (files_have_narrow_rights, ("MigrateRole", "Policies", 0, "PolicyDocument", "Statement", 9), None),
+    (uploads_are_announced, ("Bucket", "NotificationConfiguration", "QueueConfigurations", 1), None),
+    (uploads_are_announced, ("Bucket", "NotificationConfiguration", "QueueConfigurations", 2), None),
+    (uploads_are_scanned, ("Bucket", "NotificationConfiguration", "EventBridgeConfiguration"), None),
+    (uploads_are_scanned, ("MalwarePlan", "Actions"), None),
+    (uploads_are_scanned, ("MalwarePlan", "ProtectedResource", "S3Bucket", "ObjectPrefixes"), ["media/"]),
+    (uploads_are_scanned, ("MalwareRole", "Policies", 0, "PolicyDocument", "Statement", 6, "Resource"),
+     {"Fn::Sub": "${Bucket.Arn}/*"}),
+    (uploads_are_announced, ("Bucket", "NotificationConfiguration", "QueueConfigurations", 0, "Filter"), {}),
+    (uploads_are_announced, ("Bucket", "NotificationConfiguration", "QueueConfigurations", 0, "Queue"),
+     {"Fn::GetAtt": ["WorkQueue", "Arn"]}),
+    (uploads_are_announced, ("UploadsQueuePolicy", "PolicyDocument", "Statement", 0, "Condition"), None),
+    (uploads_are_announced, ("UploadsQueuePolicy", "PolicyDocument", "Statement", 0, "Principal"), "*"),
+    (uploads_are_announced, ("CleanupRole", "Policies", 0, "PolicyDocument", "Statement", 12), None),
+    (uploads_are_announced, ("Globals", "Function", "Environment", "Variables", "CREDLINK_FILES_QUEUE_URL"), None),
+    (one_function_has_codecs, ("FinaliseFunction", "Events"), None),
+    (queues_lose_nothing, ("UploadsQueue", "VisibilityTimeout"), 719),
+    (queues_lose_nothing, ("UploadsDeadLetterQueueNotEmpty", "MetricName"), "NumberOfMessagesSent"),
+    (routes_are_guarded, ("ChangeFileRoute", "Target"), {"Fn::Sub": "integrations/${RetrieveIntegration}"}),
+    (routes_are_guarded, ("RenderFileRoute", "AuthorizationScopes", "Fn::If", 1), ["media:write", "admin", "operator"]),
+    (browsers_may_send_what_is_signed, ("Bucket", "CorsConfiguration"), None),
+    (browsers_may_send_what_is_signed, ("Bucket", "CorsConfiguration", "CorsRules", 0, "AllowedOrigins"), ["*"]),
+    (browsers_may_send_what_is_signed, ("Bucket", "CorsConfiguration", "CorsRules", 0, "AllowedMethods"), ["PUT"]),
+    (browsers_may_send_what_is_signed, ("Bucket", "CorsConfiguration", "CorsRules", 0, "ExposedHeaders"), None),
+    (browsers_may_send_what_is_signed, ("Bucket", "CorsConfiguration", "CorsRules", 0, "AllowedHeaders"),
+     ["content-type", "x-amz-*"]),
+    (the_quarantine_empties_itself, ("Bucket", "LifecycleConfiguration", "Rules", 0, "Status"), "Disabled"),
+    (the_quarantine_empties_itself, ("Bucket", "LifecycleConfiguration", "Rules", 1), None),
+    (the_quarantine_empties_itself, ("Bucket", "LifecycleConfiguration", "Rules", 1, "Prefix"), "proofs/"),
+    (the_quarantine_empties_itself, ("Bucket", "LifecycleConfiguration", "Rules", 1, "ExpirationInDays"), 2),
+    (the_quarantine_empties_itself, ("Bucket", "LifecycleConfiguration", "Rules", 1, "NoncurrentVersionExpiration"), None),
+    (the_quarantine_empties_itself, ("Bucket", "LifecycleConfiguration", "Rules", 2, "ExpirationInDays"), 3),
     (changes_reach_the_traffic, ("RetrieveFunction", "AutoPublishCodeSha256"), None),
     (changes_reach_the_traffic, ("RetrieveFunction", "AutoPublishCodeSha256"), {"Ref": "LogLevel"}),
     (listings_are_no_loop, ("MigrateFunction", "RecursiveLoop"), "Terminate"),

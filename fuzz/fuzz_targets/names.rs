@@ -6,6 +6,10 @@
 use std::fmt::{Debug, Display};
 use std::str::FromStr;
 
+use credlink_core::file::{
+    BlobId, CollectionName, EntityRef, FileId, FileList, MediaName, OwnerId, ProfileName, RenditionName,
+    UploadId,
+};
 use credlink_core::hash::{Digest, MediaHash};
 use credlink_core::manifest_id::ManifestId;
 use credlink_core::manifest_key::ManifestKey;
@@ -23,9 +27,22 @@ fuzz_target!(|bytes: &[u8]| {
     let Ok(text) = str::from_utf8(bytes) else { return };
 
     // There is only one spelling, since a second one would be a second URL, a second object or a second row.
-    for only in
-        [written::<ProofId>(text), written::<Tenant>(text), written::<ObjectKey>(text)].into_iter().flatten()
-    {
+    let names = [
+        written::<ProofId>(text),
+        written::<Tenant>(text),
+        written::<ObjectKey>(text),
+        written::<BlobId>(text),
+        written::<FileId>(text),
+        written::<UploadId>(text),
+        written::<CollectionName>(text),
+        written::<ProfileName>(text),
+        written::<OwnerId>(text),
+        written::<EntityRef>(text),
+        written::<RenditionName>(text),
+        written::<MediaName>(text),
+        written::<FileList>(text),
+    ];
+    for only in names.into_iter().flatten() {
         assert_eq!(only, text);
     }
     written::<Timestamp>(text);

@@ -48,6 +48,8 @@ def before_call(context, case, kwargs):
     if isinstance(case.headers.get("credlink-deleted"), str):
         # It must not be later than the clock, which a schema does not know.
         case.headers["credlink-deleted"] = "2026-01-01T00:00:00Z"
+    if isinstance(case.body, dict) and case.operation.label == "POST /v1/entities/{type}/{id}/{collection}":
+        change_fits(case.body)
     if isinstance(case.body, dict):
         members_fit(case.body, case.method.upper() == "PUT")
 
@@ -81,7 +83,43 @@ def members_fit(body, is_replacement):
     if is_replacement:
         # It may only be the proof's own, so it is left out.
         body.pop("media_hash", None)
+    if isinstance(body.get("numbers"), list):
+        # How many parts there are depends on the size of the file. Every upload has this one.
+        body["numbers"] = [1]
+    if {"collection", "size", "type"} <= body.keys():
+        announcement_fits(body)
     if isinstance(body.get("origin"), dict):
         body["origin"] |= {"created": "2026-01-01T00:00:00Z", "expires": "2036-01-01T00:00:00+01:00"}
         if isinstance(body["origin"].get("restores"), str):
             body["origin"]["restores"] = "2026-02-01T00:00:00Z"
+
+
+def announcement_fits(body):
+    """Names a collection that there is, and what it accepts."""
+    is_listed = isinstance(body.get("entity"), dict)
+    body["collection"] = "item-photo" if is_listed else "temp"
+    body["type"] = "image/jpeg" if is_listed else body["type"]
+    body["size"] = min(body["size"], 25_000_000)
+    if isinstance(body.get("filename"), str):
+        # The bound is one of bytes.
+        body["filename"] = body["filename"][:60]
+    # The place in a list of up to twenty, and readers that the collection allows.
+    body.pop("access", None)
+    if is_listed and body.get("position") is not None:
+        body["position"] %= 20
+    else:
+        body.pop("position", None)
+
+
+def change_fits(body):
+    """Leaves one change to a list, and the position only where something is attached."""
+    changes = [name for name in ("attach", "detach", "replace") if body.get(name) is not None]
+    for name in ("attach", "detach", "replace"):
+        if name not in changes[:1]:
+            body.pop(name, None)
+    if not changes:
+        body["detach"] = "a" * 32
+    if changes[:1] != ["attach"]:
+        body.pop("position", None)
+    elif body.get("position") is not None:
+        body["position"] %= 1_000

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use credlink_aws::{Limits, http_client, plain_config};
-use credlink_s3::{Checksums, Credentials, S3Objects, S3Settings};
+use credlink_s3::{Checksums, Credentials, S3Objects, S3Quarantine, S3Settings};
 
 use crate::engines::{ministack, r2, unique};
 
@@ -52,6 +52,23 @@ pub async fn s3() -> S3Objects {
 /// An R2 bucket that nothing has used yet.
 pub async fn r2() -> S3Objects {
     open(r2_settings(&r2::bucket()))
+}
+
+/// The client of a quarantine with these settings.
+pub fn quarantine(settings: S3Settings) -> S3Quarantine {
+    S3Quarantine::new(settings, &plain_config(http_client()))
+}
+
+/// A quarantine in a new S3 bucket.
+pub async fn s3_quarantine() -> S3Quarantine {
+    let bucket = unique("bucket");
+    make(&bucket).await;
+    quarantine(s3_settings(&bucket))
+}
+
+/// A quarantine in an R2 bucket that nothing has used yet.
+pub fn r2_quarantine() -> S3Quarantine {
+    quarantine(r2_settings(&r2::bucket()))
 }
 
 /// Creates an S3 bucket.

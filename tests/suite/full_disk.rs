@@ -43,6 +43,11 @@ fn a_withdrawal_waits_for_room() {
     with_a_disk("full_disk::a_withdrawal_waits_for_room", SIZE, withdrawing);
 }
 
+#[test]
+fn a_server_that_was_killed_starts_on_a_full_disk() {
+    with_a_disk("full_disk::a_server_that_was_killed_starts_on_a_full_disk", SIZE, killed);
+}
+
 /// Every write to `/dev/full` fails as on a full disk.
 #[test]
 #[cfg(target_os = "linux")]
@@ -144,13 +149,7 @@ impl Filling {
     /// after one: the room of its journal.
     fn fill(&mut self) {
         loop {
-            let hog = self.disk.join("hog");
-            let mut file = File::options().create(true).append(true).open(hog).unwrap();
-            let before = file.metadata().unwrap().len();
-            for block in [1_048_576, 65_536, 4_096, 1] {
-                while file.write_all(&vec![1; block]).is_ok() {}
-            }
-            let taken = file.metadata().unwrap().len() - before;
+            let taken = take_room(&self.disk);
             match self.store().0 {
                 201 => continue,
                 status => assert_eq!(status, 503),
@@ -236,6 +235,16 @@ impl Filling {
     }
 }
 
+/// Takes all the room that is left, and returns the number of bytes that it was.
+fn take_room(disk: &Path) -> u64 {
+    let mut hog = File::options().create(true).append(true).open(disk.join("hog")).unwrap();
+    let before = hog.metadata().unwrap().len();
+    for block in [1_048_576, 65_536, 4_096, 1] {
+        while hog.write_all(&vec![1; block]).is_ok() {}
+    }
+    hog.metadata().unwrap().len() - before
+}
+
 fn fsck(data: &Path) {
     let checked = Command::new(binary()).args(["fsck", "--data-dir"]).arg(data).output().unwrap();
     assert_eq!(checked.status.code(), Some(0), "{}", String::from_utf8_lossy(&checked.stdout));
@@ -315,6 +324,27 @@ fn on_disk(disk: &Path) {
     assert_eq!(filling.delete(), 204, "after {stores} stores");
     filling.empty();
     filling.recovers();
+    filling.server.stop();
+    fsck(&data);
+}
+
+/// A server is killed, which leaves its journal, and then the disk fills up.
+fn killed(disk: &Path) {
+    let data = disk.join("data");
+    let mut filling = Filling::start(disk, &data);
+    for is_reserve_taken in [false, true] {
+        filling.server.kill();
+        let journals = fs::read_dir(data.join("journal")).unwrap().count();
+        assert!(journals > 0, "the journal is not empty");
+        if is_reserve_taken {
+            fs::remove_file(data.join("reserve")).unwrap();
+        }
+        take_room(disk);
+        filling.server = Server::over(&data, &[]);
+        filling.is_full();
+        filling.empty();
+        filling.recovers();
+    }
     filling.server.stop();
     fsck(&data);
 }

@@ -19,6 +19,8 @@
 //! as its second provider, and `outages` runs whole deployments over the engines while one of them is unreachable, and
 //! counts the cost of operations. `purges` tests the calls to the edge.
 //!
+//! `files` takes pictures and documents through the whole life of a file on a real server.
+//!
 //! `signers` finds out whose signature a manifest has, `busy` measures the effect of the worst bodies on other callers,
 //! and `gateway` is a server that answers 404 and is not CredLink. `migrate` tests the sources and destinations of
 //! migrations, and `jobs` runs the binary through whole jobs, and kills it; `hybrid` serves beside a legacy source.
@@ -55,6 +57,8 @@ mod engines;
 mod expiry;
 #[cfg(test)]
 mod faults;
+#[cfg(test)]
+mod files;
 #[cfg(test)]
 mod formats;
 #[cfg(test)]

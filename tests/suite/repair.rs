@@ -1,18 +1,21 @@
 //! Repair, case by case: the objects on both sides, the row, and the result. And the worker that runs repairs.
 
+mod long;
+
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use credlink_core::access::Visibility;
 use credlink_core::encoding::as_it_came;
+use credlink_core::file::FileType;
 use credlink_core::hash::{Digest, MediaHash};
 use credlink_core::identity::Mark;
 use credlink_core::message::{Message, Work};
-use credlink_core::object::{Facts, ObjectKey};
+use credlink_core::object::{Attributes, Facts, MediaKey, ObjectKey};
 use credlink_core::proof_id::ProofId;
 use credlink_core::repair_mark::RepairMark;
 use credlink_core::replica::Replica;
-use credlink_core::row::{ManifestRow, Row, RowKey, State, StoreRow};
+use credlink_core::row::{BlobRow, ManifestRow, Row, RowKey, State, StoreRow};
 use credlink_core::rules::replica_lag;
 use credlink_core::store_id::StoreId;
 use credlink_core::tenant::Tenant;
@@ -20,11 +23,14 @@ use credlink_core::time::Timestamp;
 use credlink_core::tombstone;
 use credlink_deployment::work::Dispatcher;
 use credlink_deployment::work::drain::{Limits, Report};
+use credlink_disk::folder::Folder;
 use credlink_ports::doubles::ManualClock;
 use credlink_ports::doubles::faults::{FaultPlan, Faulty, Flavour};
 use credlink_ports::doubles::{MemoryIndex, MemoryObjects, MemoryQueue};
-use credlink_ports::{Condition, Index as _, Objects as _, Put, Queue as _, Write};
-use credlink_replication::replicate::{Outcome, Walked, replicate, walk};
+use credlink_ports::{Condition, Index as _, LongObjects, Objects, Put, Queue as _, Write};
+use credlink_replication::replicate::{Outcome, Unrepaired, Walked, replicate, run, walk};
+
+use crate::buckets;
 
 fn at() -> Timestamp {
     Timestamp::from_milliseconds(5_000)
@@ -47,7 +53,7 @@ fn key() -> ObjectKey {
     ObjectKey::Manifest("urn:c2pa:x".parse().unwrap())
 }
 
-fn object(has: Has) -> Option<(Bytes, credlink_core::object::Attributes)> {
+fn object(has: Has) -> Option<(Bytes, Attributes)> {
     // A manifest that was deleted before is stored in another form.
     let content = |generation: u32, bytes: &'static [u8]| {
         let at_rest = as_it_came(bytes, generation);
@@ -320,6 +326,41 @@ async fn the_worker_lowers_the_flag_with_the_last_repair() {
     from.put(&other, body, &attributes, Condition::Absent).await.unwrap();
     clock.advance_seconds(121);
     assert_eq!((run(plan).await.done, left().await), (1, 0));
+}
+
+/// Bytes in quarantine are at one provider alone, and no reader reaches them. Files and their bytes are copied like proofs.
+#[tokio::test]
+async fn what_is_in_quarantine_stays_where_it_is() {
+    let clock = ManualClock::at(at());
+    let queue = MemoryQueue::with_clock(clock.clone());
+    let (from, to) = (MemoryObjects::new(), MemoryObjects::new());
+    let (file, blob, upload) = ("a".repeat(32), "b".repeat(32), "c".repeat(32));
+    let keys =
+        [format!("files/{file}"), format!("media/{blob}/original"), format!("media/{blob}/large-1.webp")];
+    let keys = keys.map(|key| key.parse::<ObjectKey>().unwrap());
+    for key in &keys {
+        let facts = Facts::of(b"{}", Tenant::default(), Visibility::Public, at());
+        let attributes = facts.attributes(key, BTreeMap::new());
+        from.put(key, Bytes::from_static(b"{}"), &attributes, Condition::Absent).await.unwrap();
+    }
+    let quarantined: ObjectKey = format!("uploads/default/{upload}").parse().unwrap();
+    let attributes = Attributes { content_type: "image/jpeg".to_owned(), ..Attributes::default() };
+    from.put(&quarantined, Bytes::from_static(b"?"), &attributes, Condition::Absent).await.unwrap();
+    let walked = walk(&from, Replica::Fallback, &queue, "r", None, || true).await.unwrap();
+    assert_eq!(walked, Walked { queued: 3, foreign: 0, resume: None });
+    // A message that names it does no harm.
+    let work = Work::Replicate { to: Replica::Fallback, keys: vec![quarantined.clone()], mark: None };
+    queue.send(&Message { request_id: "r".to_owned(), work }, 0).await.unwrap();
+    let report = Dispatcher::repairing(&from, &to, &MemoryIndex::new(), &clock)
+        .drain(&queue, Limits::default())
+        .await
+        .unwrap();
+    assert_eq!((report.left, report.poisoned), (0, 0));
+    for key in &keys {
+        let (one, other) = (from.get(key).await.unwrap().unwrap(), to.get(key).await.unwrap().unwrap());
+        assert_eq!((one.body, one.head.attributes), (other.body, other.head.attributes), "{key}");
+    }
+    assert_eq!(to.get(&quarantined).await.unwrap(), None);
 }
 
 #[tokio::test]

@@ -46,6 +46,19 @@ fn engine() -> &'static Engine {
     ENGINE.get_or_init(|| Engine::start(&[("R2_ENDPOINT", r2::endpoint())]))
 }
 
+/// Deploys a stack whose callers have tokens, and whose links are signed.
+fn of_several_tenants(name: &str) -> Stack<'_> {
+    let (tokens_secret, keys_secret) = (format!("{name}-tokens"), format!("{name}-link-keys"));
+    let parameters = [
+        ("TokensSecret", tokens_secret.as_str()),
+        ("LinkKeysSecret", keys_secret.as_str()),
+        ("Tenants", "several"),
+    ];
+    let tokens = tokens::file();
+    let secrets = [(tokens_secret.as_str(), tokens.as_str()), (keys_secret.as_str(), LINK_KEYS)];
+    engine().deploy(name, Bootstraps::built(), &parameters, &secrets)
+}
+
 /// The status of the answer, and the function's description of the request that reached it.
 fn ask(method: &str, url: &str, headers: &[(&str, &str)], body: &[u8]) -> (u16, Vec<u8>) {
     let agent =
@@ -89,6 +102,7 @@ fn requests_and_rights_of_a_deployed_stack() {
     assert_eq!(store["environment"]["STORAGE_BUCKET"], stack.output("BucketName"));
     assert_eq!(store["environment"]["CREDLINK_TABLE"], stack.output("TableName"));
     assert_eq!(store["environment"]["CREDLINK_QUEUE_URL"], stack.output("QueueUrl"));
+    assert_eq!(store["environment"]["CREDLINK_FILES_QUEUE_URL"], stack.output("UploadsQueueUrl"));
     assert_eq!(store["environment"]["CREDLINK_PUBLIC_URL"], url);
 
     for (method, path, expected) in [
@@ -109,6 +123,15 @@ fn requests_and_rights_of_a_deployed_stack() {
         // A path that does not exist: the service says so, in its own form.
         ("GET", "/no/such/path", "RetrieveFunction"),
         ("PATCH", "/v1/proofs", "RetrieveFunction"),
+        ("POST", "/v1/uploads", "StoreFunction"),
+        ("POST", "/v1/uploads/a/complete", "StoreFunction"),
+        ("GET", "/v1/uploads/a", "RetrieveFunction"),
+        ("DELETE", "/v1/uploads/a", "DeleteFunction"),
+        ("PATCH", "/v1/files/a", "FinaliseFunction"),
+        ("POST", "/v1/files/a/renditions", "FinaliseFunction"),
+        ("POST", "/v1/files/batch-delete", "DeleteFunction"),
+        ("PUT", "/v1/entities/item/1/item-photo/only", "StoreFunction"),
+        ("GET", "/media/a/original", "RetrieveFunction"),
     ] {
         let body: &[u8] = if method == "GET" { b"" } else { b"{}" };
         let told = told(method, &format!("{url}{path}"), &[], body);
@@ -128,11 +151,12 @@ fn requests_and_rights_of_a_deployed_stack() {
     // One line per role: exactly those actions of the script that the role allows. A read of a missing object is
     // answered as an absence (`NoSuchKey`), because every role that reads may also list.
     insta::assert_snapshot!(stack.rights(), @r"
-    StoreRole: put get get-absent=NoSuchKey list delete row update transaction scan query-table send
-    RetrieveRole: get get-absent=NoSuchKey list row rows update transaction query-tenant query-table send
-    DeleteRole: put get get-absent=NoSuchKey list delete row update transaction delete-row scan query-table send
-    MigrateRole: put get get-absent=NoSuchKey list delete row rows update transaction scan send receive
-    CleanupRole: put get get-absent=NoSuchKey list list-uploads delete row rows update transaction scan query-due query-table send
+    StoreRole: put get get-absent=NoSuchKey list delete row update transaction scan query-table send put-record send-upload
+    RetrieveRole: get get-absent=NoSuchKey list row rows update transaction query-tenant query-table send get-media
+    DeleteRole: put get get-absent=NoSuchKey list delete row update transaction delete-row scan query-table send put-record
+    MigrateRole: put get get-absent=NoSuchKey list delete row rows update transaction scan send receive put-record put-media get-media delete-media
+    FinaliseRole: put get get-absent=NoSuchKey list delete row update transaction scan send put-record put-media get-media delete-media receive-upload
+    CleanupRole: put get get-absent=NoSuchKey list list-uploads delete row rows update transaction scan query-due query-table send put-record get-media delete-media send-upload
     ");
 }
 
@@ -230,15 +254,7 @@ impl Api for Deployed<'_> {
 #[tokio::test]
 async fn the_api_answers_as_written_down_on_a_deployed_stack() {
     let name = unique("api");
-    let (tokens_secret, keys_secret) = (format!("{name}-tokens"), format!("{name}-link-keys"));
-    let parameters = [
-        ("TokensSecret", tokens_secret.as_str()),
-        ("LinkKeysSecret", keys_secret.as_str()),
-        ("Tenants", "several"),
-    ];
-    let tokens = tokens::file();
-    let secrets = [(tokens_secret.as_str(), tokens.as_str()), (keys_secret.as_str(), LINK_KEYS)];
-    let stack = engine().deploy(&name, Bootstraps::built(), &parameters, &secrets);
+    let stack = of_several_tenants(&name);
     let api = BaseUrl::new(stack.url());
     whole(&Deployed { api, stack: &stack, changed: AtomicBool::new(false) }).await;
 }
@@ -328,4 +344,43 @@ async fn what_the_queue_holds_is_replicated_and_poison_ends_in_the_dead_letter_q
         received.send().await.unwrap().messages.and_then(|messages| messages.into_iter().next())
     });
     assert_eq!(dead.await.body(), Some("no message"));
+}
+
+/// The whole way of a file: the function signs an address, the bucket sends its event, the queue invokes the finaliser, and
+/// the reader is sent to the bucket.
+#[tokio::test]
+async fn an_upload_becomes_a_file_on_a_deployed_stack() {
+    let name = unique("files");
+    let stack = of_several_tenants(&name);
+    let authorization = format!("Bearer {}", tokens::OWNER);
+    let headers = [("authorization", authorization.as_str()), ("content-type", "application/json")];
+    let picture = crate::files::pictures::png(1_000, 500, 9);
+    let body = json!({"collection": "item-photo", "type": "image/png", "size": picture.len()}).to_string();
+    let url = stack.url().to_owned();
+    let (status, upload) = ask("POST", &format!("{url}/v1/uploads"), &headers, body.as_bytes());
+    let upload: Value = serde_json::from_slice(&upload).unwrap();
+    assert_eq!(status, 201, "{upload}");
+    let put = &upload["put"];
+    let signed: Vec<(&str, &str)> = put["headers"]
+        .as_object()
+        .unwrap()
+        .iter()
+        .filter(|(name, _)| *name != "content-length")
+        .map(|(name, value)| (name.as_str(), value.as_str().unwrap()))
+        .collect();
+    let (status, answer) = ask("PUT", put["url"].as_str().unwrap(), &signed, &picture);
+    assert_eq!(status, 200, "{}", String::from_utf8_lossy(&answer));
+    let path = format!("{url}/v1/uploads/{}", upload["id"].as_str().unwrap());
+    let state = eventually("the upload does not become a file", async || {
+        let (status, state) = ask("GET", &path, &headers[..1], b"");
+        let state: Value = serde_json::from_slice(&state).unwrap();
+        assert_eq!(status, 200, "{state}");
+        (state["state"] == "ready" || state["state"] == "rejected").then_some(state)
+    });
+    let state = state.await;
+    assert_eq!(state["state"], "ready", "{state}");
+    // The redirect is followed.
+    let path = format!("{url}/media/{}/medium.webp", state["file"].as_str().unwrap());
+    let (status, bytes) = ask("GET", &path, &[], b"");
+    assert_eq!((status, crate::files::pictures::measured(&bytes)), (200, (800, 400, "image/webp")));
 }

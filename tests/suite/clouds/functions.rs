@@ -8,12 +8,13 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Method, Request, Response};
+use http::{HeaderName, HeaderValue, Request, Response};
 use serde_json::{Map, Value, json};
 use tokio::sync::Mutex;
 
 use super::ground::{Ground, PUBLIC_URL};
 use super::rights::Watch;
+use super::routes;
 use crate::engines::runtime::Function;
 use crate::http::api::Api;
 
@@ -102,11 +103,9 @@ impl Functions {
 impl Api for Functions {
     async fn send(&self, request: Request<Bytes>) -> Response<Bytes> {
         let event = event(&request);
-        // The same routes as in `template.yaml`.
-        let function = match *request.method() {
-            Method::DELETE => &self.delete,
-            Method::POST if request.uri().path() == "/v1/proofs/batch-delete" => &self.delete,
-            Method::POST | Method::PUT => &self.store,
+        let function = match routes::function(request.method(), request.uri().path()) {
+            "delete" => &self.delete,
+            "store" => &self.store,
             _ => {
                 if request.uri().path() == "/v1/stats" {
                     // A process that commits often writes its sums only every ten seconds; the schedule corrects them.

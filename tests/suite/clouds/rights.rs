@@ -10,10 +10,11 @@ use crate::engines::{dynoxide, ministack};
 const TEMPLATE: &str = include_str!("../../../template.yaml");
 
 /// The functions and their roles.
-const ROLES: [(&str, &str); 4] = [
+const ROLES: [(&str, &str); 5] = [
     ("store", "StoreRole"),
     ("delete", "DeleteRole"),
     ("retrieve", "RetrieveRole"),
+    ("finalise", "FinaliseRole"),
     ("cleanup", "CleanupRole"),
 ];
 
@@ -81,6 +82,8 @@ impl Watch {
         let of_bucket = key.trim_matches('/').is_empty();
         let action = match &*seen.method {
             "GET" | "HEAD" if of_bucket => "s3:ListBucket",
+            "GET" if query.contains("uploadId") => "s3:ListMultipartUploadParts",
+            "GET" if query.contains("tagging") => "s3:GetObjectTagging",
             "GET" | "HEAD" => "s3:GetObject",
             "DELETE" if query.contains("uploadId") => "s3:AbortMultipartUpload",
             "POST" if query.starts_with("delete") => "s3:DeleteObject",

@@ -1,11 +1,13 @@
 //! Functions that cannot work: they fail on every event, log why, and serve nothing.
 
+use std::process::Command;
+
 use http::Method;
 use serde_json::json;
 
 use super::functions::event;
 use super::ground::{Ground, everything};
-use crate::engines::runtime::Function;
+use crate::engines::runtime::{Function, built};
 use crate::http::ask::{json as request, media};
 
 #[tokio::test]
@@ -31,4 +33,18 @@ async fn a_function_that_cannot_work_fails_with_every_event_and_says_why() {
         assert!(line["reason"].as_str().unwrap().contains(reason), "{changed}: {line}");
     }
     assert_eq!(everything(&ground.s3).await, []);
+}
+
+/// The codecs of pictures are linked into the finaliser alone. A message of libjpeg tells whether they are.
+#[test]
+fn codecs_are_in_one_function() {
+    let has_codecs = |name: &str| {
+        let mut grep = Command::new("grep");
+        grep.args(["-q", "-a", "Improper call to JPEG library in state"]).arg(built(name));
+        grep.status().unwrap().success()
+    };
+    for name in ["store", "retrieve", "delete", "migrate", "cleanup"] {
+        assert!(!has_codecs(name), "{name}");
+    }
+    assert!(has_codecs("finalise"));
 }

@@ -5,24 +5,14 @@ use crc_fast::CrcAlgorithm;
 use credlink_core::encoding::at_rest_again;
 use credlink_core::hash::Digest;
 use credlink_core::object::Attributes;
-use credlink_disk::folder::Folder;
-use credlink_ports::doubles::MemoryObjects;
 use credlink_ports::{Checksum, Checksummed, Condition};
 
-use super::over_every_adapter;
+use super::{over_every_store, stores};
 use crate::buckets;
 use crate::contracts::proof_id;
 
-over_every_adapter! {
+over_every_store! {
     { a_checksum_is_of_the_bytes_as_stored }
-    memory => ((), MemoryObjects::new()),
-    folder => {
-        let directory = tempfile::tempdir().unwrap();
-        let folder = Folder::open(directory.path()).unwrap();
-        (directory, folder)
-    },
-    s3 => ((), buckets::s3().await),
-    r2 => ((), buckets::r2().await),
 }
 
 /// Writes gzip data, and returns them with the checksum reported for them.

@@ -1,5 +1,6 @@
 //! The contract of `Index`.
 
+mod files;
 mod listings;
 
 use std::collections::BTreeSet;
@@ -12,6 +13,7 @@ use credlink_ports::doubles::MemoryIndex;
 use credlink_ports::{Commit, Index, Intent, Listing, Page, Write};
 use futures_util::future::{join, join_all};
 
+use files::*;
 use listings::*;
 
 use super::{at, due, manifest, next, over_every_adapter, proof};
@@ -39,6 +41,10 @@ over_every_adapter! {
         manifests_stored_for_themselves_are_listed_by_tenant_in_their_order,
         a_foreign_cursor_is_none,
         the_last_page_says_so,
+        every_row_of_files_reads_back_in_every_state,
+        live_files_are_listed_by_tenant_owner_and_collection,
+        a_listing_of_files_goes_on_behind_its_cursor,
+        accesses_are_logged_for_each_file_in_their_order,
         totals_are_exact,
         reads_and_commits_leave_each_other_alone,
         reads_of_absent_rows_are_passed_over,
@@ -53,6 +59,16 @@ over_every_adapter! {
     // The engine's indexes are updated at once, so that these tests see what they wrote. Those of AWS lag behind, as
     // the port allows. Either way the content of a listing is read from the table.
     dynamodb => ((), dynoxide::index().await),
+}
+
+over_every_adapter! {
+    { old_accesses_go_when_new_ones_come }
+    memory_log => ((), MemoryIndex::new()),
+    embedded_log => {
+        let directory = tempfile::tempdir().unwrap();
+        let index = EmbeddedIndex::open(directory.path().join("index")).unwrap();
+        (directory, index)
+    },
 }
 
 over_every_adapter! {
@@ -275,25 +291,25 @@ async fn totals_are_exact(index: &impl Index) {
     c2pa.manifest_id = Some("urn:c2pa:x".parse().unwrap());
     let manifest = manifest("urn:c2pa:x", 5_000);
     done(index, &[first(json.clone()), first(c2pa.clone()), first(manifest.clone())]).await;
-    let expected = Totals { proofs: 2, manifests: 1, manifest_bytes: 5_100, deleted: 0 };
+    let expected = Totals { proofs: 2, manifests: 1, manifest_bytes: 5_100, deleted: 0, ..Totals::default() };
     assert_eq!(index.totals().await.unwrap(), expected);
     let longer = next(&json, |row| row.manifest_length = 150);
     done(index, &[change(longer)]).await;
-    assert_eq!(index.totals().await.unwrap(), Totals { manifest_bytes: 5_150, ..expected });
+    assert_eq!(index.totals().await.unwrap(), Totals { manifest_bytes: 5_150, ..expected.clone() });
     let json = current(index, &json).await;
     let gone = [
         change(Row::Proof(json.in_state(State::Deleting(at(1))))),
         change(Row::Manifest(manifest.in_state(State::Deleting(at(1))))),
     ];
     done(index, &gone).await;
-    let expected = Totals { proofs: 1, manifests: 0, manifest_bytes: 0, deleted: 1 };
+    let expected = Totals { proofs: 1, manifests: 0, manifest_bytes: 0, deleted: 1, ..Totals::default() };
     assert_eq!(index.totals().await.unwrap(), expected);
     // Many commits at once, some of which lose.
     let race = (0..100)
         .map(|n| async move { index.commit(&[first(proof(&(n % 50).to_string(), OTHER, n, 10))]).await });
     let answers = join_all(race).await;
     assert_eq!(answers.iter().filter(|answer| matches!(answer, Ok(Commit::Done))).count(), 50);
-    let expected = Totals { proofs: 51, manifest_bytes: 5_000, ..expected };
+    let expected = Totals { proofs: 51, manifest_bytes: 5_000, ..expected.clone() };
     assert_eq!(index.totals().await.unwrap(), expected);
 }
 

@@ -6,7 +6,9 @@ mod folder;
 mod index;
 mod ledger;
 mod objects;
+mod quarantine;
 mod queue;
+mod stores;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -42,7 +44,19 @@ macro_rules! over_one_adapter {
         }
     };
 }
-use {over_every_adapter, over_one_adapter};
+/// The same over every one of the [`stores`], which is imported beside this.
+macro_rules! over_every_store {
+    ($cases:tt) => {
+        $crate::contracts::over_every_adapter! {
+            $cases
+            memory => stores::memory(),
+            folder => stores::folder(),
+            s3 => stores::s3().await,
+            r2 => stores::r2().await,
+        }
+    };
+}
+use {over_every_adapter, over_every_store, over_one_adapter};
 
 pub fn proof_id(name: &str) -> ProofId {
     ProofId::derive(&Tenant::default(), &MediaHash::of(name.as_bytes()))

@@ -52,6 +52,19 @@ async fn a_commit_that_was_kept_is_done_whatever_became_of_its_answer() {
     assert_eq!((totals.proofs, totals.manifests), (3, 1), "each counted once");
 }
 
+/// A conflict in the sums says nothing about the attempt before it. If the next one had another token, it would lose against
+/// its own row, and the change would be added to the sums once more.
+#[tokio::test]
+async fn a_commit_that_was_kept_is_done_though_the_next_attempt_meets_a_conflict() {
+    let wire = Wire::new();
+    let index = wire.index().await;
+    wire.fail("TransactWriteItems", Fault::LoseAnswer);
+    wire.fail("TransactWriteItems", Fault::Cancel(&["None", "TransactionConflict"]));
+    assert_eq!(index.commit(&[first(&proof("x", "acme", 1, 1_000))]).await.unwrap(), Commit::Done);
+    assert!(wire.is_whole());
+    assert_eq!(index.totals().await.unwrap().proofs, 1);
+}
+
 #[tokio::test]
 async fn the_same_row_of_another_writer_is_no_commit_of_ours() {
     let wire = Wire::new();

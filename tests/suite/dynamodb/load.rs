@@ -76,7 +76,7 @@ async fn pages_of_many_rows_have_each_of_them_once() {
                 assert!(found.is_sorted_by_key(order));
             }
             Listing::Due(_) => assert!(found.is_sorted_by_key(|row| row.due())),
-            Listing::Aliases(_) | Listing::Manifests(_) | Listing::All => {}
+            Listing::Aliases(_) | Listing::Manifests(_) | Listing::Files(..) | Listing::All => {}
         }
     }
     assert_eq!(index.totals().await.unwrap().proofs, 2_500);

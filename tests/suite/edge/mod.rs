@@ -14,6 +14,8 @@
 //! who may read a private object, and `privacy` that no other caller can tell whether it exists. `purge`, `health`,
 //! `settings` and `logs` are for the operator. `deletion` tests the whole path from the service.
 //!
+//! `files` has the bytes of files, which a record decides about.
+//!
 //! Both parts use [`seeds`], objects as the service leaves them in a bucket, `forms` of them, and the controls that
 //! `harness` tests.
 
@@ -25,6 +27,7 @@ mod damage;
 mod deletion;
 mod encodings;
 mod fates;
+mod files;
 mod flights;
 mod forms;
 mod ground;
@@ -35,7 +38,7 @@ mod limits;
 mod links;
 mod logs;
 mod nonsense;
-mod origin;
+pub mod origin;
 mod outages;
 mod places;
 mod privacy;
@@ -45,8 +48,9 @@ mod read_through;
 mod reading;
 mod replication;
 mod revisions;
-mod seeds;
+pub mod seeds;
 mod settings;
 mod table;
 mod targets;
 mod tenants;
+mod unlinked;

@@ -1,46 +1,15 @@
 //! Guarantee 13 at the edge: no part of an answer, and no call that the Worker makes for it, reveals to a caller that
 //! may not read an object whether that object exists.
 
-use bytes::Bytes;
 use credlink_core::object::ObjectKey;
-use http::header::{ACCEPT_ENCODING, HOST, IF_MATCH, IF_NONE_MATCH, RANGE};
-use http::{Method, Request, Response};
+use http::header::HOST;
 
 use super::origin::Origin;
 use super::seeds::{LINK_KEYS, Seed, slow};
+use super::unlinked::{questions, shown};
 use crate::engines::edge::Edge;
 use crate::engines::proxy::{Fault, Proxy};
-use crate::http::ask::{ask, get, with};
-
-/// The ways to request an object without a valid link.
-fn questions(path: &str) -> Vec<Request<Bytes>> {
-    let forged = "expires=4102444800&key=first&life=0&signature=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
-    vec![
-        get(path),
-        ask(Method::HEAD, path),
-        with(get(path), RANGE, "bytes=0-0"),
-        with(get(path), IF_NONE_MATCH, "*"),
-        with(get(path), IF_MATCH, "\"other\""),
-        with(get(path), ACCEPT_ENCODING, "gzip"),
-        get(&format!("{path}?form=stored")),
-        get(&format!("{path}?{forged}")),
-    ]
-}
-
-/// An answer, without the requested ID and the parts that differ from request to request.
-fn shown(answer: &Response<Bytes>, id: &str) -> String {
-    let is_of_request = |name: &str| ["date", "x-request-id"].contains(&name);
-    let headers = answer.headers().iter().filter(|(name, _)| !is_of_request(name.as_str()));
-    let mut lines: Vec<String> = headers.map(|(name, value)| format!("{name}: {value:?}")).collect();
-    lines.sort();
-    let body: serde_json::Value = serde_json::from_slice(answer.body()).unwrap_or_default();
-    let mut body = body;
-    if let Some(members) = body.as_object_mut() {
-        members.remove("request_id");
-        members.remove("instance");
-    }
-    format!("{}\n{}\n{}", answer.status(), lines.join("\n"), body.to_string().replace(id, "ID"))
-}
+use crate::http::ask::with;
 
 /// The edge's answers to every request for an object, twice each, and the calls that they cause. Each request uses a
 /// domain of its own, whose cache is empty.

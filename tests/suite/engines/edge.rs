@@ -190,6 +190,13 @@ impl Edge {
         calls.iter().filter(|call| call.starts_with("cache.put") && !call.ends_with("(nothing)")).count()
     }
 
+    /// The cache tags of the entries that the Worker has put into its cache since [`Self::forget`] was last called.
+    pub async fn tags(&self) -> Vec<String> {
+        let seen = self.control(&json!({})).await;
+        let tags = seen["tags"].as_array().expect("a list").iter();
+        tags.map(|tags| tags.as_str().expect("a text").to_owned()).collect()
+    }
+
     /// The log lines of the Worker since [`Self::forget`] was last called: the JSON of each, or its text if it is not
     /// JSON.
     pub async fn logs(&self) -> Vec<Value> {
@@ -199,7 +206,7 @@ impl Edge {
         lines.map(text).map(|text| serde_json::from_str(&text).unwrap_or(Value::String(text))).collect()
     }
 
-    /// Forgets calls and log lines.
+    /// Forgets calls, tags and log lines.
     pub async fn forget(&self) {
         self.control(&json!({ "forget": true })).await;
     }

@@ -4,6 +4,7 @@
 //! Tests share an engine and stay apart by unique names: each has its own bucket, table, queue or key prefix
 //! ([`unique`]).
 
+pub mod clamd;
 pub mod dynoxide;
 pub mod edge;
 pub mod front;
@@ -14,6 +15,7 @@ pub mod redis;
 pub mod runtime;
 pub mod sqs;
 pub mod stack;
+pub mod stand_in;
 
 use std::io::{BufRead as _, BufReader};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -122,13 +124,18 @@ impl Process {
 
     /// Waits until the engine accepts connections at `port`.
     pub fn wait_for_port(&mut self, port: u16) {
-        let began = Instant::now();
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        while TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_err() {
+        self.wait_for(|| TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_ok());
+    }
+
+    /// Waits until the engine is ready, as `is_ready` finds out.
+    pub fn wait_for(&mut self, is_ready: impl Fn() -> bool) {
+        let began = Instant::now();
+        while !is_ready() {
             if let Ok(Some(status)) = self.child.try_wait() {
-                panic!("the engine ended before it listened: {status}");
+                panic!("the engine ended before it was ready: {status}");
             }
-            assert!(began.elapsed() < START, "nothing listens on port {port}");
+            assert!(began.elapsed() < START, "the engine does not listen");
             std::thread::sleep(Duration::from_millis(50));
         }
     }

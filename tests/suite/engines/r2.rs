@@ -1,7 +1,7 @@
 //! R2 by workerd, behind the S3 endpoint of miniflare: one process for the whole test binary.
 //!
 //! Signatures are really checked. It cannot create buckets (they exist from the start, and each is given out once),
-//! list incomplete uploads, or lose an answer.
+//! list incomplete uploads, or lose an answer. The parts of an upload are listed by the server in front of it.
 
 use std::process::Command;
 use std::sync::OnceLock;

@@ -62,7 +62,7 @@ def up(endpoint, stack, template, parameters, bootstraps):
     # Functions are processes of one machine here, and would share what each has for itself in Lambda.
     text = replaced(text, r"CREDLINK_CACHE_FOLDER: /tmp/credlink", "CREDLINK_CACHE_FOLDER: ''")
     # The engine speaks without TLS, and keeps to policies that refuse that: here they refuse the opposite.
-    text = replaced(text, r"('aws:SecureTransport': )'false'", r"\1'true'", 2)
+    text = replaced(text, r"('aws:SecureTransport': )'false'", r"\1'true'", 3)
     s3.put_object(Bucket=code, Key="template.yaml", Body=text.encode())
     cloudformation.create_stack(
         StackName=stack,
@@ -73,9 +73,9 @@ def up(endpoint, stack, template, parameters, bootstraps):
     outputs = settled(cloudformation, stack)
     # CloudFormation turns the text of a parameter into the number that it stands for; the engine fails to compare it.
     functions = client("lambda", endpoint)
-    migrate = outputs["MigrateFunctionArn"]
-    for mapping in functions.list_event_source_mappings(FunctionName=migrate)["EventSourceMappings"]:
-        functions.update_event_source_mapping(UUID=mapping["UUID"], ScalingConfig={"MaximumConcurrency": 5})
+    for function in (outputs["MigrateFunctionArn"], outputs["FinaliseFunctionArn"]):
+        for mapping in functions.list_event_source_mappings(FunctionName=function)["EventSourceMappings"]:
+            functions.update_event_source_mapping(UUID=mapping["UUID"], ScalingConfig={"MaximumConcurrency": 5})
     return outputs
 
 
@@ -105,6 +105,7 @@ def rights(endpoint, stack):
     """One line a role: the calls that it may make. S3's answer to a read of what is not there is of interest too."""
     outputs = settled(client("cloudformation", endpoint), stack)
     bucket, table, queue = outputs["BucketName"], outputs["TableName"], outputs["QueueUrl"]
+    uploads = outputs["UploadsQueueUrl"]
     key = {"pk": {"S": "PROOF#x"}, "sk": {"S": "ROW"}}
     update = {"TableName": table, "Key": key, "UpdateExpression": "SET a = :a", "ExpressionAttributeValues": {":a": {"S": "a"}}}
 
@@ -134,12 +135,19 @@ def rights(endpoint, stack):
                                               "ExpressionAttributeValues": {":a": {"S": "a"}}}),
         ("send", "sqs", "send_message", {"QueueUrl": queue, "MessageBody": "x"}),
         ("receive", "sqs", "receive_message", {"QueueUrl": queue}),
+        ("put-record", "s3", "put_object", {"Bucket": bucket, "Key": "files/x", "Body": b"x"}),
+        ("put-media", "s3", "put_object", {"Bucket": bucket, "Key": "media/x", "Body": b"x"}),
+        ("get-media", "s3", "get_object", {"Bucket": bucket, "Key": "media/x"}),
+        ("delete-media", "s3", "delete_object", {"Bucket": bucket, "Key": "media/z"}),
+        ("send-upload", "sqs", "send_message", {"QueueUrl": uploads, "MessageBody": "x"}),
+        ("receive-upload", "sqs", "receive_message", {"QueueUrl": uploads}),
     ]
-    # What `get` reads.
-    client("s3", endpoint).put_object(Bucket=bucket, Key="proofs/x", Body=b"x")
+    # What `get` and `get-media` read.
+    for key in ("proofs/x", "media/x"):
+        client("s3", endpoint).put_object(Bucket=bucket, Key=key, Body=b"x")
     roles = client("iam", endpoint).get_paginator("list_roles").paginate().search("Roles[]")
     arns = {role["RoleName"].split("-")[-2]: role["Arn"] for role in roles if role["RoleName"].startswith(f"{stack}-")}
-    for name in ("StoreRole", "RetrieveRole", "DeleteRole", "MigrateRole", "CleanupRole"):
+    for name in ("StoreRole", "RetrieveRole", "DeleteRole", "MigrateRole", "FinaliseRole", "CleanupRole"):
         session = client("sts", endpoint).assume_role(RoleArn=arns[name], RoleSessionName="rights")["Credentials"]
         may = [label + answer(endpoint, session, service, call, arguments) for label, service, call, arguments in calls]
         print(f"{name}: {' '.join(word for word in may if not word.endswith('!'))}")

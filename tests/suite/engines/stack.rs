@@ -9,7 +9,7 @@
 //! |---|---|
 //! | has no CodeDeploy: `Unrecognized resource types` | `CanaryDeployment` is off |
 //! | passes the defaults of the parameters to the SAM transform, not their values | the default is edited in the template's text |
-//! | does not speak TLS, and enforces the policies that require it | those two conditions are inverted |
+//! | does not speak TLS, and enforces the policies that require it | those three conditions are inverted |
 //! | stores `MaximumConcurrency` as text if a parameter sets it: the poller fails with `'>=' not supported` | it is set again, as a number, after the deployment |
 //! | serves an API below a path, or under a host name that does not resolve | [`Stack::url`] is a small proxy in front |
 //! | runs functions as processes of one machine, with one `/tmp` | the cache in that folder is off |
@@ -54,12 +54,14 @@ pub struct Bootstraps {
     pub delete: PathBuf,
     /// Handles the queue.
     pub migrate: PathBuf,
+    /// Handles the queue of uploads.
+    pub finalise: PathBuf,
     /// Handles the schedule.
     pub cleanup: PathBuf,
 }
 
 impl Bootstraps {
-    /// The five that cargo built beside this one, stripped of debug information, which halves their size.
+    /// The six that cargo built beside this one, stripped of debug information, which halves their size.
     pub fn built() -> &'static Self {
         static BUILT: OnceLock<(TempDir, Bootstraps)> = OnceLock::new();
         let (_, built) = BUILT.get_or_init(|| {
@@ -71,8 +73,8 @@ impl Bootstraps {
                 path
             };
             let (store, retrieve, delete) = (stripped("store"), stripped("retrieve"), stripped("delete"));
-            let all =
-                Self { store, retrieve, delete, migrate: stripped("migrate"), cleanup: stripped("cleanup") };
+            let (migrate, finalise) = (stripped("migrate"), stripped("finalise"));
+            let all = Self { store, retrieve, delete, migrate, finalise, cleanup: stripped("cleanup") };
             (folder, all)
         });
         built
@@ -81,7 +83,14 @@ impl Bootstraps {
     /// One binary for all of them.
     pub fn all(path: &Path) -> Self {
         let path = || path.to_owned();
-        Self { store: path(), retrieve: path(), delete: path(), migrate: path(), cleanup: path() }
+        Self {
+            store: path(),
+            retrieve: path(),
+            delete: path(),
+            migrate: path(),
+            finalise: path(),
+            cleanup: path(),
+        }
     }
 }
 
@@ -175,6 +184,7 @@ impl Engine {
             ("retrieve", &bootstraps.retrieve),
             ("delete", &bootstraps.delete),
             ("migrate", &bootstraps.migrate),
+            ("finalise", &bootstraps.finalise),
             ("cleanup", &bootstraps.cleanup),
         ] {
             command.arg(format!("{function}={}", path.display()));

@@ -11,7 +11,7 @@ import { WorkerEntrypoint } from "cloudflare:workers";
 
 const variables = {};
 const modes = {};
-const seen = { calls: [], logs: [] };
+const seen = { calls: [], logs: [], tags: [] };
 let ahead = 0;
 let at;
 let unfinished = 0;
@@ -51,6 +51,9 @@ function watched(part, object, methods, behind = () => object) {
       }
       return async (subject, ...rest) => {
         await pass(`${part}.${property}`, `${subject.key ?? subject.url ?? subject}${absence(rest[0])}`);
+        if (part === "cache" && property === "put") {
+          seen.tags.push(rest[0].headers.get("cache-tag"));
+        }
         const result = await (await behind())[property](subject, ...rest);
         if (part === "bucket" && property === "get" && result?.body) {
           seen.calls.push(`body ${subject}`);
@@ -153,6 +156,7 @@ async function control(request) {
   if (asked.forget) {
     seen.calls.length = 0;
     seen.logs.length = 0;
+    seen.tags.length = 0;
   }
   return answer;
 }

@@ -9,8 +9,8 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use credlink_ports::{
-    Checksummed, Index, Medium, Objects, SingleProvider, forward_checksummed, forward_index, forward_medium,
-    forward_objects,
+    Checksummed, Index, LongObjects, Medium, Objects, SingleProvider, forward_checksummed, forward_index,
+    forward_long_objects, forward_medium, forward_objects,
 };
 
 /// Lets a number of calls through. Clones are one gate.
@@ -51,6 +51,11 @@ impl Gate {
             waiting: RefCell::default(),
             twice,
         }))
+    }
+
+    /// The number of calls that have passed.
+    pub fn passed(&self) -> u64 {
+        self.0.passed.get()
     }
 
     /// Stops each call from now on but the next `limit`.
@@ -132,6 +137,7 @@ macro_rules! gated {
 forward_objects!(impl[T: Objects] for Gated<T>, by gated, one by one);
 forward_medium!(impl[T: Medium] for Gated<T>, by gated);
 forward_checksummed!(impl[T: Checksummed] for Gated<T>, by gated);
+forward_long_objects!(impl[T: LongObjects] for Gated<T>, by gated);
 forward_index!(impl[T: Index] for Gated<T>, by gated);
 
 impl<T: Objects> SingleProvider for Gated<T> {}

@@ -8,7 +8,10 @@ use credlink_core::time::Timestamp;
 use credlink_ports::doubles::ManualClock;
 use credlink_ports::doubles::faults::{FaultPlan, Faulty};
 use credlink_ports::doubles::{MemoryIndex, MemoryObjects, MemoryQueue};
-use credlink_ports::{Failure, FailureKind, Medium, Objects, forward_objects, forward_replicas, on_variant};
+use credlink_ports::{
+    Failure, FailureKind, LongObjects, Medium, Objects, forward_long_objects, forward_objects,
+    forward_replicas, on_variant,
+};
 use credlink_replication::{Replicated, ReplicationSettings};
 use credlink_runtime::circuit_breaker::BreakerSettings;
 use std::time::Duration;
@@ -108,6 +111,7 @@ macro_rules! cut {
 }
 
 forward_objects!(impl[T: Objects] for Cut<T>, by cut, one by one);
+forward_long_objects!(impl[T: LongObjects] for Cut<T>, by cut);
 
 /// Two providers, as a process sees them.
 pub type Two = Replicated<Cut<Gated<MemoryObjects>>, Cut<Gated<MemoryObjects>>, MemoryQueue, MemoryIndex>;

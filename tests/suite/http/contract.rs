@@ -22,12 +22,13 @@ pub struct Contract {
 }
 
 /// The paths that can also be read on the CDN domain, which are the API's without `/v1`.
-pub const CDN_PATHS: [&str; 6] = [
+pub const CDN_PATHS: [&str; 7] = [
     "/proofs/{id}",
     "/proofs/{id}/{revision}",
     "/proofs/by-hash/{media_hash}",
     "/manifests/{manifest_id}",
     "/tenants/{tenant}/manifests/{manifest_id}",
+    "/media/{file}/{name}",
     "/health",
 ];
 

@@ -8,7 +8,7 @@
 
 pub mod api;
 pub mod ask;
-mod auth;
+pub mod auth;
 mod bad_input;
 pub mod contract;
 mod legacy_ids;

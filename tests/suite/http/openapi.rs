@@ -10,6 +10,7 @@ use credlink_core::bounds::{
     MAX_MANIFEST_ID_BYTES, MAX_MEDIA_TYPE_BYTES, MAX_MESSAGE_ITEMS, MAX_PAGE, MAX_SIGNATURE_BYTES,
     MAX_TAG_KEY_CHARS, MAX_TAG_VALUE_CHARS, MAX_TAGS, MAX_TENANT_BYTES,
 };
+use credlink_core::file_record::FileRecord;
 use credlink_core::hash::{Digest, MediaHash};
 use credlink_core::http::problem::ProblemKind;
 use credlink_core::http::route::Route;
@@ -99,6 +100,59 @@ fn every_operation_says_what_it_needs_and_how_it_fails() {
         let used: BTreeSet<&str> =
             path.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}')).collect();
         assert_eq!(declared, used, "{place}: its path parameters");
+    }
+}
+
+#[test]
+fn every_answer_has_its_members_described() {
+    for (method, path, operation) in CONTRACT.operations() {
+        // A document of this form describes itself.
+        if path == "/v1/openapi.json" {
+            continue;
+        }
+        // A part of a document has no members.
+        for (status, response) in
+            operation["responses"].as_object().unwrap().iter().filter(|(status, _)| *status != "206")
+        {
+            let schema = &response["content"]["application/json"]["schema"];
+            let has_members = schema["$ref"].is_string()
+                || ["properties", "oneOf", "anyOf", "allOf"].iter().any(|name| !schema[*name].is_null());
+            // Parts of other answers, as they are.
+            let is_text = schema["type"] == "string";
+            assert!(schema.is_null() || has_members || is_text, "{method} {path} {status}: {schema}");
+        }
+    }
+}
+
+/// The schemas let unknown members through, as clients must, so that a member which nobody described would not be noticed.
+#[test]
+fn files_have_the_members_that_are_described() {
+    let (picture, file) = (media("x"), "a".repeat(32));
+    let record = json!({
+        "version": 1, "id": file, "tenant": "default", "revision": 1,
+        "collection": {"name": "item-photo", "version": 1}, "entity": {"type": "item", "id": "1"},
+        "access": "private", "audited": true, "shows_original": true, "cache": "by-type", "blob": file,
+        "media_hash": picture.to_string(), "type": "image/png", "bytes": 1, "width": 1, "height": 1, "frames": 2,
+        "renditions": [], "same": {"large": "medium"}, "thumbhash": "AA==", "focal": {"x": 0.5, "y": 0.5},
+        "alt": "A boat", "tags": {"a": "b"}, "proof": file, "created": "2026-01-01T00:00:00Z",
+        "expires": "2027-01-01T00:00:00Z", "owner": "anna", "filename": "a.png", "details": {},
+    });
+    // Every member of a record is named here, or this would not be one.
+    let parsed: FileRecord = serde_json::from_value(record.clone()).unwrap();
+    let written = serde_json::to_value(&parsed).unwrap();
+    let described = &CONTRACT.document()["components"]["schemas"]["FileDocument"]["properties"];
+    let described: BTreeSet<&str> = described.as_object().unwrap().keys().map(String::as_str).collect();
+    let members = record.as_object().unwrap().keys().chain(written.as_object().unwrap().keys());
+    let members: BTreeSet<&str> = members.map(String::as_str).chain(["urls"]).collect();
+    assert_eq!(described, members);
+    let validator = CONTRACT.validator(&json!({"$ref": "#/components/schemas/FileDocument"}));
+    assert!(validator.is_valid(&record));
+    for wrong in
+        [("access", json!("all")), ("bytes", json!("1")), ("created", json!("today")), ("id", json!(null))]
+    {
+        let mut other = record.clone();
+        other[wrong.0] = wrong.1;
+        assert!(!validator.is_valid(&other), "{}", wrong.0);
     }
 }
 
@@ -274,6 +328,19 @@ fn the_document_lists_what_the_router_takes_and_nothing_else() {
             ["", "/urn:c2pa:x", "/x", "/urn:c2pa:x/front", "/urn:c2pa:x/visibility"]
                 .map(|end| format!("{place}/{word}{end}"))
         }));
+    }
+    let (file, media) = (&id, "/media");
+    for (place, ends) in [
+        ("/v1/uploads", ["", "/sign", "/x", "/complete", "/parts", "/bytes", "/x/y"].as_slice()),
+        ("/v1/files", ["", "/batch-delete", "/x", "/renditions", "/audit", "/url", "/x/y"].as_slice()),
+        (
+            "/v1/entities/item",
+            ["", "/1", "/1/item-photo", "/1/item-photo/only", "/1/item-photo/x"].as_slice(),
+        ),
+        ("/v1/media", ["", "/x", "/original", "/large.webp", "/large/x"].as_slice()),
+        (media, ["", "/x", "/original", "/large.webp", "/large/x"].as_slice()),
+    ] {
+        paths.extend(ends.iter().flat_map(|end| [format!("{place}{end}"), format!("{place}/{file}{end}")]));
     }
     // The only path that fits two templates with equally many parameters. It succeeds under neither.
     paths.retain(|path| !path.ends_with("/proofs/by-hash/url"));

@@ -54,6 +54,27 @@ async fn changes_of_one_moment_are_one_call() {
     assert_eq!(edge.calls(), [], "it is told once");
 }
 
+/// The edge forgets the bytes of a file together with its record.
+#[tokio::test]
+async fn a_file_is_told_and_its_bytes_are_not() {
+    let edge = Edge::start();
+    let cache = cache(edge.settings());
+    let (file, blob) = ("a".repeat(32), "b".repeat(32));
+    let keys =
+        [format!("files/{file}"), format!("media/{blob}/original"), format!("media/{blob}/large-1.jpg")];
+    for key in &keys {
+        cache.invalidate(&key.parse().unwrap()).await;
+    }
+    cache.announce().await;
+    assert_eq!(edge.told(), BTreeSet::from([format!("files/{file}")]));
+    assert_eq!(edge.calls().len(), 1);
+    for key in &keys[1..] {
+        cache.invalidate(&key.parse().unwrap()).await;
+    }
+    cache.announce().await;
+    assert_eq!(edge.calls(), []);
+}
+
 #[tokio::test]
 async fn an_absence_is_not_told() {
     let edge = Edge::start();

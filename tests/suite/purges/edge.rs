@@ -2,13 +2,13 @@
 //! faults.
 
 use std::collections::BTreeSet;
-use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use credlink_cache::purge::EdgeSettings;
+use credlink_core::file::FileId;
 use credlink_core::manifest_id::ManifestId;
 use credlink_core::manifest_key::ManifestKey;
 use credlink_core::proof_id::ProofId;
@@ -20,7 +20,9 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 use tokio::net::TcpListener;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
+
+use crate::engines::stand_in::StandIn;
 
 /// The token by which the Worker recognises the service.
 pub const TOKEN: &str = "the-service-as-the-worker-knows-it";
@@ -60,12 +62,14 @@ struct Body {
     manifests: Vec<ManifestKey>,
     #[serde(default)]
     fronts: Vec<ManifestId>,
+    #[serde(default)]
+    files: Vec<FileId>,
 }
 
 #[derive(Debug, Default)]
 struct Seen {
     calls: Vec<Call>,
-    /// The purged keys: `proofs/…` and `manifests/…`.
+    /// The purged keys: `proofs/…`, `manifests/…`, `fronts/…` and `files/…`.
     told: BTreeSet<String>,
     /// Violations of the contract.
     wrong: Vec<String>,
@@ -92,10 +96,9 @@ impl Drop for Open {
 /// The stand-in, which runs on a port of its own until it is dropped.
 #[derive(Debug)]
 pub struct Edge {
-    url: String,
+    server: StandIn,
     seen: Arc<Mutex<Seen>>,
     fault: watch::Sender<Fault>,
-    _stop: oneshot::Sender<()>,
 }
 
 impl Edge {
@@ -106,28 +109,14 @@ impl Edge {
 
     /// Starts a stand-in with this fault.
     pub fn with(fault: Fault) -> Self {
-        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        listener.set_nonblocking(true).unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
         let (fault, faults) = watch::channel(fault);
-        let (stop, stopped) = oneshot::channel::<()>();
         let seen = Arc::new(Mutex::new(Seen::default()));
         let notes = Arc::clone(&seen);
-        // A runtime of its own, which continues while that of the test is busy.
-        std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(async {
-                tokio::select! {
-                    () = accept(TcpListener::from_std(listener).unwrap(), notes, faults) => {}
-                    _ = stopped => {}
-                }
-            });
-        });
-        Self { url, seen, fault, _stop: stop }
+        Self { server: StandIn::start(move |listener| accept(listener, notes, faults)), seen, fault }
     }
 
     pub fn url(&self) -> &str {
-        &self.url
+        self.server.url()
     }
 
     /// The settings of a process for this edge, with very long timeouts and no pauses between attempts.
@@ -137,7 +126,7 @@ impl Edge {
             call: PATIENCE,
             rest: Duration::ZERO,
             longest_rest: Duration::ZERO,
-            ..EdgeSettings::new(self.url.clone(), TOKEN.to_owned())
+            ..EdgeSettings::new(self.server.url().to_owned(), TOKEN.to_owned())
         }
     }
 
@@ -244,12 +233,13 @@ async fn answer(
     }
     let mut response = Response::new(Full::default());
     match body {
-        Ok(Body { proofs, manifests, fronts }) => {
-            let purged = proofs.len() + manifests.len() + fronts.len();
+        Ok(Body { proofs, manifests, fronts, files }) => {
+            let purged = proofs.len() + manifests.len() + fronts.len() + files.len();
             let proofs = proofs.iter().map(|id| format!("proofs/{id}"));
             let manifests = manifests.iter().map(|id| format!("manifests/{id}"));
             let fronts = fronts.iter().map(|id| format!("fronts/{id}"));
-            seen.lock().unwrap().told.extend(proofs.chain(manifests).chain(fronts));
+            let files = files.iter().map(|id| format!("files/{id}"));
+            seen.lock().unwrap().told.extend(proofs.chain(manifests).chain(fronts).chain(files));
             *response.body_mut() = format!("{{\"purged\":{purged},\"zone\":false}}").into();
         }
         Err((status, _)) => *response.status_mut() = status,
@@ -270,7 +260,7 @@ fn read(method: &Method, path: &str, headers: &HeaderMap, body: &[u8]) -> Result
     }
     let body: Body =
         serde_json::from_slice(body).map_err(|error| (StatusCode::BAD_REQUEST, error.to_string()))?;
-    let ids = body.proofs.len() + body.manifests.len();
+    let ids = body.proofs.len() + body.manifests.len() + body.fronts.len() + body.files.len();
     if !(1..=100).contains(&ids) {
         return Err((StatusCode::PAYLOAD_TOO_LARGE, format!("{ids} ids")));
     }

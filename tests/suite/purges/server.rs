@@ -1,9 +1,12 @@
 //! `credlink serve` with an edge: its variables, the purges before an answer, and the later ones that it makes by
 //! itself.
 
+use http::Method;
 use serde_json::json;
 
 use super::edge::{Edge, Fault, TOKEN};
+use crate::files::client::Client;
+use crate::files::pictures::png;
 use crate::http::ask::{media, proof, proof_path};
 use crate::server::Server;
 
@@ -49,6 +52,30 @@ async fn a_deletion_is_told_and_what_the_edge_missed_is_told_when_it_is_back() {
     let [line] = said[..] else { panic!("it is said once: {log}") };
     assert!(line.contains("CREDLINK_EDGE_TOKEN has to be the Worker's CREDLINK_PURGE_TOKEN"), "{line}");
     assert!(!log.contains(TOKEN));
+}
+
+/// A file is told when it becomes ready, since somebody may have asked for it too early, and whenever it changes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_of_a_file_is_told() {
+    let (folder, edge) = (tempfile::tempdir().unwrap(), Edge::start());
+    let variables = [("CREDLINK_EDGE_URL", edge.url()), ("CREDLINK_EDGE_TOKEN", TOKEN)];
+    let server = Server::with(folder.path(), &[], &variables);
+    let client = Client::new(server.url());
+    let at_work = client.clone();
+    let act = move || at_work.file("item-photo", "image/png", &png(60, 40, 1), &json!({}));
+    let id = tokio::task::spawn_blocking(act).await.unwrap();
+    let key = format!("files/{id}");
+    edge.until_told(&key).await;
+    let path = format!("/v1/files/{id}");
+    let (changing, deleting) = (client.clone(), client);
+    let of_change = path.clone();
+    let change = move || changing.json(&Method::PATCH, &of_change, &[], &json!({"alt": "a bicycle"})).status;
+    edge.told();
+    assert_eq!(tokio::task::spawn_blocking(change).await.unwrap(), 200);
+    edge.until_told(&key).await;
+    edge.told();
+    assert_eq!(tokio::task::spawn_blocking(move || deleting.delete(&path).status).await.unwrap(), 204);
+    edge.until_told(&key).await;
 }
 
 #[test]

@@ -219,6 +219,13 @@ fn plain(row: Row) -> Option<Row> {
             row.version = 0;
             Row::Alias(row)
         }
-        Row::LegacyItem(_) | Row::Replica(_) | Row::Store(_) => return None,
+        Row::LegacyItem(_)
+        | Row::Replica(_)
+        | Row::Store(_)
+        | Row::File(_)
+        | Row::Blob(_)
+        | Row::List(_)
+        | Row::Upload(_)
+        | Row::Quota(_) => return None,
     })
 }

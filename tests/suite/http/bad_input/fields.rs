@@ -146,18 +146,8 @@ pub fn rows() -> Vec<Bad> {
         bad("a tag that is a number", store("tags", json!({"a": 1})), 400, "string"),
         bad("an unknown visibility", store("visibility", "secret".into()), 400, "`public` or `private`"),
         bad("a replacement of who knows what", put("there", None), 428, "ETag"),
-        bad(
-            "a replacement of something else",
-            put("there", Some(b"\"x\"")),
-            412,
-            "the current record has the ETag",
-        ),
-        bad(
-            "a replacement of something weak",
-            put("there", Some(b"W/\"x\"")),
-            412,
-            "the current record has the ETag",
-        ),
+        bad("a replacement of something else", put("there", Some(b"\"x\"")), 412, "the current ETag is"),
+        bad("a replacement of something weak", put("there", Some(b"W/\"x\"")), 412, "the current ETag is"),
         bad("an If-Match without quotes", put("there", Some(b"abc")), 400, "entity tags in double quotes"),
         bad("an If-Match that is empty", put("there", Some(b"")), 400, "entity tags in double quotes"),
         bad(
@@ -262,7 +252,7 @@ pub fn rows() -> Vec<Bad> {
             "a deletion of something else",
             with(ask(Method::DELETE, &proof_path("there")), IF_MATCH, "\"x\""),
             412,
-            "the current record has the ETag",
+            "the current ETag is",
         ),
         bad(
             "a deletion with an If-Match without quotes",

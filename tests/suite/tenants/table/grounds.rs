@@ -46,7 +46,11 @@ impl Site {
             let folder = tempfile::tempdir().unwrap();
             let tokens = folder.path().join("tokens.json");
             std::fs::write(&tokens, token_file()).unwrap();
-            let own = [("CREDLINK_TENANTS", tenants), ("CREDLINK_LINK_KEYS", LINK_KEYS)];
+            let own = [
+                ("CREDLINK_TENANTS", tenants),
+                ("CREDLINK_LINK_KEYS", LINK_KEYS),
+                ("CREDLINK_UPLOADS_PER_MINUTE", "10000"),
+            ];
             let fallback = fallback.iter().map(|(name, value)| (*name, value.as_str()));
             let variables: Vec<_> = fallback.chain(own).collect();
             let data = folder.path().join("data");
@@ -64,7 +68,7 @@ impl Site {
     }
 
     async fn play(&self, cast: Cast) {
-        Stage::new(&self.api, cast).with_edge(&self.edge).play().await;
+        Stage::new(&self.api, cast).with_edge(&self.edge).with_files().play().await;
     }
 }
 
@@ -120,6 +124,9 @@ async fn the_edge_has_the_routes_of_the_table_and_no_other() {
         let path = row.path.replace("{id}", "p-1").replace("{job}", "a");
         let path = path.replace("{revision}", "1").replace("{media_hash}", &"0".repeat(64));
         let path = path.replace("{manifest_id}", "urn:c2pa:x").replace("{tenant}", "acme");
+        let path = path.replace("{file}", &"a".repeat(32)).replace("{upload}", &"a".repeat(32));
+        let path =
+            path.replace("{name}", "original").replace("{type}", "item").replace("{collection}", "temp");
         let asked = Request::builder().method(row.method).uri(&path).body(Bytes::new()).unwrap();
         let answer: Response<Bytes> = site.edge.send(asked).await;
         let is_no_route = String::from_utf8_lossy(answer.body()).contains("problem:no-such-route");

@@ -1,6 +1,8 @@
 //! The strongest attempt at each route in each way: requests about a subject, which an attacker sends one after
 //! another.
 
+mod files;
+
 use bytes::Bytes;
 use credlink_core::manifest_id::ManifestId;
 use data_encoding::BASE64;
@@ -10,6 +12,8 @@ use serde_json::{Value, json};
 
 use super::subject::Subject;
 use crate::http::ask::{ask, c2pa, get, json as request, with};
+
+pub use files::*;
 
 /// An attempt of an attacker.
 pub struct Probe {

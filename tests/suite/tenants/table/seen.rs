@@ -18,8 +18,9 @@ const LEFT_OUT_OF_JSON: [&str; 3] = ["request_id", "reads", "last_read"];
 pub fn seen(request: &str, answer: &Response<Bytes>, names: &[(String, &'static str)]) -> String {
     let (body, is_counted) = body(answer);
     let headers = answer.headers().iter().filter(|(name, _)| !LEFT_OUT.contains(&name.as_str()));
-    // The length of a body with counts varies with their digits.
-    let headers = headers.filter(|(name, _)| !(is_counted && **name == CONTENT_LENGTH));
+    // The length of a body with counts varies with their digits, and that of a refusal with its request's ID.
+    let has_no_length = is_counted || request.starts_with("HEAD ") && answer.status().is_client_error();
+    let headers = headers.filter(|(name, _)| !(has_no_length && **name == CONTENT_LENGTH));
     let mut lines: Vec<String> = headers.map(|(name, value)| header(name, value)).collect();
     lines.sort();
     let text = format!("{request}\n{}\n{}\n{body}", answer.status(), lines.join("\n"));

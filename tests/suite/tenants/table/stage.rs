@@ -2,20 +2,22 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::HOST;
-use http::{Request, Response};
+use http::{Method, Request, Response, Uri};
 use serde_json::Value;
 
 use super::probes::{Probe, Told};
 use super::rows::ROWS;
 use super::seen::seen;
-use super::subject::{Cursors, Kind, Subject};
+use super::subject::{Cursors, Kept, Kind, Subject};
 use super::{Cast, Place, Row};
 use crate::engines::edge::Edge;
+use crate::files::pictures::png;
 use crate::http::api::Api;
-use crate::http::ask::{get, with};
+use crate::http::ask::{ask, get, json, with};
 use crate::tenants::by;
 
 /// The number of the subjects that are never attacked, and of those that rows share which change nothing.
@@ -29,6 +31,9 @@ pub struct Stage<'a, A> {
     /// A source that the operator lists for the victim, if jobs can be started.
     source: Option<String>,
     edge: Option<&'a Edge>,
+    has_files: bool,
+    /// The files and uploads of the victim's subjects, by number and kind.
+    kept: BTreeMap<(usize, &'static str), Kept>,
     cursors: Cursors,
     /// The last reads of the subjects of each number.
     views: BTreeMap<usize, Vec<(String, String)>>,
@@ -43,6 +48,8 @@ impl<'a, A: Api> Stage<'a, A> {
             cast,
             source: None,
             edge: None,
+            has_files: false,
+            kept: BTreeMap::new(),
             cursors: Cursors::default(),
             views: BTreeMap::new(),
             domains: 0,
@@ -53,6 +60,11 @@ impl<'a, A: Api> Stage<'a, A> {
     /// Adds the edge that reads the deployment's replica.
     pub fn with_edge(self, edge: &'a Edge) -> Self {
         Self { edge: Some(edge), ..self }
+    }
+
+    /// Adds files, which the deployment keeps.
+    pub fn with_files(self) -> Self {
+        Self { has_files: true, ..self }
     }
 
     /// Allows jobs to be started from this source.
@@ -81,10 +93,46 @@ impl<'a, A: Api> Stage<'a, A> {
     }
 
     fn subject(&self, number: usize, kind: Kind) -> Subject {
-        Subject::new(self.cast, kind, number, self.cursors.clone())
+        let mut subject = Subject::new(self.cast, kind, number, self.cursors.clone());
+        subject.kept = self.kept.get(&(number, kind.word())).cloned();
+        subject
     }
 
-    async fn set_up(&self, number: usize, kind: Kind) {
+    /// Announces an upload as the victim, and returns the answer.
+    async fn announce(&self, subject: &Subject, size: usize) -> Value {
+        let request = json(Method::POST, "/v1/uploads", &subject.announcement(size));
+        let answer = self.api.send(by(self.cast.victim, request)).await;
+        assert_eq!(answer.status(), 201, "{:?}", answer.body());
+        serde_json::from_slice(answer.body()).unwrap()
+    }
+
+    /// Gives the victim a file and an upload.
+    async fn keep_a_file(&mut self, number: usize, kind: Kind) {
+        let subject = self.subject(number, kind);
+        let picture = png(40, 30, u32::try_from(number).unwrap() * 2 + u32::from(kind == Kind::Secret));
+        let announced = self.announce(&subject, picture.len()).await;
+        let url: Uri = announced["put"]["url"].as_str().unwrap().parse().unwrap();
+        let put = ask(Method::PUT, url.path_and_query().unwrap().as_str()).map(|_| Bytes::from(picture));
+        assert_eq!(self.api.send(put).await.status(), 204);
+        let target = format!("/v1/uploads/{}", announced["id"].as_str().unwrap());
+        let begun = Instant::now();
+        let file = loop {
+            let answer = self.api.send(by(self.cast.victim, get(&target))).await;
+            let upload: Value = serde_json::from_slice(answer.body()).unwrap();
+            if let Some(file) = upload["file"].as_str() {
+                break file.to_owned();
+            }
+            assert!(begun.elapsed() < Duration::from_secs(60), "{upload}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        };
+        let upload = self.announce(&subject, 1_000).await["id"].as_str().unwrap().to_owned();
+        self.kept.insert((number, kind.word()), Kept { file, upload });
+    }
+
+    async fn set_up(&mut self, number: usize, kind: Kind) {
+        if self.has_files && has_file(number) {
+            self.keep_a_file(number, kind).await;
+        }
         let source = self.source.as_deref().filter(|_| has_job(number));
         for (caller, request, status) in self.subject(number, kind).stored_by(source) {
             let what = format!("{} {}", request.method(), request.uri());
@@ -276,7 +324,10 @@ impl<'a, A: Api> Stage<'a, A> {
             self.views.insert(UNTOUCHED, gone);
             return;
         }
-        for ((_, untouched), (what, gone)) in self.views[&UNTOUCHED].iter().zip(&gone) {
+        // The untouched subjects have everything, and others what their routes are about.
+        let untouched =
+            self.views[&UNTOUCHED].iter().filter(|(what, _)| has_file(number) || !is_of_files(what));
+        for ((_, untouched), (what, gone)) in untouched.zip(&gone) {
             // Listings contain the other subjects.
             if untouched != gone && !what.contains("limit=1000") {
                 let (route, told) = (route_of(number), difference(untouched, gone));
@@ -296,6 +347,16 @@ fn number(row: &Row) -> usize {
 /// Returns `true` if the subjects of a number have jobs.
 fn has_job(number: usize) -> bool {
     number == SHARED || ROWS.iter().any(|row| row.has_jobs() && self::number(row) == number)
+}
+
+/// Returns `true` if the subjects of a number have files and uploads.
+fn has_file(number: usize) -> bool {
+    number <= SHARED || ROWS.iter().any(|row| is_of_files(row.path) && self::number(row) == number)
+}
+
+/// Returns `true` for routes, and for requests, that are about files and uploads.
+fn is_of_files(what: &str) -> bool {
+    ["/uploads", "/files", "/entities/", "/media/"].iter().any(|part| what.contains(part))
 }
 
 /// Every number, with the untouched subjects first.

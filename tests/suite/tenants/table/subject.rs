@@ -45,20 +45,59 @@ pub struct Cursors {
     pub aliases: String,
 }
 
-/// A proof of the victim with two revisions, its C2PA manifest, its legacy ID, a manifest that is stored by itself, and
-/// a job.
+/// The IDs that the victim was given for a file, and for an upload whose bytes do not come.
+#[derive(Clone, Debug)]
+pub struct Kept {
+    pub file: String,
+    pub upload: String,
+}
+
+/// A proof of the victim with two revisions, its C2PA manifest, its legacy ID, a manifest that is stored by itself, a
+/// job, a file in the list of an entity, and an upload.
 #[derive(Clone, Debug)]
 pub struct Subject {
     pub cast: Cast,
     pub kind: Kind,
     pub cursors: Cursors,
+    /// The IDs of the file and the upload, if there are some.
+    pub kept: Option<Kept>,
     /// The number of the row to which the subject belongs, or zero if it is never attacked.
     number: usize,
 }
 
 impl Subject {
     pub const fn new(cast: Cast, kind: Kind, number: usize, cursors: Cursors) -> Self {
-        Self { cast, kind, cursors, number }
+        Self { cast, kind, cursors, kept: None, number }
+    }
+
+    /// An ID such as those of files and uploads, which is nobody's.
+    fn nobodys(&self, of: &str) -> String {
+        data_encoding::BASE32_NOPAD
+            .encode(&Digest::of(self.name(of).as_bytes()).as_bytes()[..20])
+            .to_lowercase()
+    }
+
+    /// The victim's file.
+    pub fn file(&self) -> String {
+        self.kept.as_ref().map_or_else(|| self.nobodys("kept file"), |kept| kept.file.clone())
+    }
+
+    /// The victim's upload.
+    pub fn upload(&self) -> String {
+        self.kept.as_ref().map_or_else(|| self.nobodys("upload"), |kept| kept.upload.clone())
+    }
+
+    /// The entity in whose list the file is.
+    pub fn entity(&self) -> String {
+        self.name("entity")
+    }
+
+    /// The announcement of the file or the upload, with this many bytes.
+    pub fn announcement(&self, size: usize) -> Value {
+        json!({
+            "collection": "item-photo", "type": "image/png", "size": size, "access": self.visibility(),
+            "entity": {"type": "item", "id": self.entity()}, "filename": self.name("filename"),
+        })
     }
 
     fn name(&self, of: &str) -> String {
@@ -182,10 +221,13 @@ impl Subject {
 
     /// The requests with which the victim deletes the subject.
     pub fn deleted_by(&self) -> Vec<Request<Bytes>> {
-        let targets = [
+        let mut targets = vec![
             format!("/v1/proofs/{}", self.proof()),
             format!("/v1/tenants/{}/manifests/{}", self.cast.victim, self.alone()),
         ];
+        if let Some(Kept { file, upload }) = &self.kept {
+            targets.extend([format!("/v1/files/{file}"), format!("/v1/uploads/{upload}")]);
+        }
         targets.iter().map(|target| ask(Method::DELETE, target)).collect()
     }
 
@@ -205,6 +247,16 @@ impl Subject {
             for id in [self.manifest(), self.alone()] {
                 all.extend([format!("/v1/manifests/{id}"), format!("/v1/manifests/{id}/front")]);
             }
+        }
+        if let Some(Kept { file, upload }) = &self.kept {
+            all.extend(
+                ["thumbnail.jpg", "medium", "original"].map(|name| format!("/v1/media/{file}/{name}")),
+            );
+            all.extend([
+                format!("/v1/files/{file}"),
+                format!("/v1/uploads/{upload}"),
+                format!("/v1/entities/item/{}/item-photo", self.entity()),
+            ]);
         }
         if has_job {
             all.push(format!("/v1/migrations/{}", self.job()));
@@ -234,11 +286,16 @@ impl Subject {
             (self.legacy(), "<legacy id>"),
             (self.free(), "<free id>"),
             (self.job(), "<job>"),
+            (self.file(), "<file id>"),
+            (self.upload(), "<upload>"),
+            (self.entity(), "<entity>"),
         ]
     }
 
     /// Text that no answer may contain unless its request did.
-    pub fn secrets(&self) -> [String; 5] {
-        [self.proof().to_string(), self.legacy(), self.job(), self.name("tag"), self.name("signature")]
+    pub fn secrets(&self) -> Vec<String> {
+        let names = ["tag", "signature", "filename"].map(|of| self.name(of));
+        let ids = [self.proof().to_string(), self.legacy(), self.job(), self.file(), self.upload()];
+        [&ids[..], &names[..]].concat()
     }
 }
