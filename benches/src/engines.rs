@@ -83,7 +83,7 @@ impl Engines {
             .arg(tools.join("python/bin/ministack"))
             .env("GATEWAY_PORT", s3.port().to_string())
             .env("BIND_HOST", "127.0.0.1")
-            .env("SERVICES", "s3")
+            .env("SERVICES", "s3,sqs")
             .env("AUTH", "true")
             .env("AWS_ACCESS_KEY_ID", ACCESS_KEY)
             .env("AWS_SECRET_ACCESS_KEY", SECRET)
@@ -128,6 +128,15 @@ impl Engines {
             ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
         ]
     }
+}
+
+/// Gives a process of another project the credentials for the engines.
+pub fn keys(command: &mut Command) {
+    command
+        .env("AWS_ACCESS_KEY_ID", ACCESS_KEY)
+        .env("AWS_SECRET_ACCESS_KEY", SECRET)
+        .env("AWS_REGION", REGION);
+    command.env_remove("AWS_PROFILE").env_remove("AWS_SESSION_TOKEN").env_remove("AWS_CA_BUNDLE");
 }
 
 /// The bucket of all of these benchmarks.

@@ -16,12 +16,14 @@
 //! | the service beside the bare SDK, and 1,000 concurrent reads | [`clouds`], [`clouded`], [`bare`] |
 //! | the edge in Rust beside the same Worker in JavaScript | [`edge`] |
 //! | a migration beside `rclone` and `s5cmd` | [`migrate`] |
+//! | uploads beside `aws s3 cp` and `rclone`, and the time until a photo is a file | [`uploads`] |
 //! | cleanup where every call takes as long as in a cloud | [`mod@cleanup`] |
 //! | the stand-ins for S3 and DynamoDB | [`engines`], [`answerer`] |
 //! | pure functions | [`functions`] |
 //! | the load, its client, and the server under it | [`load`], [`client`], [`server`] |
 //! | proofs to store, and the answers to expect | [`material`], [`work`] |
 //! | medians, tables, the machine | [`spread`], [`report`], [`machine`] |
+//! | other programs, and what they use | [`process`] |
 //!
 //! Rules for every figure here:
 //!
@@ -57,6 +59,7 @@ pub mod machine;
 pub mod material;
 pub mod migrate;
 pub mod plan;
+pub mod process;
 pub mod reads;
 pub mod rebuild;
 pub mod report;
@@ -66,4 +69,5 @@ pub mod slow;
 pub mod spread;
 pub mod stores;
 pub mod traces;
+pub mod uploads;
 pub mod work;

@@ -11,7 +11,7 @@ use credlink_benches::plan::Plan;
 use credlink_benches::report::{Printer, progress};
 use credlink_benches::{
     answerer, cache, ceiling, cleanup, clouded, clouds, edge, functions, growth, lambda, latency, line,
-    machine, migrate, reads, rebuild, slow, stores,
+    machine, migrate, reads, rebuild, slow, stores, uploads,
 };
 
 /// CredLink's benchmarks. Tables go to standard output, progress to standard error.
@@ -50,7 +50,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// All benchmarks that need only the server's binary, which excludes `rebuild`, `lambda`, `clouds`, `edge`,
-    /// `migrate` and `cleanup`.
+    /// `migrate`, `uploads` and `cleanup`.
     All,
     /// Pure functions of the core.
     Functions,
@@ -104,6 +104,21 @@ enum Command {
         #[arg(long, default_value = "")]
         only: String,
     },
+    /// Uploads into a bucket beside `aws s3 cp` and `rclone copy`, and the time from the last byte of a photo to its file.
+    Uploads {
+        /// The program `aws`.
+        #[arg(long, default_value = "aws")]
+        aws: PathBuf,
+        /// The program `rclone`.
+        #[arg(long, default_value = "rclone")]
+        rclone: PathBuf,
+        /// A photo (JPEG), such as `credlink-images-bench photo` writes.
+        #[arg(long)]
+        photo: PathBuf,
+        /// Number of files to upload.
+        #[arg(long, default_value_t = 200)]
+        files: usize,
+    },
     /// Cleanup where every call takes as long as in a cloud.
     Cleanup {
         /// Number of proofs that are due, and over which the walk goes.
@@ -116,6 +131,9 @@ enum Command {
     /// The stand-in for S3 and DynamoDB that only answers (started by `lambda` and `clouds`).
     #[command(hide = true)]
     Answerer,
+    /// The API of a deployment over S3 and DynamoDB (started by `uploads`).
+    #[command(hide = true)]
+    UploadsApi,
     /// A line to a remote engine (started by `migrate`).
     #[command(hide = true)]
     Line {
@@ -180,6 +198,10 @@ fn main() -> ExitCode {
         Command::Migrate { rclone, s5cmd, records, large, only } => {
             migrate::run(&plan, &migrate::Tools { rclone, s5cmd }, records, large, &only)
         }
+        Command::Uploads { aws, rclone, photo, files } => {
+            uploads::run(&plan, &uploads::Tools { aws, rclone }, &photo, files)
+        }
+        Command::UploadsApi => uploads::serve(),
         Command::Cleanup { items } => cleanup::run(&plan, items),
         Command::Backing => edge::backing::serve(),
         Command::Answerer => answerer::serve(),

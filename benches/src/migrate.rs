@@ -9,18 +9,18 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
 
 use credlink_deployment::provider::Provider;
 use tempfile::TempDir;
 
 use crate::bare::Bare;
-use crate::engines::{ACCESS_KEY, BUCKET, Choice, Engines, REGION, SECRET};
+use crate::engines::{BUCKET, Choice, Engines, REGION, keys};
 use crate::error::Error;
 use crate::line;
 use crate::material::legacy_record;
 use crate::plan::Plan;
+use crate::process::{Ran, measured};
 use crate::report::{Cell, Table, progress};
 use crate::spread::Spread;
 
@@ -28,10 +28,6 @@ use crate::spread::Spread;
 const RECORD_BYTES: usize = 20_000;
 /// The concurrencies at which each tool is tried.
 const TRIED: [usize; 4] = [16, 32, 64, 128];
-/// Interval at which a process's memory is sampled.
-const LOOK: Duration = Duration::from_millis(10);
-/// Clock ticks per second in `/proc/PID/stat` (`sysconf(_SC_CLK_TCK)` on every Linux).
-const TICKS: f64 = 100.0;
 
 /// The programs with which the migration is compared.
 #[derive(Debug, Clone)]
@@ -79,14 +75,6 @@ impl Place {
             Self::FarAway => Engines::start(Choice::Answerer, tools)?.far_away(),
         }
     }
-}
-
-/// The resources that one process used.
-#[derive(Debug, Clone, Copy)]
-struct Ran {
-    seconds: f64,
-    cpu: f64,
-    memory: f64,
 }
 
 /// Measures copying and checking.
@@ -323,69 +311,10 @@ impl Bench<'_> {
     }
 }
 
-fn keys(command: &mut Command) {
-    command
-        .env("AWS_ACCESS_KEY_ID", ACCESS_KEY)
-        .env("AWS_SECRET_ACCESS_KEY", SECRET)
-        .env("AWS_REGION", REGION);
-    command.env_remove("AWS_PROFILE").env_remove("AWS_SESSION_TOKEN").env_remove("AWS_CA_BUNDLE");
-}
-
 /// The number of objects in the bucket.
 async fn count(address: SocketAddr) -> Result<u64, Error> {
     let provider = Provider::Bucket(crate::bare::objects(address));
     provider.sum("").await.map(|sum| sum.objects).map_err(|error| Error::wrong("counting objects", error))
-}
-
-/// Runs a process to its end. Fails unless it succeeds.
-fn measured(command: &mut Command) -> Result<Ran, Error> {
-    let began = Instant::now();
-    let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
-    let mut child = child.map_err(Error::io(format!("starting {:?}", command.get_program())))?;
-    let errors = child.stderr.take();
-    let said = std::thread::spawn(move || {
-        let mut said = String::new();
-        let read = errors.map(|mut errors| std::io::Read::read_to_string(&mut errors, &mut said));
-        (read, said)
-    });
-    let process = format!("/proc/{}", child.id());
-    let (mut cpu, mut memory) = (0.0, 0.0);
-    // A process that has ended remains until it is waited for, with its times and without its memory.
-    let status = loop {
-        cpu = ticks(&process).unwrap_or(cpu);
-        memory = peak(&process).unwrap_or(memory);
-        if is_over(&process) {
-            break child.wait().map_err(Error::io("waiting for a process"))?;
-        }
-        std::thread::sleep(LOOK);
-    };
-    let seconds = began.elapsed().as_secs_f64();
-    if !status.success() {
-        let said = said.join().map(|(_, said)| said).unwrap_or_default();
-        return Err(Error::wrong("a process", format!("{command:?}: {status}: {said}")));
-    }
-    Ok(Ran { seconds, cpu, memory })
-}
-
-/// User and system time so far, in seconds (`proc_pid_stat(5)`, fields 14 and 15).
-fn ticks(process: &str) -> Option<f64> {
-    let stat = fs::read_to_string(format!("{process}/stat")).ok()?;
-    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
-    let field = |number: usize| fields.get(number - 3)?.parse::<f64>().ok();
-    Some((field(14)? + field(15)?) / TICKS)
-}
-
-/// Returns `true` if the process has ended and is a zombie.
-fn is_over(process: &str) -> bool {
-    let stat = fs::read_to_string(format!("{process}/stat")).unwrap_or_default();
-    stat.rsplit_once(')').is_none_or(|(_, rest)| rest.trim_start().starts_with(['Z', 'X']))
-}
-
-/// The peak memory of a process, in megabytes.
-fn peak(process: &str) -> Option<f64> {
-    let status = fs::read_to_string(format!("{process}/status")).ok()?;
-    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
-    Some(line.split_whitespace().nth(1)?.parse::<f64>().ok()? / 1_000.0)
 }
 
 /// Writes a folder of legacy records, with a thousand in each subfolder.

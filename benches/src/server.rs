@@ -73,6 +73,17 @@ impl Server {
         Self::start(command)
     }
 
+    /// Starts [`crate::uploads::serve`] with these variables.
+    ///
+    /// # Errors
+    /// Fails if it does not start.
+    pub fn uploads_api(variables: Vec<(&'static str, String)>) -> Result<Self, Error> {
+        let program = std::env::current_exe().map_err(Error::io("finding this program"))?;
+        let mut command = Command::new(program);
+        command.arg("uploads-api").envs(variables);
+        Self::start(command)
+    }
+
     /// Starts a [`crate::line`] to this address.
     ///
     /// # Errors

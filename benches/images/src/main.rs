@@ -7,7 +7,7 @@ mod material;
 mod measured;
 mod side_by_side;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -36,6 +36,11 @@ enum Command {
         #[arg(long, default_value_t = 10)]
         pictures: u32,
     },
+    /// Writes a photo of 12 MP.
+    Photo {
+        /// The file.
+        file: PathBuf,
+    },
     /// Renders one file, and prints what it cost as JSON.
     #[command(hide = true)]
     Render {
@@ -56,6 +61,7 @@ fn main() -> ExitCode {
         Command::Compare { sharp, node, rounds, pictures } => {
             side_by_side::compare(&sharp, &node, rounds, pictures)
         }
+        Command::Photo { file } => write_photo(&file),
         Command::Render { file, formats, times, into } => {
             measured::render(&file, &formats, times, into.as_deref())
         }
@@ -74,6 +80,14 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Writes the first of the photos, and returns what was written.
+fn write_photo(file: &Path) -> Result<String, Error> {
+    let photo = material::PHOTOS[0];
+    let jpeg = photo.jpeg()?;
+    std::fs::write(file, &jpeg).map_err(|error| Error::Io(file.display().to_string(), error))?;
+    Ok(format!("{}: {}, {} bytes", file.display(), photo.words, jpeg.len()))
 }
 
 /// A reason why nothing is measured.
