@@ -474,6 +474,7 @@ def browsers_may_send_what_is_signed(template):
 def the_quarantine_empties_itself(template):
     bounds = (ROOT / "shared/core/src/bounds.rs").read_text(encoding="utf-8")
     upload = int(re.search(r"const UPLOAD_SECONDS: u64 = ([\d_]+);", bounds)[1])
+    kept = int(re.search(r"const UPLOAD_KEPT_SECONDS: u64 = ([\d_]+);", bounds)[1])
     rules = template["Resources"]["Bucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
     aborts = [rule["AbortIncompleteMultipartUpload"]["DaysAfterInitiation"] for rule in rules
               if "AbortIncompleteMultipartUpload" in rule and rule["Status"] == "Enabled" and "Prefix" not in rule]
@@ -483,8 +484,8 @@ def the_quarantine_empties_itself(template):
     ends = [rule for rule in rules if rule.get("Prefix") == "uploads/" and rule["Status"] == "Enabled"]
     if len(ends) != 1 or ends[0].get("NoncurrentVersionExpiration") != {"NoncurrentDays": 1}:
         yield "earlier versions of what was uploaded are kept for as long as those of proofs"
-    # A day for the client, and as long for a scanner.
-    elif not 2 * upload < ends[0].get("ExpirationInDays", 0) * 86_400 <= 3 * 86_400:
+    # A day for the client, as long for a scanner, and then the time for which what could not be processed is kept.
+    elif not 2 * upload + kept < ends[0].get("ExpirationInDays", 0) * 86_400 <= 2 * kept:
         yield f"the quarantine is emptied after {ends[0].get('ExpirationInDays')} days"
     others = [rule["Id"] for rule in rules if "ExpirationInDays" in rule and rule.get("Prefix") != "uploads/"]
     if others:
@@ -800,7 +801,7 @@ BROKEN = (
     (the_quarantine_empties_itself, ("Bucket", "LifecycleConfiguration", "Rules", 0, "Status"), "Disabled"),
     (the_quarantine_empties_itself, ("Bucket", "LifecycleConfiguration", "Rules", 1), None),
     (the_quarantine_empties_itself, ("Bucket", "LifecycleConfiguration", "Rules", 1, "Prefix"), "proofs/"),
-    (the_quarantine_empties_itself, ("Bucket", "LifecycleConfiguration", "Rules", 1, "ExpirationInDays"), 2),
+    (the_quarantine_empties_itself, ("Bucket", "LifecycleConfiguration", "Rules", 1, "ExpirationInDays"), 9),
     (the_quarantine_empties_itself, ("Bucket", "LifecycleConfiguration", "Rules", 1, "NoncurrentVersionExpiration"), None),
     (the_quarantine_empties_itself, ("Bucket", "LifecycleConfiguration", "Rules", 2, "ExpirationInDays"), 3),
     (changes_reach_the_traffic, ("RetrieveFunction", "AutoPublishCodeSha256"), None),

@@ -41,7 +41,8 @@ impl<Q: Quarantine> Files<Q> {
         }
     }
 
-    /// Ends an upload with `event`, releases its reservation, and removes its bytes. Returns its present row, which tells
+    /// Ends an upload with `event`, releases its reservation, and removes its bytes, except those of an upload whose processing was
+    /// cut off too often: unless its client gives it up, they are kept until its row is due. Returns its present row, which tells
     /// whether it had ended otherwise before. Returns `None` if there is no such upload.
     ///
     /// # Errors
@@ -71,7 +72,9 @@ impl<Q: Quarantine> Files<Q> {
                 // Bytes arrived after the sweeper looked, or the upload became a file.
                 Err(_) => return Ok(Some(row)),
                 Ok(None) => {
-                    self.quarantine.remove(&row).await?;
+                    if row.state.needs_no_bytes() || *event == Event::Rejected(Rejection::Aborted) {
+                        self.quarantine.remove(&row).await?;
+                    }
                     return Ok(Some(row));
                 }
             };
@@ -98,7 +101,9 @@ impl<Q: Quarantine> Files<Q> {
                     let file = self.settings.link_keys.file_of(id);
                     remove_uncommitted(service, &file, service.now()).await?;
                 }
-                self.quarantine.remove(&row).await?;
+                if next.state.needs_no_bytes() {
+                    self.quarantine.remove(&row).await?;
+                }
                 return Ok(Some(next));
             }
             self.give_way(attempt).await;

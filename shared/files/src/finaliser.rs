@@ -36,6 +36,10 @@ use crate::files::Files;
 use crate::rows;
 use content::Content;
 
+/// The number of attempts that a server makes at an upload one directly after the other, each at its start. If two of them were
+/// cut off, it may be the bytes that end the server, and the next attempt waits until the upload is due.
+const ATTEMPTS_AT_ONCE: u32 = 2;
+
 /// A reason why no file came of an upload.
 #[derive(Debug)]
 pub(crate) enum Unfinished {
@@ -92,8 +96,11 @@ impl<Q: Quarantine> Files<Q> {
         service.may_change().await?;
         let Some(row) = rows::upload(service, id).await? else { return Ok(()) };
         if row.state.is_final() {
-            // The last finaliser was cut off before it removed the bytes.
-            return Ok(self.quarantine.remove(&row).await?);
+            if row.state.needs_no_bytes() {
+                // The last finaliser was cut off before it removed the bytes.
+                self.quarantine.remove(&row).await?;
+            }
+            return Ok(());
         }
         let Some(row) = Box::pin(self.scanned(service, row, others)).await? else { return Ok(()) };
         let Some(row) = self.take(service, row, others).await? else { return Ok(()) };
@@ -152,7 +159,7 @@ impl<Q: Quarantine> Files<Q> {
                 return Ok(None);
             }
             let now = service.now();
-            if others == Others::None {
+            if others == Others::None && row.attempts < ATTEMPTS_AT_ONCE {
                 // A process that had claimed the upload is gone.
                 row.due = row.due.map(|due| due.min(now));
             }

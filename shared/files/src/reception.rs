@@ -150,8 +150,11 @@ impl<Q: Quarantine> Files<Q> {
         }
         let row = self.received(service, &row.id).await?;
         if row.state.is_final() {
-            // The upload was aborted meanwhile.
-            return self.quarantine.remove(&row).await.map_err(Error::from);
+            if row.state.needs_no_bytes() {
+                // The upload was aborted meanwhile.
+                self.quarantine.remove(&row).await?;
+            }
+            return Ok(());
         }
         tracing::debug!(upload = %row.id, event = ?Event::Received, "all bytes of an upload are here");
         self.notices.arrived(row.id).await;

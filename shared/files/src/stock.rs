@@ -56,7 +56,7 @@ impl<Q: Quarantine> Files<Q> {
             service.may_collect().await?;
             return Ok(Fate::Ownerless);
         };
-        if row.state.is_final() {
+        if row.state.needs_no_bytes() {
             service.may_destroy().await?;
             self.quarantine.remove(&row).await?;
             return Ok(Fate::Removed);

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
-use credlink_core::file::UploadId;
+use credlink_core::file::{Rejection, UploadId};
 use credlink_core::file_record::FileRecord;
 use credlink_core::object::{MediaKey, ObjectKey, Verified};
-use credlink_core::row::FileRow;
+use credlink_core::row::{FileRow, UploadState};
 use credlink_core::rules::guard::Doubt;
 use credlink_files::Others;
 use credlink_ports::doubles::MemoryIndex;
@@ -235,10 +235,40 @@ async fn what_failed_can_be_tried_again_at_once() {
 async fn each_start_takes_an_upload_over_for_the_same_time() {
     let ground = Ground::new();
     let id = ground.arrived("item-photo", PICTURE, &of_item()).await;
-    for _ in 0..3 {
+    for _ in 0..2 {
         ground.killed(&id).await;
         assert_eq!(ground.upload(&id).await.due, Some(ground.clock.now().plus_seconds(900)));
     }
+}
+
+#[tokio::test]
+async fn an_upload_that_may_end_the_server_is_not_tried_at_each_start_and_keeps_its_bytes() {
+    let ground = Ground::new();
+    let id = ground.arrived("item-photo", PICTURE, &of_item()).await;
+    for attempt in 1..=5 {
+        if attempt > 2 {
+            for _ in 0..3 {
+                ground.sound().finalise(&id, Others::None).await.unwrap();
+                let row = ground.upload(&id).await;
+                assert_eq!((row.state.name(), row.attempts), ("processing", attempt - 1), "not yet");
+            }
+            ground.clock.advance_seconds(900);
+        }
+        ground.killed(&id).await;
+        assert_eq!(ground.upload(&id).await.attempts, attempt);
+    }
+    ground.clock.advance_seconds(900);
+    assert_eq!(ground.sound().sweep().await.done, 1);
+    let ended = ground.upload(&id).await;
+    assert_eq!(ended.state, UploadState::Rejected { reason: Rejection::Failed });
+    // A late message, and what comes of it.
+    ground.sound().finalise(&id, Others::Possible).await.unwrap();
+    ground.clock.advance_seconds(7 * 86_400 - 1);
+    assert_eq!(ground.sound().sweep().await.done, 0);
+    assert!(!ground.quarantine.is_empty_for(&id));
+    ground.clock.advance_seconds(1);
+    assert_eq!(ground.sound().sweep().await.done, 1);
+    assert!(ground.quarantine.is_empty_for(&id));
 }
 
 /// The folder of an upload.

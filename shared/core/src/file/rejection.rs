@@ -81,8 +81,8 @@ reasons! {
     Aborted, "aborted", "the upload was aborted by its client";
     /// The bytes vanished before they were processed.
     Lost, "lost", "the uploaded bytes are no longer there; upload the file again";
-    /// Processing failed as often as it is tried.
-    Failed, "failed", "the file could not be processed, through no fault of its own; upload it again, or ask the operator";
+    /// Processing was cut off as often as it is tried.
+    Failed, "failed", "the file could not be processed: each attempt was cut off; upload it again, or ask the operator, who has its bytes for a week";
 }
 
 impl fmt::Display for Rejection {

@@ -24,8 +24,8 @@ pub enum Sweep {
     Expire,
     /// The upload is rejected, its bytes are removed, and what it reserved is released.
     Reject(Rejection),
-    /// The upload has ended, and bytes are there that nobody will process: those of a file that is published, or what a
-    /// client sent after the end. They are removed.
+    /// The upload has ended, and bytes are there that nobody will process: those of a file that is published, what a client sent
+    /// after the end, or those that could not be processed and have been kept for long enough. They are removed.
     RemoveBytes,
     /// The upload ended long ago, and nothing is left but its row, which stays: it is never looked at again.
     Close,
@@ -50,6 +50,7 @@ pub fn sweep(row: &UploadRow, found: &Found, now: Timestamp) -> Sweep {
         state if state.is_final() => match found {
             Found::Nothing if is_due => Sweep::Close,
             Found::Nothing => Sweep::Wait,
+            _ if !is_due && !state.needs_no_bytes() => Sweep::Wait,
             Found::Whole(_) | Found::Parts(_) | Found::Beginning(_) => Sweep::RemoveBytes,
         },
         _ if !is_due => Sweep::Wait,
@@ -87,6 +88,7 @@ mod tests {
         const SIZE: u64 = 20_000_000;
         let ready = S::Ready { file: FileId::from_random([1; 20]) };
         let rejected = S::Rejected { reason: Rejection::Malware };
+        let failed = S::Rejected { reason: Rejection::Failed };
         let some = Found::Parts(vec![Arrived { number: 7, size: 5 }]);
         let all = Found::Parts(vec![Arrived { number: 1, size: SIZE }]);
         for (state, is_due, found, expected) in [
@@ -111,7 +113,10 @@ mod tests {
             (ready, false, Found::Nothing, Sweep::Wait),
             (ready, false, Found::Whole(SIZE), Sweep::RemoveBytes),
             (ready, true, Found::Nothing, Sweep::Close),
+            (rejected, false, Found::Whole(SIZE), Sweep::RemoveBytes),
             (rejected, true, Found::Whole(SIZE), Sweep::RemoveBytes),
+            (failed, false, Found::Whole(SIZE), Sweep::Wait),
+            (failed, true, Found::Whole(SIZE), Sweep::RemoveBytes),
             (rejected, true, Found::Nothing, Sweep::Close),
             (S::Expired, false, some, Sweep::RemoveBytes),
             (S::Expired, true, Found::Nothing, Sweep::Close),
