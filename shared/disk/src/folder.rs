@@ -41,8 +41,8 @@ use std::time::Instant;
 use bytes::Bytes;
 use credlink_core::object::{Attributes, Head, Object, ObjectKey, StoredTag};
 use credlink_ports::{
-    Checksum, Checksummed, Condition, Failure, FailureKind, Listed, Medium, ObjectWrite, Objects, Page, Put,
-    SingleProvider,
+    CheckedContents, Checksum, Checksummed, Condition, Failure, FailureKind, Listed, Medium, ObjectWrite,
+    Objects, Page, Put, SingleProvider,
 };
 
 use credlink_runtime::deadline;
@@ -129,6 +129,8 @@ struct Inner {
     in_flight: InFlight,
     /// The turns of those who check an open file.
     checks: Semaphore,
+    /// The contents that were checked.
+    contents: CheckedContents,
     /// The lock, held as long as this value lives and released by closing the file. A copy of a folder may have none,
     /// since no other process holds it.
     _lock: Option<File>,
@@ -262,6 +264,7 @@ impl Inner {
             reserve: Reserve::at(path),
             in_flight: InFlight::default(),
             checks: Semaphore::new(opened::CHECKS),
+            contents: CheckedContents::default(),
             _lock: lock,
         }
     }

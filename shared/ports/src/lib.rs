@@ -8,7 +8,7 @@
 //!
 //! | to find | look in |
 //! |---|---|
-//! | objects | [`Objects`] · long ones that are read piece by piece: [`OpenObjects`], and copied so: [`LongObjects`] · copies at several providers: [`Replicas`] · the medium: [`Medium`] · checksums: [`Checksummed`] |
+//! | objects | [`Objects`] · long ones that are read piece by piece: [`OpenObjects`], their checks: [`CheckedContents`], and copied so: [`LongObjects`] · copies at several providers: [`Replicas`] · the medium: [`Medium`] · checksums: [`Checksummed`] |
 //! | rows | [`Index`] |
 //! | bytes that clients upload | [`Quarantine`] · renditions of pictures: [`Renderer`], and their manifests: [`RenditionSigner`] · manifests in files: [`ManifestReader`] · malware in them: [`Scanner`] |
 //! | messages | [`Queue`] |
@@ -28,6 +28,7 @@
 
 mod authenticator;
 mod cache;
+mod checked_contents;
 mod checksum;
 mod clock;
 pub mod cursor;
@@ -59,6 +60,7 @@ mod work;
 
 pub use authenticator::{Authenticator, Credentials, Refused, Unread};
 pub use cache::{Cache, CacheStats, LayerStats};
+pub use checked_contents::{ChangedPiece, CheckedContents, PieceSums};
 pub use checksum::{Checksum, Checksummed};
 pub use clock::Clock;
 pub use events::{Event, Events};
@@ -68,7 +70,7 @@ pub use long_objects::{LongObjects, LongWrite, PIECE_BYTES, Pieces};
 pub use manifest_reader::{ManifestReader, NoManifests, ReadingManifest};
 pub use medium::Medium;
 pub use objects::{Condition, Listed, ObjectWrite, Objects, Put, put_one_by_one};
-pub use opened::{OpenObjects, OpenedContent, Opening, PieceSums};
+pub use opened::{OpenObjects, OpenedContent, Opening};
 pub use page::Page;
 pub use parts::{Parts, Ports};
 pub use provider_state::{BreakerState, ProviderState};

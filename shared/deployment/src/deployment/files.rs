@@ -12,7 +12,7 @@ use credlink_disk::reserve::Reserve;
 use credlink_files::{Files, FilesPorts, FilesSettings, Notices};
 use credlink_hybrid::LegacyStore as _;
 use credlink_ports::{ManifestReader, Ports as _, Renderer, RenditionSigner, Scanner};
-use credlink_scanner::Clamd;
+use credlink_scanner::{Clamd, ClamdAddress};
 
 use super::{AnyIndex, AnyQuarantine, Deployment};
 use crate::configuration::{FilesConfiguration, ScannerChoice};
@@ -37,6 +37,11 @@ pub enum FilesError {
         /// The error.
         source: io::Error,
     },
+    /// The scanner reads only buckets.
+    #[error(
+        "GuardDuty scans what is in a bucket, and uploads are in the data folder; CREDLINK_CLAMD names a scanner for them"
+    )]
+    GuardDuty,
 }
 
 /// The files of a deployment, or the reason why it has none.
@@ -71,7 +76,11 @@ impl Deployment {
         let failed = |source| FilesError::Io { folder: folder.display().to_string(), source };
         let quarantine = QuarantineFolder::open(folder, url, keys, reserve).map_err(failed)?;
         let quarantine = AnyQuarantine::Folder(quarantine);
-        let scanner = scanner(configuration, &quarantine);
+        let scanner = match configuration.scanner.clone() {
+            None => None,
+            Some(ScannerChoice::Clamd(address)) => Some(clamd(address)),
+            Some(ScannerChoice::GuardDuty) => return Err(FilesError::GuardDuty),
+        };
         let files = Files::new(FilesPorts { quarantine, renderer, manifests, scanner, notices }, settings);
         let files = files.opening_originals(Arc::new(Opened::of(self.service.ports().objects())));
         Ok(Self { files: Kept::Files(Box::new(files)), ..self })
@@ -124,12 +133,6 @@ fn random_bytes() -> Result<[u8; 20], String> {
     Ok(bytes)
 }
 
-/// Returns the scanner for malware, if one is configured. GuardDuty scans what is in a bucket.
-fn scanner(configuration: &FilesConfiguration, quarantine: &AnyQuarantine) -> Option<Arc<dyn Scanner>> {
-    match (configuration.scanner.clone()?, quarantine) {
-        (ScannerChoice::Clamd(address), _) => Some(Arc::new(Clamd::new(address))),
-        (ScannerChoice::GuardDuty, AnyQuarantine::Bucket(bucket)) => Some(bucket.guardduty()),
-        // The configuration is refused before.
-        (ScannerChoice::GuardDuty, AnyQuarantine::Folder(_)) => None,
-    }
+fn clamd(address: ClamdAddress) -> Arc<dyn Scanner> {
+    Arc::new(Clamd::new(address))
 }

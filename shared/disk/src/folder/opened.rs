@@ -5,6 +5,7 @@
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::ops::Range;
+use std::sync::Arc;
 
 use credlink_core::bounds::MAX_ANSWER_PIECE_BYTES;
 use credlink_core::hash::{Digest, Hashing};
@@ -65,10 +66,15 @@ fn failed(key: &str, error: &io::Error) -> Failure {
 }
 
 impl Folder {
-    /// Reads all bytes of an open file, and checks that they are those that were written.
-    async fn checked(&self, mut body: Body) -> Result<(Body, PieceSums), Failure> {
+    /// Reads all bytes of an open file, and checks that they are those that were written, unless this content is known already.
+    async fn checked(&self, mut body: Body) -> Result<(Body, Arc<PieceSums>), Failure> {
+        let contents = &self.0.contents;
         let (mut hashing, mut sums, mut at) = (Hashing::default(), PieceSums::default(), 0);
         while at < body.length {
+            // Of several readers of a content, one is the first to have checked it.
+            if let Some(known) = contents.sums(&body.sha256) {
+                return Ok((body, known));
+            }
             let length = Body::next(at, body.length, TURN_BYTES);
             // The semaphore is never closed. Its order is that of the requests.
             let _turn = self.0.checks.acquire().await;
@@ -85,6 +91,7 @@ impl Folder {
             at += length as u64;
         }
         if hashing.digest() == body.sha256 {
+            let sums = contents.checked(body.sha256, sums);
             return Ok((body, sums));
         }
         let message =
@@ -100,8 +107,9 @@ impl Folder {
         let (sha256, range) = (body.sha256, range.start..range.end.min(body.length));
         let (length, first) =
             (range.end.saturating_sub(range.start), range.start / PIECE_BYTES * PIECE_BYTES);
+        let inner = Arc::clone(&self.0);
         let pieces = stream::try_unfold((body, sums, first), move |(mut body, sums, at)| {
-            let range = range.clone();
+            let (range, inner) = (range.clone(), Arc::clone(&inner));
             async move {
                 if at >= range.end {
                     return Ok(None);
@@ -110,6 +118,7 @@ impl Folder {
                 let read = move || {
                     body.fill(at, &mut piece)?;
                     let part = sums.part(at, &piece.into(), &range).map_err(|changed| {
+                        inner.contents.forget(&sha256);
                         let message = format!("reading {}: {changed}", body.key);
                         Failure { provider: NAME, kind: FailureKind::Damaged, message }
                     })?;

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{Seek as _, SeekFrom, Write as _};
+use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
 
@@ -214,4 +215,31 @@ fn what_is_damaged_while_it_is_sent_is_not_sent() {
     let sent: Vec<Bytes> = sent.into_iter().map(Result::unwrap).collect();
     let sent = sent.concat();
     assert!(sent.len() > 200_000 && sent == body[10..10 + sent.len()], "{} bytes", sent.len());
+    // From now on, it is not opened.
+    let refused = now(folder.open(&key, 10..20)).unwrap_err().to_string();
+    assert!(refused.contains("do not have the digest"), "{refused}");
+}
+
+#[test]
+fn a_content_is_checked_as_a_whole_once() {
+    let home = tempfile::tempdir().unwrap();
+    let folder = open(home.path());
+    let key: ObjectKey = "manifests/urn%3Ac2pa%3Along".parse().unwrap();
+    let body: Bytes = (0..500_000_u32).map(|at| (at % 251) as u8).collect();
+    now(folder.put(&key, body.clone(), &attributes(), Condition::Absent)).unwrap();
+    let part = |range: Range<u64>| {
+        let pieces = now(folder.open(&key, range)).unwrap().unwrap().pieces;
+        now(pieces.collect::<Vec<_>>())
+            .into_iter()
+            .collect::<Result<Vec<Bytes>, _>>()
+            .map(|sent| sent.concat())
+    };
+    assert_eq!(part(400_000..400_007).unwrap(), body[400_000..400_007]);
+    // Damage where nobody looks is not noticed, which shows that nothing else is read.
+    let mut file = fs::OpenOptions::new().write(true).open(file_of(home.path(), "long")).unwrap();
+    let end = file.metadata().unwrap().len();
+    file.seek(SeekFrom::Start(end - 450_000)).unwrap();
+    file.write_all(b"damaged").unwrap();
+    assert_eq!(part(400_000..400_009).unwrap(), body[400_000..400_009]);
+    assert!(part(50_000..50_001).is_err());
 }

@@ -2,24 +2,30 @@
 
 use std::iter;
 use std::ops::Range;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use credlink_core::bounds::MAX_ANSWER_PIECE_BYTES;
-use credlink_core::hash::Hashing;
+use credlink_core::hash::{Digest, Hashing};
 use credlink_core::object::{Facts, Head, ObjectKey, StoredTag};
 use credlink_disk::folder::Folder;
 use credlink_ports::{
-    Failure, FailureKind, LongObjects, OpenObjects, OpenedContent, Opening, PIECE_BYTES, PieceSums,
+    CheckedContents, Failure, FailureKind, LongObjects, OpenObjects, OpenedContent, Opening, PIECE_BYTES,
+    PieceSums,
 };
 use credlink_s3::S3Objects;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{self, StreamExt as _};
+use tokio::sync::Semaphore;
 
 use super::super::AnyObjects;
 use crate::provider::Provider;
 
 /// The bytes that are requested of a bucket at a time, while an object is checked and while it is sent.
 const REQUEST_BYTES: u64 = 262_144;
+
+/// Number of requests that are made at once to check objects.
+const CHECKS: usize = 8;
 
 /// The length of a piece of an answer. A request has whole pieces.
 const ANSWER_BYTES: u64 = MAX_ANSWER_PIECE_BYTES as u64;
@@ -29,7 +35,24 @@ const ANSWER_BYTES: u64 = MAX_ANSWER_PIECE_BYTES as u64;
 #[derive(Debug)]
 pub(super) struct Opened {
     folders: Vec<Folder>,
-    buckets: Vec<S3Objects>,
+    buckets: Vec<(S3Objects, Checks)>,
+}
+
+/// The checks of the objects of a bucket: the contents that it has had undamaged, and turns for those that are checked.
+#[derive(Debug)]
+struct Checks {
+    contents: Arc<CheckedContents>,
+    turns: Semaphore,
+}
+
+impl Default for Checks {
+    fn default() -> Self {
+        Self { contents: Arc::default(), turns: Semaphore::new(CHECKS) }
+    }
+}
+
+fn with_checks(bucket: S3Objects) -> (S3Objects, Checks) {
+    (bucket, Checks::default())
 }
 
 impl Opened {
@@ -40,7 +63,7 @@ impl Opened {
             match place {
                 Provider::Folder(folder) => folders.push(folder.clone()),
                 // Cloned by the iterator: without the feature `aws`, a bucket has no values, and no line may follow one.
-                Provider::Bucket(bucket) => buckets.extend(iter::once(bucket).cloned()),
+                Provider::Bucket(bucket) => buckets.extend(iter::once(bucket).cloned().map(with_checks)),
             }
         }
         Self { folders, buckets }
@@ -64,8 +87,8 @@ impl Opened {
                 return Ok(Some(content));
             }
         }
-        for bucket in &self.buckets {
-            if let Some(content) = found(open_by_requests(bucket, key, range.clone()).await) {
+        for (bucket, checks) in &self.buckets {
+            if let Some(content) = found(open_by_requests(bucket, checks, key, range.clone()).await) {
                 return Ok(Some(content));
             }
         }
@@ -98,11 +121,12 @@ impl Bucket for S3Objects {
     }
 }
 
-/// Opens an object of a bucket: reads all its bytes once to check them, and those of `range` once more to send them, each
-/// time of the object with the same tag. Returns `None` for an object that fits into one piece, which is read as a whole,
+/// Opens an object of a bucket: reads all its bytes once to check them, unless its content is known already, and those of `range`
+/// once more to send them, each time of the object with the same tag. Returns `None` for an object that fits into one piece, which is read as a whole,
 /// and if there is none.
 async fn open_by_requests<B: Bucket>(
     objects: &B,
+    checks: &Checks,
     key: &ObjectKey,
     range: Range<u64>,
 ) -> Result<Option<OpenedContent>, Failure> {
@@ -113,24 +137,34 @@ async fn open_by_requests<B: Bucket>(
         kind: FailureKind::Damaged,
         message: format!("reading {key}: {why}"),
     };
-    let written = Facts::read(&attributes).map_err(|error| damaged(&error))?.sha256;
-    let (mut hashing, mut sums, mut at) = (Hashing::default(), PieceSums::default(), 0);
-    while at < size {
+    let sha256 = Facts::read(&attributes).map_err(|error| damaged(&error))?.sha256;
+    let (mut hashing, mut read, mut at) = (Hashing::default(), PieceSums::default(), 0);
+    let sums = loop {
+        // Of several readers of a content, one is the first to have checked it.
+        if let Some(known) = checks.contents.sums(&sha256) {
+            break known;
+        }
+        if at == size {
+            if hashing.digest() != sha256 {
+                return Err(damaged(&"its bytes do not have the digest that they were written with"));
+            }
+            break checks.contents.checked(sha256, read);
+        }
         let end = size.min(at + REQUEST_BYTES);
+        // The semaphore is never closed. Its order is that of the requests.
+        let turn = checks.turns.acquire().await;
         let Some(piece) = objects.get_piece(key, &tag, at..end).await? else { return Ok(None) };
+        drop(turn);
         hashing.add(&piece);
-        sums.add(&piece);
+        read.add(&piece);
         at = end;
-    }
-    let sha256 = hashing.digest();
-    if sha256 != written {
-        return Err(damaged(&"its bytes do not have the digest that they were written with"));
-    }
+    };
     let range = range.start..range.end.min(size);
     let length = range.end.saturating_sub(range.start);
     let at = range.start / ANSWER_BYTES * ANSWER_BYTES;
-    let (objects, key) = (objects.clone(), key.clone());
-    let sending = Sending { objects, key, tag, size, sums, range, at, received: Bytes::new() };
+    let (objects, key, contents) = (objects.clone(), key.clone(), Arc::clone(&checks.contents));
+    let sending =
+        Sending { objects, key, tag, size, sha256, sums, contents, range, at, received: Bytes::new() };
     let pieces = stream::try_unfold(sending, |mut sending| async move {
         Ok(sending.next().await?.map(|piece| (piece, sending)))
     });
@@ -144,7 +178,9 @@ struct Sending<B> {
     tag: StoredTag,
     /// Number of bytes of the object.
     size: u64,
-    sums: PieceSums,
+    sha256: Digest,
+    sums: Arc<PieceSums>,
+    contents: Arc<CheckedContents>,
     range: Range<u64>,
     /// The position of the next piece, of which the range may be a part.
     at: u64,
@@ -169,7 +205,10 @@ impl<B: Bucket> Sending<B> {
         let piece = self.received.split_to(length);
         let part = self.sums.part(self.at, &piece, &self.range);
         self.at += ANSWER_BYTES;
-        part.map(Some).map_err(|changed| self.failed(FailureKind::Damaged, &changed))
+        part.map(Some).map_err(|changed| {
+            self.contents.forget(&self.sha256);
+            self.failed(FailureKind::Damaged, &changed)
+        })
     }
 
     fn failed(&self, kind: FailureKind, why: &dyn std::fmt::Display) -> Failure {
@@ -182,7 +221,6 @@ mod tests {
     use std::collections::BTreeMap;
 
     use credlink_core::access::Visibility;
-    use credlink_core::hash::Digest;
     use credlink_core::tenant::Tenant;
     use credlink_core::time::Timestamp;
     use credlink_ports::doubles::MemoryObjects;
@@ -208,12 +246,13 @@ mod tests {
     #[tokio::test]
     async fn a_long_object_is_checked_and_sent_by_requests() {
         let (objects, key) = (MemoryObjects::new(), ObjectKey::Front("urn:c2pa:x".parse().unwrap()));
+        let checks = &Checks::default();
         let length = usize::try_from(PIECE_BYTES).unwrap() + 300_000;
         let body: Bytes = (0..length).map(|at| (at / 251) as u8 ^ (at % 251) as u8).collect();
-        assert!(open_by_requests(&objects, &key, 0..10).await.unwrap().is_none());
+        assert!(open_by_requests(&objects, checks, &key, 0..10).await.unwrap().is_none());
         put(&objects, &key, body.clone(), &body).await;
         for range in [0..body.len() as u64, 8_388_000..8_389_000, 5..5, 8_600_000..u64::MAX] {
-            let content = open_by_requests(&objects, &key, range.clone()).await.unwrap().unwrap();
+            let content = open_by_requests(&objects, checks, &key, range.clone()).await.unwrap().unwrap();
             let end = range.end.min(body.len() as u64);
             assert_eq!((content.sha256, content.length), (Digest::of(&body), end - range.start));
             let sent: Vec<Bytes> = content.pieces.try_collect().await.unwrap();
@@ -221,19 +260,24 @@ mod tests {
             assert!(sent.concat() == body[range.start as usize..end as usize], "{range:?}");
         }
         // Other bytes under the same key are not mixed with those that were checked.
-        let content = open_by_requests(&objects, &key, 0..length as u64).await.unwrap().unwrap();
+        let content = open_by_requests(&objects, checks, &key, 0..length as u64).await.unwrap().unwrap();
         objects.delete(&key).await.unwrap();
         let other = Bytes::from(vec![7; length]);
         put(&objects, &key, other.clone(), &other).await;
         assert!(content.pieces.try_collect::<Vec<Bytes>>().await.is_err());
-        // A copy that is damaged is none, so that another place is asked.
+        // The content is known, so that only what is sent shows the damage. From then on, a copy that is damaged is none, so that
+        // another place is asked.
         objects.delete(&key).await.unwrap();
         put(&objects, &key, other, &body).await;
-        let damaged = open_by_requests(&objects, &key, 0..5).await.unwrap_err();
-        assert_eq!(damaged.kind, FailureKind::Damaged, "{damaged}");
+        let content = open_by_requests(&objects, checks, &key, 0..5).await.unwrap().unwrap();
+        assert!(content.pieces.try_collect::<Vec<Bytes>>().await.is_err());
+        for _ in 0..2 {
+            let damaged = open_by_requests(&objects, checks, &key, 0..5).await.unwrap_err();
+            assert_eq!(damaged.kind, FailureKind::Damaged, "{damaged}");
+        }
         // A short one is left to others.
         objects.delete(&key).await.unwrap();
         put(&objects, &key, Bytes::from_static(b"short"), b"short").await;
-        assert!(open_by_requests(&objects, &key, 0..5).await.unwrap().is_none());
+        assert!(open_by_requests(&objects, checks, &key, 0..5).await.unwrap().is_none());
     }
 }

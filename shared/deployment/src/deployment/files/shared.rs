@@ -17,10 +17,10 @@ use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
 use credlink_aws::SdkConfig;
 use credlink_aws::sqs::SqsQueue;
 
-use super::{Finaliser, Kept, scanner};
+use super::{Finaliser, Kept, clamd};
 #[cfg(feature = "aws")]
 use crate::clients;
-use crate::configuration::FilesConfiguration;
+use crate::configuration::{FilesConfiguration, ScannerChoice};
 use crate::deployment::{AnyQuarantine, Deployment, LINK_SECONDS};
 use crate::provider::Provider;
 
@@ -84,9 +84,13 @@ impl Deployment {
         let is_finaliser = finaliser.is_some();
         let none = || -> Finaliser { (Arc::new(NoRenderer), Arc::new(NoManifests)) };
         let (renderer, manifests) = finaliser.unwrap_or_else(none);
+        let scanner = match configuration.scanner.clone() {
+            None => None,
+            Some(ScannerChoice::Clamd(address)) => Some(clamd(address)),
+            Some(ScannerChoice::GuardDuty) => Some(quarantine.guardduty()),
+        };
         let quarantine = AnyQuarantine::Bucket(quarantine);
         let notices = Arc::new(Queued(queue));
-        let scanner = scanner(configuration, &quarantine);
         let files = Files::new(FilesPorts { quarantine, renderer, manifests, scanner, notices }, settings);
         let files = if is_finaliser { files } else { files.leaving_uploads_to_others() };
         let readers = Readers { cdn_url: configuration.cdn_url.clone(), bucket, fallback };
