@@ -43,9 +43,9 @@ pub enum ReadingError {
         /// The memory that the process had, in bytes.
         memory: u64,
     },
-    /// The process was stopped, as this program is being.
+    /// The process was stopped, as this program is being, or as the system does if memory is short.
     #[error(
-        "reading this file's manifest was stopped before it had finished: nothing is known of what it is"
+        "reading this file's manifest was stopped before it had finished, by a signal: nothing is known of what it is"
     )]
     Stopped,
     /// The bytes that were read differ from those that were hashed.
@@ -108,14 +108,16 @@ fn run(mut command: Command, input: Vec<u8>, time: Duration, memory: u64) -> Res
     }
 }
 
-/// Returns `true` if a process was ended by a signal for a whole group of processes: by a terminal, or by a service manager that
-/// stops this program. The file that it read has nothing to do with that.
+/// Returns `true` if a process was ended by a signal from outside: by a terminal, by a service manager that stops this program, or
+/// by a system that is short of memory. A process that exceeds its own limit of memory ends itself, so that the file which it read
+/// has nothing to do with that.
 #[cfg(unix)]
 fn was_stopped(status: ExitStatus) -> bool {
-    const SIGNALS: [i32; 3] = [
+    const SIGNALS: [i32; 4] = [
         rustix::process::Signal::HUP.as_raw(),
         rustix::process::Signal::INT.as_raw(),
         rustix::process::Signal::TERM.as_raw(),
+        rustix::process::Signal::KILL.as_raw(),
     ];
     std::os::unix::process::ExitStatusExt::signal(&status).is_some_and(|signal| SIGNALS.contains(&signal))
 }
@@ -176,7 +178,7 @@ mod tests {
 
     #[test]
     fn what_is_stopped_with_the_program_says_nothing_about_the_file() {
-        for signal in ["HUP", "INT", "TERM"] {
+        for signal in ["HUP", "INT", "TERM", "KILL"] {
             let stopped =
                 run(shell(&format!("kill -{signal} $$; sleep 600")), Vec::new(), BASE_TIME, BASE_MEMORY);
             assert!(matches!(stopped, Err(ReadingError::Stopped)), "{signal}: {stopped:?}");

@@ -124,9 +124,12 @@ mod tests {
 
     #[test]
     fn a_process_that_was_stopped_is_told_from_one_that_failed() {
-        for (script, expected) in
-            [("kill -TERM $$; sleep 600", true), ("kill -KILL $$; sleep 600", false), ("exit 1", false)]
-        {
+        for (script, expected) in [
+            ("kill -TERM $$; sleep 600", true),
+            ("kill -KILL $$; sleep 600", true),
+            ("kill -ABRT $$; sleep 600", false),
+            ("exit 1", false),
+        ] {
             let mut running = Running::spawn(Command::new("sh").args(["-c", script])).unwrap();
             assert_eq!(running.was_stopped(), expected, "{script}");
         }

@@ -24,6 +24,10 @@ use super::logged::LoggedRequest;
 /// would cost more than the write. Each connection holds up to this many bytes.
 pub(super) const STEP_BYTES: usize = 65_536;
 
+/// Seconds after which a client whose bytes other requests are sending shall come again. If these are requests of its own that
+/// broke off without a word, they end after 30 seconds.
+const AGAIN_SECONDS: u32 = 5;
+
 /// Returns the longest body of a request for this operation: a whole file, or a part of the longest one. Returns `None` for
 /// other requests.
 pub fn longest(deployment: &Deployment, head: &Parts) -> Option<usize> {
@@ -140,11 +144,12 @@ pub(super) fn refusal(error: &NotReceived) -> Error {
         NotReceived::Offset(offset) => {
             Problem::new(ProblemKind::UploadConflict, detail).with("offset", *offset)
         }
-        NotReceived::Arrived
-        | NotReceived::Busy(_)
-        | NotReceived::Crowded
-        | NotReceived::Removed
-        | NotReceived::Io(_) => Problem::new(ProblemKind::UploadConflict, detail),
+        NotReceived::Busy(_) | NotReceived::Crowded => {
+            Problem::new(ProblemKind::UploadConflict, detail).again_in(AGAIN_SECONDS)
+        }
+        NotReceived::Arrived | NotReceived::Removed | NotReceived::Io(_) => {
+            Problem::new(ProblemKind::UploadConflict, detail)
+        }
     }
     .into()
 }

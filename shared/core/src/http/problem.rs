@@ -212,6 +212,12 @@ impl Problem {
         self
     }
 
+    /// Adds a `Retry-After` of so many seconds (RFC 9110, section 10.2.3).
+    #[must_use]
+    pub fn again_in(self, seconds: u32) -> Self {
+        self.header(RETRY_AFTER, &seconds.to_string())
+    }
+
     fn header(mut self, name: HeaderName, value: &str) -> Self {
         self.headers.extend(HeaderValue::from_str(value).ok().map(|value| (name, value)));
         self
@@ -280,7 +286,7 @@ impl Problem {
     #[must_use]
     pub fn busy(what: &str, seconds: u32) -> Self {
         let detail = format!("{what}; nothing was done; try again in {seconds} s");
-        Self::new(ProblemKind::Busy, detail).header(RETRY_AFTER, &seconds.to_string())
+        Self::new(ProblemKind::Busy, detail).again_in(seconds)
     }
 
     /// Returns the problem of a service with no room for another answer. The client shall try again after 2 s, by which time some
