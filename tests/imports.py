@@ -31,6 +31,7 @@ BELOW = {
     "pictures": "core",
     "server": "core",
     "workers": "core",
+    "isolation": "",
     "runtime": "core ports",
     "renderer": "core ports runtime pictures",
     "signing": "core ports",
@@ -54,11 +55,12 @@ BELOW = {
     "migrate-service": "core ports service",
 }
 LIBRARIES = " ".join(BELOW)
-BELOW["deployment"] = without(LIBRARIES, "verify server workers pictures renderer signing kms")
-BELOW["lambdas"] = without(LIBRARIES, "verify server workers pictures signing kms embedded migrate migrate-io migrate-service hybrid") + " deployment"
-BELOW["cli"] = without(LIBRARIES, "workers") + " deployment"
+BELOW["deployment"] = without(LIBRARIES, "verify server workers pictures renderer signing kms isolation")
+BELOW["signer"] = "core ports aws signing kms isolation deployment"
+BELOW["lambdas"] = without(LIBRARIES, "verify server workers pictures signing kms isolation embedded migrate migrate-io migrate-service hybrid") + " deployment signer"
+BELOW["cli"] = without(LIBRARIES, "workers signing kms") + " deployment signer"
 # These test and measure all crates.
-BELOW["tests"] = BELOW["benches"] = BELOW["fuzz"] = LIBRARIES + " deployment lambdas"
+BELOW["tests"] = BELOW["benches"] = BELOW["fuzz"] = LIBRARIES + " deployment signer lambdas"
 
 # The crates that can be deleted whole, and those that may depend on them.
 DELETED_WHOLE = {"migrate", "migrate-io", "migrate-service", "hybrid"}

@@ -452,6 +452,19 @@ def one_function_has_codecs(template):
         yield f"the binaries {needing} are built with codecs"
 
 
+def one_function_signs(template):
+    signs = [(role, statement["Action"], statement["Resource"]) for role, statement in statements(template)
+             if "kms:Sign" in as_list(statement["Action"])]
+    if signs != [("FinaliseRole", "kms:Sign", {"Ref": "SignKey"})]:
+        yield f"these may sign: {signs}"
+    given = {"CREDLINK_SIGN_CERTIFICATE": {"Ref": "SignCertificate"}, "CREDLINK_SIGN_KEY": {"Ref": "SignKey"}}
+    for name, function in of_type(template, "AWS::Serverless::Function").items():
+        variables = function.get("Environment", {}).get("Variables", {})
+        told = {variable: value for variable, value in variables.items() if variable.startswith("CREDLINK_SIGN_")}
+        if told != (given if name == "FinaliseFunction" else {}):
+            yield f"{name} is told of {told}"
+
+
 def browsers_may_send_what_is_signed(template):
     rules = template["Resources"]["Bucket"]["Properties"].get("CorsConfiguration", {}).get("CorsRules", [{}])
     if len(rules) != 1 or rules[0].get("AllowedOrigins") != {"Ref": "UploadOrigins"}:
@@ -788,6 +801,9 @@ BROKEN = (
     (uploads_are_announced, ("CleanupRole", "Policies", 0, "PolicyDocument", "Statement", 12), None),
     (uploads_are_announced, ("Globals", "Function", "Environment", "Variables", "CREDLINK_FILES_QUEUE_URL"), None),
     (one_function_has_codecs, ("FinaliseFunction", "Events"), None),
+    (one_function_signs, ("FinaliseFunction", "Environment", "Variables", "CREDLINK_SIGN_KEY"), None),
+    (one_function_signs, ("CleanupFunction", "Environment", "Variables", "CREDLINK_SIGN_KEY"), {"Ref": "SignKey"}),
+    (one_function_signs, ("FinaliseRole", "Policies", 0, "PolicyDocument", "Statement", 8), None),
     (queues_lose_nothing, ("UploadsQueue", "VisibilityTimeout"), 719),
     (queues_lose_nothing, ("UploadsDeadLetterQueueNotEmpty", "MetricName"), "NumberOfMessagesSent"),
     (routes_are_guarded, ("ChangeFileRoute", "Target"), {"Fn::Sub": "integrations/${RetrieveIntegration}"}),

@@ -2,27 +2,18 @@
 //! memory. The parent kills the process when its time is up, and a limit ends it before it takes too much memory.
 
 pub mod child;
-#[cfg(feature = "sign")]
-pub mod signing;
 
 use std::env;
 use std::io::{self, Read as _, Write as _};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+use credlink_isolation::{Running, memory_for, time_for, was_stopped};
 use credlink_verify::media::Media;
 use credlink_verify::report::Report;
 
-/// The time that reading a short file may take.
-const BASE_TIME: Duration = Duration::from_secs(30);
-/// The number of bytes for which one more second is allowed, because a file is hashed, from a disk that may be slow.
-const BYTES_PER_SECOND: u64 = 8 * 1_024 * 1_024;
-/// The memory that reading a short file may take, in bytes of address space.
-const BASE_MEMORY: u64 = 2 * 1_024 * 1_024 * 1_024;
-/// The number of copies of the file that may be in memory besides. Some formats are read as a whole, and copied.
-const COPIES: u64 = 6;
 /// Maximum length of a report: a manifest of the maximum length in base64, and the findings about it.
 const MAX_REPORT_BYTES: u64 = 64 * 1_024 * 1_024;
 
@@ -72,16 +63,6 @@ pub fn read(media: &Media, format: &str, manifest: Option<&[u8]>) -> Result<Repo
     if report.media_hash == Some(media.hash) { Ok(report) } else { Err(ReadingError::Changed) }
 }
 
-/// Returns the time that a process may take for a file of this length.
-fn time_for(length: u64) -> Duration {
-    BASE_TIME + Duration::from_secs(length / BYTES_PER_SECOND)
-}
-
-/// Returns the memory that a process may take for a file of this length, in bytes of address space.
-const fn memory_for(length: u64) -> u64 {
-    BASE_MEMORY.saturating_add(length.saturating_mul(COPIES))
-}
-
 /// Runs `command` with `input` for at most `time`, and returns its output.
 fn run(mut command: Command, input: Vec<u8>, time: Duration, memory: u64) -> Result<Vec<u8>, ReadingError> {
     let process = |error: io::Error| ReadingError::Process(error.to_string());
@@ -108,51 +89,10 @@ fn run(mut command: Command, input: Vec<u8>, time: Duration, memory: u64) -> Res
     }
 }
 
-/// Returns `true` if a process was ended by a signal from outside: by a terminal, by a service manager that stops this program, or
-/// by a system that is short of memory. A process that exceeds its own limit of memory ends itself, so that the file which it read
-/// has nothing to do with that.
-#[cfg(unix)]
-fn was_stopped(status: ExitStatus) -> bool {
-    const SIGNALS: [i32; 4] = [
-        rustix::process::Signal::HUP.as_raw(),
-        rustix::process::Signal::INT.as_raw(),
-        rustix::process::Signal::TERM.as_raw(),
-        rustix::process::Signal::KILL.as_raw(),
-    ];
-    std::os::unix::process::ExitStatusExt::signal(&status).is_some_and(|signal| SIGNALS.contains(&signal))
-}
-
-/// Returns `false`: processes are not ended by signals.
-#[cfg(not(unix))]
-fn was_stopped(_: ExitStatus) -> bool {
-    false
-}
-
-/// The variables that a process inherits.
-const KEPT_VARIABLES: [&str; 5] = ["PATH", "LD_LIBRARY_PATH", "TMPDIR", "SystemRoot", "RUST_BACKTRACE"];
-
-/// A child process that is killed when this is dropped.
-struct Running(Child);
-
-impl Running {
-    /// Starts `command` with pipes for its input and its output. It inherits no variable but those of the system: the others
-    /// hold keys and tokens.
-    fn spawn(command: &mut Command) -> io::Result<Self> {
-        command.env_clear().envs(KEPT_VARIABLES.iter().filter_map(|name| Some((name, env::var_os(name)?))));
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().map(Self)
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // The child may have ended by itself.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 #[cfg(all(test, unix))]
 mod tests {
+    use credlink_isolation::{BASE_MEMORY, BASE_TIME};
+
     use super::*;
 
     fn shell(script: &str) -> Command {

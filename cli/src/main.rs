@@ -35,6 +35,8 @@ use std::process::ExitCode;
 
 use args::{Cli, Command};
 use error::Trouble;
+#[cfg(feature = "sign")]
+use error::TroubleKind;
 use exit::Exit;
 use printer::Printer;
 
@@ -72,7 +74,9 @@ fn run(cli: Cli, printer: &Printer) -> Result<Exit, Trouble> {
         Command::Storage(args) => commands::storage(&connection, args, printer),
         Command::ReadMedia(args) => isolation::child::read(&args, printer),
         #[cfg(feature = "sign")]
-        Command::SignRenditions(args) => isolation::signing::answer(&args),
+        Command::SignRenditions(args) => credlink_signer::process::answer(args.memory)
+            .map(|()| Exit::Done)
+            .map_err(|error| Trouble::new(TroubleKind::Server, error)),
         Command::Completions { shell } => commands::completions(shell, printer),
     }
 }

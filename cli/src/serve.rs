@@ -5,8 +5,7 @@
 //! | the address, and who may reach it | [`address`] |
 //! | connections, bodies and answers | `credlink-server` |
 //! | the handler of requests | [`handler`] |
-//! | the bytes of uploads; files of them; manifests in them; renditions | [`reception`]; [`finalising`]; [`embedded`]; `credlink-renderer` |
-//! | the signer of renditions | `signing` |
+//! | the bytes of uploads; files of them; manifests in them; renditions, and their signer | [`reception`]; [`finalising`]; [`embedded`]; `credlink-renderer`, `credlink-signer` |
 //! | uploads by the protocol tus | [`tus`] |
 //! | the callers that are answered without a credential | [`local_only`] |
 //! | the pages of other origins that may use the API | [`origins`] |
@@ -25,8 +24,6 @@ mod logged;
 mod metrics;
 mod origins;
 mod reception;
-#[cfg(feature = "sign")]
-mod signing;
 mod tasks;
 mod tus;
 
@@ -53,6 +50,8 @@ use credlink_metrics::prometheus::Prometheus;
 use credlink_ports::RenditionSigner;
 use credlink_renderer::Pictures;
 use credlink_server::{connections, listener};
+#[cfg(feature = "sign")]
+use credlink_signer::IsolatedSigner;
 use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
@@ -300,8 +299,8 @@ async fn with_files(
 #[cfg(feature = "sign")]
 async fn signer(configuration: &Configuration) -> Result<Option<Arc<dyn RenditionSigner>>, String> {
     let Some(signing) = &configuration.files.signing else { return Ok(None) };
-    let signer = signing::IsolatedSigner::open(signing, configuration.limits).await?;
-    Ok(Some(Arc::new(signer)))
+    let signer = IsolatedSigner::open(signing, configuration.limits).await;
+    signer.map(|signer| Some(Arc::new(signer) as Arc<dyn RenditionSigner>)).map_err(|error| error.to_string())
 }
 
 /// Refuses a certificate, because this program signs nothing.

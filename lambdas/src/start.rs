@@ -4,7 +4,9 @@
 //! ends the process with an explanatory error. Clients, caches and connections are created by the first event that
 //! needs them, and live as long as the process.
 
+use std::pin::Pin;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
@@ -12,7 +14,7 @@ use credlink_core::time::Timestamp;
 use credlink_deployment::configuration::{Configuration, unknown_in_the_environment};
 use credlink_deployment::deployment::{Deployment, Finaliser, Opening};
 use credlink_metrics::emf::{self, Flush};
-use credlink_ports::Clock as _;
+use credlink_ports::{Clock as _, RenditionSigner};
 use credlink_runtime::clock::SystemClock;
 use credlink_runtime::deadline::within;
 use lambda_http::aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
@@ -54,11 +56,21 @@ pub fn queue() -> ExitCode {
     })
 }
 
+/// Opens the signer of renditions that the configuration names, if it names one.
+pub type OpenSigner = for<'a> fn(&'a Configuration) -> OpeningSigner<'a>;
+
+/// The future of a signer, or of an explanation why it cannot be had.
+pub type OpeningSigner<'a> =
+    Pin<Box<dyn Future<Output = Result<Option<Arc<dyn RenditionSigner>>, String>> + Send + 'a>>;
+
 /// Runs the function that consumes the queue of uploads, and handles the requests that render pictures. `finaliser` says what
-/// it renders them with.
+/// it renders them with, and `signer` what signs them.
 #[must_use]
-pub fn finalise(finaliser: impl FnOnce(&Configuration) -> Result<Finaliser, String>) -> ExitCode {
-    let finaliser = |configuration: &Configuration| finaliser(configuration).map(Some);
+pub fn finalise(
+    finaliser: impl FnOnce(&Configuration) -> Result<Finaliser, String>,
+    signer: OpenSigner,
+) -> ExitCode {
+    let finaliser = |configuration: &Configuration| Ok(Some((finaliser(configuration)?, signer)));
     run_with(finaliser, async |deployment: &Deployment, event: LambdaEvent<Value>| {
         let (event, context) = event.into_parts();
         if event.get("Records").is_none() {
@@ -104,7 +116,7 @@ where
 
 /// Like [`run`], with what makes files of uploads, if the function does.
 fn run_with<E, A, H>(
-    finaliser: impl FnOnce(&Configuration) -> Result<Option<Finaliser>, String>,
+    finaliser: impl FnOnce(&Configuration) -> Result<Option<(Finaliser, OpenSigner)>, String>,
     handler: H,
 ) -> ExitCode
 where
@@ -165,7 +177,10 @@ fn prepare() -> Result<(Configuration, Flush), Error> {
     Ok((configuration, metrics))
 }
 
-async fn open(configuration: &Configuration, finaliser: Option<&Finaliser>) -> Result<Deployment, Error> {
+async fn open(
+    configuration: &Configuration,
+    finaliser: Option<&(Finaliser, OpenSigner)>,
+) -> Result<Deployment, Error> {
     let gate = configuration.gate()?;
     if !gate.asks() {
         return Err("neither CREDLINK_JWKS nor CREDLINK_TOKENS is set: anybody could store and delete".into());
@@ -182,7 +197,14 @@ async fn open(configuration: &Configuration, finaliser: Option<&Finaliser>) -> R
         count_reads: false,
     };
     let deployment = Deployment::open(opening).await?;
-    Ok(deployment.keeping_shared_files(&configuration.files, finaliser.cloned()))
+    let Some((finaliser, signer)) = finaliser else {
+        return Ok(deployment.keeping_shared_files(&configuration.files, None));
+    };
+    let deployment = deployment.keeping_shared_files(&configuration.files, Some(finaliser.clone()));
+    Ok(match signer(configuration).await? {
+        Some(signer) => deployment.signing_renditions(signer),
+        None => deployment,
+    })
 }
 
 fn fail(error: &dyn std::fmt::Display) -> ExitCode {

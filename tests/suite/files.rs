@@ -28,6 +28,6 @@ mod readers;
 mod refused;
 mod scanned;
 mod search;
-mod signed;
+pub mod signed;
 mod stats;
 mod steps;

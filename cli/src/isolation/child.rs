@@ -3,6 +3,7 @@
 use std::io::{self, Read as _};
 
 use credlink_core::bounds::MAX_C2PA_MANIFEST_BYTES;
+use credlink_isolation::limit;
 use credlink_verify::reader;
 
 use crate::args::ReadMedia;
@@ -23,17 +24,4 @@ pub fn read(args: &ReadMedia, printer: &Printer) -> Result<Exit, Trouble> {
     let report = reader::read(&args.file, &args.format, manifest).map_err(failed)?;
     printer.say(String::new, &report)?;
     Ok(Exit::Done)
-}
-
-#[cfg(unix)]
-pub(super) fn limit(memory: u64) -> io::Result<()> {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let maximum = getrlimit(Resource::As).maximum;
-    let memory = maximum.map_or(memory, |maximum| memory.min(maximum));
-    Ok(setrlimit(Resource::As, Rlimit { current: Some(memory), maximum })?)
-}
-
-#[cfg(not(unix))]
-pub(super) fn limit(_memory: u64) -> io::Result<()> {
-    Ok(())
 }

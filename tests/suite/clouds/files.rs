@@ -1,13 +1,14 @@
 //! Files that functions keep: the real binaries over a bucket whose events ministack sends to a queue, as S3 does.
 //!
 //! `flows` takes files through their life, `kills` ends the finaliser between its steps, and `races` has messages that come
-//! twice and in any order, and uploads that are given up meanwhile. `scanned` has a bucket that GuardDuty protects. Messages are taken out of the queue here, and handed to
+//! twice and in any order, and uploads that are given up meanwhile. `scanned` has a bucket that GuardDuty protects, and `signed` renditions with signed manifests. Messages are taken out of the queue here, and handed to
 //! the function as Lambda does; `stack` leaves that to the engine.
 
 mod flows;
 mod kills;
 mod races;
 mod scanned;
+mod signed;
 
 use std::time::Duration;
 

@@ -20,13 +20,15 @@ use super::pictures::png;
 use crate::server::{Server, binary};
 use kms::{ARN, Kms};
 
-/// A certificate of the tests, its key, and the authority that issued it.
-const CERTIFICATE: &str = include_str!("../../vectors/signers/es256.pem");
-const KEY: &str = include_str!("../../vectors/signers/es256.key");
-const AUTHORITY: &str = include_str!("../../vectors/signers/authority.pem");
+/// A certificate of the tests.
+pub const CERTIFICATE: &str = include_str!("../../vectors/signers/es256.pem");
+/// Its key.
+pub const KEY: &str = include_str!("../../vectors/signers/es256.key");
+/// The authority that issued it.
+pub const AUTHORITY: &str = include_str!("../../vectors/signers/authority.pem");
 
 /// Collections whose renditions are signed: one for each way to treat a location.
-pub(super) fn collections() -> Value {
+pub fn collections() -> Value {
     let collection = |location: &str| {
         let formats = json!([{"format": "jpg", "quality": 80}, {"format": "webp"}]);
         json!({

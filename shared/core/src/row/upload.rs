@@ -46,7 +46,7 @@ impl UploadState {
         matches!(self, Self::Ready { .. } | Self::Rejected { .. } | Self::Expired)
     }
 
-    /// Returns `true` if the bytes are not needed any more. Those that were acknowledged, and could not be processed through no
+    /// Returns `true` if the bytes are no longer needed. Those that were acknowledged, and could not be processed through no
     /// fault of theirs that is known, are kept until the row is due for the last time.
     #[must_use]
     pub const fn needs_no_bytes(&self) -> bool {

@@ -118,7 +118,10 @@ impl FilesConfiguration {
         let number = |name| source.number(name, 1..=u64::MAX);
         let per_minute = source.number("CREDLINK_UPLOADS_PER_MINUTE", 1..=u32::MAX.into())?;
         let (collections, signing, queue_url) = (collections(source)?, signing(source)?, source.url(QUEUE)?);
-        check_signer(&collections, signing.is_some(), queue_url.is_some())?;
+        // Of the functions, one makes files of uploads, and has the certificate.
+        if signing.is_none() && queue_url.is_none() {
+            check_signer(&collections)?;
+        }
         Ok(Self {
             collections,
             signing,
@@ -138,6 +141,14 @@ impl FilesConfiguration {
             cdn_url: source.url("CREDLINK_CDN_URL")?,
             scanner: scanner(source)?,
         })
+    }
+
+    /// Checks that there is a certificate if a collection signs, in a program that makes files of uploads.
+    ///
+    /// # Errors
+    /// Fails if there is none.
+    pub fn check_signer(&self) -> Result<(), ConfigurationError> {
+        if self.signing.is_some() { Ok(()) } else { check_signer(&self.collections) }
     }
 
     /// Checks that index and objects are shared, if files are to be made of uploads by a function of its own, and that GuardDuty
@@ -203,26 +214,15 @@ fn scanner(source: &Variables<'_>) -> Result<Option<ScannerChoice>, Configuratio
 /// The variable with the collections.
 const COLLECTIONS: &str = "CREDLINK_COLLECTIONS";
 
-/// Checks that somebody signs the renditions of the collections that say so.
-fn check_signer(
-    collections: &Collections,
-    has_certificate: bool,
-    has_queue: bool,
-) -> Result<(), ConfigurationError> {
+/// Returns a refusal if a collection signs and there is no certificate.
+fn check_signer(collections: &Collections) -> Result<(), ConfigurationError> {
     let signs = |name: &&CollectionName| {
         collections.get(name).is_some_and(|rules| rules.provenance == Provenance::Sign)
     };
     let Some(name) = collections.names().find(signs) else { return Ok(()) };
-    let why = if has_queue {
-        "`sign` is for `credlink serve`, and functions bind renditions; set `bind`".to_owned()
-    } else if !has_certificate {
-        format!(
-            "`sign` needs a certificate and its key, {SIGN_CERTIFICATE} and {SIGN_KEY}; `bind` needs none"
-        )
-    } else {
-        return Ok(());
-    };
-    let detail = format!("`collections.{name}.provenance`: {why}");
+    let detail = format!(
+        "`collections.{name}.provenance`: `sign` needs a certificate and its key, {SIGN_CERTIFICATE} and {SIGN_KEY}; `bind` needs none"
+    );
     Err(ConfigurationError::Content { variable: COLLECTIONS, detail })
 }
 

@@ -210,7 +210,7 @@ fn guardduty_scans_buckets_of_s3_alone() {
 }
 
 #[test]
-fn renditions_are_signed_if_there_is_a_certificate_and_no_function() {
+fn renditions_are_signed_if_there_is_a_certificate() {
     let collections = r#"{"version": 1, "collections": {"cover": {
         "version": 1, "types": ["image/png"], "max_bytes": 1000, "access": "public", "provenance": "sign",
         "renditions": [{"name": "card", "version": 1, "fit": "inside", "width": 600, "height": 600, "formats": [{"format": "jpg"}]}]
@@ -230,8 +230,13 @@ fn renditions_are_signed_if_there_is_a_certificate_and_no_function() {
         "{error}"
     );
     let queue = ("CREDLINK_FILES_QUEUE_URL", "https://sqs.eu-central-1.amazonaws.com/1/files");
-    let error = read(&[&signing[..], &[queue]].concat()).unwrap_err();
-    assert!(error.contains("`collections.cover.provenance`: `sign` is for `credlink serve`"), "{error}");
+    let function = [queue, ("CREDLINK_TABLE", "t"), ("STORAGE_PROVIDER", "s3"), ("STORAGE_BUCKET", "b")];
+    let with_certificate = read(&[&signing[..], &function].concat()).unwrap();
+    assert!(with_certificate.files.check_signer().is_ok());
+    // Most functions make no files, and need no certificate.
+    let without = read(&[&signing[..1], &function].concat()).unwrap();
+    let error = without.files.check_signer().unwrap_err().to_string();
+    assert!(error.contains("`sign` needs a certificate and its key"), "{error}");
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("sign.pem");
     std::fs::write(&file, pem).unwrap();

@@ -7,25 +7,36 @@ use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use credlink_isolation::{Running, limit, memory_for, time_for};
 use credlink_ports::{Failure, FailureKind, NotSigned, SignedRendition, SigningOrder};
 use credlink_signing::ClaimSigner;
 use credlink_signing::conversation::{self, Said};
 use tokio::runtime::Handle;
 
-use super::{Running, child, memory_for, time_for, was_stopped};
-use crate::args::SignRenditions;
-use crate::error::{Trouble, TroubleKind};
-use crate::exit::Exit;
-
 /// The number of messages that the process may send besides a claim for each rendition. One of them is its last message.
 const SPARE_MESSAGES: usize = 4;
 
-/// Takes part in the conversation as the process that signs renditions, within its memory limit.
-pub fn answer(args: &SignRenditions) -> Result<Exit, Trouble> {
-    child::limit(args.memory).map_err(|error| Trouble::new(TroubleKind::Server, error))?;
-    let answered = conversation::answer(&mut BufReader::new(io::stdin().lock()), &mut io::stdout().lock());
-    answered.map_err(|error| Trouble::new(TroubleKind::Server, error))?;
-    Ok(Exit::Done)
+/// The command of the program that starts such a process: its first argument. It is followed by `--memory` and a number of bytes.
+pub const COMMAND: &str = "sign-renditions";
+
+/// Takes part in the conversation as the process that signs renditions, if the arguments after the name of the program ask for it.
+/// Otherwise returns `None`.
+///
+/// # Errors
+/// Fails as [`answer`] does, or if no memory is named.
+pub fn answer_if_asked(mut arguments: impl Iterator<Item = String>) -> Option<io::Result<()>> {
+    arguments.next().filter(|command| command == COMMAND)?;
+    let memory = arguments.nth(1).and_then(|memory| memory.parse().ok());
+    Some(memory.ok_or_else(|| io::Error::other("no memory is named")).and_then(answer))
+}
+
+/// Takes part in the conversation as the process that signs renditions, within so many bytes of memory.
+///
+/// # Errors
+/// Fails if memory cannot be limited, or if the conversation breaks off.
+pub fn answer(memory: u64) -> io::Result<()> {
+    limit(memory)?;
+    conversation::answer(&mut BufReader::new(io::stdin().lock()), &mut io::stdout().lock())
 }
 
 /// Has the renditions of a picture signed by a process, which is killed when its time is up. Signatures are awaited on
@@ -33,7 +44,7 @@ pub fn answer(args: &SignRenditions) -> Result<Exit, Trouble> {
 ///
 /// # Errors
 /// Fails as the process says, or if the process was cut off, in which case another attempt would be cut off too.
-pub fn sign(
+pub(crate) fn sign(
     original: &[u8],
     order: &SigningOrder,
     signer: &dyn ClaimSigner,
@@ -45,7 +56,7 @@ pub fn sign(
     let messages = conversation::order(original, order, signer.certificates());
     let messages = messages.map_err(|error| NotSigned::Unable(error.to_string()))?;
     let mut command = Command::new(program);
-    command.args(["sign-renditions", "--memory", &memory.to_string()]);
+    command.args([COMMAND, "--memory", &memory.to_string()]);
     let mut running = Running::spawn(&mut command).map_err(|error| failed(&error))?;
     let Running(child) = &mut running;
     let (say, to_say) = mpsc::channel::<Vec<u8>>();
@@ -86,21 +97,6 @@ pub fn sign(
     Err(NotSigned::Unable("the process asked for too many signatures".to_owned()))
 }
 
-impl Running {
-    /// Returns `true` if the process has ended because it was stopped, and not because of what it read. A process that has closed
-    /// its output ends within moments.
-    fn was_stopped(&mut self) -> bool {
-        for _ in 0..100 {
-            match self.0.try_wait() {
-                Ok(None) => thread::sleep(Duration::from_millis(10)),
-                Ok(Some(status)) => return was_stopped(status),
-                Err(_) => return false,
-            }
-        }
-        false
-    }
-}
-
 /// Passes on what the process says, until it has finished.
 fn hear_all(mut from: impl Read, tell: &Sender<io::Result<Said>>) {
     loop {
@@ -116,22 +112,4 @@ fn hear_all(mut from: impl Read, tell: &Sender<io::Result<Said>>) {
 fn failed(why: &dyn std::fmt::Display) -> NotSigned {
     let message = format!("renditions are not signed: {why}");
     Failure { provider: "rendition signer", kind: FailureKind::Unavailable, message }.into()
-}
-
-#[cfg(all(test, unix))]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_process_that_was_stopped_is_told_from_one_that_failed() {
-        for (script, expected) in [
-            ("kill -TERM $$; sleep 600", true),
-            ("kill -KILL $$; sleep 600", true),
-            ("kill -ABRT $$; sleep 600", false),
-            ("exit 1", false),
-        ] {
-            let mut running = Running::spawn(Command::new("sh").args(["-c", script])).unwrap();
-            assert_eq!(running.was_stopped(), expected, "{script}");
-        }
-    }
 }

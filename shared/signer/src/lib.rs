@@ -1,0 +1,144 @@
+//! The signer of renditions that a program opens: the operator's certificate and its key, and a process of its own for each picture.
+//!
+//! **In scope:** the certificate and the key that the configuration names, in PEM or in AWS KMS (feature `kms`), and the process in
+//! which an original is read and manifests are written, which is the program itself with another command ([`process`]). **Out of
+//! scope:** the manifests, which `credlink-signing` writes.
+
+pub mod process;
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use credlink_aws::Limits;
+use credlink_deployment::configuration::{SIGN_CERTIFICATE, SIGN_KEY, SigningConfiguration, SigningKey};
+use credlink_ports::{Failure, FailureKind, RenditionSigner, Signing, SigningOrder};
+use credlink_signing::{CertificateError, ClaimSigner, PemSigner};
+use tokio::runtime::Handle;
+use tokio::task::{JoinError, spawn_blocking};
+
+/// The reason why nothing can be signed with a configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum SignerError {
+    /// The certificate or its key cannot be used.
+    #[error("{variable}: {file}{error}")]
+    Certificate {
+        /// The variable at fault.
+        variable: &'static str,
+        /// The file that it names, with a colon, or nothing.
+        file: String,
+        /// The error.
+        error: CertificateError,
+    },
+    /// The certificate is of another kind of key than the one in AWS KMS.
+    #[error(
+        "{SIGN_CERTIFICATE}: a key in AWS KMS signs with a certificate of P-256; that of {0} has another key"
+    )]
+    OtherCurve(String),
+    /// The program has no client of AWS KMS.
+    #[error(
+        "{SIGN_KEY} names a key in AWS KMS: build this program with its client of AWS KMS (`--features sign-kms`)"
+    )]
+    NoClient,
+    /// The trial of the key was cut off.
+    #[error("{SIGN_KEY}: it cannot be tried: {0}")]
+    NotTried(JoinError),
+}
+
+impl SignerError {
+    /// Returns the error of a certificate or a key, with the variable at fault and the file that it names.
+    fn of(configuration: &SigningConfiguration, error: CertificateError) -> Self {
+        let (variable, file) = match error {
+            CertificateError::Key(_)
+            | CertificateError::KeyForm(_)
+            | CertificateError::Away(_)
+            | CertificateError::OtherKey { .. } => (SIGN_KEY, &configuration.key_file),
+            _ => (SIGN_CERTIFICATE, &configuration.certificate_file),
+        };
+        let file = file.as_ref().map(|file| format!("{file}: ")).unwrap_or_default();
+        Self::Certificate { variable, file, error }
+    }
+}
+
+/// A signer of renditions whose work is done in processes of their own.
+#[derive(Clone, Debug)]
+pub struct IsolatedSigner(Arc<dyn ClaimSigner>);
+
+impl IsolatedSigner {
+    /// Reads the certificate, and tries it with its key. `limits` are those of calls to AWS.
+    ///
+    /// # Errors
+    /// Fails if the certificate or the key cannot be used.
+    pub async fn open(configuration: &SigningConfiguration, limits: Limits) -> Result<Self, SignerError> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+        let signer: Arc<dyn ClaimSigner> = match &configuration.key {
+            SigningKey::Pem(key) => {
+                let signer = PemSigner::read(&configuration.certificate, key.reveal(), now);
+                Arc::new(signer.map_err(|error| SignerError::of(configuration, error))?)
+            }
+            SigningKey::Kms { arn, region } => kms::open(configuration, now, arn, region, limits).await?,
+        };
+        tracing::info!(subject = signer.certificates().subject, "renditions are signed");
+        Ok(Self(signer))
+    }
+}
+
+#[cfg(feature = "kms")]
+mod kms {
+    use credlink_aws::{http_client, sdk_config};
+    use credlink_kms::KmsSigner;
+    use credlink_signing::{Certificates, SigningAlg, check};
+
+    use super::*;
+
+    /// Opens a key in AWS KMS, and has it sign something.
+    pub(super) async fn open(
+        configuration: &SigningConfiguration,
+        now: Duration,
+        arn: &str,
+        region: &str,
+        limits: Limits,
+    ) -> Result<Arc<dyn ClaimSigner>, SignerError> {
+        let of = |error: CertificateError| SignerError::of(configuration, error);
+        let certificates = Certificates::read(&configuration.certificate, now).map_err(of)?;
+        if certificates.algorithm != SigningAlg::Es256 {
+            return Err(SignerError::OtherCurve(certificates.subject));
+        }
+        let config = sdk_config(http_client(), Some(region), &limits).await;
+        let signer = Arc::new(KmsSigner::new(&config, arn.to_owned(), certificates, limits));
+        let (tried, runtime) = (Arc::clone(&signer), Handle::current());
+        let trial = spawn_blocking(move || check(&*tried, |signature| runtime.block_on(signature))).await;
+        trial.map_err(SignerError::NotTried)?.map_err(of)?;
+        Ok(signer)
+    }
+}
+
+#[cfg(not(feature = "kms"))]
+mod kms {
+    use super::*;
+
+    /// Refuses a key in AWS KMS, because this program has no client of it.
+    pub(super) async fn open(
+        _: &SigningConfiguration,
+        _: Duration,
+        _: &str,
+        _: &str,
+        _: Limits,
+    ) -> Result<Arc<dyn ClaimSigner>, SignerError> {
+        Err(SignerError::NoClient)
+    }
+}
+
+impl RenditionSigner for IsolatedSigner {
+    fn sign(&self, original: Bytes, order: SigningOrder) -> Signing<'_> {
+        let signer = Arc::clone(&self.0);
+        Box::pin(async move {
+            let runtime = Handle::current();
+            let signed = spawn_blocking(move || process::sign(&original, &order, &*signer, &runtime)).await;
+            signed.unwrap_or_else(|error| {
+                let message = format!("renditions are not signed: {error}");
+                Err(Failure { provider: "rendition signer", kind: FailureKind::Unavailable, message }.into())
+            })
+        })
+    }
+}
