@@ -49,7 +49,8 @@ fn filter(default: &str) -> (EnvFilter, Option<String>) {
 /// Returns `true` for a level, and for a target with one.
 fn is_directive(text: &str) -> bool {
     let level = text.rsplit_once('=').map_or(text, |(_, level)| level);
-    level.parse::<LevelFilter>().is_ok()
+    // The empty text is a level to the parser.
+    !level.is_empty() && level.parse::<LevelFilter>().is_ok()
 }
 
 /// Tells that a filter is not taken, in the log that it should have set.

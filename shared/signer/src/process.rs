@@ -5,7 +5,7 @@ use std::io::{self, BufReader, Read, Write as _};
 use std::process::Command;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use credlink_isolation::{Running, limit, memory_for, time_for};
 use credlink_ports::{Failure, FailureKind, NotSigned, SignedRendition, SigningOrder};
