@@ -56,7 +56,7 @@ BELOW = {
 }
 LIBRARIES = " ".join(BELOW)
 BELOW["deployment"] = without(LIBRARIES, "verify server workers pictures renderer signing kms isolation")
-BELOW["signer"] = "core ports aws signing kms isolation deployment"
+BELOW["signer"] = "core ports runtime aws signing kms isolation deployment"
 BELOW["lambdas"] = without(LIBRARIES, "verify server workers pictures signing kms isolation embedded migrate migrate-io migrate-service hybrid") + " deployment signer"
 BELOW["cli"] = without(LIBRARIES, "workers signing kms") + " deployment signer"
 # These test and measure all crates.

@@ -16,6 +16,7 @@ import tempfile
 import tomllib
 
 import yaml
+from samcli.cli.types import CfnParameterOverridesType
 from samtranslator.translator.transform import transform
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -513,16 +514,16 @@ class NoManagedPolicies:
 
 
 def deployed(arguments):
-    """Returns the parameters that `lambdas/deploy` passes to SAM, from the command that it runs."""
+    """Returns the parameters that SAM reads of the command that `lambdas/deploy` runs."""
     with tempfile.TemporaryDirectory() as folder:
         sam = pathlib.Path(folder) / "sam"
-        sam.write_text('#!/bin/sh\nprintf "%s\\n" "$@" >"$0.told"\n', encoding="utf-8")
+        sam.write_text('#!/bin/sh\nprintf "%s\\0" "$@" >"$0.told"\n', encoding="utf-8")
         sam.chmod(0o755)
         path = f"{folder}{os.pathsep}{os.environ['PATH']}"
         subprocess.run([ROOT / "lambdas/deploy", *arguments], check=True, stdout=subprocess.DEVNULL,
                        env={**os.environ, "PATH": path})
-        told = sam.with_suffix(".told").read_text(encoding="utf-8").splitlines()
-    return dict(word.split("=", 1) for word in told[told.index("--parameter-overrides") + 1:])
+        told = sam.with_suffix(".told").read_text(encoding="utf-8").split("\0")[:-1]
+    return CfnParameterOverridesType().convert(tuple(told[told.index("--parameter-overrides") + 1:]), None, None)
 
 
 def transformed(template, given):
@@ -574,6 +575,13 @@ def changes_reach_the_traffic(template):
             if {"Ref": "Revision"} not in variables.values():
                 yield f"{function}: a change of {name or 'a secret'} changes no property"
         before = after
+
+
+def values_arrive_as_they_are(_):
+    for value in ("", "rate(10 minutes)", '{"version": 1, "collections": {}}', "it's", "it's \"x\"", "a,b", "a=b"):
+        found = deployed([f"Collections={value}"]).get("Collections")
+        if found != value:
+            yield f"lambdas/deploy Collections={value} deploys {found!r}"
 
 
 def deployments_are_told_apart(template):
@@ -719,9 +727,9 @@ def alarms_have_runbooks(template):
 RULES = (rights_are_narrow, functions_share_nothing, queues_lose_nothing, what_is_kept_is_protected, routes_are_guarded,
          logs_hold_no_secrets, secrets_are_references, the_edge_is_told_by_who_changes, who_serves_beside_the_legacy_source,
          who_changes_keeps_the_mark, who_writes_may_write_every_object, the_quarantine_is_apart,
-         files_have_narrow_rights, uploads_are_announced, uploads_are_scanned, one_function_has_codecs,
+         files_have_narrow_rights, uploads_are_announced, uploads_are_scanned, one_function_has_codecs, one_function_signs,
          browsers_may_send_what_is_signed, the_quarantine_empties_itself, changes_reach_the_traffic,
-         deployments_are_told_apart, listings_are_no_loop, who_reads_counts_and_changes_nothing_else,
+         values_arrive_as_they_are, deployments_are_told_apart, listings_are_no_loop, who_reads_counts_and_changes_nothing_else,
          who_reads_queries_migrations_alone, who_works_on_jobs_queries_their_entries, a_flood_of_reads_can_be_bounded, nobody_passes_by_the_front,
          the_front_limits_each_address, the_edge_logs_no_query, parameters_are_explained, alarms_have_runbooks)
 

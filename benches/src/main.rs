@@ -104,7 +104,7 @@ enum Command {
         #[arg(long, default_value = "")]
         only: String,
     },
-    /// Uploads into a bucket beside `aws s3 cp` and `rclone copy`, and the time from the last byte of a photo to its file.
+    /// Uploads into a bucket beside `aws s3 cp` and `rclone copy`, and the time from the bytes of a photo to its file.
     Uploads {
         /// The program `aws`.
         #[arg(long, default_value = "aws")]

@@ -1,5 +1,5 @@
-//! Uploads: the rate at which files get into a bucket, beside `aws s3 cp` and `rclone copy`, and the time from the last byte of a
-//! photo to its file on one machine.
+//! Uploads: the rate at which files get into a bucket, beside `aws s3 cp` and `rclone copy`, and the time from the
+//! request with the bytes of a photo to its file on one machine.
 //!
 //! The rates are those of whole files, from the start of a process to its end, into an empty bucket of ministack. `credlink files
 //! put` announces each file to the API of a deployment, which runs in a process of its own over ministack and dynoxide, sends it to the address
@@ -68,7 +68,7 @@ enum Who {
     Rclone,
 }
 
-/// Measures the rates of uploads, and the time from the last byte of a photo to its file.
+/// Measures the rates of uploads, and the time from the request with the bytes of a photo to its file.
 ///
 /// # Errors
 /// Fails if a program or an engine is missing or fails, or if something was not uploaded.
@@ -303,7 +303,7 @@ async fn answer(deployment: &Deployment, request: Request<hyper::body::Incoming>
     deployment.service().handle_by(deployment, &head, async { Ok(body) }).await
 }
 
-/// Measures the time from the last byte of a photo to its file, on one machine.
+/// Measures the time from the request with the bytes of a photo to its file, on one machine.
 fn ready(plan: &Plan, photo: &[u8]) -> Result<(), Error> {
     let folder = TempDir::new_in(&plan.folder).map_err(Error::io("making a folder"))?;
     let server = Server::credlink(&plan.server, &folder.path().join("data"))?;
@@ -326,9 +326,10 @@ fn ready(plan: &Plan, photo: &[u8]) -> Result<(), Error> {
         }
     }
     let mut table = Table::new(
-        "From the last byte to the file (`uploads`)",
+        "From the request with the bytes to the file (`uploads`)",
         "A photo on one machine, one after the other, with six renditions. \"Received\" is the answer to its bytes, which are durable then; \
-         \"ready\" is when `GET /v1/uploads/{id}` says so. Both are counted from the last byte that was sent, in milliseconds.",
+         \"ready\" is when `GET /v1/uploads/{id}` says so. Both are counted from the start of the request that sends the bytes, in \
+         milliseconds.",
         &["photo, MB", "received p50, ms", "ready p50, ms", "ready p95, ms"],
     );
     table.row([
@@ -341,7 +342,7 @@ fn ready(plan: &Plan, photo: &[u8]) -> Result<(), Error> {
     server.stop()
 }
 
-/// Uploads a photo. Returns the milliseconds from its last byte until it was received, and until it was a file.
+/// Uploads a photo. Returns the milliseconds from the request with its bytes until it was received, and until it was a file.
 async fn one_photo(server: &Server, number: u64, photo: Bytes) -> Result<(f64, f64), Error> {
     let mut connection = Connection::open(server.address).await?;
     let announced = json!({"collection": "item-photo", "type": "image/jpeg", "size": photo.len(),
@@ -354,7 +355,7 @@ async fn one_photo(server: &Server, number: u64, photo: Bytes) -> Result<(f64, f
     let path =
         url.find("/v1/").map(|at| url[at..].to_owned()).ok_or_else(|| Error::wrong("an address", &url))?;
     let put = Request::put(path).body(Full::new(photo)).map_err(|error| Error::wrong("a request", error))?;
-    // On the loopback interface, the last byte is sent a moment before it is there, and at the latest when it is answered.
+    // The whole request counts, because the moment of its last byte is not known here.
     let began = Instant::now();
     let answer = connection.ask(put).await?;
     if answer.status != StatusCode::NO_CONTENT {

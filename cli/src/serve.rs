@@ -284,6 +284,7 @@ async fn with_files(
     Pictures::check(&files.collections, MAX_WHOLE_FILE_BYTES).map_err(|why| {
         Trouble::new(TroubleKind::Usage, format!("CREDLINK_COLLECTIONS cannot be used by this server: {why}"))
     })?;
+    files.check_signer().map_err(|error| Trouble::new(TroubleKind::Usage, error))?;
     let signer = signer(configuration).await.map_err(|why| Trouble::new(TroubleKind::Usage, why))?;
     let (renderer, manifests) = (Arc::new(Pictures::default()), Arc::new(EmbeddedManifests));
     let deployment = deployment
@@ -299,7 +300,7 @@ async fn with_files(
 #[cfg(feature = "sign")]
 async fn signer(configuration: &Configuration) -> Result<Option<Arc<dyn RenditionSigner>>, String> {
     let Some(signing) = &configuration.files.signing else { return Ok(None) };
-    let signer = IsolatedSigner::open(signing, configuration.limits).await;
+    let signer = IsolatedSigner::open(signing, configuration.limits, u64::MAX).await;
     signer.map(|signer| Some(Arc::new(signer) as Arc<dyn RenditionSigner>)).map_err(|error| error.to_string())
 }
 

@@ -4,7 +4,6 @@
 //! ends the process with an explanatory error. Clients, caches and connections are created by the first event that
 //! needs them, and live as long as the process.
 
-use std::pin::Pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -56,19 +55,15 @@ pub fn queue() -> ExitCode {
     })
 }
 
-/// Opens the signer of renditions that the configuration names, if it names one.
-pub type OpenSigner = for<'a> fn(&'a Configuration) -> OpeningSigner<'a>;
-
-/// The future of a signer, or of an explanation why it cannot be had.
-pub type OpeningSigner<'a> =
-    Pin<Box<dyn Future<Output = Result<Option<Arc<dyn RenditionSigner>>, String>> + Send + 'a>>;
+/// Returns the signer of renditions that the configuration names, if it names one. It is opened when something is to be signed.
+pub type SignerOf = fn(&Configuration) -> Option<Arc<dyn RenditionSigner>>;
 
 /// Runs the function that consumes the queue of uploads, and handles the requests that render pictures. `finaliser` says what
 /// it renders them with, and `signer` what signs them.
 #[must_use]
 pub fn finalise(
     finaliser: impl FnOnce(&Configuration) -> Result<Finaliser, String>,
-    signer: OpenSigner,
+    signer: SignerOf,
 ) -> ExitCode {
     let finaliser = |configuration: &Configuration| Ok(Some((finaliser(configuration)?, signer)));
     run_with(finaliser, async |deployment: &Deployment, event: LambdaEvent<Value>| {
@@ -116,7 +111,7 @@ where
 
 /// Like [`run`], with what makes files of uploads, if the function does.
 fn run_with<E, A, H>(
-    finaliser: impl FnOnce(&Configuration) -> Result<Option<(Finaliser, OpenSigner)>, String>,
+    finaliser: impl FnOnce(&Configuration) -> Result<Option<(Finaliser, SignerOf)>, String>,
     handler: H,
 ) -> ExitCode
 where
@@ -179,7 +174,7 @@ fn prepare() -> Result<(Configuration, Flush), Error> {
 
 async fn open(
     configuration: &Configuration,
-    finaliser: Option<&(Finaliser, OpenSigner)>,
+    finaliser: Option<&(Finaliser, SignerOf)>,
 ) -> Result<Deployment, Error> {
     let gate = configuration.gate()?;
     if !gate.asks() {
@@ -201,7 +196,7 @@ async fn open(
         return Ok(deployment.keeping_shared_files(&configuration.files, None));
     };
     let deployment = deployment.keeping_shared_files(&configuration.files, Some(finaliser.clone()));
-    Ok(match signer(configuration).await? {
+    Ok(match signer(configuration) {
         Some(signer) => deployment.signing_renditions(signer),
         None => deployment,
     })

@@ -24,8 +24,8 @@ use super::logged::LoggedRequest;
 /// would cost more than the write. Each connection holds up to this many bytes.
 pub(super) const STEP_BYTES: usize = 65_536;
 
-/// Seconds after which a client whose bytes other requests are sending shall come again. If these are requests of its own that
-/// broke off without a word, they end after 30 seconds.
+/// The `Retry-After` of an upload whose bytes other requests are sending, in seconds. A connection that broke without notice ends
+/// after 30 seconds, so a client may have to try several times.
 const AGAIN_SECONDS: u32 = 5;
 
 /// Returns the longest body of a request for this operation: a whole file, or a part of the longest one. Returns `None` for
@@ -140,7 +140,7 @@ pub(super) fn refusal(error: &NotReceived) -> Error {
     let detail = error.to_string();
     match error {
         NotReceived::TooLong | NotReceived::TooShort => Problem::field("content-length", detail),
-        NotReceived::Locked => Problem::new(ProblemKind::UploadLocked, detail),
+        NotReceived::Locked => Problem::new(ProblemKind::UploadLocked, detail).again_in(AGAIN_SECONDS),
         NotReceived::Offset(offset) => {
             Problem::new(ProblemKind::UploadConflict, detail).with("offset", *offset)
         }

@@ -13,6 +13,10 @@ use credlink_renderer::{PictureManifests, Pictures};
 /// their smaller copies.
 const BESIDE_THE_FILE: u64 = 512_000_000;
 
+/// The copies of a file in the memory of a function that signs: its own, one on the way to the process that reads it, and the one
+/// there.
+const COPIES_TO_SIGN: u64 = 3;
+
 fn main() -> ExitCode {
     match signing::run_process() {
         Some(ended) => ended,
@@ -21,26 +25,31 @@ fn main() -> ExitCode {
 }
 
 fn finaliser(configuration: &Configuration) -> Result<Finaliser, String> {
-    let memory = std::env::var("AWS_LAMBDA_FUNCTION_MEMORY_SIZE").ok().and_then(|text| text.parse().ok());
-    Pictures::check(&configuration.files.collections, longest(memory))
+    let copies = if configuration.files.signing.is_some() { COPIES_TO_SIGN } else { 1 };
+    Pictures::check(&configuration.files.collections, longest(memory(), copies))
         .map_err(|why| format!("CREDLINK_COLLECTIONS cannot be used by this function: {why}"))?;
     configuration.files.check_signer().map_err(|error| error.to_string())?;
     signing::check(configuration)?;
     Ok((Arc::new(Pictures::default()), Arc::new(PictureManifests)))
 }
 
-/// Returns the longest file that a function with so many megabytes of memory finalises, in bytes.
-fn longest(memory: Option<u64>) -> u64 {
-    let room = memory.map_or(u64::MAX, |megabytes| megabytes.saturating_mul(1_048_576));
-    MAX_WHOLE_FILE_BYTES.min(room.saturating_sub(BESIDE_THE_FILE))
+/// Returns the memory of the function in bytes, if it is a function.
+fn memory() -> Option<u64> {
+    let megabytes = std::env::var("AWS_LAMBDA_FUNCTION_MEMORY_SIZE").ok()?;
+    megabytes.parse::<u64>().ok().map(|megabytes| megabytes.saturating_mul(1_048_576))
+}
+
+/// Returns the longest file that a function with so much memory finalises, which has it so many times.
+fn longest(memory: Option<u64>, copies: u64) -> u64 {
+    let room = memory.unwrap_or(u64::MAX).saturating_sub(BESIDE_THE_FILE);
+    MAX_WHOLE_FILE_BYTES.min(room / copies)
 }
 
 /// The signer of renditions.
 #[cfg(feature = "sign")]
 mod signing {
-    use credlink_lambdas::start::OpeningSigner;
     use credlink_ports::RenditionSigner;
-    use credlink_signer::{IsolatedSigner, process};
+    use credlink_signer::{LazySigner, process};
 
     use super::*;
 
@@ -52,29 +61,24 @@ mod signing {
         }
     }
 
-    /// Accepts every configuration. Certificate and key are tried when they are opened.
+    /// Accepts every configuration. Certificate and key are tried when something is to be signed.
     pub(super) fn check(_: &Configuration) -> Result<(), String> {
         Ok(())
     }
 
-    /// Opens the signer, if there is a certificate.
-    pub(super) fn signer(configuration: &Configuration) -> OpeningSigner<'_> {
-        Box::pin(async {
-            let Some(signing) = &configuration.files.signing else { return Ok(None) };
-            let signer = IsolatedSigner::open(signing, configuration.limits).await;
-            let signer = signer.map_err(|error| error.to_string())?;
-            Ok(Some(Arc::new(signer) as Arc<dyn RenditionSigner>))
-        })
+    /// Returns the signer, if there is a certificate. Its processes end themselves before the function is out of memory.
+    pub(super) fn signer(configuration: &Configuration) -> Option<Arc<dyn RenditionSigner>> {
+        let signing = configuration.files.signing.clone()?;
+        let memory = memory().map_or(u64::MAX, |memory| memory.saturating_sub(BESIDE_THE_FILE));
+        Some(Arc::new(LazySigner::new(signing, configuration.limits, memory)))
     }
 }
 
 /// The absence of a signer.
 #[cfg(not(feature = "sign"))]
 mod signing {
-    use std::future::ready;
-
     use credlink_deployment::configuration::SIGN_CERTIFICATE;
-    use credlink_lambdas::start::OpeningSigner;
+    use credlink_ports::RenditionSigner;
 
     use super::*;
 
@@ -92,8 +96,8 @@ mod signing {
         }
     }
 
-    pub(super) fn signer(_: &Configuration) -> OpeningSigner<'_> {
-        Box::pin(ready(Ok(None)))
+    pub(super) fn signer(_: &Configuration) -> Option<Arc<dyn RenditionSigner>> {
+        None
     }
 }
 
@@ -103,10 +107,12 @@ mod tests {
 
     #[test]
     fn the_longest_file_follows_from_the_memory() {
-        assert_eq!(longest(None), MAX_WHOLE_FILE_BYTES);
-        assert_eq!(longest(Some(10_240)), MAX_WHOLE_FILE_BYTES);
+        let megabytes = |megabytes: u64| Some(megabytes * 1_048_576);
+        assert_eq!(longest(None, 1), MAX_WHOLE_FILE_BYTES);
+        assert_eq!(longest(megabytes(10_240), 1), MAX_WHOLE_FILE_BYTES);
         // 1,024 MB have room for a file of the largest built-in collection five times over.
-        assert_eq!(longest(Some(1_024)), 561_741_824);
-        assert_eq!(longest(Some(128)), 0);
+        assert_eq!(longest(megabytes(1_024), 1), 561_741_824);
+        assert_eq!(longest(megabytes(1_024), COPIES_TO_SIGN), 187_247_274);
+        assert_eq!(longest(megabytes(128), 1), 0);
     }
 }

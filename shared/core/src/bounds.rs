@@ -217,7 +217,7 @@ pub const UPLOAD_STEP_SECONDS: u64 = 900;
 /// Longest piece of an answer that is sent piece by piece, in bytes: as much memory as such an answer takes.
 pub const MAX_ANSWER_PIECE_BYTES: usize = 131_072;
 /// Time after which an upload that has ended is looked at for the last time, in seconds: 7 days, in which whatever a client
-/// still sends to an address has arrived. Its row stays.
+/// still sends to an address has arrived. Until then, the bytes of one that was rejected as `failed` are kept. Its row stays.
 pub const UPLOAD_KEPT_SECONDS: u64 = 604_800;
 /// Most attempts to process an upload that end without a word, as with a process that is killed by its bytes, before it is
 /// rejected. An attempt that fails and says so is none of them.

@@ -41,10 +41,11 @@ use std::time::Instant;
 use bytes::Bytes;
 use credlink_core::object::{Attributes, Head, Object, ObjectKey, StoredTag};
 use credlink_ports::{
-    CheckedContents, Checksum, Checksummed, Condition, Failure, FailureKind, Listed, Medium, ObjectWrite,
-    Objects, Page, Put, SingleProvider,
+    Checksum, Checksummed, Condition, Failure, FailureKind, Listed, Medium, ObjectWrite, Objects, Page, Put,
+    SingleProvider,
 };
 
+use credlink_runtime::checked_contents::CheckedContents;
 use credlink_runtime::deadline;
 use credlink_runtime::in_flight::{InFlight, SHORT_BYTES};
 use credlink_runtime::pace;

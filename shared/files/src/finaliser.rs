@@ -36,9 +36,9 @@ use crate::files::Files;
 use crate::rows;
 use content::Content;
 
-/// The number of attempts that a server makes at an upload one directly after the other, each at its start. If two of them were
-/// cut off, it may be the bytes that end the server, and the next attempt waits until the upload is due.
-const ATTEMPTS_AT_ONCE: u32 = 2;
+/// The number of attempts that may be cut off before a server that starts no longer tries the upload at once. After two, its bytes
+/// may be what ends the server, so the next attempt waits until the upload is due.
+const ATTEMPTS_AT_START: u32 = 2;
 
 /// A reason why no file came of an upload.
 #[derive(Debug)]
@@ -102,6 +102,8 @@ impl<Q: Quarantine> Files<Q> {
             }
             return Ok(());
         }
+        // A process that had the upload is gone, but it may have been ended by the upload.
+        let others = if row.attempts < ATTEMPTS_AT_START { others } else { Others::Possible };
         let Some(row) = Box::pin(self.scanned(service, row, others)).await? else { return Ok(()) };
         let Some(row) = self.take(service, row, others).await? else { return Ok(()) };
         let done = self.process_taken(service, &row).await;
@@ -159,7 +161,7 @@ impl<Q: Quarantine> Files<Q> {
                 return Ok(None);
             }
             let now = service.now();
-            if others == Others::None && row.attempts < ATTEMPTS_AT_ONCE {
+            if others == Others::None {
                 // A process that had claimed the upload is gone.
                 row.due = row.due.map(|due| due.min(now));
             }

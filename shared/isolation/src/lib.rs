@@ -7,7 +7,7 @@
 //! |---|---|
 //! | a running process | [`Running`] |
 //! | the time and the memory for a file | [`time_for`], [`memory_for`], [`limit`] |
-//! | its end, and what that says | [`was_stopped`] |
+//! | its end, and what that says | [`End`] |
 
 use std::env;
 use std::io;
@@ -60,26 +60,38 @@ pub fn limit(_memory: u64) -> io::Result<()> {
     Ok(())
 }
 
-/// Returns `true` if a process was ended by a signal from outside: by a terminal, by a service manager that stops this program, or
-/// by a system that is short of memory. A process that exceeds its own limit of memory ends itself, so that the file which it read
-/// has nothing to do with that.
-#[cfg(unix)]
-#[must_use]
-pub fn was_stopped(status: ExitStatus) -> bool {
-    const SIGNALS: [i32; 4] = [
-        rustix::process::Signal::HUP.as_raw(),
-        rustix::process::Signal::INT.as_raw(),
-        rustix::process::Signal::TERM.as_raw(),
-        rustix::process::Signal::KILL.as_raw(),
-    ];
-    std::os::unix::process::ExitStatusExt::signal(&status).is_some_and(|signal| SIGNALS.contains(&signal))
+/// The end of a process, as far as it says whether the file is at fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// It was ended from outside by a terminal, or by a service manager that stops this program. The file has nothing to do with it.
+    Stopped,
+    /// It was killed, as a system does that is short of memory. A process that exceeds its own limit of memory ends itself, so that
+    /// the file is at fault only if this happens each time.
+    Killed,
+    /// It ended itself.
+    Itself,
 }
 
-/// Returns `false`: processes are not ended by signals.
-#[cfg(not(unix))]
-#[must_use]
-pub fn was_stopped(_: ExitStatus) -> bool {
-    false
+impl End {
+    /// Returns the end of a process with this status.
+    #[cfg(unix)]
+    #[must_use]
+    pub fn of(status: ExitStatus) -> Self {
+        use rustix::process::Signal;
+        const STOPPING: [i32; 3] = [Signal::HUP.as_raw(), Signal::INT.as_raw(), Signal::TERM.as_raw()];
+        match std::os::unix::process::ExitStatusExt::signal(&status) {
+            Some(signal) if STOPPING.contains(&signal) => Self::Stopped,
+            Some(signal) if signal == Signal::KILL.as_raw() => Self::Killed,
+            _ => Self::Itself,
+        }
+    }
+
+    /// Returns [`End::Itself`]: processes are not ended by signals.
+    #[cfg(not(unix))]
+    #[must_use]
+    pub fn of(_: ExitStatus) -> Self {
+        Self::Itself
+    }
 }
 
 /// A child process that is killed when this is dropped.
@@ -97,17 +109,16 @@ impl Running {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().map(Self)
     }
 
-    /// Returns `true` if the process has ended because it was stopped, and not because of what it read. A process that has closed
-    /// its output ends within moments.
-    pub fn was_stopped(&mut self) -> bool {
+    /// Returns the end of a process that has closed its output, and so ends within moments. Returns `None` if it does not.
+    pub fn end(&mut self) -> Option<End> {
         for _ in 0..100 {
             match self.0.try_wait() {
                 Ok(None) => thread::sleep(Duration::from_millis(10)),
-                Ok(Some(status)) => return was_stopped(status),
-                Err(_) => return false,
+                Ok(Some(status)) => return Some(End::of(status)),
+                Err(_) => return None,
             }
         }
-        false
+        None
     }
 }
 
@@ -119,20 +130,38 @@ impl Drop for Running {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
+    use std::io::Read as _;
+
     use super::*;
 
+    fn shell(script: &str) -> Running {
+        Running::spawn(Command::new("sh").args(["-c", script])).unwrap()
+    }
+
     #[test]
-    fn a_process_that_was_stopped_is_told_from_one_that_failed() {
+    fn the_end_of_a_process_says_who_ended_it() {
         for (script, expected) in [
-            ("kill -TERM $$; sleep 600", true),
-            ("kill -KILL $$; sleep 600", true),
-            ("kill -ABRT $$; sleep 600", false),
-            ("exit 1", false),
+            ("kill -HUP $$; sleep 600", End::Stopped),
+            ("kill -INT $$; sleep 600", End::Stopped),
+            ("kill -TERM $$; sleep 600", End::Stopped),
+            ("kill -KILL $$; sleep 600", End::Killed),
+            ("kill -ABRT $$; sleep 600", End::Itself),
+            ("exit 1", End::Itself),
         ] {
-            let mut running = Running::spawn(Command::new("sh").args(["-c", script])).unwrap();
-            assert_eq!(running.was_stopped(), expected, "{script}");
+            assert_eq!(shell(script).end(), Some(expected), "{script}");
         }
+        assert_eq!(shell("exec sleep 600").end(), None);
+    }
+
+    #[test]
+    fn a_process_is_not_told_what_the_program_knows() {
+        // Cargo sets this for tests.
+        assert!(env::var_os("CARGO_MANIFEST_DIR").is_some());
+        let mut known = String::new();
+        shell("env").0.stdout.take().unwrap().read_to_string(&mut known).unwrap();
+        assert!(known.contains("PATH=") && !known.contains("CARGO"), "{known}");
     }
 }

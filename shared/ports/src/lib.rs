@@ -8,7 +8,7 @@
 //!
 //! | to find | look in |
 //! |---|---|
-//! | objects | [`Objects`] · long ones that are read piece by piece: [`OpenObjects`], their checks: [`CheckedContents`], and copied so: [`LongObjects`] · copies at several providers: [`Replicas`] · the medium: [`Medium`] · checksums: [`Checksummed`] |
+//! | objects | [`Objects`] · long ones that are read piece by piece: [`OpenObjects`], their checksums: [`PieceSums`], and copied so: [`LongObjects`] · copies at several providers: [`Replicas`] · the medium: [`Medium`] · checksums: [`Checksummed`] |
 //! | rows | [`Index`] |
 //! | bytes that clients upload | [`Quarantine`] · renditions of pictures: [`Renderer`], and their manifests: [`RenditionSigner`] · manifests in files: [`ManifestReader`] · malware in them: [`Scanner`] |
 //! | messages | [`Queue`] |
@@ -28,7 +28,6 @@
 
 mod authenticator;
 mod cache;
-mod checked_contents;
 mod checksum;
 mod clock;
 pub mod cursor;
@@ -47,6 +46,7 @@ mod objects;
 mod opened;
 mod page;
 mod parts;
+mod piece_sums;
 mod provider_state;
 mod quarantine;
 mod queue;
@@ -60,7 +60,6 @@ mod work;
 
 pub use authenticator::{Authenticator, Credentials, Refused, Unread};
 pub use cache::{Cache, CacheStats, LayerStats};
-pub use checked_contents::{ChangedPiece, CheckedContents, PieceSums};
 pub use checksum::{Checksum, Checksummed};
 pub use clock::Clock;
 pub use events::{Event, Events};
@@ -73,6 +72,7 @@ pub use objects::{Condition, Listed, ObjectWrite, Objects, Put, put_one_by_one};
 pub use opened::{OpenObjects, OpenedContent, Opening};
 pub use page::Page;
 pub use parts::{Parts, Ports};
+pub use piece_sums::{ChangedPiece, PieceSums};
 pub use provider_state::{BreakerState, ProviderState};
 pub use quarantine::{Quarantine, SignedPut};
 pub use queue::{Delivery, Queue};

@@ -18,8 +18,8 @@ pub type Opening<'a> = Pin<Box<dyn Future<Output = Result<Option<OpenedContent>,
 /// A provider whose objects can be opened, so that their content is sent without being held.
 ///
 /// * **Checked.** All bytes of the content were read and have the digest that is returned, before the first of them is given out
-///   (guarantee 4). What was read before, and is remembered ([`CheckedContents`](crate::CheckedContents)), is not read as a whole
-///   again: each piece is compared with what was checked.
+///   (guarantee 4). What was checked before need not be read as a whole
+///   again: each piece is then compared with what was checked ([`PieceSums`](crate::PieceSums)).
 /// * **Fixed.** The pieces are of the bytes that were checked. If these can no longer be had, because the object was replaced,
 ///   deleted or damaged meanwhile, the pieces end with a failure. A folder still has what was replaced or deleted.
 /// * **Bounded.** A few pieces of an object are in memory at a time, however long it is, and no piece is longer than

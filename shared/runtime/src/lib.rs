@@ -4,6 +4,7 @@
 //!
 //! | to find | look in |
 //! |---|---|
+//! | long contents that were checked | [`checked_contents`] |
 //! | servers that do not answer | [`circuit_breaker`] |
 //! | the system's clock | [`clock`] |
 //! | the time that a request has left | [`deadline`] |
@@ -12,6 +13,7 @@
 //! | computing beside requests | [`threads`] |
 //! | providers that ask to slow down | [`throttle`] |
 
+pub mod checked_contents;
 pub mod circuit_breaker;
 pub mod clock;
 pub mod deadline;

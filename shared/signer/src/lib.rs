@@ -12,9 +12,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use credlink_aws::Limits;
 use credlink_deployment::configuration::{SIGN_CERTIFICATE, SIGN_KEY, SigningConfiguration, SigningKey};
-use credlink_ports::{Failure, FailureKind, RenditionSigner, Signing, SigningOrder};
+use credlink_ports::{Failure, FailureKind, NotSigned, RenditionSigner, Signing, SigningOrder};
+use credlink_runtime::deadline::remaining;
 use credlink_signing::{CertificateError, ClaimSigner, PemSigner};
 use tokio::runtime::Handle;
+use tokio::sync::OnceCell;
 use tokio::task::{JoinError, spawn_blocking};
 
 /// The reason why nothing can be signed with a configuration.
@@ -62,14 +64,23 @@ impl SignerError {
 
 /// A signer of renditions whose work is done in processes of their own.
 #[derive(Clone, Debug)]
-pub struct IsolatedSigner(Arc<dyn ClaimSigner>);
+pub struct IsolatedSigner {
+    signer: Arc<dyn ClaimSigner>,
+    /// The most memory that a process may take, in bytes of address space.
+    memory: u64,
+}
 
 impl IsolatedSigner {
-    /// Reads the certificate, and tries it with its key. `limits` are those of calls to AWS.
+    /// Reads the certificate, and tries it with its key. `limits` are those of calls to AWS. A process may take `memory`, in bytes
+    /// of address space, and takes less for a short original.
     ///
     /// # Errors
     /// Fails if the certificate or the key cannot be used.
-    pub async fn open(configuration: &SigningConfiguration, limits: Limits) -> Result<Self, SignerError> {
+    pub async fn open(
+        configuration: &SigningConfiguration,
+        limits: Limits,
+        memory: u64,
+    ) -> Result<Self, SignerError> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
         let signer: Arc<dyn ClaimSigner> = match &configuration.key {
             SigningKey::Pem(key) => {
@@ -79,8 +90,48 @@ impl IsolatedSigner {
             SigningKey::Kms { arn, region } => kms::open(configuration, now, arn, region, limits).await?,
         };
         tracing::info!(subject = signer.certificates().subject, "renditions are signed");
-        Ok(Self(signer))
+        Ok(Self { signer, memory })
     }
+}
+
+/// A signer that is opened when something is to be signed, and again the next time if it could not be opened. What needs no
+/// signature does not depend on it.
+#[derive(Debug)]
+pub struct LazySigner {
+    configuration: SigningConfiguration,
+    limits: Limits,
+    memory: u64,
+    opened: OnceCell<IsolatedSigner>,
+}
+
+impl LazySigner {
+    /// Returns the signer of a configuration, with the limits and the memory of [`IsolatedSigner::open`].
+    #[must_use]
+    pub fn new(configuration: SigningConfiguration, limits: Limits, memory: u64) -> Self {
+        Self { configuration, limits, memory, opened: OnceCell::new() }
+    }
+}
+
+impl RenditionSigner for LazySigner {
+    fn sign(&self, original: Bytes, order: SigningOrder) -> Signing<'_> {
+        Box::pin(async move {
+            let open = || IsolatedSigner::open(&self.configuration, self.limits, self.memory);
+            match self.opened.get_or_try_init(open).await {
+                Ok(signer) => signer.sign(original, order).await,
+                // Another attempt would fail as well, until there is another certificate.
+                Err(error @ SignerError::Certificate { error: CertificateError::NotNow { .. }, .. }) => {
+                    Err(NotSigned::Unable(error.to_string()))
+                }
+                Err(error) => Err(unavailable(&error).into()),
+            }
+        })
+    }
+}
+
+/// Returns the failure to sign for a reason that may pass.
+fn unavailable(why: &dyn std::fmt::Display) -> Failure {
+    let message = format!("renditions are not signed: {why}");
+    Failure { provider: "rendition signer", kind: FailureKind::Unavailable, message }
 }
 
 #[cfg(feature = "kms")]
@@ -131,14 +182,14 @@ mod kms {
 
 impl RenditionSigner for IsolatedSigner {
     fn sign(&self, original: Bytes, order: SigningOrder) -> Signing<'_> {
-        let signer = Arc::clone(&self.0);
+        let (signer, memory) = (Arc::clone(&self.signer), self.memory);
         Box::pin(async move {
-            let runtime = Handle::current();
-            let signed = spawn_blocking(move || process::sign(&original, &order, &*signer, &runtime)).await;
-            signed.unwrap_or_else(|error| {
-                let message = format!("renditions are not signed: {error}");
-                Err(Failure { provider: "rendition signer", kind: FailureKind::Unavailable, message }.into())
-            })
+            // The other thread does not know of the deadline.
+            let (runtime, deadline) = (Handle::current(), remaining());
+            let signed = spawn_blocking(move || {
+                process::sign(&original, &order, &*signer, &runtime, &process::Bounds { memory, deadline })
+            });
+            signed.await.unwrap_or_else(|error| Err(unavailable(&error).into()))
         })
     }
 }

@@ -5,16 +5,23 @@ use std::io::{self, BufReader, Read, Write as _};
 use std::process::Command;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use credlink_isolation::{Running, limit, memory_for, time_for};
-use credlink_ports::{Failure, FailureKind, NotSigned, SignedRendition, SigningOrder};
+use credlink_isolation::{End, Running, limit, memory_for, time_for};
+use credlink_ports::{NotSigned, SignedRendition, SigningOrder};
 use credlink_signing::ClaimSigner;
 use credlink_signing::conversation::{self, Said};
 use tokio::runtime::Handle;
 
 /// The number of messages that the process may send besides a claim for each rendition. One of them is its last message.
 const SPARE_MESSAGES: usize = 4;
+
+/// The number of processes that are tried if the system kills each of them.
+const MAX_KILLED: usize = 3;
+/// The pause after one was killed, in which memory may become free.
+const PAUSE: Duration = Duration::from_secs(2);
+/// The time that is left for what follows the signatures, before the work around them is cut off.
+const AFTERWARDS: Duration = Duration::from_secs(15);
 
 /// The command of the program that starts such a process: its first argument. It is followed by `--memory` and a number of bytes.
 pub const COMMAND: &str = "sign-renditions";
@@ -39,8 +46,17 @@ pub fn answer(memory: u64) -> io::Result<()> {
     conversation::answer(&mut BufReader::new(io::stdin().lock()), &mut io::stdout().lock())
 }
 
+/// The bounds of a process, besides those that follow from the length of the original.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    /// The most memory, in bytes of address space.
+    pub(crate) memory: u64,
+    /// The time until the work around it is cut off, if it is.
+    pub(crate) deadline: Option<Duration>,
+}
+
 /// Has the renditions of a picture signed by a process, which is killed when its time is up. Signatures are awaited on
-/// `runtime`.
+/// `runtime`. If the system kills the process, as when memory is short, another one is tried, a few times.
 ///
 /// # Errors
 /// Fails as the process says, or if the process was cut off, in which case another attempt would be cut off too.
@@ -49,10 +65,46 @@ pub(crate) fn sign(
     order: &SigningOrder,
     signer: &dyn ClaimSigner,
     runtime: &Handle,
+    bounds: &Bounds,
 ) -> Result<Vec<SignedRendition>, NotSigned> {
+    let last = bounds.deadline.map(|left| Instant::now() + left.saturating_sub(AFTERWARDS));
+    for _ in 0..MAX_KILLED {
+        match try_to_sign(original, order, signer, runtime, bounds.memory, last) {
+            Err(CutOff::Killed) => thread::sleep(PAUSE),
+            Err(CutOff::NotSigned(error)) => return Err(error),
+            Ok(signed) => return Ok(signed),
+        }
+    }
+    Err(NotSigned::Unable(format!(
+        "the system killed {MAX_KILLED} processes, one after the other: its memory is too short"
+    )))
+}
+
+/// The end of a process that has signed nothing.
+enum CutOff {
+    /// The system killed it.
+    Killed,
+    /// For another reason.
+    NotSigned(NotSigned),
+}
+
+impl From<NotSigned> for CutOff {
+    fn from(error: NotSigned) -> Self {
+        Self::NotSigned(error)
+    }
+}
+
+fn try_to_sign(
+    original: &[u8],
+    order: &SigningOrder,
+    signer: &dyn ClaimSigner,
+    runtime: &Handle,
+    most_memory: u64,
+    last: Option<Instant>,
+) -> Result<Vec<SignedRendition>, CutOff> {
     let program = std::env::current_exe().map_err(|error| failed(&error))?;
     let length = original.len() as u64;
-    let memory = memory_for(length);
+    let memory = memory_for(length).min(most_memory);
     let messages = conversation::order(original, order, signer.certificates());
     let messages = messages.map_err(|error| NotSigned::Unable(error.to_string()))?;
     let mut command = Command::new(program);
@@ -73,28 +125,39 @@ pub(crate) fn sign(
     let time = time_for(length);
     let mut until = Instant::now() + time;
     for _ in 0..order.renditions.len() + SPARE_MESSAGES {
-        match told.recv_timeout(until.saturating_duration_since(Instant::now())) {
-            Ok(Ok(Said::End(end))) => return end,
+        let end = last.map_or(until, |last| last.min(until));
+        match told.recv_timeout(end.saturating_duration_since(Instant::now())) {
+            Ok(Ok(Said::End(end))) => return Ok(end?),
             Ok(Ok(Said::Claim(claim))) => {
                 // The process does not pay for the time of the signer, which has limits of its own.
                 let asked = Instant::now();
-                let signature = runtime.block_on(signer.sign(&claim))?;
+                let signature = runtime.block_on(signer.sign(&claim)).map_err(NotSigned::from)?;
                 until += asked.elapsed();
                 let _ = say.send(conversation::signature(Some(&signature)));
             }
-            Ok(Err(_)) | Err(RecvTimeoutError::Disconnected) if running.was_stopped() => {
-                return Err(failed(&"their process was stopped"));
+            Ok(Err(_)) | Err(RecvTimeoutError::Disconnected)
+                if matches!(running.end(), Some(End::Stopped | End::Killed)) =>
+            {
+                return Err(match running.end() {
+                    Some(End::Killed) => CutOff::Killed,
+                    _ => failed(&"their process was stopped").into(),
+                });
             }
-            Ok(Err(error)) => return Err(NotSigned::Unable(format!("the process was cut off: {error}"))),
+            Ok(Err(error)) => {
+                return Err(NotSigned::Unable(format!("the process was cut off: {error}")).into());
+            }
+            Err(RecvTimeoutError::Timeout) if last.is_some_and(|last| last < until) => {
+                return Err(failed(&"the time of this function is up").into());
+            }
             Err(RecvTimeoutError::Timeout) => {
-                return Err(NotSigned::Unable(format!("it took more than {} s", time.as_secs())));
+                return Err(NotSigned::Unable(format!("it took more than {} s", time.as_secs())).into());
             }
             Err(RecvTimeoutError::Disconnected) => {
-                return Err(NotSigned::Unable("the process ended early".to_owned()));
+                return Err(NotSigned::Unable("the process ended early".to_owned()).into());
             }
         }
     }
-    Err(NotSigned::Unable("the process asked for too many signatures".to_owned()))
+    Err(NotSigned::Unable("the process asked for too many signatures".to_owned()).into())
 }
 
 /// Passes on what the process says, until it has finished.
@@ -108,8 +171,7 @@ fn hear_all(mut from: impl Read, tell: &Sender<io::Result<Said>>) {
     }
 }
 
-/// Returns the failure to start the process.
+/// Returns a failure that may pass.
 fn failed(why: &dyn std::fmt::Display) -> NotSigned {
-    let message = format!("renditions are not signed: {why}");
-    Failure { provider: "rendition signer", kind: FailureKind::Unavailable, message }.into()
+    crate::unavailable(why).into()
 }

@@ -405,9 +405,12 @@ async fn what_fails_again_and_again_is_given_up() {
     let ground = Ground::new();
     let id = ground.arrived("item-photo", PICTURE, &of_item()).await;
     for attempt in 1..=5 {
+        // After two, they are not made at each start.
+        ground.clock.advance_seconds(if attempt > 2 { 900 } else { 0 });
         let broken = ground.process(&FaultPlan::from(2, Flavour::Lost));
         assert!(broken.finalise(&id, Others::None).await.is_err(), "attempt {attempt}");
     }
+    ground.clock.advance_seconds(900);
     ground.sound().finalise(&id, Others::None).await.unwrap();
     let row = ground.upload(&id).await;
     assert_eq!(serde_json::to_value(&row).unwrap()["reason"], "failed");

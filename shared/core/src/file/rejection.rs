@@ -82,7 +82,7 @@ reasons! {
     /// The bytes vanished before they were processed.
     Lost, "lost", "the uploaded bytes are no longer there; upload the file again";
     /// Processing was cut off as often as it is tried.
-    Failed, "failed", "the file could not be processed: each attempt was cut off; upload it again, or ask the operator, who has its bytes for a week";
+    Failed, "failed", "the file could not be processed: each attempt was cut off; upload it again, or ask the operator, who may still have its bytes";
 }
 
 impl fmt::Display for Rejection {

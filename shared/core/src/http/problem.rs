@@ -279,7 +279,7 @@ impl Problem {
     #[must_use]
     pub fn unavailable(seconds: u32) -> Self {
         Self::new(ProblemKind::Unavailable, format!("nothing is lost; try again in {seconds} s"))
-            .header(RETRY_AFTER, &seconds.to_string())
+            .again_in(seconds)
     }
 
     /// Returns the problem of a service with no room for more requests. The client shall try again after `seconds`.
@@ -305,13 +305,13 @@ impl Problem {
             "this address has sent too many requests that the cache could not answer; try again in \
              {seconds} s"
         );
-        Self::new(ProblemKind::TooManyRequests, detail).header(RETRY_AFTER, &seconds.to_string())
+        Self::new(ProblemKind::TooManyRequests, detail).again_in(seconds)
     }
 
     /// Returns the problem of an act that is refused until an operator has looked, for the reason that `detail` gives.
     #[must_use]
     pub fn stopped(detail: impl Into<String>, seconds: u32) -> Self {
-        Self::new(ProblemKind::Stopped, detail).header(RETRY_AFTER, &seconds.to_string())
+        Self::new(ProblemKind::Stopped, detail).again_in(seconds)
     }
 
     /// Returns the problem of a store without space, which the operator must add or clients free by deleting.
@@ -321,7 +321,7 @@ impl Problem {
             "the storage is out of space: nothing can be stored until space is freed; reads continue, and so do \
              deletions while the space reserved for them lasts; nothing is lost; try again in {seconds} s"
         );
-        Self::new(ProblemKind::Unavailable, detail).header(RETRY_AFTER, &seconds.to_string())
+        Self::new(ProblemKind::Unavailable, detail).again_in(seconds)
     }
 
     /// Returns the problem of stored content that is not what was written (guarantee 4).

@@ -46,8 +46,8 @@ impl UploadState {
         matches!(self, Self::Ready { .. } | Self::Rejected { .. } | Self::Expired)
     }
 
-    /// Returns `true` if the bytes are no longer needed. Those that were acknowledged, and could not be processed through no
-    /// fault of theirs that is known, are kept until the row is due for the last time.
+    /// Returns `true` if the upload has ended and its bytes can be removed. Those of an upload that was rejected as `failed` are
+    /// kept until the row is due for the last time, because nothing is known to be wrong with them.
     #[must_use]
     pub const fn needs_no_bytes(&self) -> bool {
         self.is_final() && !matches!(self, Self::Rejected { reason: Rejection::Failed })

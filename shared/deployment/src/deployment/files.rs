@@ -12,7 +12,7 @@ use credlink_disk::reserve::Reserve;
 use credlink_files::{Files, FilesPorts, FilesSettings, Notices};
 use credlink_hybrid::LegacyStore as _;
 use credlink_ports::{ManifestReader, Ports as _, Renderer, RenditionSigner, Scanner};
-use credlink_scanner::{Clamd, ClamdAddress};
+use credlink_scanner::Clamd;
 
 use super::{AnyIndex, AnyQuarantine, Deployment};
 use crate::configuration::{FilesConfiguration, ScannerChoice};
@@ -78,7 +78,7 @@ impl Deployment {
         let quarantine = AnyQuarantine::Folder(quarantine);
         let scanner = match configuration.scanner.clone() {
             None => None,
-            Some(ScannerChoice::Clamd(address)) => Some(clamd(address)),
+            Some(ScannerChoice::Clamd(address)) => Some(Arc::new(Clamd::new(address)) as Arc<dyn Scanner>),
             Some(ScannerChoice::GuardDuty) => return Err(FilesError::GuardDuty),
         };
         let files = Files::new(FilesPorts { quarantine, renderer, manifests, scanner, notices }, settings);
@@ -131,8 +131,4 @@ fn random_bytes() -> Result<[u8; 20], String> {
     let mut bytes = [0; 20];
     getrandom::fill(&mut bytes).map_err(|error| error.to_string())?;
     Ok(bytes)
-}
-
-fn clamd(address: ClamdAddress) -> Arc<dyn Scanner> {
-    Arc::new(Clamd::new(address))
 }

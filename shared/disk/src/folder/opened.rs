@@ -55,6 +55,12 @@ impl Body {
         sought.and_then(|_| self.file.read_exact(buffer)).map_err(|error| failed(&self.key, &error))
     }
 
+    /// Returns the body of the same open file.
+    fn again(&self) -> Result<Self, Failure> {
+        let file = self.file.try_clone().map_err(|error| failed(&self.key, &error))?;
+        Ok(Self { file, key: self.key.clone(), ..*self })
+    }
+
     /// Returns the number of bytes from `at` to `end`, as far as one buffer of `most` bytes has room for them.
     fn next(at: u64, end: u64, most: usize) -> usize {
         usize::try_from(end.saturating_sub(at)).map_or(most, |left| left.min(most))
@@ -66,15 +72,10 @@ fn failed(key: &str, error: &io::Error) -> Failure {
 }
 
 impl Folder {
-    /// Reads all bytes of an open file, and checks that they are those that were written, unless this content is known already.
-    async fn checked(&self, mut body: Body) -> Result<(Body, Arc<PieceSums>), Failure> {
-        let contents = &self.0.contents;
+    /// Reads all bytes of an open file, and checks that they are those that were written.
+    async fn checked(&self, mut body: Body) -> Result<PieceSums, Failure> {
         let (mut hashing, mut sums, mut at) = (Hashing::default(), PieceSums::default(), 0);
         while at < body.length {
-            // Of several readers of a content, one is the first to have checked it.
-            if let Some(known) = contents.sums(&body.sha256) {
-                return Ok((body, known));
-            }
             let length = Body::next(at, body.length, TURN_BYTES);
             // The semaphore is never closed. Its order is that of the requests.
             let _turn = self.0.checks.acquire().await;
@@ -91,8 +92,7 @@ impl Folder {
             at += length as u64;
         }
         if hashing.digest() == body.sha256 {
-            let sums = contents.checked(body.sha256, sums);
-            return Ok((body, sums));
+            return Ok(sums);
         }
         let message =
             format!("reading {}: its bytes do not have the digest that they were written with", body.key);
@@ -103,25 +103,28 @@ impl Folder {
         let Some(body) = off_the_executor_with(NAME, &self.0, move |folder| folder.open(key)).await? else {
             return Ok(None);
         };
-        let (body, sums) = self.checked(body).await?;
+        let object = Arc::new((body.key.clone(), body.sha256));
+        let sums = self.0.contents.sums(&object, async { self.checked(body.again()?).await }).await?;
         let (sha256, range) = (body.sha256, range.start..range.end.min(body.length));
         let (length, first) =
             (range.end.saturating_sub(range.start), range.start / PIECE_BYTES * PIECE_BYTES);
         let inner = Arc::clone(&self.0);
         let pieces = stream::try_unfold((body, sums, first), move |(mut body, sums, at)| {
-            let (range, inner) = (range.clone(), Arc::clone(&inner));
+            let (range, inner, object) = (range.clone(), Arc::clone(&inner), Arc::clone(&object));
             async move {
                 if at >= range.end {
                     return Ok(None);
                 }
                 let mut piece = vec![0; Body::next(at, body.length, MAX_ANSWER_PIECE_BYTES)];
                 let read = move || {
-                    body.fill(at, &mut piece)?;
-                    let part = sums.part(at, &piece.into(), &range).map_err(|changed| {
-                        inner.contents.forget(&sha256);
-                        let message = format!("reading {}: {changed}", body.key);
-                        Failure { provider: NAME, kind: FailureKind::Damaged, message }
-                    })?;
+                    let filled = body.fill(at, &mut piece);
+                    let part = filled.and_then(|()| {
+                        sums.part(at, &piece.into(), &range).map_err(|changed| {
+                            let message = format!("reading {}: {changed}", body.key);
+                            Failure { provider: NAME, kind: FailureKind::Damaged, message }
+                        })
+                    });
+                    let part = part.inspect_err(|_| inner.contents.forget(&object))?;
                     Ok((part, (body, sums, at + PIECE_BYTES)))
                 };
                 off_the_executor(NAME, read).await.map(Some)

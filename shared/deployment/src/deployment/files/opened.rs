@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use credlink_core::bounds::MAX_ANSWER_PIECE_BYTES;
-use credlink_core::hash::{Digest, Hashing};
+use credlink_core::hash::Hashing;
 use credlink_core::object::{Facts, Head, ObjectKey, StoredTag};
 use credlink_disk::folder::Folder;
 use credlink_ports::{
-    CheckedContents, Failure, FailureKind, LongObjects, OpenObjects, OpenedContent, Opening, PIECE_BYTES,
-    PieceSums,
+    Failure, FailureKind, LongObjects, OpenObjects, OpenedContent, Opening, PIECE_BYTES, PieceSums,
 };
+use credlink_runtime::checked_contents::{CheckedContents, CheckedObject};
 use credlink_s3::S3Objects;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{self, StreamExt as _};
@@ -24,7 +24,7 @@ use crate::provider::Provider;
 /// The bytes that are requested of a bucket at a time, while an object is checked and while it is sent.
 const REQUEST_BYTES: u64 = 262_144;
 
-/// Number of requests that are made at once to check objects.
+/// The number of requests to a bucket that check objects at the same time.
 const CHECKS: usize = 8;
 
 /// The length of a piece of an answer. A request has whole pieces.
@@ -38,7 +38,7 @@ pub(super) struct Opened {
     buckets: Vec<(S3Objects, Checks)>,
 }
 
-/// The checks of the objects of a bucket: the contents that it has had undamaged, and turns for those that are checked.
+/// The checks of a bucket's objects: the contents that were found undamaged, and the turns of the requests that check others.
 #[derive(Debug)]
 struct Checks {
     contents: Arc<CheckedContents>,
@@ -122,8 +122,8 @@ impl Bucket for S3Objects {
 }
 
 /// Opens an object of a bucket: reads all its bytes once to check them, unless its content is known already, and those of `range`
-/// once more to send them, each time of the object with the same tag. Returns `None` for an object that fits into one piece, which is read as a whole,
-/// and if there is none.
+/// once more to send them, each time of the object with the same tag. Returns `None` for an object that fits into one piece,
+/// which is read as a whole, and if there is none.
 async fn open_by_requests<B: Bucket>(
     objects: &B,
     checks: &Checks,
@@ -138,33 +138,32 @@ async fn open_by_requests<B: Bucket>(
         message: format!("reading {key}: {why}"),
     };
     let sha256 = Facts::read(&attributes).map_err(|error| damaged(&error))?.sha256;
-    let (mut hashing, mut read, mut at) = (Hashing::default(), PieceSums::default(), 0);
-    let sums = loop {
-        // Of several readers of a content, one is the first to have checked it.
-        if let Some(known) = checks.contents.sums(&sha256) {
-            break known;
+    let object = (key.to_string(), sha256);
+    let check = async {
+        let (mut hashing, mut sums, mut at) = (Hashing::default(), PieceSums::default(), 0);
+        while at < size {
+            let end = size.min(at + REQUEST_BYTES);
+            // The semaphore is never closed. Its order is that of the requests.
+            let turn = checks.turns.acquire().await;
+            let piece = objects.get_piece(key, &tag, at..end).await?;
+            drop(turn);
+            let piece = piece.ok_or_else(|| damaged(&"it was replaced while it was checked"))?;
+            hashing.add(&piece);
+            sums.add(&piece);
+            at = end;
         }
-        if at == size {
-            if hashing.digest() != sha256 {
-                return Err(damaged(&"its bytes do not have the digest that they were written with"));
-            }
-            break checks.contents.checked(sha256, read);
+        match hashing.digest() == sha256 {
+            true => Ok(sums),
+            false => Err(damaged(&"its bytes do not have the digest that they were written with")),
         }
-        let end = size.min(at + REQUEST_BYTES);
-        // The semaphore is never closed. Its order is that of the requests.
-        let turn = checks.turns.acquire().await;
-        let Some(piece) = objects.get_piece(key, &tag, at..end).await? else { return Ok(None) };
-        drop(turn);
-        hashing.add(&piece);
-        read.add(&piece);
-        at = end;
     };
+    let sums = checks.contents.sums(&object, check).await?;
     let range = range.start..range.end.min(size);
     let length = range.end.saturating_sub(range.start);
     let at = range.start / ANSWER_BYTES * ANSWER_BYTES;
     let (objects, key, contents) = (objects.clone(), key.clone(), Arc::clone(&checks.contents));
     let sending =
-        Sending { objects, key, tag, size, sha256, sums, contents, range, at, received: Bytes::new() };
+        Sending { objects, key, tag, size, object, sums, contents, range, at, received: Bytes::new() };
     let pieces = stream::try_unfold(sending, |mut sending| async move {
         Ok(sending.next().await?.map(|piece| (piece, sending)))
     });
@@ -178,7 +177,7 @@ struct Sending<B> {
     tag: StoredTag,
     /// Number of bytes of the object.
     size: u64,
-    sha256: Digest,
+    object: CheckedObject,
     sums: Arc<PieceSums>,
     contents: Arc<CheckedContents>,
     range: Range<u64>,
@@ -189,8 +188,17 @@ struct Sending<B> {
 }
 
 impl<B: Bucket> Sending<B> {
-    /// Returns what is in the range of the next piece, or `None` at the end of the range.
+    /// Returns what is in the range of the next piece, or `None` at the end of the range. After a failure, the object is checked
+    /// anew when it is opened.
     async fn next(&mut self) -> Result<Option<Bytes>, Failure> {
+        let piece = self.piece().await;
+        if piece.is_err() {
+            self.contents.forget(&self.object);
+        }
+        piece
+    }
+
+    async fn piece(&mut self) -> Result<Option<Bytes>, Failure> {
         if self.at >= self.range.end {
             return Ok(None);
         }
@@ -205,10 +213,7 @@ impl<B: Bucket> Sending<B> {
         let piece = self.received.split_to(length);
         let part = self.sums.part(self.at, &piece, &self.range);
         self.at += ANSWER_BYTES;
-        part.map(Some).map_err(|changed| {
-            self.contents.forget(&self.sha256);
-            self.failed(FailureKind::Damaged, &changed)
-        })
+        part.map(Some).map_err(|changed| self.failed(FailureKind::Damaged, &changed))
     }
 
     fn failed(&self, kind: FailureKind, why: &dyn std::fmt::Display) -> Failure {
@@ -221,6 +226,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use credlink_core::access::Visibility;
+    use credlink_core::hash::Digest;
     use credlink_core::tenant::Tenant;
     use credlink_core::time::Timestamp;
     use credlink_ports::doubles::MemoryObjects;
@@ -265,8 +271,11 @@ mod tests {
         let other = Bytes::from(vec![7; length]);
         put(&objects, &key, other.clone(), &other).await;
         assert!(content.pieces.try_collect::<Vec<Bytes>>().await.is_err());
-        // The content is known, so that only what is sent shows the damage. From then on, a copy that is damaged is none, so that
+        // Of a content that is known, only what is sent shows the damage. From then on, a copy that is damaged is none, so that
         // another place is asked.
+        objects.delete(&key).await.unwrap();
+        put(&objects, &key, body.clone(), &body).await;
+        assert!(open_by_requests(&objects, checks, &key, 0..5).await.unwrap().is_some());
         objects.delete(&key).await.unwrap();
         put(&objects, &key, other, &body).await;
         let content = open_by_requests(&objects, checks, &key, 0..5).await.unwrap().unwrap();

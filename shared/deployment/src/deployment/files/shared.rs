@@ -9,15 +9,16 @@ use credlink_core::message::{Message, Work};
 use credlink_files::elsewhere::{Address, Addressing, Elsewhere, Wanted};
 use credlink_files::{Files, FilesPorts, Notices, Noticing};
 use credlink_ports::request::current_request_id;
-use credlink_ports::{NoManifests, NoRenderer, Queue as _};
+use credlink_ports::{NoManifests, NoRenderer, Queue as _, Scanner};
 use credlink_s3::{AnswerHeaders, S3Objects, S3Quarantine};
+use credlink_scanner::Clamd;
 use http::HeaderName;
 use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
 
 use credlink_aws::SdkConfig;
 use credlink_aws::sqs::SqsQueue;
 
-use super::{Finaliser, Kept, clamd};
+use super::{Finaliser, Kept};
 #[cfg(feature = "aws")]
 use crate::clients;
 use crate::configuration::{FilesConfiguration, ScannerChoice};
@@ -86,7 +87,7 @@ impl Deployment {
         let (renderer, manifests) = finaliser.unwrap_or_else(none);
         let scanner = match configuration.scanner.clone() {
             None => None,
-            Some(ScannerChoice::Clamd(address)) => Some(clamd(address)),
+            Some(ScannerChoice::Clamd(address)) => Some(Arc::new(Clamd::new(address)) as Arc<dyn Scanner>),
             Some(ScannerChoice::GuardDuty) => Some(quarantine.guardduty()),
         };
         let quarantine = AnyQuarantine::Bucket(quarantine);
