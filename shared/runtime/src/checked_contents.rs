@@ -1,5 +1,6 @@
 //! The contents of long objects that were checked as a whole, so that a part of one that is read again costs only itself.
 
+use std::convert::Infallible;
 use std::hash::RandomState;
 use std::sync::Arc;
 
@@ -20,15 +21,19 @@ pub type CheckedObject = (String, Digest);
 /// The objects of one place that were checked as a whole a while ago. Each part that is read of a long content, as a player does of
 /// a video, would otherwise cost a reading of all of it. Those that are read again stay the longest.
 #[derive(Debug)]
-pub struct CheckedContents(Cache<CheckedObject, Arc<PieceSums>, Weights, RandomState>);
+pub struct CheckedContents(Cache<CheckedObject, Checked, Weights, RandomState>);
+
+/// The outcome of a check. A failure is there for those who waited for the check, and is removed at once.
+type Checked = Result<Arc<PieceSums>, Failure>;
 
 /// The weight of a content: the number of its checksums, and 32 more, so that at most 4,096 contents are remembered.
 #[derive(Clone, Copy, Debug)]
 struct Weights;
 
-impl Weighter<CheckedObject, Arc<PieceSums>> for Weights {
-    fn weight(&self, _: &CheckedObject, sums: &Arc<PieceSums>) -> u64 {
-        sums.pieces() as u64 + REMEMBERED_SUMS / REMEMBERED_CONTENTS as u64
+impl Weighter<CheckedObject, Checked> for Weights {
+    fn weight(&self, _: &CheckedObject, checked: &Checked) -> u64 {
+        let pieces = checked.as_ref().map_or(0, |sums| sums.pieces());
+        pieces as u64 + REMEMBERED_SUMS / REMEMBERED_CONTENTS as u64
     }
 }
 
@@ -51,7 +56,7 @@ impl Default for CheckedContents {
 
 impl CheckedContents {
     /// Returns the checksums of an object's pieces, which are remembered, or which `check` finds. Of those who open an object at
-    /// the same time, one checks it, and the others wait. If its check fails or is given up, the next one checks.
+    /// the same time, one checks it, and the others wait, also for its failure. If its check is given up, another one checks.
     ///
     /// # Errors
     /// Fails as `check` does.
@@ -60,7 +65,12 @@ impl CheckedContents {
         object: &CheckedObject,
         check: impl Future<Output = Result<PieceSums, Failure>>,
     ) -> Result<Arc<PieceSums>, Failure> {
-        self.0.get_or_insert_async(object, async { check.await.map(Arc::new) }).await
+        let check = async { Ok::<Checked, Infallible>(check.await.map(Arc::new)) };
+        let Ok(checked) = self.0.get_or_insert_async(object, check).await;
+        if checked.is_err() {
+            self.0.remove(object);
+        }
+        checked
     }
 
     /// Forgets an object, because its bytes could not be read, or are others: the next reader checks as a whole what it opens, and
@@ -76,6 +86,7 @@ mod tests {
 
     use credlink_core::bounds::MAX_ANSWER_PIECE_BYTES;
     use credlink_ports::FailureKind;
+    use futures_util::FutureExt as _;
     use futures_util::future::join_all;
     use tokio::task::yield_now;
 
@@ -135,15 +146,19 @@ mod tests {
                 contents.sums(&object(1, 1), check).await.map(|sums| sums.pieces())
             }
         };
-        let found = join_all((0..10).map(|number| read(number == 0))).await;
-        assert!(
-            found[0].is_err()
-                && found[1..].iter().all(|found| found.as_ref().is_ok_and(|pieces| *pieces == 2))
-        );
-        assert_eq!(checks.load(Ordering::Relaxed), 2, "one fails, and the next one serves all others");
-        // A reader who gives up leaves the check to the next one.
+        let found = join_all((0..10).map(|_| read(true))).await;
+        assert!(found.iter().all(Result::is_err));
+        assert_eq!(checks.swap(0, Ordering::Relaxed), 1, "all have the failure of one");
+        let found = join_all((0..10).map(|_| read(false))).await;
+        assert!(found.iter().all(|found| found.as_ref().is_ok_and(|pieces| *pieces == 2)));
+        assert_eq!(checks.swap(0, Ordering::Relaxed), 1);
+        // A reader who gives up leaves the check to another one.
         contents.forget(&object(1, 1));
-        drop(Box::pin(read(false)));
-        assert_eq!(read(false).await.ok(), Some(2));
+        let (mut first, mut second) = (Box::pin(read(false)), Box::pin(read(false)));
+        assert!((&mut first).now_or_never().is_none() && (&mut second).now_or_never().is_none());
+        assert_eq!(checks.load(Ordering::Relaxed), 1);
+        drop(first);
+        assert_eq!(second.await.ok(), Some(2));
+        assert_eq!(checks.load(Ordering::Relaxed), 2);
     }
 }

@@ -60,6 +60,11 @@ impl SignerError {
         let file = file.as_ref().map(|file| format!("{file}: ")).unwrap_or_default();
         Self::Certificate { variable, file, error }
     }
+
+    /// Returns `true` if nothing can be signed until there is another certificate, because this one has expired.
+    fn is_for_good(&self) -> bool {
+        matches!(self, Self::Certificate { error: CertificateError::NotNow { has_expired: true, .. }, .. })
+    }
 }
 
 /// A signer of renditions whose work is done in processes of their own.
@@ -118,10 +123,7 @@ impl RenditionSigner for LazySigner {
             let open = || IsolatedSigner::open(&self.configuration, self.limits, self.memory);
             match self.opened.get_or_try_init(open).await {
                 Ok(signer) => signer.sign(original, order).await,
-                // Another attempt would fail as well, until there is another certificate.
-                Err(error @ SignerError::Certificate { error: CertificateError::NotNow { .. }, .. }) => {
-                    Err(NotSigned::Unable(error.to_string()))
-                }
+                Err(error) if error.is_for_good() => Err(NotSigned::Unable(error.to_string())),
                 Err(error) => Err(unavailable(&error).into()),
             }
         })

@@ -59,6 +59,8 @@ pub enum CertificateError {
         from: String,
         /// The end.
         until: String,
+        /// `true` if it has expired.
+        has_expired: bool,
     },
     /// The certificate is not for signing claims.
     #[error(
@@ -167,7 +169,8 @@ impl Certificates {
             .contains(&seconds)
         {
             let (from, until) = (validity.not_before.to_string(), validity.not_after.to_string());
-            return Err(CertificateError::NotNow { subject, from, until });
+            let has_expired = validity.not_after.to_unix_duration() < seconds;
+            return Err(CertificateError::NotNow { subject, from, until, has_expired });
         }
         let constraints = certificate.get::<BasicConstraints>().map_err(unreadable)?;
         let is_authority = constraints.is_some_and(|(_, constraints)| constraints.ca);

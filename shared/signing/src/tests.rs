@@ -41,7 +41,7 @@ fn a_certificate_for_signing_is_taken() {
 fn what_is_wrong_with_a_certificate_is_said() {
     let refused = |wanted| refused(&wanted);
     let past = refused(Wanted { until: 1_700_000_000, ..Wanted::default() });
-    assert!(matches!(past, CertificateError::NotNow { .. }), "{past}");
+    assert!(matches!(past, CertificateError::NotNow { has_expired: true, .. }), "{past}");
     assert!(past.to_string().contains("CN=signer") && past.to_string().contains("2023-11-14"), "{past}");
     // A reader says so too, whatever time the certificate is read for.
     let (certificate, key) = made(&Wanted { until: 1_700_000_000, ..Wanted::default() });
@@ -49,7 +49,7 @@ fn what_is_wrong_with_a_certificate_is_said() {
     let expired = PemSigner::read(&certificate, &key, then).unwrap_err();
     assert!(matches!(expired, CertificateError::Profile { .. }), "{expired}");
     let future = refused(Wanted { from: 1_900_000_000, ..Wanted::default() });
-    assert!(matches!(future, CertificateError::NotNow { .. }), "{future}");
+    assert!(matches!(future, CertificateError::NotNow { has_expired: false, .. }), "{future}");
     for purposes in [vec![], vec!["1.3.6.1.5.5.7.3.1"]] {
         let error = refused(Wanted { purposes, ..Wanted::default() });
         assert!(matches!(error, CertificateError::Purpose { .. }), "{error}");
