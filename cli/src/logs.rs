@@ -72,7 +72,7 @@ mod tests {
         for good in ["warn", "WARN", "off", "credlink_service=debug", "credlink_service[request]=trace"] {
             assert!(is_directive(good), "{good}");
         }
-        for bad in ["warning", "loud", "credlink_service", "credlink_service=loud", "="] {
+        for bad in ["warning", "loud", "credlink::service", "credlink_service=loud", "="] {
             assert!(!is_directive(bad), "{bad}");
         }
     }

@@ -143,7 +143,7 @@ fn files_have_the_members_that_are_described() {
     let described = &CONTRACT.document()["components"]["schemas"]["FileDocument"]["properties"];
     let described: BTreeSet<&str> = described.as_object().unwrap().keys().map(String::as_str).collect();
     let members = record.as_object().unwrap().keys().chain(written.as_object().unwrap().keys());
-    let members: BTreeSet<&str> = members.map(String::as_str).chain(["urls"]).collect();
+    let members: BTreeSet<&str> = members.map(String::as_str).chain(["urls", "unattached"]).collect();
     assert_eq!(described, members);
     let validator = CONTRACT.validator(&json!({"$ref": "#/components/schemas/FileDocument"}));
     assert!(validator.is_valid(&record));
