@@ -139,6 +139,27 @@ pub fn keys(command: &mut Command) {
     command.env_remove("AWS_PROFILE").env_remove("AWS_SESSION_TOKEN").env_remove("AWS_CA_BUNDLE");
 }
 
+/// Returns `rclone` for the engine of S3, without settings of its user.
+#[must_use]
+pub fn rclone_command(program: &Path, engines: &Engines) -> Command {
+    let mut command = Command::new(program);
+    command.args(["--config", "/dev/null", "--s3-provider=Other", "--s3-env-auth", "--s3-force-path-style"]);
+    command.arg(format!("--s3-region={REGION}")).arg(format!("--s3-endpoint=http://{}", engines.s3));
+    keys(&mut command);
+    command
+}
+
+/// Returns `rclone copy` of the folder `from` to the prefix `to` of an empty bucket, with so many transfers at once, and without
+/// what such a copy does not need.
+#[must_use]
+pub fn rclone_copy(program: &Path, engines: &Engines, at_once: &str, from: &Path, to: &str) -> Command {
+    let mut command = rclone_command(program, engines);
+    command.args(["copy", "--no-traverse", "--no-check-dest", "--s3-no-check-bucket", "--s3-no-head"]);
+    command.args(["--transfers", at_once, "--checkers", at_once]);
+    command.arg(from).arg(format!(":s3:{BUCKET}/{to}"));
+    command
+}
+
 /// The bucket of all of these benchmarks.
 pub const BUCKET: &str = "credlink-benches";
 /// The table of all of these benchmarks.

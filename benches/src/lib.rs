@@ -23,7 +23,7 @@
 //! | the load, its client, and the server under it | [`load`], [`client`], [`server`] |
 //! | proofs to store, and the answers to expect | [`material`], [`work`] |
 //! | medians, tables, the machine | [`spread`], [`report`], [`machine`] |
-//! | other programs, and what they use | [`process`] |
+//! | other programs, what they use, and several side by side | [`process`], [`side_by_side`] |
 //!
 //! Rules for every figure here:
 //!
@@ -65,6 +65,7 @@ pub mod rebuild;
 pub mod report;
 pub mod runtime_api;
 pub mod server;
+pub mod side_by_side;
 pub mod slow;
 pub mod spread;
 pub mod stores;

@@ -15,13 +15,14 @@ use credlink_deployment::provider::Provider;
 use tempfile::TempDir;
 
 use crate::bare::Bare;
-use crate::engines::{BUCKET, Choice, Engines, REGION, keys};
+use crate::engines::{BUCKET, Choice, Engines, keys, rclone_command, rclone_copy};
 use crate::error::Error;
 use crate::line;
 use crate::material::legacy_record;
 use crate::plan::Plan;
 use crate::process::{Ran, measured};
 use crate::report::{Cell, Table, progress};
+use crate::side_by_side;
 use crate::spread::Spread;
 
 /// Length of a legacy record, in bytes.
@@ -114,41 +115,16 @@ struct Copied {
 }
 
 fn copies(bench: &Bench<'_>) -> Result<(), Error> {
-    let mut best = Vec::new();
-    for who in [Who::Credlink, Who::Rclone, Who::S5cmd] {
-        let mut tried = Vec::new();
-        for concurrency in TRIED {
-            progress(&format!("migrate: {who:?} at {concurrency}"));
-            tried.push((bench.copy(who, concurrency)?.ran.seconds, concurrency));
-        }
-        tried.sort_by(|one, two| one.0.total_cmp(&two.0));
-        best.extend(tried.first().map(|(_, concurrency)| (who, *concurrency)));
-    }
-    let mut rounds: Vec<Vec<Ran>> = vec![Vec::new(); best.len()];
-    for round in 0..bench.plan.rounds {
-        progress(&format!("migrate: copies, round {}", round + 1));
-        for ((who, concurrency), ran) in best.iter().zip(&mut rounds) {
-            ran.push(bench.copy(*who, *concurrency)?.ran);
-        }
-    }
+    let programs = [Who::Credlink, Who::Rclone, Who::S5cmd];
+    let copy = |who, at_once| bench.copy(who, at_once).map(|copied| copied.ran);
+    let measured = side_by_side::measure("migrate", &programs, &TRIED, bench.plan.rounds, copy)?;
     let mut table = Table::new(
         format!("Copying 20 KB objects from a folder to S3 (`migrate`, {})", bench.place.name()),
         "Each at the best of four concurrencies. The rate is of whole objects, from the process's start to its end; the ratio is \
          of CredLink's rate to this one in the same round. CPU is the process's own, for all objects; memory the most it had.",
         &["who", "concurrency", "objects a second", "CredLink to this", "CPU, s", "memory, MB"],
     );
-    let ours = rounds.first().cloned().unwrap_or_default();
-    for ((who, concurrency), ran) in best.iter().zip(&rounds) {
-        let ratios = ran.iter().zip(&ours).map(|(this, ours)| this.seconds / ours.seconds);
-        table.row([
-            who.name().into(),
-            (*concurrency).into(),
-            Spread::of(ran.iter().map(|ran| bench.records as f64 / ran.seconds)).into(),
-            Spread::of(ratios).into(),
-            Spread::of(ran.iter().map(|ran| ran.cpu)).into(),
-            Spread::of(ran.iter().map(|ran| ran.memory)).into(),
-        ]);
-    }
+    side_by_side::add_rows(&mut table, &measured, Who::name, bench.records as f64);
     bench.plan.printer.table(&table);
     Ok(())
 }
@@ -162,7 +138,7 @@ fn checks(bench: &Bench<'_>) -> Result<(), Error> {
         let concurrency = "64".to_owned();
         let shallow = bench.verify(&ours, &[])?;
         let deeply = bench.verify(&ours, &["--deep".to_owned()])?;
-        let mut command = bench.rclone(&theirs.engines);
+        let mut command = rclone_command(&bench.tools.rclone, &theirs.engines);
         command.args(["check", "--download", "--checkers"]).arg(&concurrency);
         command.arg(&bench.source).arg(format!(":s3:{BUCKET}/copy"));
         let checked = measured(&mut command)?;
@@ -244,20 +220,7 @@ impl Bench<'_> {
                 command.arg("--to").arg(format!("s3://{BUCKET}")).args(["--concurrency", &concurrency]);
                 command
             }
-            Who::Rclone => {
-                let mut command = self.rclone(&engines);
-                // Switches off what a first copy into an empty bucket does not need.
-                command.args([
-                    "copy",
-                    "--no-traverse",
-                    "--no-check-dest",
-                    "--s3-no-check-bucket",
-                    "--s3-no-head",
-                ]);
-                command.args(["--transfers", &concurrency, "--checkers", &concurrency]);
-                command.arg(&self.source).arg(format!(":s3:{BUCKET}/copy"));
-                command
-            }
+            Who::Rclone => rclone_copy(&self.tools.rclone, &engines, &concurrency, &self.source, "copy"),
             Who::S5cmd => {
                 let mut command = Command::new(&self.tools.s5cmd);
                 command.args(["--endpoint-url", &format!("http://{}", engines.s3), "--log", "error"]);
@@ -293,20 +256,6 @@ impl Bench<'_> {
             .arg(job.join("data"))
             .arg("--jobs-dir")
             .arg(job.join("jobs"));
-        command
-    }
-
-    fn rclone(&self, engines: &Engines) -> Command {
-        let mut command = Command::new(&self.tools.rclone);
-        command.args([
-            "--config",
-            "/dev/null",
-            "--s3-provider=Other",
-            "--s3-env-auth",
-            "--s3-force-path-style",
-        ]);
-        command.arg(format!("--s3-region={REGION}")).arg(format!("--s3-endpoint=http://{}", engines.s3));
-        keys(&mut command);
         command
     }
 }

@@ -29,13 +29,14 @@ use tokio::net::TcpListener;
 
 use crate::bare::{Bare, objects};
 use crate::client::{Answer, Asked, Connection, get};
-use crate::engines::{BUCKET, Choice, Engines, REGION, keys};
+use crate::engines::{BUCKET, Choice, Engines, keys, rclone_copy};
 use crate::error::Error;
 use crate::material::noise;
 use crate::plan::Plan;
 use crate::process::{Ran, measured};
 use crate::report::{self, Table, progress};
 use crate::server::Server;
+use crate::side_by_side;
 use crate::spread::{Spread, quantile};
 
 /// Length of a file, in bytes.
@@ -87,42 +88,16 @@ struct Bench<'a> {
 }
 
 fn rates(bench: &Bench<'_>) -> Result<(), Error> {
-    let mut best = Vec::new();
-    for who in [Who::Credlink, Who::Aws, Who::Rclone] {
-        let mut tried = Vec::new();
-        for at_once in TRIED {
-            progress(&format!("uploads: {who:?}, {at_once} at once"));
-            tried.push((bench.upload(who, at_once)?.seconds, at_once));
-        }
-        tried.sort_by(|one, two| one.0.total_cmp(&two.0));
-        best.extend(tried.first().map(|(_, at_once)| (who, *at_once)));
-    }
-    let mut rounds: Vec<Vec<Ran>> = vec![Vec::new(); best.len()];
-    for round in 0..bench.plan.rounds {
-        progress(&format!("uploads: round {}", round + 1));
-        for ((who, at_once), ran) in best.iter().zip(&mut rounds) {
-            ran.push(bench.upload(*who, *at_once)?);
-        }
-    }
+    let programs = [Who::Credlink, Who::Aws, Who::Rclone];
+    let upload = |who, at_once| bench.upload(who, at_once);
+    let measured = side_by_side::measure("uploads", &programs, &TRIED, bench.plan.rounds, upload)?;
     let mut table = Table::new(
         "Uploads of 5 MB files to S3 (`uploads`)",
         "Each at the best of three numbers of files at once. The ratio is of CredLink's rate to this one in the same round. CPU is the \
          process's own, for all files; memory the most it had.",
         &["who", "at once", "MB a second", "CredLink to this", "CPU, s", "memory, MB"],
     );
-    let ours = rounds.first().cloned().unwrap_or_default();
-    let megabytes = (bench.files * FILE_BYTES) as f64 / 1e6;
-    for ((who, at_once), ran) in best.iter().zip(&rounds) {
-        let ratios = ran.iter().zip(&ours).map(|(this, ours)| this.seconds / ours.seconds);
-        table.row([
-            who.name().into(),
-            (*at_once).into(),
-            Spread::of(ran.iter().map(|ran| megabytes / ran.seconds)).into(),
-            Spread::of(ratios).into(),
-            Spread::of(ran.iter().map(|ran| ran.cpu)).into(),
-            Spread::of(ran.iter().map(|ran| ran.memory)).into(),
-        ]);
-    }
+    side_by_side::add_rows(&mut table, &measured, Who::name, (bench.files * FILE_BYTES) as f64 / 1e6);
     bench.plan.printer.table(&table);
     Ok(())
 }
@@ -178,29 +153,7 @@ impl Bench<'_> {
                 command.env("AWS_CONFIG_FILE", config).env("AWS_EC2_METADATA_DISABLED", "true");
                 command
             }
-            None => {
-                let mut command = Command::new(&self.tools.rclone);
-                command.args([
-                    "--config",
-                    "/dev/null",
-                    "--s3-provider=Other",
-                    "--s3-env-auth",
-                    "--s3-force-path-style",
-                ]);
-                command.arg(format!("--s3-region={REGION}")).arg(format!("--s3-endpoint={endpoint}"));
-                // Switches off what a first copy into an empty bucket does not need.
-                command.args([
-                    "copy",
-                    "--no-traverse",
-                    "--no-check-dest",
-                    "--s3-no-check-bucket",
-                    "--s3-no-head",
-                ]);
-                command.args(["--transfers", &at_once, "--checkers", &at_once]);
-                command.arg(&self.source).arg(format!(":s3:{BUCKET}/uploads"));
-                keys(&mut command);
-                command
-            }
+            None => rclone_copy(&self.tools.rclone, &engines, &at_once, &self.source, "uploads"),
         };
         // The state of uploads that go on is kept there.
         command.env("HOME", home.path());
