@@ -1,8 +1,8 @@
 //! Pictures: what they are, which of them are refused, and their renditions.
 //!
 //! In scope: recognising a picture by its content, reading its structure and refusing it before anything is allocated for it,
-//! decoding it once, and encoding smaller, upright copies in sRGB without metadata. Removing metadata from the original
-//! without decoding it, and finding the content credentials in it. Bytes come in and bytes go out; time comes in as a
+//! decoding it once, and encoding smaller, upright copies in sRGB without metadata, and finding the
+//! content credentials in the original. Bytes come in and bytes go out; time comes in as a
 //! [`Deadline`].
 //!
 //! Out of scope: where bytes come from and go to, who may see them, which profiles a collection has, when a rendition is made
@@ -34,7 +34,7 @@
 //! | `facts`, `exif`, `format`, `orientation` | what is known of a picture |
 //! | `bitmap`, `canvas`, `colour` | pixels: resizing, frames, conversion to sRGB |
 //! | `jpeg`, `png`, `webp`, `gif`, `heic`, `avif` | one folder or file for each type: its structure, its decoder, its encoder |
-//! | `strip`, `credentials` | [`strip`]; [`credentials`] |
+//! | `credentials` | the content credentials in a picture |
 //!
 //! This software is based in part on the work of the Independent JPEG Group.
 //!
@@ -64,7 +64,6 @@ mod profile;
 mod refusal;
 mod render;
 mod source;
-mod strip;
 mod webp;
 
 #[cfg(feature = "avif")]
@@ -86,4 +85,3 @@ pub use refusal::Refusal;
 pub use render::{
     Animations, Measures, Omission, OmissionReason, Rendered, Rendition, Treatment, inspect, measure, render,
 };
-pub use strip::strip;

@@ -3,5 +3,7 @@
 mod chunks;
 mod decode;
 
-pub(crate) use chunks::{SIGNATURE, Structure, chunks};
+#[cfg(test)]
+pub(crate) use chunks::SIGNATURE;
+pub(crate) use chunks::{Structure, chunks};
 pub(crate) use decode::{decode, each_frame};

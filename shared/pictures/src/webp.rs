@@ -6,7 +6,9 @@ mod decode;
 mod encode;
 
 pub(crate) use animation::Animation;
-pub(crate) use chunks::{Structure, assembled, chunks, essential_frame};
+#[cfg(test)]
+pub(crate) use chunks::assembled;
+pub(crate) use chunks::{Structure, chunks};
 pub(crate) use decode::{decode, each_frame};
 pub(crate) use encode::encode;
 
@@ -16,7 +18,5 @@ pub(crate) const LONGEST_SIDE: u32 = 16_383;
 pub(crate) mod flags {
     pub(crate) const PROFILE: u8 = 0x20;
     pub(crate) const ALPHA: u8 = 0x10;
-    pub(crate) const EXIF: u8 = 0x08;
-    pub(crate) const XMP: u8 = 0x04;
     pub(crate) const ANIMATION: u8 = 0x02;
 }

@@ -52,11 +52,6 @@ impl<'a> Segment<'a> {
             _ => true,
         }
     }
-
-    /// Returns `true` if this segment carries a colour profile.
-    pub(crate) fn is_profile(&self) -> bool {
-        self.profile().is_some()
-    }
 }
 
 /// Reads the segments of a JPEG, from its start to its end. What follows the end is not part of the picture.

@@ -17,22 +17,6 @@ pub(crate) const SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
 pub(crate) struct Chunk<'a> {
     pub kind: [u8; 4],
     pub content: &'a [u8],
-    /// All bytes: length, kind, content and checksum.
-    pub whole: &'a [u8],
-}
-
-impl Chunk<'_> {
-    /// Returns `true` if a viewer needs this chunk to show the picture: the critical chunks, and what says how their samples
-    /// are to be understood and when they are shown. Text, time, EXIF and content credentials are not of this kind.
-    pub(crate) const fn is_essential(&self) -> bool {
-        matches!(
-            &self.kind,
-            b"IHDR" | b"PLTE" | b"IDAT" | b"IEND" // critical
-                | b"tRNS" | b"cHRM" | b"gAMA" | b"iCCP" | b"sBIT" | b"sRGB" | b"cICP" | b"mDCV" | b"cLLI" // colour
-                | b"bKGD" | b"pHYs" | b"hIST" | b"sPLT" // display
-                | b"acTL" | b"fcTL" | b"fdAT" // animation
-        )
-    }
 }
 
 /// Reads the chunks of a PNG, from its signature to its end. What follows the end is not part of the picture.
@@ -50,7 +34,7 @@ pub(crate) fn chunks(bytes: &[u8]) -> Result<Vec<Chunk<'_>>, Refusal> {
         if chunks.len() == PARTS {
             return Err(Refusal::damaged(PictureType::Png, "it has too many chunks"));
         }
-        chunks.push(Chunk { kind, content, whole });
+        chunks.push(Chunk { kind, content });
         if &kind == b"IEND" {
             return Ok(chunks);
         }

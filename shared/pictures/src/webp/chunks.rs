@@ -59,19 +59,6 @@ pub(super) fn push(bytes: &mut Vec<u8>, kind: [u8; 4], content: &[u8]) {
     }
 }
 
-/// Returns the content of an `ANMF` chunk with only what shows the frame: a frame may carry unknown chunks of its own.
-pub(crate) fn essential_frame(content: &[u8]) -> Result<Vec<u8>, Refusal> {
-    let (header, pictures) =
-        content.split_at_checked(16).ok_or(Refusal::CutOff { format: PictureType::WebP })?;
-    let mut essential = header.to_vec();
-    for (kind, content) in within(pictures)? {
-        if matches!(&kind, b"ALPH" | b"VP8 " | b"VP8L") {
-            push(&mut essential, kind, content);
-        }
-    }
-    Ok(essential)
-}
-
 /// Everything that is known of a WebP before it is decoded.
 #[derive(Debug)]
 pub(crate) struct Structure<'a> {

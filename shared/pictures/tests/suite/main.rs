@@ -13,4 +13,3 @@ mod orientations;
 mod refused;
 mod samples;
 mod sizes;
-mod stripped;
