@@ -10,14 +10,10 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use credlink_isolation::{End, Running, memory_for, time_for};
+use credlink_isolation::{End, Running, memory_for, time_for, unless_killed};
 use credlink_verify::media::Media;
 use credlink_verify::report::Report;
 
-/// The number of processes that are tried if the system kills each of them.
-const MAX_KILLED: usize = 3;
-/// The pause after one was killed, in which memory may become free.
-const PAUSE: Duration = Duration::from_secs(1);
 /// Maximum length of a report: a manifest of the maximum length in base64, and the findings about it.
 const MAX_REPORT_BYTES: u64 = 64 * 1_024 * 1_024;
 
@@ -70,15 +66,8 @@ pub fn read(media: &Media, format: &str, manifest: Option<&[u8]>) -> Result<Repo
 /// Runs `command` with `input` for at most `time`, and returns its output. If the system kills the process, as when memory is
 /// short, it is run again, a few times.
 fn run(mut command: Command, input: Vec<u8>, time: Duration, memory: u64) -> Result<Vec<u8>, ReadingError> {
-    for _ in 1..MAX_KILLED {
-        match run_once(&mut command, input.clone(), time, memory) {
-            Err(ReadingError::CutOff { status, .. }) if End::of(status) == End::Killed => {
-                thread::sleep(PAUSE)
-            }
-            done => return done,
-        }
-    }
-    run_once(&mut command, input, time, memory)
+    let killed = |error: &ReadingError| matches!(error, ReadingError::CutOff { status, .. } if End::of(*status) == End::Killed);
+    unless_killed(|| run_once(&mut command, input.clone(), time, memory), killed)
 }
 
 fn run_once(

@@ -7,7 +7,7 @@
 //! |---|---|
 //! | a running process | [`Running`] |
 //! | the time and the memory for a file | [`time_for`], [`memory_for`], [`limit`] |
-//! | its end, and what that says | [`End`] |
+//! | its end, and what that says | [`End`], [`unless_killed`] |
 
 use std::env;
 use std::io;
@@ -23,6 +23,11 @@ const BYTES_PER_SECOND: u64 = 8 * 1_024 * 1_024;
 pub const BASE_MEMORY: u64 = 2 * 1_024 * 1_024 * 1_024;
 /// The number of copies of the file that may be in memory besides. Some formats are read as a whole, and copied.
 const COPIES: u64 = 6;
+
+/// The number of processes that are tried if the system kills each of them.
+pub const MAX_KILLED: usize = 3;
+/// The pause after one was killed, in which memory may become free.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// The variables that a process inherits.
 const KEPT_VARIABLES: [&str; 5] = ["PATH", "LD_LIBRARY_PATH", "TMPDIR", "SystemRoot", "RUST_BACKTRACE"];
@@ -92,6 +97,24 @@ impl End {
     pub fn of(_: ExitStatus) -> Self {
         Self::Itself
     }
+}
+
+/// Makes an attempt by a process of its own. If the system kills the process, as when memory is short, it is made again, a few times
+/// ([`MAX_KILLED`]). `was_killed` says whether an error is of that kind.
+///
+/// # Errors
+/// Fails as the last attempt does.
+pub fn unless_killed<T, E>(
+    mut attempt: impl FnMut() -> Result<T, E>,
+    was_killed: impl Fn(&E) -> bool,
+) -> Result<T, E> {
+    for _ in 1..MAX_KILLED {
+        match attempt() {
+            Err(error) if was_killed(&error) => thread::sleep(PAUSE),
+            done => return done,
+        }
+    }
+    attempt()
 }
 
 /// A child process that is killed when this is dropped.

@@ -94,7 +94,10 @@ impl IsolatedSigner {
             }
             SigningKey::Kms { arn, region } => kms::open(configuration, now, arn, region, limits).await?,
         };
-        tracing::info!(subject = signer.certificates().subject, "renditions are signed");
+        tracing::info!(
+            subject = signer.certificates().subject,
+            "the certificate and its key can be used: collections with the provenance `sign` are signed"
+        );
         Ok(Self { signer, memory })
     }
 }

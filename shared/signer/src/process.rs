@@ -7,7 +7,7 @@ use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use credlink_isolation::{End, Running, limit, memory_for, time_for};
+use credlink_isolation::{End, MAX_KILLED, Running, limit, memory_for, time_for, unless_killed};
 use credlink_ports::{NotSigned, SignedRendition, SigningOrder};
 use credlink_runtime::deadline::within;
 use credlink_signing::ClaimSigner;
@@ -17,10 +17,6 @@ use tokio::runtime::Handle;
 /// The number of messages that the process may send besides a claim for each rendition. One of them is its last message.
 const SPARE_MESSAGES: usize = 4;
 
-/// The number of processes that are tried if the system kills each of them.
-const MAX_KILLED: usize = 3;
-/// The pause after one was killed, in which memory may become free.
-const PAUSE: Duration = Duration::from_secs(2);
 /// The time that is left for what follows the signatures, before the work around them is cut off.
 const AFTERWARDS: Duration = Duration::from_secs(15);
 
@@ -69,16 +65,15 @@ pub(crate) fn sign(
     bounds: &Bounds,
 ) -> Result<Vec<SignedRendition>, NotSigned> {
     let last = bounds.deadline.map(|left| Instant::now() + left.saturating_sub(AFTERWARDS));
-    for _ in 0..MAX_KILLED {
-        match try_to_sign(original, order, signer, runtime, bounds.memory, last) {
-            Err(CutOff::Killed) => thread::sleep(PAUSE),
-            Err(CutOff::NotSigned(error)) => return Err(error),
-            Ok(signed) => return Ok(signed),
+    let attempt = || try_to_sign(original, order, signer, runtime, bounds.memory, last);
+    unless_killed(attempt, |error| matches!(error, CutOff::Killed)).map_err(|error| match error {
+        CutOff::Killed => {
+            let why =
+                format!("the system killed {MAX_KILLED} processes, one after the other: memory is short");
+            NotSigned::Unable(why)
         }
-    }
-    Err(NotSigned::Unable(format!(
-        "the system killed {MAX_KILLED} processes, one after the other: its memory is too short"
-    )))
+        CutOff::NotSigned(error) => error,
+    })
 }
 
 /// The end of a process that has signed nothing.
@@ -141,7 +136,7 @@ fn try_to_sign(
                 let signature = signature.map_err(NotSigned::from)?;
                 signing += asked.elapsed();
                 until += asked.elapsed();
-                let _ = say.send(conversation::signature(Some(&signature)));
+                let _ = say.send(conversation::signature(&signature));
             }
             Ok(Err(_)) | Err(RecvTimeoutError::Disconnected)
                 if matches!(running.end(), Some(End::Stopped | End::Killed)) =>

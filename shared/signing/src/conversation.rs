@@ -3,7 +3,7 @@
 //!
 //! A message is a letter, the length of its content in four bytes, and the content. The process gets the messages `ORDER` (in
 //! JSON), `ORIGINAL` and, for each rendition, `RENDITION`. It sends a `CLAIM` for each signature that it needs, and gets a
-//! `SIGNATURE` or a `REFUSAL`. Its last messages are `END` (in JSON), with the outcome, and for each signed rendition its
+//! `SIGNATURE`. Its last messages are `END` (in JSON), with the outcome, and for each signed rendition its
 //! bytes (`RENDITION`) and its `MANIFEST`.
 
 use std::cell::RefCell;
@@ -30,7 +30,6 @@ const ORIGINAL: u8 = b'f';
 const RENDITION: u8 = b'r';
 const CLAIM: u8 = b'c';
 const SIGNATURE: u8 = b's';
-const REFUSAL: u8 = b'x';
 const END: u8 = b'e';
 const MANIFEST: u8 = b'm';
 
@@ -107,14 +106,11 @@ pub fn order(original: &[u8], order: &SigningOrder, certificates: &Certificates)
     Ok(messages)
 }
 
-/// Returns the message with a signature, or the one that refuses it.
+/// Returns the message with a signature.
 #[must_use]
-pub fn signature(signature: Option<&[u8]>) -> Vec<u8> {
+pub fn signature(signature: &[u8]) -> Vec<u8> {
     let mut message = Vec::new();
-    let said = match signature {
-        Some(signature) => say(&mut message, SIGNATURE, signature),
-        None => say(&mut message, REFUSAL, &[]),
-    };
+    let said = say(&mut message, SIGNATURE, signature);
     // A vector takes everything, and a signature is short.
     debug_assert!(said.is_ok());
     message
