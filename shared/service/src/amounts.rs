@@ -182,26 +182,43 @@ impl Suspects {
     }
 }
 
-/// Corrects an amount in the row that repeats it. Returns `true` if it was corrected.
+/// Corrects an amount in the row that repeats it, if the row still says what it said when the amount was counted. Returns `true`
+/// if it was corrected.
 pub(crate) async fn correct<P: Ports>(
     service: &Service<P>,
     (key, member): &Amount,
-    counted: u64,
+    Counted { counted, recorded }: Counted,
 ) -> Result<bool, Failure> {
-    let row = match (service.ports.index().get(key).await?, key) {
+    let (row, says) = match (service.ports.index().get(key).await?, key) {
         (Some(Row::Blob(row)), _) if row.state == State::Live => {
-            let holders = u32::try_from(counted).unwrap_or(u32::MAX);
+            let (holders, says) = (u32::try_from(counted).unwrap_or(u32::MAX), row.holders.into());
             let unheld = (holders == 0).then(|| row.unheld.unwrap_or_else(|| service.now()));
-            Row::Blob(BlobRow { holders, unheld, version: row.version + 1, ..row })
+            (Row::Blob(BlobRow { holders, unheld, version: row.version + 1, ..row }), says)
         }
-        (Some(Row::Quota(row)), _) => Row::Quota(with(row, *member, counted)),
+        (Some(Row::Quota(row)), _) => {
+            let says = of(&row, *member);
+            (Row::Quota(with(row, *member, counted)), says)
+        }
         (None, RowKey::Quota(tenant, owner)) => {
-            Row::Quota(with(QuotaRow::empty(tenant.clone(), owner.clone()), *member, counted))
+            (Row::Quota(with(QuotaRow::empty(tenant.clone(), owner.clone()), *member, counted)), 0)
         }
         _ => return Ok(false),
     };
+    if says != recorded.unwrap_or(0) {
+        return Ok(false);
+    }
     let expected = row.version().checked_sub(1).filter(|version| *version > 0);
     claim(service, row, expected).await
+}
+
+const fn of(row: &QuotaRow, member: Member) -> u64 {
+    match member {
+        Member::Used => row.used,
+        Member::Reserved => row.reserved,
+        Member::Files => row.files,
+        Member::Uploads => row.uploads,
+        Member::Holders => 0,
+    }
 }
 
 fn with(row: QuotaRow, member: Member, counted: u64) -> QuotaRow {
@@ -238,7 +255,7 @@ pub(crate) async fn correct_quotas<P: Ports>(service: &Service<P>) -> Result<BTr
     suspects.count(service).await?;
     again.count(service).await?;
     suspects.keep_those_of(&again);
-    for (amount, Counted { counted, .. }) in suspects.wrong() {
+    for (amount, counted) in suspects.wrong() {
         if matches!(amount.0, RowKey::Quota(..)) && correct(service, &amount, counted).await? {
             corrected.insert(amount.0);
         }

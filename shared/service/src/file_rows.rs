@@ -137,8 +137,11 @@ async fn by_record<P: Ports>(
         if service.ports.objects().head(&original).await?.is_none() {
             return lost("the bytes of the file are not stored");
         }
-        let new = new_row(record, sha256);
-        let mut rows = vec![Row::Blob(held(service, record).await?)];
+        let new = FileRow::first(record, sha256);
+        let Some(blob) = held(service, record).await? else {
+            return lost("its bytes are being removed; try again in an hour");
+        };
+        let mut rows = vec![Row::Blob(blob)];
         if record.entity.is_some() {
             match into_list(service, &new).await? {
                 Some(list) => rows.push(Row::List(list)),
@@ -163,10 +166,11 @@ async fn by_record<P: Ports>(
             lost("the record differs from the one that the index records")
         }
         State::Live => {
-            let next = FileRow { version: row.version + 1, ..new_row(record, sha256) };
+            let next = FileRow { version: row.version + 1, ..FileRow::first(record, sha256) };
             let mut rows = Vec::new();
-            let next = if record.entity == row.entity {
-                FileRow { unattached: row.unattached, ..next }
+            // In an index that is not older than the store, a change to a list comes before the record follows it.
+            let next = if record.entity == row.entity || !adopts {
+                FileRow { entity: row.entity, unattached: row.unattached, ..next }
             } else {
                 rows.extend(out_of_list(service, &row).await?.map(Row::List));
                 if record.entity.is_some() {
@@ -183,27 +187,6 @@ async fn by_record<P: Ports>(
     }
 }
 
-/// Returns the first row of a file with this record.
-fn new_row(record: &FileRecord, record_sha256: Digest) -> FileRow {
-    FileRow {
-        id: record.id,
-        version: 1,
-        state: State::Live,
-        tenant: record.tenant.clone(),
-        owner: record.owner.clone(),
-        collection: record.collection.name.clone(),
-        entity: record.entity.clone(),
-        unattached: None,
-        access: record.access,
-        media_hash: record.media_hash,
-        bytes: record.bytes,
-        record_sha256,
-        revision: record.revision,
-        created: record.created,
-        expires: record.expires,
-    }
-}
-
 async fn blob_row<P: Ports>(
     service: &Service<P>,
     tenant: &Tenant,
@@ -213,11 +196,20 @@ async fn blob_row<P: Ports>(
     Ok(row.filter(|row| row.tenant == *tenant))
 }
 
-/// Returns the row of the blob of a record, held by one more file, with the renditions that the record names.
-async fn held<P: Ports>(service: &Service<P>, record: &FileRecord) -> Result<BlobRow, Failure> {
+/// Returns the row of the blob of a record, held by one more file, with the renditions that the record names. Returns `None` if a
+/// process is removing its objects.
+async fn held<P: Ports>(service: &Service<P>, record: &FileRecord) -> Result<Option<BlobRow>, Failure> {
     // Its renditions were deleted with it, or another file named them.
-    let row = blob_row(service, &record.tenant, &record.blob).await?.unwrap_or_else(|| BlobRow::of(record));
-    Ok(row.held().with_renditions(&record.renditions))
+    let row = match blob_row(service, &record.tenant, &record.blob).await? {
+        None => BlobRow::of(record),
+        Some(row) if row.state == State::Live => row,
+        Some(BlobRow { state: State::Deleting(since), .. }) if service.now() < BlobRow::taken_over(since) => {
+            return Ok(None);
+        }
+        // The objects were written anew, or put back, since they were removed.
+        Some(row) => BlobRow { version: row.version, removals: row.removals, ..BlobRow::of(record) },
+    };
+    Ok(Some(row.held().with_renditions(&record.renditions)))
 }
 
 /// Returns the list of a file without it, or `None` if it is not there.
@@ -233,7 +225,10 @@ async fn out_of_list<P: Ports>(service: &Service<P>, row: &FileRow) -> Result<Op
 }
 
 /// Returns the list of a file with it, behind those that became ready earlier, or `None` if the list has no room.
-async fn into_list<P: Ports>(service: &Service<P>, row: &FileRow) -> Result<Option<ListRow>, Failure> {
+pub(crate) async fn into_list<P: Ports>(
+    service: &Service<P>,
+    row: &FileRow,
+) -> Result<Option<ListRow>, Failure> {
     let Some(entity) = row.entity.clone() else { return Ok(None) };
     let place = ListPlace { entity, collection: row.collection.clone() };
     let list = list_row(service, &row.tenant, &place).await?;

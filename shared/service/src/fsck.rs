@@ -311,8 +311,8 @@ impl<P: Ports, F: FnMut(Finding)> Check<'_, P, F> {
             again.count(self.service).await?;
             suspects.keep_those_of(&again);
         }
-        for (amount, Counted { counted, recorded }) in suspects.wrong() {
-            let (key, member) = &amount;
+        for (amount, found) in suspects.wrong() {
+            let ((key, member), Counted { counted, recorded }) = (&amount, found);
             let what = match recorded {
                 Some(recorded) => format!("it says {recorded} {member}; there are {counted}"),
                 None => format!("there are {counted} {member}, and the index does not have it"),
@@ -320,7 +320,7 @@ impl<P: Ports, F: FnMut(Finding)> Check<'_, P, F> {
             self.tell(Finding { severity: Severity::Broken, key: key.to_string(), what });
             let is_ours = self.manner == Manner::Mending && self.surrounding == Surrounding::Alone;
             let may_mend = is_ours && self.service.may_change().await.is_ok();
-            if may_mend && correct(self.service, &amount, counted).await? {
+            if may_mend && correct(self.service, &amount, found).await? {
                 self.summary.mended += 1;
             }
         }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{CollectionTotals, FileTotals, State, as_text};
 use crate::bounds::UNATTACHED_SECONDS;
 use crate::file::{Access, BlobId, CollectionName, EntityRef, FileId, ListPlace, OwnerId};
+use crate::file_record::FileRecord;
 use crate::hash::{Digest, MediaHash};
 use crate::rules::expiry::{destroyed_from, has_expired};
 use crate::tenant::Tenant;
@@ -51,6 +52,28 @@ pub struct FileRow {
 }
 
 impl FileRow {
+    /// Returns the first row of a file with this record, whose stored bytes have this digest.
+    #[must_use]
+    pub fn first(record: &FileRecord, record_sha256: Digest) -> Self {
+        Self {
+            id: record.id,
+            version: 1,
+            state: State::Live,
+            tenant: record.tenant.clone(),
+            owner: record.owner.clone(),
+            collection: record.collection.name.clone(),
+            entity: record.entity.clone(),
+            unattached: None,
+            access: record.access,
+            media_hash: record.media_hash,
+            bytes: record.bytes,
+            record_sha256,
+            revision: record.revision,
+            created: record.created,
+            expires: record.expires,
+        }
+    }
+
     /// Returns the ID of the file's blob.
     #[must_use]
     pub fn blob(&self) -> BlobId {

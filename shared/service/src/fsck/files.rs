@@ -137,7 +137,7 @@ pub(super) async fn quarantined<P: Ports>(
 ) -> Result<(), Failure> {
     let MediaKey::Upload(_, id) = key else { return Ok(()) };
     let row = service.ports.index().get(&RowKey::Upload(*id)).await?.and_then(Row::upload);
-    if row.is_none_or(|row| row.state.is_final()) {
+    if row.is_none_or(|row| row.state.needs_no_bytes()) {
         look.orphan(&key, "these bytes were uploaded, and no upload needs them any more");
     }
     Ok(())

@@ -12,7 +12,7 @@ use credlink_ports::{Condition, Failure, Index as _, Lag, Objects as _, Ports, P
 use super::files;
 use crate::aliases::agree::secure_alias;
 use crate::error::Error;
-use crate::file_rows::{Followed, follow_record, list_row};
+use crate::file_rows::{Followed, follow_record, into_list, list_row};
 use crate::holds::write_hold;
 use crate::removal::kept::keep;
 use crate::rows::claim;
@@ -77,20 +77,18 @@ async fn without_strangers<P: Ports>(service: &Service<P>, row: &ListRow) -> Res
     Ok(claim(service, Row::List(row.with(rest)), Some(row.version)).await?)
 }
 
-/// Puts a file at the end of the list that it is said to be in, if it is not there and the list has room. Returns `true` if
-/// it was put there.
+/// Puts a file into the list that it is said to be in, if it is not there and the list has room. Returns `true` if it was put
+/// there.
 async fn into_its_list<P: Ports>(service: &Service<P>, row: &FileRow) -> Result<bool, Error> {
     let Some(entity) = row.entity.clone() else { return Ok(false) };
     let place = ListPlace { entity, collection: row.collection.clone() };
-    let list = list_row(service, &row.tenant, &place).await?;
-    if list.files.contains(&row.id) {
+    if list_row(service, &row.tenant, &place).await?.files.contains(&row.id) {
         return Ok(false);
     }
-    let files = list.files.files().iter().copied().chain([row.id]).collect();
-    let Ok(files) = FileList::new(files) else { return Ok(false) };
+    let Some(list) = into_list(service, row).await? else { return Ok(false) };
     service.may_change().await?;
-    let expected = Some(list.version).filter(|version| *version > 0);
-    Ok(claim(service, Row::List(list.with(files)), expected).await?)
+    let expected = list.version.checked_sub(1).filter(|version| *version > 0);
+    Ok(claim(service, Row::List(list), expected).await?)
 }
 
 /// Removes an object of files that belongs to nothing, and keeps a copy for some days. Returns `true` if it was removed.
