@@ -97,7 +97,11 @@ impl<Q: Quarantine> Files<Q> {
                     UploadState::Expired => service.ports().events().record(Counted::UploadExpired),
                     _ => {}
                 }
-                if row.state == UploadState::Processing {
+                if matches!(
+                    row.state,
+                    UploadState::Received | UploadState::Scanning | UploadState::Processing
+                ) {
+                    // A finaliser may have written the record of the file, and have given the upload back since.
                     let file = self.settings.link_keys.file_of(id);
                     remove_uncommitted(service, &file, service.now()).await?;
                 }

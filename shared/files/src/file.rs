@@ -175,8 +175,11 @@ impl<Q: Quarantine> Files<Q> {
             check_removal(headers, &current.sha256)?;
             let rules = self.collection(&current.record.collection.name);
             let Some(changed) = change(&body, &current.record, rules, service.now())? else {
-                // The change may have been made by a request that was cut off before it reached the row.
+                // The change may have been made by a request that was cut off before it reached the row and the proofs.
                 bring_together(service, &current.record, current.sha256).await?;
+                if is_public(&current.record) {
+                    self.publish_proofs(service, &current.record).await?;
+                }
                 return Ok(self.file_reply(caller, &current.record, &current.sha256));
             };
             let mut record = changed.record;
@@ -185,13 +188,11 @@ impl<Q: Quarantine> Files<Q> {
                 quotas::count_as_announcement(self, service, &record).await?;
                 self.render_anew(service, &mut record, &rules).await?;
             }
-            let is_public = |record: &FileRecord| record.access.visibility() == Visibility::Public;
-            if is_public(&record) && !is_public(&current.record) {
-                // The proofs come first: once the record is public, a request that is repeated finds nothing to change.
-                self.publish_proofs(service, &record).await?;
-            }
             if let Some(sha256) = put_record(service, &record, Condition::Matches(current.tag)).await? {
                 bring_together(service, &record, sha256).await?;
+                if is_public(&record) && !is_public(&current.record) {
+                    self.publish_proofs(service, &record).await?;
+                }
                 return Ok(self.file_reply(caller, &record, &sha256));
             }
         }
@@ -298,6 +299,10 @@ impl<Q: Quarantine> Files<Q> {
         }
         Err(contended())
     }
+}
+
+fn is_public(record: &FileRecord) -> bool {
+    record.access.visibility() == Visibility::Public
 }
 
 /// Returns `true` if the caller might have read a file that was deleted. Its row still tells whose it was.

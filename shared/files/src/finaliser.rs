@@ -173,6 +173,7 @@ impl<Q: Quarantine> Files<Q> {
             let mut changes = Changes::default();
             changes.put(Row::Upload(next.clone()));
             if changes.commit(service).await? {
+                tracing::info!(upload = %id, attempt = next.attempts, "an upload is processed");
                 return Ok(Some(next));
             }
             match rows::upload(service, &id).await? {

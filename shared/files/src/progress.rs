@@ -75,7 +75,9 @@ impl<Q: Quarantine> Files<Q> {
             UploadState::Pending | UploadState::Uploading => {
                 Progress::of(row.size, &self.quarantine.found(row).await?)
             }
-            UploadState::Expired | UploadState::Rejected { .. } => Progress::of(row.size, &Found::Nothing),
+            UploadState::Expired | UploadState::Rejected { .. } if row.state.needs_no_bytes() => {
+                Progress::of(row.size, &Found::Nothing)
+            }
             _ => Progress::of(row.size, &Found::Whole(row.size)),
         };
         Ok(document(row, &progress, self.collection(&row.collection)))

@@ -136,17 +136,15 @@ impl<Q: Quarantine> Files<Q> {
         expected: &Expected,
     ) -> Result<(), Error> {
         let row = &expected.upload;
-        if expected.part.is_some() {
-            if Plan::of(row.size).count() > EXAMINED_PARTS {
-                return Ok(());
-            }
-            let found = self.quarantine.found(row).await?;
-            if !Progress::of(row.size, &found).is_complete {
-                return Ok(());
-            }
-            if let Found::Parts(_) = found {
-                self.quarantine.join(row).await?;
-            }
+        if expected.part.is_some() && Plan::of(row.size).count() > EXAMINED_PARTS {
+            return Ok(());
+        }
+        let found = self.quarantine.found(row).await?;
+        if !Progress::of(row.size, &found).is_complete {
+            return Ok(());
+        }
+        if let Found::Parts(_) = found {
+            self.quarantine.join(row).await?;
         }
         let row = self.received(service, &row.id).await?;
         if row.state.is_final() {

@@ -185,8 +185,10 @@ pub(super) fn manifest_path<P: Ports>(service: &Service<P>, key: &ManifestKey) -
     format!("/v1{path}")
 }
 
-/// Stores a proof, and returns its row, and `true` if it says what the draft does. If there is one already that says the same and is private, because another file of
-/// the blob is, it becomes public with a public file, whose readers have to find the original. It then stays public.
+/// Stores a proof, and returns its row, and `true` if it says what the draft does.
+///
+/// If there is one already that says the same and is private, because another file of the blob is, it becomes public with a
+/// public file, whose readers have to find the original. It then stays public.
 ///
 /// # Errors
 /// Fails if the store fails.
@@ -224,6 +226,13 @@ async fn publish_proof<P: Ports>(
     replace_proof(service, row, draft).await
 }
 
+/// Returns `true` if there is such a proof and it is private. One that was deleted stays deleted.
+async fn is_private<P: Ports>(service: &Service<P>, proof: Option<ProofId>) -> Result<bool, Error> {
+    let Some(proof) = proof else { return Ok(false) };
+    let row = service.proof_row(&proof).await?;
+    Ok(row.is_some_and(|row| row.state == State::Live && row.visibility == Visibility::Private))
+}
+
 impl<Q: Quarantine> Files<Q> {
     /// Makes the proofs of a file public, which is becoming public itself: those of its renditions, and that of the manifest
     /// in its original.
@@ -235,12 +244,12 @@ impl<Q: Quarantine> Files<Q> {
         service: &Service<P>,
         file: &FileRecord,
     ) -> Result<(), Error> {
-        for rendition in file.renditions.iter().filter(|rendition| rendition.proof.is_some()) {
-            bind(service, file, rendition).await?;
+        for rendition in &file.renditions {
+            if is_private(service, rendition.proof).await? {
+                bind(service, file, rendition).await?;
+            }
         }
-        let Some(proof) = file.proof else { return Ok(()) };
-        let row = service.proof_row(&proof).await?;
-        if row.is_none_or(|row| row.visibility == Visibility::Public) {
+        if !is_private(service, file.proof).await? {
             return Ok(());
         }
         let _turn = self.turns.take().await?;

@@ -9,7 +9,7 @@ use credlink_core::file_record::{FILE_RECORD_VERSION, FileRecord, RecordCollecti
 use credlink_core::hash::Digest;
 use credlink_core::http::problem::ProblemKind;
 use credlink_core::object::{Facts, MediaKey, ObjectKey, StoredTag};
-use credlink_core::row::{BlobRow, FileRow, ListRow, Row, State, UploadRow, UploadState};
+use credlink_core::row::{BlobRow, FileRow, ListRow, Row, UploadRow, UploadState};
 use credlink_core::rules::entity_list::{ListChange, change};
 use credlink_core::rules::upload::{Event, follow};
 
@@ -51,6 +51,8 @@ impl<Q: Quarantine> Files<Q> {
         if rows::file(service, &record.id).await?.is_some() {
             return Ok(self.close(service, upload, &record.id).await?);
         }
+        // An upload that will be rejected leaves no proofs behind.
+        may_be_committed(service, upload, rules, &record).await?;
         let made = picture.as_ref().map(|picture| picture.renditions.as_slice()).unwrap_or_default();
         let (location, original) = (rules.parent_location, content.bytes.clone());
         let provenances = self.provenances(service, &record, rules, location, original, made).await?;
@@ -62,7 +64,10 @@ impl<Q: Quarantine> Files<Q> {
             write(service, &mut record, &provenances, &content, picture.as_ref()).await?;
             let Some((record, sha256)) = write_record(service, &record).await? else { return Ok(false) };
             let committed = self.commit(service, upload, rules, &record, sha256, &noted).await;
-            if let Err(Unfinished::Rejected(_)) = committed {
+            if let Err(Unfinished::Rejected(_)) = committed
+                && is_rejected(service, upload).await?
+            {
+                // Whoever rejected it did so before the record was written. Another attempt finds the rejection.
                 remove_uncommitted(service, &record.id, service.now()).await?;
             }
             let is_new = match committed? {
@@ -195,6 +200,33 @@ impl<Q: Quarantine> Files<Q> {
         }
         Err(contended().into())
     }
+}
+
+/// Checks that an upload was not rejected meanwhile, and that the list of its entity takes the file.
+///
+/// # Errors
+/// Fails with the rejection, or if the index fails.
+async fn may_be_committed<P: Ports>(
+    service: &Service<P>,
+    upload: &UploadRow,
+    rules: &Collection,
+    record: &FileRecord,
+) -> Result<(), Unfinished> {
+    if let Some(UploadRow { state: UploadState::Rejected { reason }, .. }) =
+        rows::upload(service, &upload.id).await?
+    {
+        return Err(Unfinished::Rejected(reason));
+    }
+    if let Some(entity) = record.entity.clone() {
+        let place = ListPlace { entity, collection: upload.collection.clone() };
+        attached(service, upload, rules, record.id, &place).await?;
+    }
+    Ok(())
+}
+
+async fn is_rejected<P: Ports>(service: &Service<P>, upload: &UploadRow) -> Result<bool, Failure> {
+    let row = rows::upload(service, &upload.id).await?;
+    Ok(row.is_some_and(|row| matches!(row.state, UploadState::Rejected { .. })))
 }
 
 /// The outcome of a commit.
@@ -413,21 +445,5 @@ async fn attached<P: Ports>(
 fn file_row(record: &FileRecord, rules: &Collection, record_sha256: Digest) -> FileRow {
     let has_lists = rules.max_per_entity.is_some();
     let is_unattached = record.entity.is_none() && has_lists;
-    FileRow {
-        id: record.id,
-        version: 1,
-        state: State::Live,
-        tenant: record.tenant.clone(),
-        owner: record.owner.clone(),
-        collection: record.collection.name.clone(),
-        entity: record.entity.clone(),
-        unattached: is_unattached.then_some(record.created),
-        access: record.access,
-        media_hash: record.media_hash,
-        bytes: record.bytes,
-        record_sha256,
-        revision: record.revision,
-        created: record.created,
-        expires: record.expires,
-    }
+    FileRow { unattached: is_unattached.then_some(record.created), ..FileRow::first(record, record_sha256) }
 }

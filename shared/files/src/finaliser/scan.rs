@@ -32,13 +32,13 @@ impl<Q: Quarantine> Files<Q> {
         }
         let found = self.quarantine.found(&row).await?;
         if !Progress::of(row.size, &found).is_complete {
-            // The hint came too early. The bytes may arrive at any time, and are not scanned yet.
-            let is_open = matches!(row.state, UploadState::Pending | UploadState::Uploading);
-            if is_open && !matches!(found, Found::Whole(_)) {
-                return Ok(None);
-            }
-            // Bytes are missing, or there are too many: what follows from that needs no scan.
-            return Ok(Some(row));
+            // Decided here, because the bytes may arrive at any time, and would not be scanned.
+            return match found {
+                Found::Whole(_) => self.reject(service, &row, Rejection::SizeMismatch).await,
+                // The hint came too early.
+                _ if matches!(row.state, UploadState::Pending | UploadState::Uploading) => Ok(None),
+                _ => self.reject(service, &row, Rejection::Lost).await,
+            };
         }
         if let Found::Parts(_) = found {
             self.quarantine.join(&row).await?;
