@@ -230,7 +230,8 @@ impl Inner {
             Err(error) => return Err(error),
         }
         match fs::read_to_string(folder.join(ORDERED_LENGTH)) {
-            Ok(digits) => Ok(digits.parse().unwrap_or(0)),
+            // The last byte counts once all of them have their place: the request that sends it again puts them there.
+            Ok(digits) => Ok(digits.parse().unwrap_or(0).min(upload.size.saturating_sub(1))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
             Err(error) => Err(error),
         }

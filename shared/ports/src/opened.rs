@@ -8,7 +8,7 @@ use std::pin::Pin;
 use bytes::Bytes;
 use credlink_core::hash::Digest;
 use credlink_core::object::ObjectKey;
-use futures_util::stream::BoxStream;
+use futures_util::stream::{self, BoxStream, StreamExt as _, TryStreamExt as _};
 
 use crate::Failure;
 
@@ -41,6 +41,18 @@ pub struct OpenedContent {
     pub length: u64,
     /// The bytes. They end early only with a failure.
     pub pieces: BoxStream<'static, Result<Bytes, Failure>>,
+}
+
+impl OpenedContent {
+    /// Reads the first piece, so that a failure to read it is known before anything is given out.
+    ///
+    /// # Errors
+    /// Fails if the first piece cannot be read, or is not the one that was checked.
+    pub async fn begun(mut self) -> Result<Self, Failure> {
+        let first = self.pieces.try_next().await?;
+        let pieces = stream::iter(first.map(Ok)).chain(self.pieces).boxed();
+        Ok(Self { pieces, ..self })
+    }
 }
 
 impl fmt::Debug for OpenedContent {

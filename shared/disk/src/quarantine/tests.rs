@@ -229,6 +229,22 @@ async fn bytes_in_order_are_appended_until_all_are_there() {
     assert_eq!(place.files(&row), ["bytes"]);
 }
 
+/// A process that ended between the last byte and the place of all of them.
+#[tokio::test]
+async fn the_last_byte_is_asked_for_until_all_have_their_place() {
+    let place = Place::new();
+    let row = row(6);
+    append(&place, &row, 0, b"onetw").unwrap();
+    let folder = place.folder.path().join("uploads/default").join(row.id.to_string());
+    fs::write(folder.join("ordered.partial"), b"onetwo").unwrap();
+    fs::write(folder.join("ordered.length"), b"6").unwrap();
+    let place = Place { quarantine: Place::open(&place.folder), folder: place.folder };
+    assert_eq!(place.quarantine.beginning(&row).unwrap(), 5);
+    assert_eq!(place.quarantine.found(&row).await.unwrap(), Found::Beginning(5));
+    assert_eq!(append(&place, &row, 5, b"o").unwrap(), 6);
+    assert_eq!(place.quarantine.read(&row, 0..6).await.unwrap().unwrap(), "onetwo");
+}
+
 #[tokio::test]
 async fn one_request_appends_at_a_time_and_what_it_wrote_is_kept() {
     let place = Place::new();

@@ -83,12 +83,13 @@ impl Opened {
             })
         };
         for folder in &self.folders {
-            if let Some(content) = found(folder.open(key, range.clone()).await) {
+            if let Some(content) = found(begun(folder.open(key, range.clone()).await).await) {
                 return Ok(Some(content));
             }
         }
         for (bucket, checks) in &self.buckets {
-            if let Some(content) = found(open_by_requests(bucket, checks, key, range.clone()).await) {
+            let opened = open_by_requests(bucket, checks, key, range.clone()).await;
+            if let Some(content) = found(begun(opened).await) {
                 return Ok(Some(content));
             }
         }
@@ -97,6 +98,14 @@ impl Opened {
             Some(failure) if self.buckets.is_empty() => Err(failure),
             _ => Ok(None),
         }
+    }
+}
+
+/// Reads the first piece of what was opened, which may be damaged since it was checked.
+async fn begun(opened: Result<Option<OpenedContent>, Failure>) -> Result<Option<OpenedContent>, Failure> {
+    match opened? {
+        Some(content) => content.begun().await.map(Some),
+        None => Ok(None),
     }
 }
 
