@@ -43,7 +43,7 @@ pub enum Action {
     },
     /// Print a signed link to the bytes of a file, which works for anybody who has it
     Link(Link),
-    /// Make the renditions of pictures anew, after a profile was changed
+    /// Make the renditions of pictures anew, after a profile was changed; this needs the scope media:admin
     Regenerate(Regenerate),
     /// Put a file into the list of an entity, or move it within the list
     Attach {

@@ -1,7 +1,7 @@
 //! Transfers that break off: at the program, at the server and between them. Each goes on with what is missing.
 
 use std::fs;
-use std::process::Stdio;
+use std::process::{Child, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -45,6 +45,16 @@ fn until(what: &str, is_so: impl Fn() -> bool) {
         assert!(began.elapsed() < Duration::from_secs(60), "{what}");
         std::thread::sleep(Duration::from_millis(20));
     }
+}
+
+/// Starts an upload of `a.jpg` whose bytes the relay holds back. Returns the program, and the upload's ID.
+fn held(world: &World, relay: &Relay, url: &str) -> (Child, String) {
+    relay.decides(|first| if first.starts_with("PUT ") { Act::Hold } else { Act::Pass });
+    let typed = format!("files put a.jpg --collection item-photo {url}");
+    let child = world.command(&typed).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    until("the bytes are on their way", || !relay.requests("PUT ").is_empty());
+    let upload = relay.requests("PUT ").remove(0).split('/').nth(3).unwrap().to_owned();
+    (child, upload)
 }
 
 #[test]
@@ -186,14 +196,9 @@ fn an_upload_is_continued_by_its_id() {
     let (world, relay) = world();
     let _server = behind(&relay, &world);
     let url = format!("--url {}", relay.url());
-    relay.decides(|first| if first.starts_with("PUT ") { Act::Hold } else { Act::Pass });
-    let typed = format!("files put a.jpg --collection item-photo {url}");
-    let mut child = world.command(&typed).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    until("the bytes are on their way", || !relay.requests("PUT ").is_empty());
+    let (mut child, upload) = held(&world, &relay, &url);
     child.kill().unwrap();
     child.wait().unwrap();
-    let sent = relay.requests("PUT ").remove(0);
-    let upload = sent.split('/').nth(3).unwrap().to_owned();
     relay.passes();
     world.run(&format!("files status {upload} {url}")).ends(0).says(&["pending", "0 B of "]);
     world.run(&format!("files put photo.jpg --resume {upload} {url}")).ends(2).says(&["and photo.jpg has"]);
@@ -219,11 +224,7 @@ fn an_upload_that_was_aborted_is_rejected() {
     let (world, relay) = world();
     let _server = behind(&relay, &world);
     let url = format!("--url {}", relay.url());
-    relay.decides(|first| if first.starts_with("PUT ") { Act::Hold } else { Act::Pass });
-    let typed = format!("files put a.jpg --collection item-photo {url}");
-    let mut child = world.command(&typed).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    until("the bytes are on their way", || !relay.requests("PUT ").is_empty());
-    let upload = relay.requests("PUT ").remove(0).split('/').nth(3).unwrap().to_owned();
+    let (mut child, upload) = held(&world, &relay, &url);
     world.run(&format!("files abort {upload} {url}")).ends(0).says(&["aborted"]);
     child.kill().unwrap();
     child.wait().unwrap();
@@ -231,5 +232,5 @@ fn an_upload_that_was_aborted_is_rejected() {
     relay.passes();
     world.run(&format!("files put a.jpg --resume {upload} {url}")).ends(1).says(&["(aborted)"]);
     // Without its ID, the same command begins anew.
-    world.run(&typed).ends(0).says(&["a.jpg: ready"]);
+    world.run(&format!("files put a.jpg --collection item-photo {url}")).ends(0).says(&["a.jpg: ready"]);
 }
