@@ -8,9 +8,9 @@ use http::Method;
 use serde_json::{Value, json};
 
 use super::client::Client;
+use super::ground::{Ground, PICTURE};
 use super::pictures::{document, png};
 use super::readers::Site;
-use super::steps::{Ground, PICTURE};
 use crate::server::Server;
 
 /// The entries of a log, page by page.

@@ -10,7 +10,7 @@ use credlink_service::plain::Plain;
 use http::{Method, Request};
 use serde_json::{Value, json};
 
-use super::steps::{Ground, Process};
+use super::ground::{Ground, Process};
 
 const DAY: u64 = 86_400;
 

@@ -27,7 +27,7 @@ use futures_util::FutureExt as _;
 use http::{Method, Request};
 use serde_json::{Value, json};
 
-use super::steps::Copies;
+use super::ground::Copies;
 use crate::faults::gate::{Gate, Gated};
 
 /// A PNG, as far as its first bytes tell.

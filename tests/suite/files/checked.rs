@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 
-use credlink_core::file::{BlobId, FileId, FileList};
+use credlink_core::access::Visibility;
+use credlink_core::file::{BlobId, FileId, FileList, Rejection};
 use credlink_core::file_record::FileRecord;
 use credlink_core::hash::{Digest, MediaHash};
 use credlink_core::object::{Facts, MediaKey, ObjectKey};
-use credlink_core::row::{BlobRow, FileRow, ListRow, QuotaRow, Row, RowKey, State};
+use credlink_core::row::{BlobRow, FileRow, ListRow, QuotaRow, Row, RowKey, State, UploadRow, UploadState};
 use credlink_core::tenant::Tenant;
 use credlink_files::Others;
 use credlink_ports::doubles::MemoryIndex;
@@ -19,8 +20,8 @@ use http::Method;
 use serde_json::{Value, json};
 
 use super::client::Client;
+use super::ground::{Ground, PICTURE, of_item};
 use super::pictures::{document, png};
-use super::steps::{Ground, PICTURE, of_item};
 use crate::server::{Server, binary};
 
 /// A ground with two files of one content in a list, one that expires, and a deleted one.
@@ -269,6 +270,53 @@ async fn a_lost_index_is_made_anew_from_the_records() {
             .all(|finding| finding.key.starts_with("media/") && finding.severity == Severity::Leftover),
         "{found:?}"
     );
+}
+
+/// The index is older than the store: it knows the blob as deleted, and the file that holds it now came later.
+#[tokio::test]
+async fn a_blob_that_an_older_index_knows_as_deleted_lives_again() {
+    let (ground, path) = Ground::with_file().await;
+    assert_eq!(ground.sound().send(Method::DELETE, &path, &Value::Null).await.0, 204);
+    ground.clock.advance_seconds(86_401);
+    ground.sound().sweep().await;
+    let blob = |rows: Vec<Row>| rows.into_iter().find_map(Row::blob).unwrap();
+    assert!(matches!(blob(ground.rows().await).state, State::Deleted(_)));
+    let older = ground.index.snapshot();
+    let again = ground.arrived("item-photo", PICTURE, &of_item()).await;
+    ground.sound().finalise(&again, Others::Possible).await.unwrap();
+    let known = blob(ground.rows().await);
+
+    let restored = Ground {
+        index: older,
+        objects: ground.objects.clone(),
+        clock: ground.clock.clone(),
+        ..Ground::new()
+    };
+    let process = restored.sound();
+    let mut rebuild = Rebuild::begin(&process.service, Rebuilding::Writing).await.unwrap();
+    while rebuild.step(&process.service, |finding| panic!("{finding:?}")).await.unwrap() {}
+    let found = blob(restored.rows().await);
+    assert_eq!((found.state, found.holders, &found.renditions), (State::Live, 1, &known.renditions));
+    assert_eq!(restored.checked(Manner::Telling).await, []);
+}
+
+/// The bytes of an upload that failed by no fault of theirs are kept for a week, in which somebody can look into it.
+#[tokio::test]
+async fn the_bytes_of_a_failed_upload_are_no_leftover() {
+    for (rejection, is_leftover) in [(Rejection::Failed, false), (Rejection::Truncated, true)] {
+        let ground = Ground::new();
+        let id = ground.arrived("item-photo", PICTURE, &of_item()).await;
+        let row = ground.upload(&id).await;
+        let state = UploadState::Rejected { reason: rejection };
+        ground.put(Row::Upload(UploadRow { state, version: row.version + 1, ..row })).await;
+        let key = ObjectKey::Media(MediaKey::Upload(Tenant::default(), id));
+        let facts = Facts::of(PICTURE, Tenant::default(), Visibility::Private, ground.clock.now());
+        let attributes = facts.attributes(&key, Default::default());
+        ground.objects.put(&key, PICTURE.into(), &attributes, Condition::Absent).await.unwrap();
+        let found = ground.checked(Manner::Telling).await;
+        let is_found = found.iter().any(|finding| finding.what.contains("no upload needs them"));
+        assert_eq!(is_found, is_leftover, "{rejection:?}: {found:?}");
+    }
 }
 
 pub(super) fn run(folder: &Path, arguments: &[&str]) -> (Option<i32>, String) {

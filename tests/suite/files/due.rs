@@ -20,7 +20,7 @@ use credlink_service::Service;
 use http::Method;
 use serde_json::{Value, json};
 
-use super::steps::{Ground, PICTURE, of_item};
+use super::ground::{Ground, PICTURE, of_item};
 use crate::faults::gate::{Gate, Gated};
 use crate::faults::outage::Second;
 

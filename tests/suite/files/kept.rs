@@ -20,8 +20,8 @@ use http::Method;
 use serde_json::{Value, json};
 
 use super::client::Client;
+use super::ground::{Ground, PICTURE, Process, of_item};
 use super::pictures::png;
-use super::steps::{Ground, PICTURE, Process, of_item};
 use crate::server::Server;
 
 impl Ground {
@@ -261,6 +261,8 @@ async fn an_upload_that_may_end_the_server_is_not_tried_at_each_start_and_keeps_
     assert_eq!(ground.sound().sweep().await.done, 1);
     let ended = ground.upload(&id).await;
     assert_eq!(ended.state, UploadState::Rejected { reason: Rejection::Failed });
+    let (status, told) = ground.sound().send(Method::GET, &format!("/v1/uploads/{id}"), &Value::Null).await;
+    assert_eq!((status, &told["percent"]), (200, &json!(100)), "its bytes are there: {told}");
     // A late message, and what comes of it.
     ground.sound().finalise(&id, Others::Possible).await.unwrap();
     ground.clock.advance_seconds(7 * 86_400 - 1);

@@ -167,15 +167,8 @@ fn a_long_original_that_was_damaged_is_not_sent() {
     let mut bytes = std::fs::read(&found).unwrap();
     *bytes.last_mut().unwrap() ^= 1;
     std::fs::write(&found, bytes).unwrap();
-    // The content is remembered as sound, so the damage shows where it is read, and breaks the answer off.
-    let authority = server.url().trim_start_matches("http://").to_owned();
-    let mut stream = TcpStream::connect(&authority).unwrap();
-    write!(stream, "GET {path} HTTP/1.1\r\nhost: {authority}\r\nconnection: close\r\n\r\n").unwrap();
-    let mut answer = Vec::new();
-    let _ = stream.read_to_end(&mut answer);
-    assert!(answer.starts_with(b"HTTP/1.1 200") && answer.len() < 3_000_000, "{} bytes", answer.len());
-    // From then on, it is checked as a whole.
-    for headers in [vec![], vec![("range", "bytes=0-9")]] {
+    // The content is remembered as sound, so the damage shows where it is read. From then on, it is checked as a whole.
+    for headers in [vec![("range", "bytes=-10")], vec![], vec![("range", "bytes=0-9")]] {
         let read = client.send(&Method::GET, &path, &headers, &[]);
         assert_eq!((read.status, read.problem().as_str()), (502, "damaged"));
     }

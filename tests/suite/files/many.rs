@@ -20,7 +20,7 @@ use futures_util::future::join_all;
 use http::{Method, Request};
 use serde_json::{Value, json};
 
-use super::steps::Ground;
+use super::ground::Ground;
 use crate::engines::dynoxide;
 
 type Over<I> = Parts<MemoryObjects, Faulty<I>, NoCache, ManualClock, Counters, Callers>;

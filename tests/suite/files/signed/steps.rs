@@ -26,7 +26,7 @@ use credlink_ports::{
 use http::Method;
 use serde_json::{Value, json};
 
-use super::super::steps::{Ground, PICTURE};
+use super::super::ground::{Ground, PICTURE};
 
 /// The mark before the address of the manifest in a signed rendition.
 const MARK: &str = " manifest at ";
