@@ -135,7 +135,9 @@ pub fn keys(command: &mut Command) {
     command
         .env("AWS_ACCESS_KEY_ID", ACCESS_KEY)
         .env("AWS_SECRET_ACCESS_KEY", SECRET)
-        .env("AWS_REGION", REGION);
+        .env("AWS_REGION", REGION)
+        // The name by which botocore knows it.
+        .env("AWS_DEFAULT_REGION", REGION);
     command.env_remove("AWS_PROFILE").env_remove("AWS_SESSION_TOKEN").env_remove("AWS_CA_BUNDLE");
 }
 

@@ -48,6 +48,7 @@ impl Server {
     pub fn credlink(program: &Path, data: &Path) -> Result<Self, Error> {
         let mut command = Command::new(program);
         command.args(["serve", "--listen", "127.0.0.1:0", "--json", "--data-dir"]).arg(data);
+        command.stderr(Stdio::null());
         Self::start(command)
     }
 
@@ -108,7 +109,7 @@ impl Server {
 
     fn start(mut command: Command) -> Result<Self, Error> {
         let name = command.get_program().to_string_lossy().into_owned();
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        command.stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = command.spawn().map_err(Error::io(format!("starting {name}")))?;
         let output = child.stdout.take().ok_or_else(|| Error::wrong(&name, "it has no output"))?;
         let mut output = BufReader::new(output);

@@ -190,7 +190,7 @@ fn variables(engines: &Engines, tools: &Path) -> Result<Vec<(&'static str, Strin
     variables.extend([
         ("AWS_ENDPOINT_URL_SQS", endpoint),
         ("CREDLINK_FILES_QUEUE_URL", queue),
-        ("CREDLINK_LINK_KEYS", "bench:a-secret-of-the-benchmarks-of-uploads".to_owned()),
+        ("CREDLINK_LINK_KEYS", format!("bench:{}", "7".repeat(64))),
         ("CREDLINK_UPLOADS_PER_MINUTE", "1000000".to_owned()),
     ]);
     Ok(variables)
