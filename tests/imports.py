@@ -29,6 +29,7 @@ BELOW = {
     "ports": "core",
     "verify": "core",
     "pictures": "core",
+    "recordings": "core",
     "server": "core",
     "workers": "core",
     "isolation": "",
