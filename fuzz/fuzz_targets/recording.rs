@@ -5,40 +5,30 @@
 use bytes::Bytes;
 use credlink_core::hash::Digest;
 use credlink_recordings::{
-    Index, Part, Pass, Plan, Search, Source, StreamName, Unplayable, bounds, dash, hls,
+    Index, Indexer, MovieSearch, Part, Plan, SearchError, Source, StreamName, Unplayable, bounds,
 };
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
     let plan = plan(bytes);
-    let mut pass = Pass::new(plan.clone());
-    let sound: Vec<u8> = bytes.chunks(100).flat_map(|piece| pass.push(piece)).collect();
-    let passed = pass.finish();
-    let mut pass = Pass::new(plan);
-    assert_eq!(pass.push(bytes), sound, "the pieces do not matter");
-    assert_eq!(pass.finish(), passed);
-    assert_eq!((passed.length, passed.sha256), (bytes.len() as u64, Digest::of(bytes)));
-    match &passed.index {
-        Ok(index) => {
-            let index = Index::parse(index).expect("an index reads back");
-            view(&index);
-            for stream in 0..index.head().streams.len() {
-                let source = match index.head().streams[stream].source {
-                    Source::Media => bytes,
-                    Source::Audio => &sound,
-                };
-                for segment in index.segments(stream) {
-                    assert_eq!(Digest::of(part(source, &segment.range)), segment.sha256);
-                }
-            }
-        }
+    let mut indexer = Indexer::new(plan.clone());
+    let sound: Vec<u8> = bytes.chunks(100).flat_map(|piece| indexer.push(piece)).collect();
+    let indexed = indexer.finish();
+    let mut indexer = Indexer::new(plan);
+    assert_eq!(indexer.push(bytes), sound, "the pieces do not matter");
+    assert_eq!(indexer.finish(), indexed);
+    assert_eq!((indexed.length, indexed.sha256), (bytes.len() as u64, Digest::of(bytes)));
+    match &indexed.index {
+        Ok(index) => played(index, bytes, &sound),
         Err(reason) => assert!(!reason.to_string().is_empty()),
     }
-    if let Ok(index) = Index::parse(&Bytes::copy_from_slice(bytes)) {
+    if let Ok(index) = Index::parse(Bytes::copy_from_slice(bytes)) {
         view(&index);
     }
-    if let Ok(name) = std::str::from_utf8(bytes) {
-        let _ = Part::parse(name);
+    if let Ok(name) = std::str::from_utf8(bytes)
+        && let Some(part) = Part::parse(name)
+    {
+        assert_eq!(part.to_string(), name);
     }
 });
 
@@ -48,23 +38,55 @@ fn part<'a>(bytes: &'a [u8], range: &std::ops::Range<u64>) -> &'a [u8] {
 }
 
 fn plan(bytes: &[u8]) -> Result<Plan, Unplayable> {
-    let mut search = Search::new(bytes.len() as u64);
-    for _ in 0..=bounds::TOP_BOXES {
-        if let Some(at) = search.advance(part(bytes, &search.wanted()))? {
-            return Plan::of(part(bytes, &at), at, bytes.len() as u64);
+    let mut search = MovieSearch::new(bytes.len() as u64);
+    for _ in 0..=bounds::MAX_BOXES {
+        match search.advance(part(bytes, &search.wanted())) {
+            Ok(Some(at)) => return Plan::of(part(bytes, &at), at, bytes.len() as u64),
+            Ok(None) => {}
+            Err(SearchError::Unplayable(reason)) => return Err(reason),
+            Err(error) => panic!("{error}"),
         }
     }
     panic!("the search does not end");
 }
 
+/// Each byte is in one range whose hash is right, and each segment is what its header says.
+fn played(index: &Index, bytes: &[u8], sound: &[u8]) {
+    view(index);
+    let head = index.head();
+    for (stream, described) in head.streams() {
+        let (source, mut end) = match described.source {
+            Source::Media => (bytes, None),
+            Source::Audio => (sound, Some(0)),
+        };
+        for segment in index.segments(stream) {
+            assert_eq!(index.digest(stream, segment.number), Some(Digest::of(part(source, &segment.range))));
+            match end.replace(segment.range.end) {
+                Some(end) => assert_eq!(end, segment.range.start),
+                None => assert_eq!(head.front, Digest::of(part(bytes, &(0..segment.range.start)))),
+            }
+            let view = index.view(Part::Segment(stream, segment.number), None).expect("it is not damaged");
+            let generated = view.expect("it is there").generated;
+            if !generated.is_empty() {
+                let mdat =
+                    u32::from_be_bytes(*generated[generated.len() - 8..].first_chunk().expect("eight bytes"));
+                assert_eq!(u64::from(mdat), 8 + segment.range.end - segment.range.start);
+            }
+        }
+        if described.source == Source::Media {
+            assert_eq!(head.tail, Digest::of(part(bytes, &(end.unwrap_or(0)..head.length))));
+        }
+    }
+}
+
 fn view(index: &Index) {
-    let _ = (hls::multivariant(index), dash::manifest(index));
+    for part in [Part::Media, Part::Hls, Part::Dash] {
+        let _ = index.view(part, None);
+    }
     for stream in StreamName::ALL {
-        let _ = hls::media(index, stream, None);
-        let number = stream.number();
-        let _ = index.generated_init(number);
-        for segment in index.segments(number) {
-            let _ = index.header(number, 1, &segment);
+        let _ = (index.view(Part::Playlist(stream), None), index.view(Part::Init(stream), None));
+        for segment in index.segments(stream) {
+            let _ = index.view(Part::Segment(stream, segment.number), None);
         }
     }
 }

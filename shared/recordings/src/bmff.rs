@@ -1,10 +1,11 @@
 //! The ISO base media file format (ISO/IEC 14496-12), as far as recordings need it.
 //!
-//! `reader` reads numbers and boxes, `search` finds the movie box in a file, `movie` has its tracks, `tables` their samples,
+//! `header` and `reader` read headers, numbers and boxes, `search` finds the movie box in a file, `movie` has its tracks, `tables` their samples,
 //! `fragments` those of a `moof` box, and `writer` writes boxes. All of them take bytes as they come from strangers: nothing
 //! panics, and nothing is allocated by a count that the file only claims.
 
 pub(crate) mod fragments;
+pub(crate) mod header;
 pub(crate) mod movie;
 pub(crate) mod reader;
 pub(crate) mod search;

@@ -2,33 +2,33 @@
 
 use std::fmt::Write as _;
 
-use crate::index::{Index, Stream};
-use crate::names::{self, StreamName};
-use crate::rates::{self, Rates};
+use crate::index::{Head, Segment, Stream};
+use crate::names::{Part, StreamName, template};
+use crate::rates;
 
-/// Returns the manifest of a recording: one period, with an adaptation set for each stream.
+/// The media type of a manifest.
+pub const MEDIA_TYPE: &str = "application/dash+xml";
+
+/// Returns the manifest of a recording: one period, with an adaptation set for each stream. `segments` returns those of a stream.
 #[must_use]
-pub fn manifest(index: &Index) -> String {
-    let streams = &index.head().streams;
-    let milliseconds = |stream: usize| {
-        let timescale = streams.get(stream).map_or(1, |stream| stream.timescale.max(1));
-        u128::from(index.duration(stream)) * 1_000 / u128::from(timescale)
-    };
-    let duration = seconds((0..streams.len()).map(milliseconds).max().unwrap_or_default());
-    let longest =
-        seconds(index.segments(0).map(|segment| u128::from(segment.duration)).max().map_or(0, |ticks| {
-            ticks * 1_000 / u128::from(streams.first().map_or(1, |stream| stream.timescale.max(1)))
-        }));
+pub fn manifest<S: Iterator<Item = Segment>>(head: &Head, segments: impl Fn(StreamName) -> S) -> String {
+    // The period begins with the stream that begins first.
+    let milliseconds =
+        |ticks: u64, stream: &Stream| u128::from(ticks) * 1_000 / u128::from(stream.timescale.max(1));
+    let streams = || head.streams().map(|(_, stream)| stream);
+    let origin = streams().map(|stream| milliseconds(stream.start, stream)).min().unwrap_or_default();
+    let end = streams().map(|stream| milliseconds(stream.end, stream) + 1).max().unwrap_or_default();
+    let longest = streams().map(|stream| milliseconds(stream.longest, stream) + 1).max().unwrap_or_default();
+    let (duration, longest) = (seconds(end.saturating_sub(origin)), seconds(longest));
     let mut text = format!(
         "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n\
          <MPD xmlns=\"urn:mpeg:dash:schema:mpd:2011\" profiles=\"urn:mpeg:dash:profile:isoff-live:2011\" type=\"static\" \
          mediaPresentationDuration=\"{duration}\" maxSegmentDuration=\"{longest}\" minBufferTime=\"PT4S\">\n  \
          <Period id=\"0\" start=\"PT0S\" duration=\"{duration}\">\n"
     );
-    for (number, stream) in streams.iter().enumerate() {
-        if let Some(name) = StreamName::ALL.get(number) {
-            adaptation_set(&mut text, index, *name, stream);
-        }
+    for (name, stream) in head.streams() {
+        let offset = origin * u128::from(stream.timescale) / 1_000;
+        adaptation_set(&mut text, head, (name, stream), offset, segments(name));
     }
     text.push_str("  </Period>\n</MPD>\n");
     text
@@ -39,45 +39,48 @@ fn seconds(milliseconds: u128) -> String {
     format!("PT{}.{:03}S", milliseconds / 1_000, milliseconds % 1_000)
 }
 
-fn adaptation_set(text: &mut String, index: &Index, name: StreamName, stream: &Stream) {
-    let content = match name {
-        StreamName::Pictures => "video",
-        StreamName::Sound => "audio",
+fn adaptation_set(
+    text: &mut String,
+    head: &Head,
+    (name, stream): (StreamName, &Stream),
+    offset: u128,
+    segments: impl Iterator<Item = Segment>,
+) {
+    // Pictures may be followed by some that are shown before them (stream access point of type 2).
+    let (content, access_point) = match name {
+        StreamName::Video => ("video", 2),
+        StreamName::Audio => ("audio", 1),
     };
     let codecs = stream.codecs.join(",");
-    let Rates { peak, .. } = Rates::of(index, name.number());
     let _ = write!(
         text,
-        "    <AdaptationSet contentType=\"{content}\" mimeType=\"{content}/mp4\" segmentAlignment=\"true\" startWithSAP=\"1\">\n      \
-         <Representation id=\"{content}\" codecs=\"{codecs}\" bandwidth=\"{peak}\""
+        "    <AdaptationSet contentType=\"{content}\" mimeType=\"{content}/mp4\" segmentAlignment=\"true\" \
+         startWithSAP=\"{access_point}\">\n      <Representation id=\"{content}\" codecs=\"{codecs}\" bandwidth=\"{}\"",
+        stream.peak
     );
     if let (Some(width), Some(height)) = (stream.width, stream.height) {
         let _ = write!(text, " width=\"{width}\" height=\"{height}\"");
-        if let Some(thousandths) = rates::frames_per_1000_seconds(index) {
-            let _ = write!(text, " frameRate=\"{thousandths}/1000\"");
+        if let Some(rate) = rates::frames_per_1000_seconds(head) {
+            let _ = write!(text, " frameRate=\"{rate}/1000\"");
         }
     }
-    let first = index.segments(name.number()).next().map_or(0, |segment| segment.start);
     let _ = write!(
         text,
-        ">\n        <SegmentTemplate timescale=\"{}\" initialization=\"{}\" media=\"{}\" startNumber=\"1\"",
+        ">\n        <SegmentTemplate timescale=\"{}\" presentationTimeOffset=\"{offset}\" initialization=\"{}\" media=\"{}\" \
+         startNumber=\"1\">\n          <SegmentTimeline>\n",
         stream.timescale,
-        names::init(name),
-        names::template(name),
+        Part::Init(name),
+        template(name),
     );
-    if first > 0 && name == StreamName::Pictures {
-        let _ = write!(text, " presentationTimeOffset=\"{first}\"");
-    }
-    text.push_str(">\n          <SegmentTimeline>\n");
-    timeline(text, index, name);
+    timeline(text, segments);
     text.push_str("          </SegmentTimeline>\n        </SegmentTemplate>\n      </Representation>\n    </AdaptationSet>\n");
 }
 
 /// Writes the times of the segments. Those that follow each other and are equally long share an element.
-fn timeline(text: &mut String, index: &Index, name: StreamName) {
+fn timeline(text: &mut String, segments: impl Iterator<Item = Segment>) {
     let mut end = None;
     let mut run: Option<(Option<u64>, u64, u64)> = None;
-    for segment in index.segments(name.number()) {
+    for segment in segments {
         let begins = end != Some(segment.start);
         end = Some(segment.start.saturating_add(segment.duration));
         match &mut run {

@@ -4,75 +4,98 @@ use std::fmt::Write as _;
 
 use credlink_core::time::Timestamp;
 
-use crate::index::{Index, Stream};
-use crate::names::{self, StreamName};
-use crate::rates::{self, Rates};
+use crate::index::{Head, Segment};
+use crate::names::{Part, StreamName};
+use crate::rates;
 
-/// The version of the protocol that knows fragmented MP4 (section 7).
+/// The media type of a playlist (section 10).
+pub const MEDIA_TYPE: &str = "application/vnd.apple.mpegurl";
+
+/// The version of the protocol that RFC 8216 describes. `EXT-X-MAP` needs version 6.
 const VERSION: u32 = 7;
 
 /// Returns the multivariant playlist, which names those of the streams.
 #[must_use]
-pub fn multivariant(index: &Index) -> String {
+pub fn multivariant(head: &Head) -> String {
     let mut text = format!("#EXTM3U\n#EXT-X-VERSION:{VERSION}\n#EXT-X-INDEPENDENT-SEGMENTS\n");
-    let streams = &index.head().streams;
-    let has_sound = streams.len() > 1;
-    if has_sound {
-        let uri = names::playlist(StreamName::Sound);
+    let video = &head.video;
+    if head.audio.is_some() {
+        let uri = Part::Playlist(StreamName::Audio);
         let _ = writeln!(
             text,
             "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"sound\",NAME=\"sound\",DEFAULT=YES,AUTOSELECT=YES,URI=\"{uri}\""
         );
     }
-    let rates = (0..streams.len()).map(|stream| Rates::of(index, stream));
-    let Rates { peak, average } = rates.fold(Rates::default(), Rates::plus);
-    let codecs = streams.iter().flat_map(|stream| &stream.codecs).cloned().collect::<Vec<_>>().join(",");
+    let (mut peak, mut average, mut codecs) = (0_u64, 0_u64, Vec::new());
+    for (_, stream) in head.streams() {
+        peak = peak.saturating_add(stream.peak);
+        average = average.saturating_add(stream.average);
+        codecs.extend(stream.codecs.iter().map(String::as_str));
+    }
+    let codecs = codecs.join(",");
     let _ =
         write!(text, "#EXT-X-STREAM-INF:BANDWIDTH={peak},AVERAGE-BANDWIDTH={average},CODECS=\"{codecs}\"");
-    if let Some(pictures) = streams.first() {
-        if let (Some(width), Some(height)) = (pictures.width, pictures.height) {
-            let _ = write!(text, ",RESOLUTION={width}x{height}");
-        }
-        if let Some(thousandths) = rates::frames_per_1000_seconds(index) {
-            let _ = write!(text, ",FRAME-RATE={}.{:03}", thousandths / 1_000, thousandths % 1_000);
-        }
+    if let (Some(width), Some(height)) = (video.width, video.height) {
+        let _ = write!(text, ",RESOLUTION={width}x{height}");
     }
-    if has_sound {
+    if let Some(rate) = rates::frames_per_1000_seconds(head) {
+        let _ = write!(text, ",FRAME-RATE={}.{:03}", rate / 1_000, rate % 1_000);
+    }
+    if head.audio.is_some() {
         text.push_str(",AUDIO=\"sound\"");
     }
-    let _ = writeln!(text, "\n{}", names::playlist(StreamName::Pictures));
+    let _ = writeln!(text, "\n{}", Part::Playlist(StreamName::Video));
     text
 }
 
-/// Returns the playlist of a stream. `started` is the time at which its time 0 was recorded.
+/// Returns the playlist of a stream with these segments. `started` is the time at which the first picture was taken.
 #[must_use]
-pub fn media(index: &Index, stream: StreamName, started: Option<Timestamp>) -> Option<String> {
-    let Stream { timescale, .. } = *index.head().streams.get(stream.number())?;
-    let timescale = u64::from(timescale.max(1));
-    let longest = index.segments(stream.number()).map(|segment| segment.duration).max().unwrap_or_default();
+pub fn media(
+    head: &Head,
+    stream: StreamName,
+    segments: impl Iterator<Item = Segment>,
+    started: Option<Timestamp>,
+) -> String {
     let mut text = format!(
         "#EXTM3U\n#EXT-X-VERSION:{VERSION}\n#EXT-X-TARGETDURATION:{}\n#EXT-X-MEDIA-SEQUENCE:1\n#EXT-X-PLAYLIST-TYPE:VOD\n\
-         #EXT-X-INDEPENDENT-SEGMENTS\n#EXT-X-MAP:URI=\"{}\"\n",
-        // Each duration is at most this many seconds, when it is rounded.
-        longest.div_ceil(timescale).max(1),
-        names::init(stream),
+         #EXT-X-INDEPENDENT-SEGMENTS\n",
+        rates::target_duration(head.streams().map(|(_, stream)| stream)),
     );
-    for (number, segment) in (1..).zip(index.segments(stream.number())) {
-        if let (1, Some(started)) = (number, started) {
-            let milliseconds = u128::from(segment.start) * 1_000 / u128::from(timescale);
-            let offset = i64::try_from(milliseconds).unwrap_or(i64::MAX);
-            let at = Timestamp::from_milliseconds(started.milliseconds().saturating_add(offset));
-            let _ = writeln!(text, "#EXT-X-PROGRAM-DATE-TIME:{at}");
+    write_segments(&mut text, head, stream, "", segments, started);
+    text.push_str("#EXT-X-ENDLIST\n");
+    text
+}
+
+/// Writes the segments of a stream, with what players need before them, as a part of a playlist that may have those of other
+/// recordings too. `prefix` is the way from the playlist to the recording.
+pub fn write_segments(
+    text: &mut String,
+    head: &Head,
+    stream: StreamName,
+    prefix: &str,
+    segments: impl Iterator<Item = Segment>,
+    started: Option<Timestamp>,
+) {
+    let timescale =
+        |stream: StreamName| i128::from(head.stream(stream).map_or(1, |stream| stream.timescale.max(1)));
+    let own = timescale(stream);
+    let _ = writeln!(text, "#EXT-X-MAP:URI=\"{prefix}{}\"", Part::Init(stream));
+    let mut started = started;
+    for segment in segments {
+        if let Some(started) = started.take() {
+            // Sound may begin before the first picture, or behind it.
+            let first = i128::from(head.video.start) * 1_000 / timescale(StreamName::Video);
+            let offset = i128::from(segment.start) * 1_000 / own - first;
+            let at = started.milliseconds().saturating_add(i64::try_from(offset).unwrap_or_default());
+            let _ = writeln!(text, "#EXT-X-PROGRAM-DATE-TIME:{}", Timestamp::from_milliseconds(at));
         }
-        let micros = u128::from(segment.duration) * 1_000_000 / u128::from(timescale);
+        let micros = i128::from(segment.duration) * 1_000_000 / own;
         let _ = writeln!(
             text,
-            "#EXTINF:{}.{:06},\n{}",
+            "#EXTINF:{}.{:06},\n{prefix}{}",
             micros / 1_000_000,
             micros % 1_000_000,
-            names::segment(stream, number)
+            Part::Segment(stream, segment.number)
         );
     }
-    text.push_str("#EXT-X-ENDLIST\n");
-    Some(text)
 }

@@ -7,14 +7,23 @@
 //! | 4 | `CLRX` |
 //! | 1 | the version, 1 |
 //! | 3 | zeros |
-//! | 4 | the length of the head |
+//! | 4 | the length of the head, big-endian |
 //! | | the [`Head`] as JSON |
-//! | 72 each | the directory: the segments of all streams, in the order of the streams |
-//! | | the blocks of the segments whose headers are generated |
+//! | | the sections, whose places the head has, counted from its end |
 //!
-//! An entry of the directory has, in big-endian order: the time of presentation and the duration (8 bytes each, in units of the
-//! stream), the place of its bytes in the stream's source (8) and their number (4), the length of its block (4) and its place
-//! behind the directory (8), and the SHA-256 of its bytes (32).
+//! | section | content |
+//! |---|---|
+//! | `entries` | the segments of the pictures and then of the sound, each 48 bytes |
+//! | `digests` | the SHA-256 of each of them, in the same order |
+//! | `blocks` | their samples, as they lie in the recording ([`block`]) |
+//!
+//! An entry has, in big-endian order: the time of presentation and the duration (8 bytes each, in units of the stream); the place
+//! of its bytes in the stream's source (8) and their number (4); the place of its first key frame, from the first of these bytes,
+//! and the size of it (4 each, with the size 0 if it is not known); and the length of its block (4) and its place among the blocks
+//! (8). Readers skip sections and members that they do not know.
+//!
+//! A reader that has a store with ranges needs not load all of it: the head says where the entries are ([`Head::entries`]), and an
+//! entry where its block is.
 
 pub(crate) mod block;
 
@@ -25,8 +34,9 @@ use bytes::Bytes;
 use credlink_core::hash::Digest;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::bounds;
-use block::{BlockError, BlockReader};
+use crate::bmff::movie::GEOMETRY;
+use crate::bounds::MAX_SEGMENTS;
+use crate::names::StreamName;
 
 /// The first bytes of an index.
 const MAGIC: &[u8; 4] = b"CLRX";
@@ -34,42 +44,77 @@ const MAGIC: &[u8; 4] = b"CLRX";
 const VERSION: u8 = 1;
 /// The length of what is before the head.
 const PREFIX: usize = 12;
-/// The length of an entry of the directory.
-const ENTRY: usize = 72;
+/// The length of an entry.
+const ENTRY: usize = 48;
+/// The length of a digest.
+const DIGEST: usize = 32;
 
 /// The description of a recording as a whole.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Head {
     /// The length of the recording in bytes.
     pub length: u64,
-    /// The streams that players get. The first one has the pictures.
-    pub streams: Vec<Stream>,
-    /// The tracks of sound that players do not get.
+    /// The SHA-256 of the recording.
+    pub sha256: Digest,
+    /// The SHA-256 of the bytes before the first segment.
+    pub front: Digest,
+    /// The SHA-256 of the bytes behind the last segment. Front, segments of the pictures and tail are all bytes of the recording.
+    pub tail: Digest,
+    /// The pictures, and in a recording of fragments also the sound.
+    pub video: Stream,
+    /// The sound, if it is a stream of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audio: Option<Stream>,
+    /// The tracks that players do not get.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<LeftOut>,
+    sections: Sections,
+    /// The length of everything before the sections.
+    #[serde(skip)]
+    end: u64,
 }
 
-/// A stream: segments of the same time scale that follow each other.
+/// The places of the sections.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Sections {
+    entries: Range<u64>,
+    digests: Range<u64>,
+    blocks: Range<u64>,
+}
+
+/// A stream: segments of the same timescale that follow each other.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stream {
     /// The object that has the bytes of its segments.
     pub source: Source,
-    /// The segment that players need before all others.
+    /// The length of that object in bytes.
+    pub source_length: u64,
+    /// The initialization segment.
     pub init: Init,
     /// The units of a second.
     pub timescale: u32,
     /// The codecs (RFC 6381).
     pub codecs: Vec<String>,
-    /// The width in pixels, if it has pictures.
+    /// The width in pixels, if it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub width: Option<u32>,
-    /// The height in pixels, if it has pictures.
+    /// The height in pixels, if it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub height: Option<u32>,
     /// The number of samples: pictures, or pieces of sound.
     pub samples: u64,
     /// The number of segments.
     pub segments: u32,
+    /// The time of presentation of the first segment, in units of the stream.
+    pub start: u64,
+    /// The end of the last segment.
+    pub end: u64,
+    /// The duration of the longest segment.
+    pub longest: u64,
+    /// The highest rate in bits a second, over a segment or about as long (RFC 8216, section 4.1).
+    pub peak: u64,
+    /// The rate over all segments.
+    pub average: u64,
 }
 
 /// An object of a recording that has media.
@@ -86,7 +131,7 @@ pub enum Source {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Init {
-    /// It is generated for this track, and so are the headers of the segments of the recording itself.
+    /// It is generated for this track, and so are the headers of the segments that are ranges of the recording.
     Generated(TrackHead),
     /// It is these bytes of the source.
     Range(Range<u64>),
@@ -106,7 +151,7 @@ pub struct TrackHead {
     pub geometry: Vec<u8>,
     /// The sample entry, with its size and type.
     #[serde(with = "as_base64")]
-    pub format: Vec<u8>,
+    pub entry: Vec<u8>,
 }
 
 /// A track that players do not get.
@@ -114,31 +159,43 @@ pub struct TrackHead {
 pub struct LeftOut {
     /// The ID of the track.
     pub track: u32,
-    /// The reason.
+    /// The name of the reason ([`Unplayable::name`](crate::Unplayable::name)).
     pub reason: String,
+    /// The type of its sample entry.
+    pub codec: String,
 }
 
 /// A segment of a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Segment {
-    /// The time of presentation, in units of the stream.
+    /// The stream.
+    pub stream: StreamName,
+    /// Its number, from 1.
+    pub number: u32,
+    /// The time of presentation of its first sample, in units of the stream.
     pub start: u64,
     /// The duration.
     pub duration: u64,
     /// Its bytes in the source of the stream.
     pub range: Range<u64>,
-    /// The SHA-256 of these bytes.
-    pub sha256: Digest,
-    /// Its block, behind the directory.
-    pub(crate) block: Range<u64>,
+    /// The first key frame within these bytes, if its place is known.
+    pub key_frame: Option<Range<u64>>,
+    /// Its block in the index, which [`Segment::header`] needs.
+    pub block: Range<u64>,
 }
 
 /// A reason why bytes are no index.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IndexError {
     /// The bytes are of another format, or of a later version.
-    #[error("it is not an index of a recording in version {VERSION}")]
+    #[error("not an index of a recording in version {VERSION}")]
     Version,
+    /// The bytes end too early.
+    #[error("the index is cut off: {needed} bytes are needed")]
+    CutOff {
+        /// The number of bytes that are needed to go on.
+        needed: u64,
+    },
     /// The bytes contradict each other.
     #[error("the index is damaged: {0}")]
     Damaged(&'static str),
@@ -147,70 +204,207 @@ pub enum IndexError {
     Head(String),
 }
 
-impl From<BlockError> for IndexError {
-    fn from(_: BlockError) -> Self {
-        Self::Damaged("a block of samples")
+impl From<block::BlockError> for IndexError {
+    fn from(_: block::BlockError) -> Self {
+        Self::Damaged("the samples of a segment")
     }
 }
 
-/// The index of a recording.
+impl Head {
+    /// Reads the head at the beginning of an index, of which more bytes may be given.
+    ///
+    /// # Errors
+    /// Fails if the bytes are of another format or damaged, or if they are too few.
+    pub fn parse(bytes: &[u8]) -> Result<Self, IndexError> {
+        let [m0, m1, m2, m3, version, z0, z1, z2, l0, l1, l2, l3] =
+            *bytes.first_chunk::<PREFIX>().ok_or(IndexError::CutOff { needed: PREFIX as u64 })?;
+        if [m0, m1, m2, m3] != *MAGIC || version != VERSION || [z0, z1, z2] != [0; 3] {
+            return Err(IndexError::Version);
+        }
+        let needed = PREFIX as u64 + u64::from(u32::from_be_bytes([l0, l1, l2, l3]));
+        let json = usize::try_from(needed).ok().and_then(|end| bytes.get(PREFIX..end));
+        let mut head: Self = serde_json::from_slice(json.ok_or(IndexError::CutOff { needed })?)
+            .map_err(|error| IndexError::Head(error.to_string()))?;
+        head.end = needed;
+        head.check()?;
+        Ok(head)
+    }
+
+    fn check(&self) -> Result<(), IndexError> {
+        let Sections { entries, digests, blocks } = &self.sections;
+        let segments = self.count(StreamName::Video) + self.count(StreamName::Audio);
+        let holds = |section: &Range<u64>, size: usize| {
+            section.end.checked_sub(section.start) == Some(segments * size as u64)
+        };
+        let is_far = |section: &Range<u64>| section.start > section.end || section.end > 1 << 40;
+        if segments > 2 * MAX_SEGMENTS
+            || !holds(entries, ENTRY)
+            || !holds(digests, DIGEST)
+            || is_far(entries)
+            || is_far(digests)
+            || is_far(blocks)
+        {
+            return Err(IndexError::Damaged("its sections do not fit its segments"));
+        }
+        for stream in [Some(&self.video), self.audio.as_ref()].into_iter().flatten() {
+            if stream.timescale == 0 {
+                return Err(IndexError::Damaged("a timescale is zero"));
+            }
+            let is_plain =
+                |codec: &String| codec.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.');
+            if !stream.codecs.iter().all(is_plain) {
+                return Err(IndexError::Damaged(
+                    "the name of a codec has other characters than letters, digits and dots",
+                ));
+            }
+            match &stream.init {
+                Init::Generated(track) if track.geometry.len() != GEOMETRY => {
+                    return Err(IndexError::Damaged("the geometry of a track has another length"));
+                }
+                Init::Range(range) if range.start > range.end || range.end > stream.source_length => {
+                    return Err(IndexError::Damaged("an initialization segment is beyond its source"));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns a stream, if the recording has it.
+    #[must_use]
+    pub const fn stream(&self, name: StreamName) -> Option<&Stream> {
+        match name {
+            StreamName::Video => Some(&self.video),
+            StreamName::Audio => self.audio.as_ref(),
+        }
+    }
+
+    /// Returns the streams of the recording.
+    pub fn streams(&self) -> impl Iterator<Item = (StreamName, &Stream)> {
+        StreamName::ALL.into_iter().filter_map(|name| Some((name, self.stream(name)?)))
+    }
+
+    fn count(&self, name: StreamName) -> u64 {
+        self.stream(name).map_or(0, |stream| stream.segments.into())
+    }
+
+    /// Returns the place of the entries of a stream in the index. [`Head::segments`] reads them.
+    #[must_use]
+    pub fn entries(&self, name: StreamName) -> Range<u64> {
+        self.column(&self.sections.entries, ENTRY, name)
+    }
+
+    /// Returns the place of the entry of the segment with this number, from 1, if there is one.
+    #[must_use]
+    pub fn entry(&self, name: StreamName, number: u32) -> Option<Range<u64>> {
+        nth(&self.entries(name), ENTRY, number)
+    }
+
+    /// Returns the place of the SHA-256 of the bytes of the segment with this number, from 1, if there is one.
+    #[must_use]
+    pub fn digest(&self, name: StreamName, number: u32) -> Option<Range<u64>> {
+        nth(&self.column(&self.sections.digests, DIGEST, name), DIGEST, number)
+    }
+
+    fn column(&self, section: &Range<u64>, size: usize, name: StreamName) -> Range<u64> {
+        let before = match name {
+            StreamName::Video => 0,
+            StreamName::Audio => self.count(StreamName::Video),
+        };
+        let start = self.end + section.start + before * size as u64;
+        start..start + self.count(name) * size as u64
+    }
+
+    /// Reads segments from their entries: those of a stream from the one with this number on.
+    ///
+    /// # Errors
+    /// The items are errors where an entry is damaged.
+    pub fn segments<'a>(
+        &'a self,
+        name: StreamName,
+        first: u32,
+        entries: &'a [u8],
+    ) -> impl Iterator<Item = Result<Segment, IndexError>> + Clone + 'a {
+        (first..)
+            .zip(entries.as_chunks::<ENTRY>().0)
+            .map(move |(number, entry)| self.segment(name, number, entry))
+    }
+
+    fn segment(&self, stream: StreamName, number: u32, entry: &[u8; ENTRY]) -> Result<Segment, IndexError> {
+        let word = |at: usize| {
+            entry
+                .get(at..at + 4)
+                .and_then(|bytes| bytes.first_chunk())
+                .map_or(0, |bytes| u32::from_be_bytes(*bytes))
+        };
+        let number_at = |at: usize| u64::from(word(at)) << 32 | u64::from(word(at + 4));
+        let beyond = IndexError::Damaged("a segment is beyond its source");
+        let start = number_at(16);
+        let end = start.checked_add(word(24).into());
+        let end = end.filter(|end| self.stream(stream).is_some_and(|stream| *end <= stream.source_length));
+        let range = start..end.ok_or(beyond.clone())?;
+        let key_frame = match word(32) {
+            0 => None,
+            size => {
+                let key = range.start + u64::from(word(28));
+                Some(key..Some(key + u64::from(size)).filter(|end| *end <= range.end).ok_or(beyond.clone())?)
+            }
+        };
+        let blocks = &self.sections.blocks;
+        let block =
+            blocks.start.checked_add(number_at(40)).and_then(|at| Some(at..at.checked_add(word(36).into())?));
+        let block = block.filter(|block| block.end <= blocks.end).ok_or(beyond)?;
+        Ok(Segment {
+            stream,
+            number,
+            start: number_at(0),
+            duration: number_at(8),
+            range,
+            key_frame,
+            block: self.end + block.start..self.end + block.end,
+        })
+    }
+}
+
+/// Returns the place of an item with this number, from 1, of a column.
+fn nth(column: &Range<u64>, size: usize, number: u32) -> Option<Range<u64>> {
+    let start = column.start + u64::from(number.checked_sub(1)?) * size as u64;
+    Some(start..start + size as u64).filter(|item| item.end <= column.end)
+}
+
+/// The whole index of a recording.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Index {
     head: Head,
-    directory: Bytes,
-    blocks: Bytes,
+    bytes: Bytes,
 }
 
 impl Index {
     /// Reads an index.
     ///
     /// # Errors
-    /// Fails if the bytes are of another format or damaged.
-    pub fn parse(bytes: &Bytes) -> Result<Self, IndexError> {
-        let prefix = bytes.first_chunk::<PREFIX>().ok_or(IndexError::Version)?;
-        let [m0, m1, m2, m3, version, _, _, _, l0, l1, l2, l3] = *prefix;
-        if [m0, m1, m2, m3] != *MAGIC || version != VERSION {
-            return Err(IndexError::Version);
+    /// Fails if the bytes are of another format, damaged or cut off.
+    pub fn parse(bytes: Bytes) -> Result<Self, IndexError> {
+        let head = Head::parse(&bytes)?;
+        let Sections { entries, digests, blocks } = &head.sections;
+        let needed = head.end + entries.end.max(digests.end).max(blocks.end);
+        if (bytes.len() as u64) < needed {
+            return Err(IndexError::CutOff { needed });
         }
-        let cut_off = IndexError::Damaged("it is cut off");
-        let length = u32::from_be_bytes([l0, l1, l2, l3]) as usize;
-        let head_end = PREFIX.checked_add(length).filter(|end| *end <= bytes.len()).ok_or(cut_off.clone())?;
-        let head: Head = serde_json::from_slice(bytes.get(PREFIX..head_end).unwrap_or_default())
-            .map_err(|error| IndexError::Head(error.to_string()))?;
-        let count =
-            head.streams.iter().try_fold(0_u64, |sum, stream| sum.checked_add(stream.segments.into()));
-        let count = count.filter(|count| *count <= 2 * bounds::SEGMENTS);
-        let count = count.ok_or(IndexError::Damaged("it has too many segments"))?;
-        let directory_end = usize::try_from(count).ok().and_then(|count| count.checked_mul(ENTRY));
-        let directory_end = directory_end.and_then(|length| head_end.checked_add(length));
-        let directory_end = directory_end.filter(|end| *end <= bytes.len()).ok_or(cut_off)?;
-        let index = Self {
-            head,
-            directory: bytes.slice(head_end..directory_end),
-            blocks: bytes.slice(directory_end..),
-        };
-        index.check()?;
+        let index = Self { head, bytes };
+        for (name, _) in index.head.streams() {
+            index
+                .head
+                .segments(name, 1, index.part(&index.head.entries(name)))
+                .try_for_each(|segment| segment.map(|_| ()))?;
+        }
         Ok(index)
     }
 
-    fn check(&self) -> Result<(), IndexError> {
-        for (number, stream) in self.head.streams.iter().enumerate() {
-            if stream.timescale == 0 {
-                return Err(IndexError::Damaged("a second has no units in it"));
-            }
-            if let Init::Range(range) = &stream.init
-                && (range.start > range.end || range.end > self.head.length)
-            {
-                return Err(IndexError::Damaged("an initialization segment is beyond the recording"));
-            }
-            for segment in self.segments(number) {
-                let is_within = stream.source == Source::Audio || segment.range.end <= self.head.length;
-                if !is_within || segment.block.end > self.blocks.len() as u64 {
-                    return Err(IndexError::Damaged("a segment is beyond the recording"));
-                }
-            }
-        }
-        Ok(())
+    /// Returns the bytes of the index.
+    #[must_use]
+    pub const fn bytes(&self) -> &Bytes {
+        &self.bytes
     }
 
     /// Returns the description of the recording as a whole.
@@ -219,76 +413,89 @@ impl Index {
         &self.head
     }
 
+    pub(crate) fn part(&self, range: &Range<u64>) -> &[u8] {
+        let place = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);
+        self.bytes.get(place(range.start)..place(range.end)).unwrap_or_default()
+    }
+
     /// Returns the segments of a stream, in order.
-    pub fn segments(&self, stream: usize) -> impl ExactSizeIterator<Item = Segment> + '_ {
-        let before =
-            self.head.streams.iter().take(stream).map(|stream| stream.segments as usize).sum::<usize>();
-        let own = self.head.streams.get(stream).map_or(0, |stream| stream.segments as usize);
-        let entries = self.directory.get(before * ENTRY..(before + own) * ENTRY).unwrap_or_default();
-        entries.as_chunks::<ENTRY>().0.iter().map(Segment::read)
+    pub fn segments(&self, name: StreamName) -> impl Iterator<Item = Segment> + Clone + '_ {
+        let entries = self.part(&self.head.entries(name));
+        self.head.segments(name, 1, entries).filter_map(Result::ok)
     }
 
     /// Returns the segment of a stream with this number, from 1.
     #[must_use]
-    pub fn segment(&self, stream: usize, number: u32) -> Option<Segment> {
-        self.segments(stream).nth(usize::try_from(number).ok()?.checked_sub(1)?)
+    pub fn segment(&self, name: StreamName, number: u32) -> Option<Segment> {
+        let entry = self.part(&self.head.entry(name, number)?);
+        self.head.segments(name, number, entry).next()?.ok()
     }
 
-    /// Returns the duration of a stream, in its units.
+    /// Returns the SHA-256 of the bytes of a segment in its source.
     #[must_use]
-    pub fn duration(&self, stream: usize) -> u64 {
-        self.segments(stream).fold(0, |sum, segment| sum.saturating_add(segment.duration))
-    }
-
-    pub(crate) fn block(&self, segment: &Segment) -> BlockReader<'_> {
-        let range = usize::try_from(segment.block.start).unwrap_or(usize::MAX)
-            ..usize::try_from(segment.block.end).unwrap_or(usize::MAX);
-        BlockReader::new(self.blocks.get(range).unwrap_or_default())
-    }
-
-    /// Writes an index: its head, the segments of its streams, and their blocks.
-    pub(crate) fn write(head: &Head, segments: &[Segment], blocks: &[u8]) -> Result<Bytes, IndexError> {
-        let json = serde_json::to_vec(head).map_err(|error| IndexError::Head(error.to_string()))?;
-        let length = u32::try_from(json.len()).map_err(|_| IndexError::Damaged("its head is too long"))?;
-        let mut bytes = Vec::with_capacity(PREFIX + json.len() + segments.len() * ENTRY + blocks.len());
-        bytes.extend_from_slice(MAGIC);
-        bytes.extend_from_slice(&[VERSION, 0, 0, 0]);
-        bytes.extend_from_slice(&length.to_be_bytes());
-        bytes.extend_from_slice(&json);
-        for segment in segments {
-            segment.write(&mut bytes);
-        }
-        bytes.extend_from_slice(blocks);
-        Ok(bytes.into())
+    pub fn digest(&self, name: StreamName, number: u32) -> Option<Digest> {
+        let digest = self.part(&self.head.digest(name, number)?).first_chunk();
+        digest.map(|digest| Digest::from_bytes(*digest))
     }
 }
 
-impl Segment {
-    fn read(entry: &[u8; ENTRY]) -> Self {
-        let number = |at: usize| {
-            let bytes = entry.get(at..at + 8).and_then(|bytes| bytes.first_chunk());
-            bytes.map_or(0, |bytes| u64::from_be_bytes(*bytes))
-        };
-        let (offset, lengths, block) = (number(16), number(24), number(32));
-        let (length, block_length) = (lengths >> 32, lengths & 0xffff_ffff);
-        let sha256 = entry.last_chunk().copied().unwrap_or_default();
-        Self {
-            start: number(0),
-            duration: number(8),
-            range: offset..offset.saturating_add(length),
-            sha256: Digest::from_bytes(sha256),
-            block: block..block.saturating_add(block_length),
-        }
-    }
+/// A segment that is written into an index.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    pub start: u64,
+    pub duration: u64,
+    pub range: Range<u64>,
+    /// The place of the first key frame in the source, if it is known.
+    pub key_frame: Option<Range<u64>>,
+    pub sha256: Digest,
+    /// Its block, among the blocks.
+    pub block: Range<u64>,
+}
 
+impl Entry {
     fn write(&self, bytes: &mut Vec<u8>) {
-        let length = |range: &Range<u64>| (range.end - range.start) & 0xffff_ffff;
-        let lengths = length(&self.range) << 32 | length(&self.block);
-        for number in [self.start, self.duration, self.range.start, lengths, self.block.start] {
+        let word = |number: u64| u32::try_from(number).unwrap_or(u32::MAX).to_be_bytes();
+        let key_frame =
+            self.key_frame.clone().filter(|key| key.start >= self.range.start && key.end <= self.range.end);
+        let (key, size) = key_frame.map_or((0, 0), |key| (key.start - self.range.start, key.end - key.start));
+        for number in [self.start, self.duration, self.range.start] {
             bytes.extend_from_slice(&number.to_be_bytes());
         }
-        bytes.extend_from_slice(self.sha256.as_bytes());
+        // Segments, and therefore their blocks, are shorter than 4 GB.
+        for number in [self.range.end - self.range.start, key, size, self.block.end - self.block.start] {
+            bytes.extend_from_slice(&word(number));
+        }
+        bytes.extend_from_slice(&self.block.start.to_be_bytes());
     }
+}
+
+/// Writes an index: its head, whose sections follow from the others, the entries of its streams, and their blocks.
+pub(crate) fn write(mut head: Head, entries: &[Entry], blocks: &[u8]) -> Result<Index, IndexError> {
+    let digests = (entries.len() * ENTRY) as u64;
+    let end = digests + (entries.len() * DIGEST) as u64;
+    head.sections =
+        Sections { entries: 0..digests, digests: digests..end, blocks: end..end + blocks.len() as u64 };
+    let json = serde_json::to_vec(&head).map_err(|error| IndexError::Head(error.to_string()))?;
+    let length = u32::try_from(json.len()).map_err(|_| IndexError::Damaged("its head is too long"))?;
+    let mut bytes = Vec::with_capacity(PREFIX + json.len() + entries.len() * (ENTRY + DIGEST) + blocks.len());
+    for part in [MAGIC, [VERSION, 0, 0, 0].as_slice(), &length.to_be_bytes(), &json] {
+        bytes.extend_from_slice(part);
+    }
+    entries.iter().for_each(|entry| entry.write(&mut bytes));
+    entries.iter().for_each(|entry| bytes.extend_from_slice(entry.sha256.as_bytes()));
+    bytes.extend_from_slice(blocks);
+    Index::parse(bytes.into())
+}
+
+/// Returns a head whose sections are not known yet.
+pub(crate) fn head(
+    length: u64,
+    [sha256, front, tail]: [Digest; 3],
+    video: Stream,
+    audio: Option<Stream>,
+    left_out: Vec<LeftOut>,
+) -> Head {
+    Head { length, sha256, front, tail, video, audio, left_out, sections: Sections::default(), end: 0 }
 }
 
 mod as_base64 {

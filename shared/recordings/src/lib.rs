@@ -9,8 +9,10 @@
 //! # Guarantees
 //!
 //! 1. No bytes panic, and nothing is allocated by a number that the file only claims ([`bounds`]).
-//! 2. A recording that cannot be played is told with a reason ([`Unplayable`]); it is kept all the same.
+//! 2. A recording that cannot be played is reported with a reason ([`Unplayable`]); it is kept all the same.
 //! 3. The same bytes have the same index, and the same index the same playlists and headers.
+//! 4. Each byte of a recording that is played is in exactly one range whose SHA-256 the index has: the front, a segment of the
+//!    pictures, or the tail.
 //!
 //! # Where to look
 //!
@@ -19,10 +21,10 @@
 //! | `bmff` | the ISO base media file format: boxes, tracks, samples, fragments |
 //! | `codec` | names of codecs, and which browsers decode |
 //! | `plan` | where segments begin and end |
-//! | `pass` | the pass over all bytes: hashes, the copy of the sound, the index |
+//! | `indexer` | the pass over all bytes: hashes, the copy of the sound, the index |
 //! | `index` | the index and its format |
 //! | `segment` | initialization segments and headers that are generated |
-//! | `hls`, `dash`, `names`, `rates` | playlists, and the names in them |
+//! | `hls`, `dash`, `names`, `rates`, `view` | playlists, the names in them, and what players get for each name |
 //! | `bounds`, `unplayable` | limits, and what is said when they are exceeded |
 
 mod bmff;
@@ -31,17 +33,19 @@ mod codec;
 pub mod dash;
 pub mod hls;
 mod index;
+mod indexer;
 mod names;
-mod pass;
 mod plan;
 mod rates;
 mod segment;
 mod unplayable;
+mod view;
 
 pub use bmff::FourCc;
-pub use bmff::search::Search;
+pub use bmff::search::{MovieSearch, SearchError};
 pub use index::{Head, Index, IndexError, Init, LeftOut, Segment, Source, Stream, TrackHead};
+pub use indexer::{Indexed, Indexer};
 pub use names::{Part, StreamName};
-pub use pass::{Pass, Passed};
 pub use plan::Plan;
 pub use unplayable::Unplayable;
+pub use view::{MP4_AUDIO_TYPE, MP4_TYPE, View};

@@ -6,37 +6,31 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StreamName {
     /// The pictures, and in a recording of fragments also the sound.
-    Pictures,
+    Video,
     /// The sound.
-    Sound,
+    Audio,
 }
 
 impl StreamName {
     /// All of them, in the order of an index.
-    pub const ALL: [Self; 2] = [Self::Pictures, Self::Sound];
-
-    /// Returns its place in an index.
-    #[must_use]
-    pub const fn number(self) -> usize {
-        match self {
-            Self::Pictures => 0,
-            Self::Sound => 1,
-        }
-    }
+    pub const ALL: [Self; 2] = [Self::Video, Self::Audio];
 }
 
 impl fmt::Display for StreamName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Pictures => "v",
-            Self::Sound => "a",
+            Self::Video => "v",
+            Self::Audio => "a",
         })
     }
 }
 
 /// A part of a recording that players get.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Part {
+    /// `video.mp4`: the recording itself.
+    Media,
     /// `hls.m3u8`: the multivariant playlist.
     Hls,
     /// `manifest.mpd`: the DASH manifest.
@@ -49,16 +43,29 @@ pub enum Part {
     Segment(StreamName, u32),
 }
 
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Media => f.write_str("video.mp4"),
+            Self::Hls => f.write_str("hls.m3u8"),
+            Self::Dash => f.write_str("manifest.mpd"),
+            Self::Playlist(stream) => write!(f, "{stream}.m3u8"),
+            Self::Init(stream) => write!(f, "init-{stream}.mp4"),
+            Self::Segment(stream, number) => write!(f, "{stream}/{number}.m4s"),
+        }
+    }
+}
+
 impl Part {
     /// Reads a name. Returns `None` for any other text.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        let stream = |text: &str| StreamName::ALL.into_iter().find(|stream| stream.to_string() == text);
-        match name {
-            "hls.m3u8" => return Some(Self::Hls),
-            "manifest.mpd" => return Some(Self::Dash),
-            _ => {}
+        for part in [Self::Media, Self::Hls, Self::Dash] {
+            if part.to_string() == name {
+                return Some(part);
+            }
         }
+        let stream = |text: &str| StreamName::ALL.into_iter().find(|stream| stream.to_string() == text);
         if let Some(name) = name.strip_suffix(".m3u8") {
             return stream(name).map(Self::Playlist);
         }
@@ -70,18 +77,6 @@ impl Part {
         let is_plain = number.bytes().all(|byte| byte.is_ascii_digit()) && !number.starts_with('0');
         Some(Self::Segment(stream(name)?, number.parse().ok().filter(|_| is_plain)?))
     }
-}
-
-pub(crate) fn playlist(stream: StreamName) -> String {
-    format!("{stream}.m3u8")
-}
-
-pub(crate) fn init(stream: StreamName) -> String {
-    format!("init-{stream}.mp4")
-}
-
-pub(crate) fn segment(stream: StreamName, number: u32) -> String {
-    format!("{stream}/{number}.m4s")
 }
 
 /// Returns the names of all segments as DASH writes them.
@@ -96,18 +91,15 @@ mod tests {
     #[test]
     fn every_part_has_one_name() {
         for (name, part) in [
+            ("video.mp4", Part::Media),
             ("hls.m3u8", Part::Hls),
             ("manifest.mpd", Part::Dash),
-            ("a.m3u8", Part::Playlist(StreamName::Sound)),
-            ("init-v.mp4", Part::Init(StreamName::Pictures)),
-            ("v/12.m4s", Part::Segment(StreamName::Pictures, 12)),
+            ("a.m3u8", Part::Playlist(StreamName::Audio)),
+            ("init-v.mp4", Part::Init(StreamName::Video)),
+            ("v/12.m4s", Part::Segment(StreamName::Video, 12)),
         ] {
             assert_eq!(Part::parse(name), Some(part), "{name}");
-        }
-        for stream in StreamName::ALL {
-            assert_eq!(Part::parse(&playlist(stream)), Some(Part::Playlist(stream)));
-            assert_eq!(Part::parse(&init(stream)), Some(Part::Init(stream)));
-            assert_eq!(Part::parse(&segment(stream, 7)), Some(Part::Segment(stream, 7)));
+            assert_eq!(part.to_string(), name);
         }
         for name in [
             "",

@@ -3,57 +3,76 @@
 use std::ops::Range;
 
 use crate::bmff::FourCc;
-use crate::bmff::movie::{Defaults, Format, GEOMETRY, Movie, Track};
-use crate::bmff::tables::Sample;
+use crate::bmff::movie::{AUDIO, Defaults, GEOMETRY, Movie, SampleEntry, Track, VIDEO};
+use crate::bmff::tables::{Sample, Tables};
 use crate::bmff::writer::Writer;
-use crate::bounds;
+use crate::bounds::{
+    MAX_AUDIO_SEGMENT_BYTES, MAX_BYTES_BEFORE_MOVIE, MAX_SEGMENT_BYTES, MAX_SEGMENT_SAMPLES, MAX_SEGMENTS,
+};
 use crate::codec;
 use crate::index::block::BlockWriter;
-use crate::index::{Head, Init, LeftOut, Source, Stream, TrackHead};
+use crate::index::{Init, LeftOut, Source, Stream, TrackHead};
 use crate::unplayable::Unplayable;
 
-/// The seconds after which a segment ends at the next key frame.
+/// The seconds after which a segment ends, with pictures at the next key frame.
 pub(crate) const SEGMENT_SECONDS: u64 = 4;
+/// The samples after which a segment of sound ends in any case.
+const AUDIO_SEGMENT_SAMPLES: u64 = 4_096;
 
 /// A plan of a recording.
 #[derive(Clone, Debug)]
-pub struct Plan(pub(crate) Kind);
+pub struct Plan {
+    /// The length of the recording in bytes.
+    pub(crate) length: u64,
+    pub(crate) kind: Kind,
+    pub(crate) left_out: Vec<LeftOut>,
+}
 
 #[derive(Clone, Debug)]
 pub(crate) enum Kind {
     /// All samples are in the movie box.
-    Progressive(Progressive),
+    Progressive {
+        /// The pictures.
+        video: Box<Planned>,
+        /// The sound, if it is played.
+        audio: Option<Box<Planned>>,
+    },
     /// Samples are in fragments, which are read when they come.
     Fragmented(Fragmented),
 }
 
-/// A plan whose segments are known.
+/// A stream whose segments are known.
 #[derive(Clone, Debug)]
-pub(crate) struct Progressive {
-    pub head: Head,
-    pub pictures: Vec<Planned>,
-    pub sound: Vec<Planned>,
+pub(crate) struct Planned {
+    pub stream: Stream,
+    pub segments: Vec<PlannedSegment>,
+    /// The blocks of all segments.
+    pub blocks: Vec<u8>,
 }
 
-/// A plan whose segments follow from the fragments.
+/// A stream whose segments follow from the fragments.
 #[derive(Clone, Debug)]
 pub(crate) struct Fragmented {
-    pub head: Head,
+    pub stream: Stream,
+    /// The end of the movie box, before which there are no fragments.
+    pub begin: u64,
     /// The video track.
     pub track: u32,
     pub defaults: Defaults,
-    /// The shift of its times of presentation by its edit list.
+    /// The time that its edit list adds.
     pub shift: i64,
 }
 
 /// A segment before its bytes were read.
 #[derive(Clone, Debug)]
-pub(crate) struct Planned {
+pub(crate) struct PlannedSegment {
     pub start: u64,
     pub duration: u64,
-    /// Its bytes in the recording, with what lies between the samples.
+    /// Its bytes in the recording, from the end of the segment before.
     pub range: Range<u64>,
-    pub block: Vec<u8>,
+    pub key_frame: Option<Range<u64>>,
+    /// Its block, among the blocks.
+    pub block: Range<usize>,
 }
 
 impl Plan {
@@ -63,114 +82,162 @@ impl Plan {
     /// Fails with the reason why it cannot be played.
     pub fn of(movie: &[u8], at: Range<u64>, length: u64) -> Result<Self, Unplayable> {
         let movie = Movie::parse(movie)?;
-        let video = movie.video().ok_or(Unplayable::NoVideo)?;
-        if movie.is_fragmented {
-            fragmented(&movie, video, at, length)
-        } else {
-            progressive(&movie, video, length)
-        }
+        if movie.is_fragmented { fragmented(&movie, &at, length) } else { progressive(&movie, length) }
     }
 }
 
-fn fragmented(movie: &Movie<'_>, video: &Track<'_>, at: Range<u64>, length: u64) -> Result<Plan, Unplayable> {
-    if movie.tracks.iter().any(|track| track.tables.count() > 0) {
+/// Returns the first track of a kind that `take` takes, with what it made of it, and why the others are left out.
+fn choose<'a, 'm, T>(
+    movie: &'m Movie<'a>,
+    kind: FourCc,
+    left_out: &mut Vec<LeftOut>,
+    mut take: impl FnMut(&'m Track<'a>) -> Result<T, Unplayable>,
+) -> Result<Option<T>, Unplayable> {
+    let mut chosen = None;
+    let mut first_reason = None;
+    for track in movie.of_kind(kind) {
+        let reason = match chosen {
+            Some(_) => Unplayable::OtherTrack(track.id),
+            None => match take(track) {
+                Ok(taken) => {
+                    chosen = Some(taken);
+                    continue;
+                }
+                Err(reason) => reason,
+            },
+        };
+        left_out.push(LeftOut {
+            track: track.id,
+            reason: reason.name().to_owned(),
+            codec: track.entries.first().map_or_else(String::new, |entry| entry.kind.to_string()),
+        });
+        first_reason = first_reason.or(Some(reason));
+    }
+    match (chosen, first_reason) {
+        (Some(chosen), _) => Ok(Some(chosen)),
+        (None, Some(reason)) => Err(reason),
+        (None, None) => Ok(None),
+    }
+}
+
+fn fragmented(movie: &Movie<'_>, at: &Range<u64>, length: u64) -> Result<Plan, Unplayable> {
+    if movie.tracks.iter().any(|track| track.tables().is_ok_and(|tables| tables.count() > 0)) {
         return Err(Unplayable::Mixed);
     }
-    let mut codecs = vec![codec::video(video.id, only(video, 1)?)?];
-    for track in &movie.tracks {
-        if track.id != video.id {
-            // Its samples are among those of the pictures, and players would have to read them.
-            let format = only(track, 1)?;
-            let is_video = track.handler == video.handler;
-            let of_track = if is_video { codec::video } else { codec::audio };
-            codecs.push(of_track(track.id, format)?);
-        }
+    if at.start > MAX_BYTES_BEFORE_MOVIE {
+        return Err(Unplayable::malformed(FourCc(*b"moov"), "more is before it than players can be given"));
     }
+    let named = |track: &Track<'_>| {
+        let entry = track.entry(track.defaults.entry)?;
+        if track.handler == VIDEO {
+            return codec::video(track.id, entry);
+        }
+        // The entry cannot be written anew here.
+        if codec::is_of_quick_time(entry) {
+            return Err(Unplayable::Codec { track: track.id, codec: entry.kind });
+        }
+        codec::audio(track.id, entry)
+    };
+    let video = movie.of_kind(VIDEO).next().ok_or(Unplayable::NoVideo)?;
+    let mut codecs = vec![named(video)?];
+    for track in movie.tracks.iter().filter(|track| track.id != video.id) {
+        // Its samples are among those of the pictures, and players would have to read them.
+        codecs.push(named(track)?);
+    }
+    // Players that get the edit list apply no delay.
+    let shift = i64::try_from(video.edits.media_time).map_err(|_| Unplayable::EditList(video.id))?;
+    let shift = -shift;
     let stream = Stream {
-        source: Source::Media,
         init: Init::Range(0..at.end),
-        timescale: video.timescale.get(),
         codecs,
-        width: Some(dimension(video, GEOMETRY - 8)),
-        height: Some(dimension(video, GEOMETRY - 4)),
+        ..stream(video, video.entry(video.defaults.entry)?, Source::Media, length)?
+    };
+    let (track, defaults) = (video.id, video.defaults);
+    let kind = Kind::Fragmented(Fragmented { stream, begin: at.end, track, defaults, shift });
+    Ok(Plan { length, kind, left_out: Vec::new() })
+}
+
+fn progressive(movie: &Movie<'_>, length: u64) -> Result<Plan, Unplayable> {
+    let mut left_out = Vec::new();
+    let video = choose(movie, VIDEO, &mut left_out, |track| {
+        let tables = track.tables()?;
+        let entry = used_entry(track, &tables)?;
+        let codec = codec::video(track.id, entry)?;
+        let shift = Shift::of(movie, track, &tables)?;
+        let (segments, blocks, samples) = pictures(track, &tables, shift, length)?;
+        let stream = Stream { codecs: vec![codec], samples, ..stream(track, entry, Source::Media, length)? };
+        Ok((Box::new(Planned { stream, segments, blocks }), shift))
+    })?;
+    let (video, shift) = video.ok_or(Unplayable::NoVideo)?;
+    let audio = choose(movie, AUDIO, &mut left_out, |track| {
+        let tables = track.tables()?;
+        let entry = used_entry(track, &tables)?;
+        let codec = codec::audio(track.id, entry)?;
+        let (segments, blocks, samples) = sound(track, &tables, shift.of_sound(movie, track)?, length)?;
+        let stream = Stream { codecs: vec![codec], samples, ..stream(track, entry, Source::Audio, 0)? };
+        Ok(Box::new(Planned { stream, segments, blocks }))
+    });
+    // Pictures without sound are worth more than nothing, but not those that were cut off.
+    let audio = match audio {
+        Err(Unplayable::Incomplete) => return Err(Unplayable::Incomplete),
+        other => other.ok().flatten(),
+    };
+    Ok(Plan { length, kind: Kind::Progressive { video, audio }, left_out })
+}
+
+/// Returns the sample entry of the first sample of a track.
+fn used_entry<'a, 'm>(track: &'m Track<'a>, tables: &Tables<'_>) -> Result<&'m SampleEntry<'a>, Unplayable> {
+    let first = tables.samples().next().ok_or(Unplayable::Empty(track.id))??;
+    track.entry(first.entry)
+}
+
+/// Returns a stream of a track, with what is known before its segments are.
+fn stream(
+    track: &Track<'_>,
+    entry: &SampleEntry<'_>,
+    source: Source,
+    source_length: u64,
+) -> Result<Stream, Unplayable> {
+    let is_video = track.handler == VIDEO;
+    let content = codec::as_version_0(entry)?;
+    let mut written = Writer::default();
+    written.boxed(&entry.kind.0, |written| {
+        written.bytes(&content);
+    });
+    let dimensions = if is_video { dimensions(track).or_else(|| codec::dimensions(entry)) } else { None };
+    Ok(Stream {
+        source,
+        source_length,
+        init: Init::Generated(TrackHead {
+            id: track.id,
+            is_video,
+            language: track.language,
+            geometry: track.geometry.to_vec(),
+            entry: written.finish(),
+        }),
+        timescale: track.timescale.get(),
+        codecs: Vec::new(),
+        width: dimensions.map(|(width, _)| width),
+        height: dimensions.map(|(_, height)| height),
         samples: 0,
         segments: 0,
-    };
-    Ok(Plan(Kind::Fragmented(Fragmented {
-        head: Head { length, streams: vec![stream], left_out: Vec::new() },
-        track: video.id,
-        defaults: video.defaults,
-        shift: shift(movie, video)?,
-    })))
+        start: 0,
+        end: 0,
+        longest: 0,
+        peak: 0,
+        average: 0,
+    })
 }
 
-fn progressive(movie: &Movie<'_>, video: &Track<'_>, length: u64) -> Result<Plan, Unplayable> {
-    let format = used_format(video)?;
-    let codec = codec::video(video.id, format)?;
-    let pictures = pictures(movie, video, length)?;
-    let mut streams = vec![Stream {
-        source: Source::Media,
-        init: Init::Generated(track_head(video, format, true)),
-        timescale: video.timescale.get(),
-        codecs: vec![codec],
-        width: Some(dimension(video, GEOMETRY - 8)),
-        height: Some(dimension(video, GEOMETRY - 4)),
-        samples: video.tables.count().into(),
-        segments: count(&pictures),
-    }];
-    let (mut sound, mut left_out) = (Vec::new(), Vec::new());
-    if let Some(audio) = movie.audio().filter(|audio| audio.tables.count() > 0) {
-        match with_sound(movie, audio, video, &pictures, length) {
-            Ok((stream, segments)) if !segments.is_empty() => {
-                streams.push(stream);
-                sound = segments;
-            }
-            Ok(_) => {}
-            Err(reason @ (Unplayable::Incomplete | Unplayable::TooMany { .. })) => return Err(reason),
-            // Pictures without sound are worth more than nothing.
-            Err(reason) => left_out.push(LeftOut { track: audio.id, reason: reason.to_string() }),
-        }
-    }
-    Ok(Plan(Kind::Progressive(Progressive { head: Head { length, streams, left_out }, pictures, sound })))
+/// Returns the width and the height of a track header, whose 16.16 fixed-point numbers are at its end, if it has them.
+fn dimensions(track: &Track<'_>) -> Option<(u32, u32)> {
+    let number =
+        |at: usize| track.geometry.get(at..at + 2)?.first_chunk().map(|bytes| u16::from_be_bytes(*bytes));
+    let (width, height) = (number(GEOMETRY - 8)?, number(GEOMETRY - 4)?);
+    (width > 0 && height > 0).then_some((width.into(), height.into()))
 }
 
-fn count(segments: &[Planned]) -> u32 {
-    u32::try_from(segments.len()).unwrap_or(u32::MAX)
-}
-
-fn dimension(track: &Track<'_>, at: usize) -> u32 {
-    // 16.16 fixed-point numbers.
-    let whole = track.geometry.get(at..at + 2).and_then(|bytes| bytes.first_chunk());
-    whole.map_or(0, |bytes| u16::from_be_bytes(*bytes).into())
-}
-
-fn only<'a, 'b>(track: &'b Track<'a>, number: u32) -> Result<&'b Format<'a>, Unplayable> {
-    let index = usize::try_from(number).ok().and_then(|number| number.checked_sub(1));
-    let format = index.and_then(|index| track.formats.get(index));
-    format.ok_or(Unplayable::malformed(FourCc(*b"stsd"), "it lacks the entry that the samples name"))
-}
-
-/// Returns the one sample entry that all samples of a track have.
-fn used_format<'a, 'b>(track: &'b Track<'a>) -> Result<&'b Format<'a>, Unplayable> {
-    let first = track.tables.samples().next().ok_or(Unplayable::Empty)??;
-    only(track, first.format)
-}
-
-fn track_head(track: &Track<'_>, format: &Format<'_>, is_video: bool) -> TrackHead {
-    let mut entry = Writer::default();
-    entry.boxed(&format.kind.0, |entry| {
-        entry.bytes(format.content);
-    });
-    TrackHead {
-        id: track.id,
-        is_video,
-        language: track.language,
-        geometry: track.geometry.to_vec(),
-        format: entry.finish(),
-    }
-}
-
-/// Returns what an edit list adds to the times of a track, in its units.
+/// Returns the time that an edit list adds to those of a track, in its units.
 fn shift(movie: &Movie<'_>, track: &Track<'_>) -> Result<i64, Unplayable> {
     let scaled = u128::from(track.edits.delay) * u128::from(track.timescale.get());
     let delay = i64::try_from(scaled / u128::from(movie.timescale.get()));
@@ -178,150 +245,240 @@ fn shift(movie: &Movie<'_>, track: &Track<'_>) -> Result<i64, Unplayable> {
     shift.and_then(|(delay, first)| delay.checked_sub(first)).ok_or(Unplayable::EditList(track.id))
 }
 
+/// The times that are added to those of the tracks.
+///
+/// An edit list of pictures usually begins with the first picture that is shown, some time after the first that is decoded. Segments
+/// have no edit lists, and composition offsets with a sign are read differently by different players. So the pictures keep their
+/// times, and the sound gets later by as much. An edit list that begins in the middle of a group of pictures, as one of a file does
+/// that was cut without being encoded anew, is treated alike: everything is shown.
+#[derive(Clone, Copy, Debug)]
+struct Shift {
+    /// The time that is added to the times of decoding of the pictures, in their units.
+    own: u64,
+    /// The time by which the edit list would have shown them earlier.
+    earlier: u64,
+    /// The time from which on sound is heard, because pictures are shown.
+    from: u64,
+    timescale: u32,
+}
+
+impl Shift {
+    fn of(movie: &Movie<'_>, track: &Track<'_>, tables: &Tables<'_>) -> Result<Self, Unplayable> {
+        let by_list = shift(movie, track)?;
+        // The first picture is among those up to the second key frame. Composition offsets with a sign can put it before 0.
+        let (mut first, mut keys) = (i64::MAX, 0);
+        for sample in tables.samples() {
+            let sample = sample?;
+            keys += u32::from(sample.is_sync);
+            if keys > 1 {
+                break;
+            }
+            let decode_time = i64::try_from(sample.decode_time).unwrap_or(i64::MAX);
+            first = first.min(decode_time.saturating_add(sample.composition_offset.into()));
+        }
+        let before = first.min(0).unsigned_abs();
+        let earlier = by_list.min(0).unsigned_abs().saturating_add(before);
+        Ok(Self {
+            own: u64::try_from(by_list).unwrap_or(0).saturating_add(before),
+            earlier,
+            from: u64::try_from(first).unwrap_or(0).min(earlier),
+            timescale: track.timescale.get(),
+        })
+    }
+
+    /// Returns the time that is added to those of sound that belongs to these pictures, and the time from which on it is heard, in
+    /// its units.
+    fn of_sound(self, movie: &Movie<'_>, track: &Track<'_>) -> Result<(i64, i64), Unplayable> {
+        let scaled = |time: u64| {
+            let scaled = u128::from(time) * u128::from(track.timescale.get()) / u128::from(self.timescale);
+            i64::try_from(scaled).map_err(|_| Unplayable::EditList(track.id))
+        };
+        let added = shift(movie, track)?.checked_add(scaled(self.earlier)?);
+        Ok((added.ok_or(Unplayable::EditList(track.id))?, scaled(self.from)?))
+    }
+}
+
 /// Segments that are made of samples, one after the other.
 struct Cutter {
+    track: u32,
+    /// The length of the recording.
     length: u64,
-    segments: Vec<Planned>,
+    /// The most bytes of a segment, with what lies between its samples.
+    longest: u64,
+    segments: Vec<PlannedSegment>,
+    blocks: Vec<u8>,
     open: Option<Open>,
     /// The end of the last sample, in the file and in time.
     end: u64,
     decoded: u64,
-    format: u32,
+    entry: u32,
 }
 
 struct Open {
-    decode: u64,
+    decode_time: u64,
     start: u64,
     first: u64,
-    block: BlockWriter,
+    key_frame: Option<Range<u64>>,
+    samples: u64,
+    /// The bytes of its samples.
+    bytes: u64,
+    block: usize,
+    writer: BlockWriter,
 }
 
 impl Cutter {
-    const fn new(length: u64) -> Self {
-        Self { length, segments: Vec::new(), open: None, end: 0, decoded: 0, format: 0 }
+    const fn new(track: u32, length: u64, longest: u64) -> Self {
+        Self {
+            track,
+            length,
+            longest,
+            segments: Vec::new(),
+            blocks: Vec::new(),
+            open: None,
+            end: 0,
+            decoded: 0,
+            entry: 0,
+        }
     }
 
     /// Adds a sample, and begins a segment with it if `is_first`.
     fn add(&mut self, sample: &Sample, is_first: bool) -> Result<(), Unplayable> {
-        if sample.offset < self.end {
-            return Err(Unplayable::Scattered);
+        let is_begun = self.entry != 0;
+        if is_begun && sample.offset < self.end {
+            return Err(Unplayable::Scattered(self.track));
         }
-        if self.format != 0 && sample.format != self.format {
-            return Err(Unplayable::SeveralFormats);
+        if is_begun && sample.entry != self.entry {
+            return Err(Unplayable::SeveralFormats(self.track));
         }
-        self.format = sample.format;
-        let end = sample.offset.saturating_add(sample.size.into());
-        if end > self.length {
-            return Err(Unplayable::Incomplete);
-        }
+        let end = sample.offset.checked_add(sample.size.into()).filter(|end| *end <= self.length);
+        let end = end.ok_or(Unplayable::Incomplete)?;
         if is_first || self.open.is_none() {
             self.close()?;
-            let presented =
-                i64::try_from(sample.decode).unwrap_or(i64::MAX).saturating_add(sample.shift.into());
+            // What lies between two segments belongs to the later one, so that all bytes are in one.
+            let first = if is_begun { self.end } else { sample.offset };
+            let block = self.blocks.len();
+            let time = i64::try_from(sample.decode_time).unwrap_or(i64::MAX);
             self.open = Some(Open {
-                decode: sample.decode,
-                start: u64::try_from(presented).unwrap_or(0),
-                first: sample.offset,
-                block: BlockWriter::new(sample.decode, sample.offset),
+                decode_time: sample.decode_time,
+                start: u64::try_from(time.saturating_add(sample.composition_offset.into())).unwrap_or(0),
+                first,
+                key_frame: sample.is_sync.then_some(sample.offset..end),
+                samples: 0,
+                bytes: 0,
+                block,
+                writer: BlockWriter::begin(&mut self.blocks, sample.decode_time, first),
             });
         }
         if let Some(open) = &mut self.open {
-            open.block.add(sample);
+            open.writer.add(&mut self.blocks, sample);
+            open.samples += 1;
+            open.bytes = open.bytes.saturating_add(sample.size.into());
+            if open.samples > MAX_SEGMENT_SAMPLES {
+                return Err(Unplayable::TooMany {
+                    what: "samples in a segment",
+                    allowed: MAX_SEGMENT_SAMPLES,
+                });
+            }
         }
+        self.entry = sample.entry;
         self.end = end;
-        self.decoded = sample.decode.saturating_add(sample.duration.into());
+        self.decoded = sample.decode_time.saturating_add(sample.duration.into());
         Ok(())
     }
 
     fn close(&mut self) -> Result<(), Unplayable> {
         let Some(open) = self.open.take() else { return Ok(()) };
         let length = self.end - open.first;
-        if length > bounds::SEGMENT {
-            return Err(Unplayable::LongSegment { length, allowed: bounds::SEGMENT });
+        if length > self.longest {
+            return Err(Unplayable::LongSegment { track: self.track, length, allowed: self.longest });
         }
-        if self.segments.len() as u64 >= bounds::SEGMENTS {
-            return Err(Unplayable::TooMany { what: "segments", allowed: bounds::SEGMENTS });
+        if self.segments.len() as u64 >= MAX_SEGMENTS {
+            return Err(Unplayable::TooMany { what: "segments", allowed: MAX_SEGMENTS });
         }
-        self.segments.push(Planned {
+        self.segments.push(PlannedSegment {
             start: open.start,
-            duration: self.decoded.saturating_sub(open.decode),
+            duration: self.decoded.saturating_sub(open.decode_time),
             range: open.first..self.end,
-            block: open.block.finish(),
+            key_frame: open.key_frame,
+            block: open.block..self.blocks.len(),
         });
         Ok(())
     }
 
-    fn finish(mut self) -> Result<Vec<Planned>, Unplayable> {
+    fn finish(mut self) -> Result<(Vec<PlannedSegment>, Vec<u8>), Unplayable> {
         self.close()?;
-        Ok(self.segments)
-    }
-}
-
-fn pictures(movie: &Movie<'_>, video: &Track<'_>, length: u64) -> Result<Vec<Planned>, Unplayable> {
-    let shift = shift(movie, video)?;
-    let wanted = SEGMENT_SECONDS.saturating_mul(video.timescale.get().into());
-    let mut cutter = Cutter::new(length);
-    let mut begun = 0;
-    for sample in video.tables.samples() {
-        let sample = sample?;
-        let shifted = i64::from(sample.shift).checked_add(shift).and_then(|shift| i32::try_from(shift).ok());
-        let sample = Sample { shift: shifted.ok_or(Unplayable::EditList(video.id))?, ..sample };
-        let is_first = sample.is_sync && sample.decode.saturating_sub(begun) >= wanted;
-        if is_first {
-            begun = sample.decode;
+        if self.segments.is_empty() {
+            Err(Unplayable::Empty(self.track))
+        } else {
+            Ok((self.segments, self.blocks))
         }
-        cutter.add(&sample, is_first)?;
     }
-    let segments = cutter.finish()?;
-    if segments.is_empty() { Err(Unplayable::Empty) } else { Ok(segments) }
 }
 
-/// Returns the stream of sound, cut where the pictures are.
-fn with_sound(
-    movie: &Movie<'_>,
-    audio: &Track<'_>,
+/// Returns the segments of pictures, from the first key frame on, their blocks, and the number of pictures.
+fn pictures(
     video: &Track<'_>,
-    pictures: &[Planned],
+    tables: &Tables<'_>,
+    shift: Shift,
     length: u64,
-) -> Result<(Stream, Vec<Planned>), Unplayable> {
-    let format = used_format(audio)?;
-    let codec = codec::audio(audio.id, format)?;
-    let shift = shift(movie, audio)?;
-    let mut cutter = Cutter::new(length);
-    let mut cuts = pictures.iter().skip(1).map(|segment| segment.start).peekable();
+) -> Result<(Vec<PlannedSegment>, Vec<u8>, u64), Unplayable> {
+    let wanted = SEGMENT_SECONDS * u64::from(video.timescale.get());
+    let mut cutter = Cutter::new(video.id, length, MAX_SEGMENT_BYTES);
     let mut samples = 0;
-    for sample in audio.tables.samples() {
+    for sample in tables.samples() {
         let sample = sample?;
-        let decode = i64::try_from(sample.decode).unwrap_or(i64::MAX).saturating_add(shift);
-        let Some(sample) = audible(&sample, decode) else { continue };
-        let mut is_first = false;
-        let (own, theirs) = (u128::from(audio.timescale.get()), u128::from(video.timescale.get()));
-        while let Some(_cut) =
-            cuts.next_if(|cut| u128::from(*cut) * own <= u128::from(sample.decode) * theirs)
-        {
-            is_first = true;
-        }
+        let sample = Sample { decode_time: sample.decode_time.saturating_add(shift.own), ..sample };
+        let is_first = match &cutter.open {
+            None if !sample.is_sync => continue,
+            None => true,
+            Some(open) => sample.is_sync && sample.decode_time.saturating_sub(open.decode_time) >= wanted,
+        };
         cutter.add(&sample, is_first)?;
         samples += 1;
     }
-    let segments = cutter.finish()?;
-    let stream = Stream {
-        source: Source::Audio,
-        init: Init::Generated(track_head(audio, format, false)),
-        timescale: audio.timescale.get(),
-        codecs: vec![codec],
-        width: None,
-        height: None,
-        samples,
-        segments: count(&segments),
-    };
-    Ok((stream, segments))
+    if samples == 0 {
+        return Err(Unplayable::NoKeyFrame(video.id));
+    }
+    let (segments, blocks) = cutter.finish()?;
+    Ok((segments, blocks, samples))
 }
 
-/// Returns a sample of sound at the time that the edit list gives it, or `None` if it ends before the track begins, as the first
-/// ones of an encoder do.
-fn audible(sample: &Sample, decode: i64) -> Option<Sample> {
-    let early = u32::try_from(decode.min(0).unsigned_abs()).unwrap_or(u32::MAX);
+/// Returns the segments of sound, their blocks, and the number of its samples.
+fn sound(
+    audio: &Track<'_>,
+    tables: &Tables<'_>,
+    (shift, from): (i64, i64),
+    length: u64,
+) -> Result<(Vec<PlannedSegment>, Vec<u8>, u64), Unplayable> {
+    let wanted = SEGMENT_SECONDS * u64::from(audio.timescale.get());
+    // What lies between the samples is not copied.
+    let mut cutter = Cutter::new(audio.id, length, u64::MAX);
+    let mut samples = 0;
+    for sample in tables.samples() {
+        let sample = sample?;
+        let decode_time = i64::try_from(sample.decode_time).unwrap_or(i64::MAX).saturating_add(shift);
+        // Nothing is heard of a sample without bytes.
+        let sample = audible(&sample, decode_time, from).filter(|sample| sample.size > 0);
+        let Some(sample) = sample else { continue };
+        let is_first = cutter.open.as_ref().is_none_or(|open| {
+            sample.decode_time.saturating_sub(open.decode_time) >= wanted
+                || open.samples >= AUDIO_SEGMENT_SAMPLES
+        });
+        cutter.add(&sample, is_first)?;
+        if let Some(open) = cutter.open.as_ref().filter(|open| open.bytes > MAX_AUDIO_SEGMENT_BYTES) {
+            let (track, length) = (audio.id, open.bytes);
+            return Err(Unplayable::LongSegment { track, length, allowed: MAX_AUDIO_SEGMENT_BYTES });
+        }
+        samples += 1;
+    }
+    let (segments, blocks) = cutter.finish()?;
+    Ok((segments, blocks, samples))
+}
+
+/// Returns a sample of sound at this time, or `None` if it ends before any is heard, as the first ones of an encoder do.
+fn audible(sample: &Sample, decode_time: i64, from: i64) -> Option<Sample> {
+    let early = u32::try_from(from.saturating_sub(decode_time).max(0)).unwrap_or(u32::MAX);
     let duration = sample.duration.checked_sub(early).filter(|duration| *duration > 0 || early == 0)?;
-    Some(Sample { decode: u64::try_from(decode).unwrap_or(0), duration, shift: 0, is_sync: true, ..*sample })
+    let decode_time = u64::try_from(decode_time.max(from)).unwrap_or(0);
+    Some(Sample { decode_time, duration, composition_offset: 0, is_sync: true, ..*sample })
 }

@@ -1,45 +1,72 @@
 //! The rates of a stream, which players choose by.
 
-use crate::index::Index;
+use crate::index::block::BlockReader;
+use crate::index::{Entry, Head, IndexError, Init, Source, Stream};
+use crate::segment::{Data, header_length};
 
-/// Rates in bits a second.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Rates {
-    /// The rate of the segment with the most bytes for its duration.
-    pub peak: u64,
-    /// The rate of all segments together.
-    pub average: u64,
+/// The most segments that are put together for the peak: more, and they are too short for their number to matter.
+const WINDOW: usize = 100;
+
+/// Measures the rates of a stream, with the headers that are generated.
+///
+/// The peak is that of RFC 8216, section 4.1: the highest rate over segments that follow each other, and together last between
+/// half of a target duration and one and a half.
+pub(crate) fn measure(stream: &mut Stream, entries: &[Entry], blocks: &[u8]) -> Result<(), IndexError> {
+    let is_generated = stream.source == Source::Media && matches!(stream.init, Init::Generated(_));
+    let mut sizes = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let length = entry.range.end - entry.range.start;
+        let header = if is_generated {
+            let place = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);
+            let block = blocks.get(place(entry.block.start)..place(entry.block.end)).unwrap_or_default();
+            header_length(&BlockReader::new(block)?, Data::Range { start: entry.range.start, length })?
+        } else {
+            0
+        };
+        sizes.push((length + header, entry.duration));
+    }
+    let rate = |(bytes, duration): (u64, u64)| {
+        let bits = u128::from(bytes) * 8 * u128::from(stream.timescale);
+        u64::try_from(bits.div_ceil(u128::from(duration.max(1)))).unwrap_or(u64::MAX)
+    };
+    let sum = |(bytes, duration): (u64, u64), (more, longer): &(u64, u64)| {
+        (bytes.saturating_add(*more), duration.saturating_add(*longer))
+    };
+    let average = rate(sizes.iter().fold((0, 0), sum));
+    let target = target_duration(std::iter::once(&*stream)).saturating_mul(stream.timescale.into());
+    let mut peak = average;
+    for first in 0..sizes.len() {
+        let mut together = (0, 0);
+        for size in sizes.iter().skip(first).take(WINDOW) {
+            together = sum(together, size);
+            let doubled = together.1.saturating_mul(2);
+            if doubled > target.saturating_mul(3) {
+                break;
+            }
+            if doubled >= target {
+                peak = peak.max(rate(together));
+            }
+        }
+    }
+    (stream.peak, stream.average) = (peak, average);
+    Ok(())
 }
 
-impl Rates {
-    pub(crate) fn of(index: &Index, stream: usize) -> Self {
-        let timescale = index.head().streams.get(stream).map_or(1, |stream| stream.timescale);
-        let rate = |bytes: u64, duration: u64| {
-            let bits = u128::from(bytes) * 8 * u128::from(timescale);
-            u64::try_from(bits.div_ceil(u128::from(duration.max(1)))).unwrap_or(u64::MAX)
-        };
-        let (mut peak, mut bytes, mut duration) = (0, 0_u64, 0_u64);
-        for segment in index.segments(stream) {
-            let length = segment.range.end.saturating_sub(segment.range.start);
-            peak = rate(length, segment.duration).max(peak);
-            bytes = bytes.saturating_add(length);
-            duration = duration.saturating_add(segment.duration);
-        }
-        Self { peak, average: rate(bytes, duration) }
-    }
-
-    pub(crate) const fn plus(self, other: Self) -> Self {
-        Self {
-            peak: self.peak.saturating_add(other.peak),
-            average: self.average.saturating_add(other.average),
-        }
-    }
+/// Returns the target duration of the playlists of these streams in seconds: that of the longest segment, rounded to the nearest
+/// second (RFC 8216, section 4.3.3.1). All playlists have the same (section 6.2.4).
+pub(crate) fn target_duration<'a>(streams: impl Iterator<Item = &'a Stream>) -> u64 {
+    let rounded = |stream: &Stream| {
+        let timescale = u64::from(stream.timescale);
+        stream.longest.saturating_add(timescale / 2) / timescale
+    };
+    streams.map(rounded).max().unwrap_or_default().max(1)
 }
 
 /// Returns the number of pictures in 1,000 seconds, if the recording has a duration.
-pub(crate) fn frames_per_1000_seconds(index: &Index) -> Option<u64> {
-    let pictures = index.head().streams.first()?;
-    let duration = u128::from(index.duration(0));
-    let scaled = u128::from(pictures.samples) * 1_000 * u128::from(pictures.timescale);
-    scaled.checked_div(duration).and_then(|rate| u64::try_from(rate).ok())
+pub(crate) fn frames_per_1000_seconds(head: &Head) -> Option<u64> {
+    let video = &head.video;
+    let duration = u128::from(video.end.saturating_sub(video.start));
+    let scaled = u128::from(video.samples) * 1_000 * u128::from(video.timescale);
+    let rate = scaled.checked_add(duration / 2)?.checked_div(duration)?;
+    u64::try_from(rate).ok()
 }

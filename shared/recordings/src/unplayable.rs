@@ -2,18 +2,29 @@
 
 use crate::bmff::FourCc;
 
-/// A reason why players cannot be given a recording. Its bytes are kept, hashed and proven all the same.
+/// A reason why players cannot be given a recording, or a track of it. Its bytes are kept, hashed and proven all the same.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Unplayable {
     /// The file is of another format.
     #[error(
-        "it is no MP4 file (ISO base media file format); MPEG-TS, Matroska and others are kept but not played"
+        "it is not an MP4 file (ISO base media file format); MPEG-TS, Matroska and others are kept but not played"
     )]
     Container,
-    /// The file ends before its index, or has none.
+    /// The file ends before its `moov` box, or within it.
     #[error("it was cut off: the box `moov`, which says where the pictures are, is missing or incomplete")]
+    NoMovie,
+    /// The file ends before its media.
+    #[error("it was cut off: it ends before the last pictures or sounds that it lists")]
     Incomplete,
+    /// Other bytes were read than were planned.
+    #[error("its length is {read} bytes, and not {planned} as when it was planned")]
+    OtherLength {
+        /// The number of bytes that were read.
+        read: u64,
+        /// The number of bytes that were planned.
+        planned: u64,
+    },
     /// A box says something that cannot be.
     #[error("its box `{kind}` is damaged: {detail}")]
     Malformed {
@@ -32,7 +43,7 @@ pub enum Unplayable {
         /// The most bytes that are read.
         allowed: u64,
     },
-    /// There are more boxes, tracks or samples than are counted.
+    /// There are more boxes, tracks, samples or segments than are counted.
     #[error("it has more than {allowed} {what}")]
     TooMany {
         /// The things that are counted, in the plural.
@@ -43,40 +54,53 @@ pub enum Unplayable {
     /// No track has pictures.
     #[error("it has no video track")]
     NoVideo,
-    /// The video track has no samples.
-    #[error("its video track is empty")]
-    Empty,
+    /// The track has no samples.
+    #[error("its track {0} is empty")]
+    Empty(u32),
+    /// Decoding cannot begin anywhere in the track.
+    #[error("its track {0} has no key frame, or no fragment begins with one")]
+    NoKeyFrame(u32),
     /// No browser decodes the track.
     #[error("its track {track} is `{codec}`, which browsers do not decode")]
     Codec {
         /// The ID of the track.
         track: u32,
-        /// The sample entry's type.
+        /// The type of the sample entry.
         codec: FourCc,
     },
     /// The track is encrypted.
     #[error("its track {0} is encrypted")]
     Encrypted(u32),
-    /// The codec's parameters change within the file.
-    #[error("the format of its video track changes within the file")]
-    SeveralFormats,
+    /// The codec's parameters change within the track.
+    #[error("the format of its track {0} changes within the file")]
+    SeveralFormats(u32),
     /// The edit list does more than to shift the track.
-    #[error("its edit list repeats or leaves out parts of the track {0}, or changes their speed")]
+    #[error(
+        "its edit list repeats parts of the track {0}, leaves some out in the middle, or changes their speed"
+    )]
     EditList(u32),
-    /// Samples are both in the movie box and in fragments.
-    #[error("its pictures are both in `moov` and in fragments")]
+    /// Samples are in the movie box of a recording that announces fragments, or media is before that box.
+    #[error("it announces fragments, and has media outside of them")]
     Mixed,
-    /// The pictures are not in the order of the file.
-    #[error("its pictures do not follow each other in the file in the order of decoding")]
-    Scattered,
-    /// The pictures between two key frames are too many bytes for one segment.
-    #[error("it has {length} bytes between two key frames, and a segment has at most {allowed}")]
+    /// Fragments say where their samples are in the file, which players forbid (`base-data-offset`).
+    #[error("its fragments have offsets from the beginning of the file, which players forbid")]
+    AbsoluteOffsets,
+    /// The samples are not in the order of the file.
+    #[error("the samples of its track {0} do not follow each other in the file in the order of decoding")]
+    Scattered(u32),
+    /// The samples between two key frames are too many bytes for one segment.
+    #[error("its track {track} has {length} bytes in a segment, and at most {allowed} are allowed")]
     LongSegment {
+        /// The ID of the track.
+        track: u32,
         /// Their length in bytes.
         length: u64,
         /// The most bytes of a segment.
         allowed: u64,
     },
+    /// Players get another track of the same kind.
+    #[error("its track {0} is not played, because another one of its kind is")]
+    OtherTrack(u32),
 }
 
 impl Unplayable {
@@ -85,18 +109,22 @@ impl Unplayable {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Container => "container",
-            Self::Incomplete => "incomplete",
+            Self::NoMovie | Self::Incomplete => "incomplete",
+            Self::OtherLength { .. } => "other_length",
             Self::Malformed { .. } => "malformed",
             Self::TooLong { .. } | Self::TooMany { .. } => "too_large",
             Self::NoVideo => "no_video",
-            Self::Empty => "empty",
+            Self::Empty(_) => "empty",
+            Self::NoKeyFrame(_) => "no_key_frame",
             Self::Codec { .. } => "codec",
             Self::Encrypted(_) => "encrypted",
-            Self::SeveralFormats => "several_formats",
+            Self::SeveralFormats(_) => "several_formats",
             Self::EditList(_) => "edit_list",
             Self::Mixed => "mixed",
-            Self::Scattered => "scattered",
+            Self::AbsoluteOffsets => "absolute_offsets",
+            Self::Scattered(_) => "scattered",
             Self::LongSegment { .. } => "long_segment",
+            Self::OtherTrack(_) => "other_track",
         }
     }
 

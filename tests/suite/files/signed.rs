@@ -56,7 +56,7 @@ fn server(folder: &Path) -> Server {
 }
 
 /// A PNG with a manifest: a place, if it is to have one, and a thumbnail.
-fn original(seed: u32, place: Option<&Value>) -> Vec<u8> {
+pub fn original(seed: u32, place: Option<&Value>) -> Vec<u8> {
     let definition = json!({
         "claim_generator_info": [{ "name": "credlink-test", "version": "1" }],
         "assertions": [{ "label": "c2pa.actions", "data": { "actions": [{
@@ -85,7 +85,7 @@ fn place() -> Value {
 }
 
 /// The verdict of the stock reader on a picture whose manifest it fetches: with the tests' authority as its anchor, or without.
-fn read(format: &str, picture: &[u8], has_anchor: bool) -> (Reader, Vec<String>) {
+pub fn read(format: &str, picture: &[u8], has_anchor: bool) -> (Reader, Vec<String>) {
     let mut settings = json!({"verify": {"verify_trust": true, "verify_timestamp_trust": false}});
     if has_anchor {
         settings["trust"] = json!({"trust_anchors": AUTHORITY});

@@ -1,11 +1,11 @@
-//! The movie box: its tracks, their formats, and what is said of their samples (ISO/IEC 14496-12, sections 8.2 to 8.5).
+//! The movie box: its tracks, their sample entries, and what it says of their samples (ISO/IEC 14496-12, sections 8.2 to 8.8).
 
 use std::num::NonZeroU32;
 
 use super::FourCc;
 use super::reader::Reader;
 use super::tables::Tables;
-use crate::bounds;
+use crate::bounds::{MAX_SAMPLE_ENTRIES, MAX_SAMPLE_ENTRY_BYTES, MAX_TRACKS};
 use crate::unplayable::Unplayable;
 
 /// The handler of a video track.
@@ -39,22 +39,22 @@ pub(crate) struct Track<'a> {
     pub language: u16,
     /// The matrix, the width and the height, as the track header has them.
     pub geometry: [u8; GEOMETRY],
-    /// The sample entries.
-    pub formats: Vec<Format<'a>>,
+    pub entries: Vec<SampleEntry<'a>>,
     pub edits: Edits,
-    pub tables: Tables<'a>,
+    samples: Reader<'a>,
     pub defaults: Defaults,
 }
 
-/// A sample entry.
+/// A sample entry (section 8.5.2).
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Format<'a> {
+pub(crate) struct SampleEntry<'a> {
     pub kind: FourCc,
     /// The content, without size and type.
     pub content: &'a [u8],
 }
 
-/// The shift that an edit list makes, which may begin with emptiness and then play the whole track from some time.
+/// An edit list (section 8.6.6) that may begin with emptiness and then plays the track from some time to its end. If it ends
+/// earlier than the track, the end is shown all the same.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Edits {
     /// The time before the track begins, in units of the movie.
@@ -63,10 +63,13 @@ pub(crate) struct Edits {
     pub media_time: u64,
 }
 
-/// The duration and the flags of the samples of a fragment, unless it says otherwise (`trex`).
-#[derive(Clone, Copy, Debug, Default)]
+/// The sample entry, the duration, the size and the flags of the samples of a fragment, unless it says otherwise (`trex`,
+/// section 8.8.3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Defaults {
+    pub entry: u32,
     pub duration: u32,
+    pub size: u32,
     pub flags: u32,
 }
 
@@ -76,7 +79,7 @@ impl<'a> Movie<'a> {
         let movie = Reader::new(FourCc(*b"moov"), bytes).boxes().required(b"moov")?;
         let timescale = timescale(movie.boxes().required(b"mvhd")?)?.0;
         let extends = movie.boxes().first(b"mvex")?;
-        let mut tracks = Vec::new();
+        let mut tracks: Vec<Track<'_>> = Vec::new();
         let mut number = 0;
         for found in movie.boxes() {
             let (kind, content) = found?;
@@ -84,10 +87,15 @@ impl<'a> Movie<'a> {
                 continue;
             }
             number += 1;
-            if number > bounds::TRACKS {
-                return Err(Unplayable::TooMany { what: "tracks", allowed: bounds::TRACKS });
+            if number > MAX_TRACKS {
+                return Err(Unplayable::TooMany { what: "tracks", allowed: MAX_TRACKS });
             }
-            tracks.extend(Track::parse(content)?);
+            if let Some(track) = Track::parse(content)? {
+                if tracks.iter().any(|other| other.id == track.id) {
+                    return Err(Unplayable::malformed(FourCc(*b"tkhd"), "two tracks have the same ID"));
+                }
+                tracks.push(track);
+            }
         }
         if let Some(extends) = extends {
             for found in extends.boxes() {
@@ -100,20 +108,13 @@ impl<'a> Movie<'a> {
         Ok(Self { timescale, is_fragmented: extends.is_some(), tracks })
     }
 
-    /// Returns the video track that is played: the first that is enabled, or the first.
-    pub(crate) fn video(&self) -> Option<&Track<'a>> {
-        self.first(VIDEO)
-    }
-
-    /// Returns the audio track that is played.
-    pub(crate) fn audio(&self) -> Option<&Track<'a>> {
-        self.first(AUDIO)
-    }
-
-    fn first(&self, handler: FourCc) -> Option<&Track<'a>> {
-        let mut of_handler = self.tracks.iter().filter(|track| track.handler == handler);
-        let enabled = of_handler.clone().find(|track| track.is_enabled);
-        enabled.or_else(|| of_handler.next())
+    /// Returns the tracks of a kind, those that are enabled first.
+    pub(crate) fn of_kind(&self, handler: FourCc) -> impl Iterator<Item = &Track<'a>> {
+        let of_kind = move |is_enabled| {
+            let is_it = move |track: &&Track<'a>| track.handler == handler && track.is_enabled == is_enabled;
+            self.tracks.iter().filter(is_it)
+        };
+        of_kind(true).chain(of_kind(false))
     }
 }
 
@@ -122,7 +123,7 @@ fn timescale(mut header: Reader<'_>) -> Result<(NonZeroU32, Reader<'_>), Unplaya
     let is_long = header.version()?.0 == 1;
     header.take(if is_long { 16 } else { 8 })?;
     let timescale =
-        NonZeroU32::new(header.u32()?).ok_or_else(|| header.malformed("a second has no units in it"))?;
+        NonZeroU32::new(header.u32()?).ok_or_else(|| header.malformed("its timescale is zero"))?;
     header.take(if is_long { 8 } else { 4 })?;
     Ok((timescale, header))
 }
@@ -130,12 +131,14 @@ fn timescale(mut header: Reader<'_>) -> Result<(NonZeroU32, Reader<'_>), Unplaya
 fn extend(tracks: &mut [Track<'_>], mut content: Reader<'_>) -> Result<(), Unplayable> {
     content.version()?;
     let id = content.u32()?;
-    content.u32()?;
-    let duration = content.u32()?;
-    content.u32()?;
-    let flags = content.u32()?;
+    let defaults = Defaults {
+        entry: content.u32()?,
+        duration: content.u32()?,
+        size: content.u32()?,
+        flags: content.u32()?,
+    };
     if let Some(track) = tracks.iter_mut().find(|track| track.id == id) {
-        track.defaults = Defaults { duration, flags };
+        track.defaults = defaults;
     }
     Ok(())
 }
@@ -156,16 +159,13 @@ impl<'a> Track<'a> {
         let id = header.u32()?;
         header.take(if version == 1 { 12 } else { 8 })?;
         header.take(16)?;
-        let geometry =
-            *header.take(GEOMETRY)?.first_chunk().ok_or_else(|| header.malformed("it ends too early"))?;
+        let geometry = header.take(GEOMETRY)?.first_chunk();
+        let geometry = *geometry.ok_or_else(|| header.malformed("it ends too early"))?;
         let (timescale, mut rest) = timescale(media.boxes().required(b"mdhd")?)?;
         let samples = media.boxes().required(b"minf")?.boxes().required(b"stbl")?;
         let edits = match track.boxes().first(b"edts")? {
-            Some(edits) => match edits.boxes().first(b"elst")? {
-                Some(list) => Edits::parse(list, id)?,
-                None => Edits::default(),
-            },
-            None => Edits::default(),
+            Some(edits) => edits.boxes().first(b"elst")?,
+            None => None,
         };
         Ok(Some(Self {
             id,
@@ -174,33 +174,43 @@ impl<'a> Track<'a> {
             timescale,
             language: rest.u16()?,
             geometry,
-            formats: formats(samples.boxes().required(b"stsd")?)?,
-            edits,
-            tables: Tables::parse(samples)?,
+            entries: sample_entries(samples.boxes().required(b"stsd")?)?,
+            edits: edits.map_or(Ok(Edits::default()), |list| Edits::parse(list, id))?,
+            samples,
             defaults: Defaults::default(),
         }))
     }
+
+    /// Reads the tables of its samples. Those of a track that is not played may be damaged.
+    pub(crate) fn tables(&self) -> Result<Tables<'a>, Unplayable> {
+        Tables::parse(self.samples)
+    }
+
+    /// Returns the sample entry with this number, from 1.
+    pub(crate) fn entry(&self, number: u32) -> Result<&SampleEntry<'a>, Unplayable> {
+        let index = usize::try_from(number).ok().and_then(|number| number.checked_sub(1));
+        let entry = index.and_then(|index| self.entries.get(index));
+        entry.ok_or(Unplayable::malformed(FourCc(*b"stsd"), "it lacks the entry that the samples name"))
+    }
 }
 
-fn formats(mut list: Reader<'_>) -> Result<Vec<Format<'_>>, Unplayable> {
+fn sample_entries(mut list: Reader<'_>) -> Result<Vec<SampleEntry<'_>>, Unplayable> {
     list.version()?;
-    let count = list.u32()?;
-    if u64::from(count) > bounds::FORMATS {
-        return Err(Unplayable::TooMany { what: "sample entries", allowed: bounds::FORMATS });
-    }
-    let mut formats = Vec::new();
+    // The number of entries, which those that are there tell better.
+    list.u32()?;
+    let mut entries = Vec::new();
     for found in list.boxes() {
         let (kind, content) = found?;
         let length = content.rest().len() as u64;
-        if length > bounds::FORMAT {
-            return Err(Unplayable::TooLong { kind, length, allowed: bounds::FORMAT });
+        if length > MAX_SAMPLE_ENTRY_BYTES {
+            return Err(Unplayable::TooLong { kind, length, allowed: MAX_SAMPLE_ENTRY_BYTES });
         }
-        formats.push(Format { kind, content: content.rest() });
-        if formats.len() as u64 > bounds::FORMATS {
-            return Err(Unplayable::TooMany { what: "sample entries", allowed: bounds::FORMATS });
+        entries.push(SampleEntry { kind, content: content.rest() });
+        if entries.len() as u64 > MAX_SAMPLE_ENTRIES {
+            return Err(Unplayable::TooMany { what: "sample entries", allowed: MAX_SAMPLE_ENTRIES });
         }
     }
-    Ok(formats)
+    Ok(entries)
 }
 
 impl Edits {
@@ -211,17 +221,14 @@ impl Edits {
         let mut edits = Self::default();
         let mut is_over = false;
         for _ in 0..count {
-            let duration = entries.u64_if(is_long)?;
-            let media_time = if is_long {
-                i64::from_be_bytes(entries.u64()?.to_be_bytes())
-            } else {
-                i64::from(entries.i32()?)
-            };
-            let rate = entries.u32()?;
             let unsupported = Unplayable::EditList(track);
             if is_over {
                 return Err(unsupported);
             }
+            let duration = entries.u64_if(is_long)?;
+            let media_time =
+                if is_long { entries.u64()?.cast_signed() } else { i64::from(entries.u32()?.cast_signed()) };
+            let rate = entries.u32()?;
             if media_time == -1 {
                 edits.delay = edits.delay.checked_add(duration).ok_or(unsupported)?;
                 continue;

@@ -1,6 +1,7 @@
 //! Numbers and boxes, from bytes that may end anywhere.
 
 use super::FourCc;
+use super::header::BoxHeader;
 use crate::unplayable::Unplayable;
 
 /// The rest of the content of a box, which is read from the front.
@@ -53,10 +54,6 @@ impl<'a> Reader<'a> {
 
     pub(crate) fn u32(&mut self) -> Result<u32, Unplayable> {
         self.array().map(u32::from_be_bytes)
-    }
-
-    pub(crate) fn i32(&mut self) -> Result<i32, Unplayable> {
-        self.array().map(i32::from_be_bytes)
     }
 
     pub(crate) fn u64(&mut self) -> Result<u64, Unplayable> {
@@ -119,23 +116,14 @@ impl<'a> Iterator for Boxes<'a> {
 
 impl<'a> Boxes<'a> {
     fn read(&mut self) -> Result<(FourCc, Reader<'a>), Unplayable> {
-        let size = self.0.u32()?;
-        let kind = self.0.four_cc()?;
-        let content = match size {
-            0 => self.0.rest.len(),
-            1 => {
-                let size = self.0.u64()?;
-                let content = size.checked_sub(16).and_then(|size| usize::try_from(size).ok());
-                content.ok_or_else(|| Unplayable::malformed(kind, "its length is impossible"))?
-            }
-            _ => {
-                let content = size.checked_sub(8).and_then(|size| usize::try_from(size).ok());
-                content.ok_or_else(|| Unplayable::malformed(kind, "its length is impossible"))?
-            }
+        let Some(header) = BoxHeader::parse(self.0.rest)? else {
+            return Err(self.0.malformed("it ends too early"));
         };
-        if content > self.0.rest.len() {
-            return Err(Unplayable::malformed(kind, "it is longer than the box around it"));
-        }
+        let kind = header.kind;
+        self.0.take(if header.length == 8 { 8 } else { 16 })?;
+        let content = header.content.map_or(Ok(self.0.rest.len()), usize::try_from);
+        let content = content.ok().filter(|content| *content <= self.0.rest.len());
+        let content = content.ok_or(Unplayable::malformed(kind, "it is longer than the box around it"))?;
         Ok((kind, Reader::new(kind, self.0.take(content)?)))
     }
 

@@ -1,13 +1,11 @@
-//! The search for the movie box of a file, of which only the beginnings of boxes are read.
+//! The search for the movie box of a file, of which only the headers of boxes are read.
 
 use std::ops::Range;
 
 use super::FourCc;
-use crate::bounds;
+use super::header::{BoxHeader, LONGEST};
+use crate::bounds::{MAX_BOXES, MAX_MOVIE_BYTES};
 use crate::unplayable::Unplayable;
-
-/// The length of the longest beginning of a box: size, type, and the size in 64 bits.
-const BEGINNING: u64 = 16;
 
 /// The types of boxes with which files begin.
 const FIRST: [&[u8; 4]; 9] =
@@ -16,10 +14,11 @@ const FIRST: [&[u8; 4]; 9] =
 /// A search for the movie box, which asks for the bytes that it needs.
 ///
 /// ```
-/// # use credlink_recordings::Search;
+/// # use credlink_recordings::MovieSearch;
 /// # let file: &[u8] = b"\0\0\0\x10ftypisom\0\0\0\0\0\0\0\x08moov";
-/// let mut search = Search::new(file.len() as u64);
+/// let mut search = MovieSearch::new(file.len() as u64);
 /// let movie = loop {
+///     // More bytes than these may be read at once, and all of them given.
 ///     let wanted = search.wanted();
 ///     if let Some(movie) = search.advance(&file[wanted.start as usize..wanted.end as usize]).unwrap() {
 ///         break movie;
@@ -28,13 +27,29 @@ const FIRST: [&[u8; 4]; 9] =
 /// assert_eq!(movie, 16..24);
 /// ```
 #[derive(Clone, Debug)]
-pub struct Search {
+pub struct MovieSearch {
     length: u64,
     at: u64,
     boxes: u64,
 }
 
-impl Search {
+/// A search that found nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SearchError {
+    /// The recording cannot be played.
+    #[error(transparent)]
+    Unplayable(#[from] Unplayable),
+    /// Fewer bytes were given than were wanted: the caller has not read all of them.
+    #[error("{given} bytes were given, and {wanted} are wanted")]
+    ShortRead {
+        /// The number of bytes that were wanted.
+        wanted: u64,
+        /// The number of bytes that were given.
+        given: u64,
+    },
+}
+
+impl MovieSearch {
     /// Begins the search in a file of `length` bytes.
     #[must_use]
     pub const fn new(length: u64) -> Self {
@@ -44,46 +59,56 @@ impl Search {
     /// Returns the bytes of the file that the search goes on with.
     #[must_use]
     pub fn wanted(&self) -> Range<u64> {
-        self.at..self.at.saturating_add(BEGINNING).min(self.length)
+        self.at..self.at.saturating_add(LONGEST).min(self.length)
     }
 
-    /// Goes on with the bytes that were wanted. Returns the range of the movie box, with its header, once it is found.
+    /// Goes on with bytes from the beginning of those that are wanted, to their end or beyond it. Returns the range of the movie
+    /// box, with its header, once it is found.
     ///
     /// # Errors
-    /// Fails if the file is of another format, cut off or damaged, or if the movie box is too long.
-    pub fn advance(&mut self, bytes: &[u8]) -> Result<Option<Range<u64>>, Unplayable> {
-        let is_first = self.boxes == 0;
-        let cut_off = if is_first { Unplayable::Container } else { Unplayable::Incomplete };
-        let Some([s0, s1, s2, s3, kind @ ..]) = bytes.first_chunk::<8>() else { return Err(cut_off) };
-        let kind = FourCc(*kind);
-        if is_first && !FIRST.contains(&&kind.0) {
-            return Err(Unplayable::Container);
+    /// Fails if the file is of another format, cut off or damaged, if the movie box is too long, or if bytes are missing.
+    pub fn advance(&mut self, bytes: &[u8]) -> Result<Option<Range<u64>>, SearchError> {
+        let (begin, given) = (self.at, bytes.len() as u64);
+        let wanted = self.wanted();
+        if given < wanted.end - wanted.start {
+            return Err(SearchError::ShortRead { wanted: wanted.end - wanted.start, given });
         }
-        let impossible = Unplayable::malformed(kind, "its length is impossible");
-        let size = match u32::from_be_bytes([*s0, *s1, *s2, *s3]) {
-            0 => self.length.saturating_sub(self.at),
-            1 => {
-                let size = bytes.get(8..16).and_then(|bytes| bytes.first_chunk()).ok_or(cut_off)?;
-                Some(u64::from_be_bytes(*size)).filter(|size| *size >= 16).ok_or(impossible)?
+        // All boxes whose headers are among the bytes.
+        while let Some(rest) = usize::try_from(self.at - begin).ok().and_then(|at| bytes.get(at..)) {
+            let (needed, is_first) = (self.wanted(), self.boxes == 0);
+            if !is_first && (rest.len() as u64) < needed.end - needed.start {
+                break;
             }
-            size => Some(u64::from(size)).filter(|size| *size >= 8).ok_or(impossible)?,
-        };
-        let end =
-            self.at.checked_add(size).filter(|end| *end <= self.length).ok_or(Unplayable::Incomplete)?;
-        if kind.0 == *b"moov" {
-            if size > bounds::MOVIE {
-                return Err(Unplayable::TooLong { kind, length: size, allowed: bounds::MOVIE });
+            if let Some(movie) = self.next(rest)? {
+                return Ok(Some(movie));
+            }
+        }
+        Ok(None)
+    }
+
+    fn next(&mut self, bytes: &[u8]) -> Result<Option<Range<u64>>, Unplayable> {
+        let is_first = self.boxes == 0;
+        let cut_off = if is_first { Unplayable::Container } else { Unplayable::NoMovie };
+        let kind = bytes.get(4..8).and_then(|kind| kind.first_chunk());
+        if is_first && kind.is_none_or(|kind| !FIRST.contains(&kind)) {
+            return Err(cut_off);
+        }
+        let header = BoxHeader::parse(bytes)?.ok_or(cut_off)?;
+        let content = header.content.unwrap_or(self.length.saturating_sub(self.at + header.length));
+        let end = self.at.checked_add(header.length).and_then(|at| at.checked_add(content));
+        let end = end.filter(|end| *end <= self.length).ok_or(Unplayable::NoMovie)?;
+        if header.kind == FourCc(*b"moov") {
+            let length = end - self.at;
+            if length > MAX_MOVIE_BYTES {
+                return Err(Unplayable::TooLong { kind: header.kind, length, allowed: MAX_MOVIE_BYTES });
             }
             return Ok(Some(self.at..end));
         }
         self.at = end;
         self.boxes += 1;
-        if self.boxes > bounds::TOP_BOXES {
-            return Err(Unplayable::TooMany { what: "boxes before `moov`", allowed: bounds::TOP_BOXES });
+        if self.boxes > MAX_BOXES {
+            return Err(Unplayable::TooMany { what: "boxes before `moov`", allowed: MAX_BOXES });
         }
-        if end >= self.length {
-            return Err(Unplayable::Incomplete);
-        }
-        Ok(None)
+        if end == self.length { Err(Unplayable::NoMovie) } else { Ok(None) }
     }
 }

@@ -1,19 +1,19 @@
-//! The samples of a track, read one by one from the tables of the movie box (ISO/IEC 14496-12, section 8.6 and 8.7).
+//! The samples of a track, read one by one from the tables of the movie box (ISO/IEC 14496-12, sections 8.6 and 8.7).
 
 use super::FourCc;
 use super::reader::Reader;
-use crate::bounds;
+use crate::bounds::MAX_SAMPLES;
 use crate::unplayable::Unplayable;
 
 /// A sample: the picture of one time, or a piece of sound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Sample {
     /// The time of decoding, in units of the track.
-    pub decode: u64,
+    pub decode_time: u64,
     /// Its duration.
     pub duration: u32,
     /// The time from decoding to presentation.
-    pub shift: i32,
+    pub composition_offset: i32,
     /// Its place in the file.
     pub offset: u64,
     /// Its length in bytes.
@@ -21,14 +21,14 @@ pub(crate) struct Sample {
     /// `true` if decoding can begin here.
     pub is_sync: bool,
     /// The number of its sample entry, from 1.
-    pub format: u32,
+    pub entry: u32,
 }
 
 /// The tables of a track, as the file has them.
 #[derive(Clone, Debug)]
 pub(crate) struct Tables<'a> {
     times: Table<'a>,
-    shifts: Option<Table<'a>>,
+    composition_offsets: Option<Table<'a>>,
     sizes: Sizes<'a>,
     /// The number of samples.
     count: u32,
@@ -58,8 +58,8 @@ struct Chunks<'a> {
 impl<'a> Tables<'a> {
     pub(crate) fn parse(samples: Reader<'a>) -> Result<Self, Unplayable> {
         let (sizes, count) = Sizes::parse(samples)?;
-        if u64::from(count) > bounds::SAMPLES {
-            return Err(Unplayable::TooMany { what: "samples in a track", allowed: bounds::SAMPLES });
+        if u64::from(count) > MAX_SAMPLES {
+            return Err(Unplayable::TooMany { what: "samples in a track", allowed: MAX_SAMPLES });
         }
         let optional = |kind, words| match samples.boxes().first(kind)? {
             Some(content) => Table::parse(content, words).map(Some),
@@ -67,7 +67,7 @@ impl<'a> Tables<'a> {
         };
         Ok(Self {
             times: Table::parse(samples.boxes().required(b"stts")?, 2)?,
-            shifts: optional(b"ctts", 2)?,
+            composition_offsets: optional(b"ctts", 2)?,
             sizes,
             count,
             chunk_lengths: Table::parse(samples.boxes().required(b"stsc")?, 3)?,
@@ -86,9 +86,9 @@ impl<'a> Tables<'a> {
         Samples {
             left: self.count,
             number: 0,
-            decode: 0,
+            decode_time: 0,
             times: Runs::new(self.times),
-            shifts: self.shifts.map(Runs::new),
+            offsets: self.composition_offsets.map(Runs::new),
             sizes: SizeCursor::new(self.sizes),
             chunks: ChunkCursor::new(self.chunk_lengths, self.chunks),
             sync: self.sync.map(|table| SyncCursor { table: table.0, next: 0 }),
@@ -203,9 +203,9 @@ struct ChunkCursor<'a> {
     /// The samples in it that are left, and the place of the next one.
     left: u32,
     offset: u64,
-    /// The samples of each chunk from here on, and their format.
+    /// The samples of each chunk from here on, and the number of their sample entry.
     length: u32,
-    format: u32,
+    entry_number: u32,
     /// The chunk from which the next entry counts, with that entry.
     next: Option<(u32, u32, u32)>,
     is_begun: bool,
@@ -220,7 +220,7 @@ impl<'a> ChunkCursor<'a> {
             left: 0,
             offset: 0,
             length: 0,
-            format: 0,
+            entry_number: 0,
             next: None,
             is_begun: false,
         }
@@ -230,14 +230,14 @@ impl<'a> ChunkCursor<'a> {
         if self.lengths.rest().is_empty() {
             return Ok(None);
         }
-        let (first, length, format) = (self.lengths.u32()?, self.lengths.u32()?, self.lengths.u32()?);
+        let (first, length, entry_number) = (self.lengths.u32()?, self.lengths.u32()?, self.lengths.u32()?);
         if first <= self.chunk {
             return Err(self.lengths.malformed("its chunks are not in order"));
         }
-        Ok(Some((first, length, format)))
+        Ok(Some((first, length, entry_number)))
     }
 
-    /// Returns the place and the format of the next sample, which has this size.
+    /// Returns the place and the sample entry of the next sample, which has this size.
     fn next(&mut self, size: u32) -> Result<(u64, u32), Unplayable> {
         while self.left == 0 {
             if !self.is_begun {
@@ -252,10 +252,10 @@ impl<'a> ChunkCursor<'a> {
             }
             self.offset = self.chunks.offsets.u64_if(self.chunks.is_long)?;
             self.chunk = self.chunk.saturating_add(1);
-            if let Some((first, length, format)) = self.next
+            if let Some((first, length, entry_number)) = self.next
                 && first == self.chunk
             {
-                (self.length, self.format) = (length, format);
+                (self.length, self.entry_number) = (length, entry_number);
                 self.next = self.entry()?;
             }
             self.left = self.length;
@@ -263,8 +263,8 @@ impl<'a> ChunkCursor<'a> {
         self.left -= 1;
         let offset = self.offset;
         let end = offset.checked_add(size.into());
-        self.offset = end.ok_or_else(|| self.chunks.offsets.malformed("a sample is beyond every file"))?;
-        Ok((offset, self.format))
+        self.offset = end.ok_or_else(|| self.chunks.offsets.malformed("its offset overflows"))?;
+        Ok((offset, self.entry_number))
     }
 }
 
@@ -293,9 +293,9 @@ impl SyncCursor<'_> {
 pub(crate) struct Samples<'a> {
     left: u32,
     number: u32,
-    decode: u64,
+    decode_time: u64,
     times: Runs<'a>,
-    shifts: Option<Runs<'a>>,
+    offsets: Option<Runs<'a>>,
     sizes: SizeCursor<'a>,
     chunks: ChunkCursor<'a>,
     sync: Option<SyncCursor<'a>>,
@@ -318,21 +318,141 @@ impl Samples<'_> {
     fn read(&mut self) -> Result<Sample, Unplayable> {
         self.number += 1;
         let duration = self.times.next()?;
-        let shift = match &mut self.shifts {
+        let composition_offset = match &mut self.offsets {
             // Version 0 has no sign by the standard, and has one by many encoders.
-            Some(shifts) => shifts.next()?.cast_signed(),
+            Some(offsets) => offsets.next()?.cast_signed(),
             None => 0,
         };
         let size = self.sizes.next()?;
-        let (offset, format) = self.chunks.next(size)?;
+        let (offset, entry) = self.chunks.next(size)?;
         let is_sync = match &mut self.sync {
             Some(sync) => sync.is_sync(self.number)?,
             None => true,
         };
-        let decode = self.decode;
-        let next = decode.checked_add(duration.into()).filter(|next| *next < 1 << 62);
-        self.decode =
-            next.ok_or(Unplayable::malformed(FourCc(*b"stts"), "its times are beyond every clock"))?;
-        Ok(Sample { decode, duration, shift, offset, size, is_sync, format })
+        let decode_time = self.decode_time;
+        let next = decode_time.checked_add(duration.into()).filter(|next| *next < 1 << 62);
+        self.decode_time = next.ok_or(Unplayable::malformed(FourCc(*b"stts"), "its times overflow"))?;
+        Ok(Sample { decode_time, duration, composition_offset, offset, size, is_sync, entry })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bmff::writer::Writer;
+
+    /// Tables of four samples in two chunks.
+    struct Stbl {
+        sizes: fn(&mut Writer),
+        chunks: fn(&mut Writer),
+    }
+
+    fn stsz(stbl: &mut Writer) {
+        stbl.full(b"stsz", 0, 0, |sizes| {
+            sizes.u32(0).u32(4).u32(3).u32(5).u32(15).u32(1);
+        });
+    }
+
+    fn stco(stbl: &mut Writer) {
+        stbl.full(b"stco", 0, 0, |chunks| {
+            chunks.u32(2).u32(100).u32(200);
+        });
+    }
+
+    impl Stbl {
+        fn samples(&self) -> Result<Vec<Sample>, String> {
+            let mut stbl = Writer::default();
+            stbl.full(b"stts", 0, 0, |times| {
+                times.u32(2).u32(3).u32(10).u32(1).u32(20);
+            });
+            stbl.full(b"ctts", 1, 0, |offsets| {
+                offsets.u32(2).u32(1).i32(-5).u32(3).u32(7);
+            });
+            stbl.full(b"stsc", 0, 0, |lengths| {
+                lengths.u32(2).u32(1).u32(3).u32(1).u32(2).u32(1).u32(2);
+            });
+            stbl.full(b"stss", 0, 0, |sync| {
+                sync.u32(2).u32(1).u32(4);
+            });
+            (self.sizes)(&mut stbl);
+            (self.chunks)(&mut stbl);
+            let stbl = stbl.finish();
+            let tables =
+                Tables::parse(Reader::new(FourCc(*b"stbl"), &stbl)).map_err(|reason| reason.to_string())?;
+            tables.samples().collect::<Result<_, _>>().map_err(|reason| reason.to_string())
+        }
+    }
+
+    fn expected(second: u64) -> Vec<Sample> {
+        let sample = |decode_time, duration, composition_offset, offset, size, is_sync, entry| Sample {
+            decode_time,
+            duration,
+            composition_offset,
+            offset,
+            size,
+            is_sync,
+            entry,
+        };
+        vec![
+            sample(0, 10, -5, 100, 3, true, 1),
+            sample(10, 10, 7, 103, 5, false, 1),
+            sample(20, 10, 7, 108, 15, false, 1),
+            sample(30, 20, 7, second, 1, true, 2),
+        ]
+    }
+
+    #[test]
+    fn sizes_have_4_8_16_or_32_bits() {
+        let stz2: [fn(&mut Writer); 3] = [
+            |stbl| {
+                stbl.full(b"stz2", 0, 0, |sizes| {
+                    sizes.u32(4).u32(4).bytes(&[0x35, 0xf1]);
+                });
+            },
+            |stbl| {
+                stbl.full(b"stz2", 0, 0, |sizes| {
+                    sizes.u32(8).u32(4).bytes(&[3, 5, 15, 1]);
+                });
+            },
+            |stbl| {
+                stbl.full(b"stz2", 0, 0, |sizes| {
+                    sizes.u32(16).u32(4).bytes(&[0, 3, 0, 5, 0, 15, 0, 1]);
+                });
+            },
+        ];
+        for sizes in stz2.into_iter().chain([stsz as fn(&mut Writer)]) {
+            assert_eq!(Stbl { sizes, chunks: stco }.samples(), Ok(expected(200)));
+        }
+        let sizes: fn(&mut Writer) = |stbl| {
+            stbl.full(b"stz2", 0, 0, |sizes| {
+                sizes.u32(5).u32(4).zeros(8);
+            });
+        };
+        let refused = Stbl { sizes, chunks: stco }.samples().unwrap_err();
+        assert!(refused.contains("neither 4 nor 8 nor 16 bits"), "{refused}");
+    }
+
+    #[test]
+    fn chunks_have_offsets_of_32_or_64_bits() {
+        let chunks: fn(&mut Writer) = |stbl| {
+            stbl.full(b"co64", 0, 0, |chunks| {
+                chunks.u32(2).u64(100).u64(1 << 40);
+            });
+        };
+        assert_eq!(Stbl { sizes: stsz, chunks }.samples(), Ok(expected(1 << 40)));
+        let few: fn(&mut Writer) = |stbl| {
+            stbl.full(b"stco", 0, 0, |chunks| {
+                chunks.u32(1).u32(100);
+            });
+        };
+        let refused = Stbl { sizes: stsz, chunks: few }.samples().unwrap_err();
+        assert!(refused.contains("fewer chunks than the samples need"), "{refused}");
+        let far: fn(&mut Writer) = |stbl| {
+            stbl.full(b"co64", 0, 0, |chunks| {
+                chunks.u32(2).u64(u64::MAX).u64(0);
+            });
+        };
+        let refused = Stbl { sizes: stsz, chunks: far }.samples().unwrap_err();
+        assert!(refused.contains("its offset overflows"), "{refused}");
     }
 }

@@ -1,20 +1,22 @@
-//! The block of a segment: its samples, as they lie in the source.
+//! The block of a segment: its samples, as they lie in the recording.
 //!
-//! It begins with the time of decoding of the first sample. Each sample then has the number of bytes between its predecessor and
-//! itself, its size with the bit that tells that decoding can begin at it, and the differences of its duration and of its shift
-//! from those of its predecessor. All are variable-length numbers of seven bits a byte, the lowest first; those with a sign are
-//! written as in Protocol Buffers (`sint64`).
+//! It begins with the time of decoding of the first sample, and the place from which gaps are counted. Each sample then has the
+//! number of bytes between its predecessor and itself, its size with the bit that tells that decoding can begin at it, and the
+//! differences of its duration and of its composition offset from those of its predecessor. All are variable-length numbers of
+//! seven bits a byte, the lowest first; those with a sign are written as in Protocol Buffers (`sint64`).
 
 use crate::bmff::tables::Sample;
 
 /// A sample of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct BlockSample {
-    /// The number of bytes between its predecessor, or the beginning of the segment, and itself.
+    /// Its place in the recording.
+    pub offset: u64,
+    /// The number of bytes between its predecessor, or the place at which the block begins, and itself.
     pub gap: u64,
     pub size: u32,
     pub duration: u32,
-    pub shift: i32,
+    pub composition_offset: i32,
     pub is_sync: bool,
 }
 
@@ -25,32 +27,27 @@ pub(crate) struct BlockError;
 /// A block that is written.
 #[derive(Debug)]
 pub(crate) struct BlockWriter {
-    bytes: Vec<u8>,
     end: u64,
     duration: u32,
-    shift: i32,
+    composition_offset: i32,
 }
 
 impl BlockWriter {
-    /// Begins the block of a segment whose source begins at `start`.
-    pub(crate) fn new(decode: u64, start: u64) -> Self {
-        let mut bytes = Vec::new();
-        write(&mut bytes, decode);
-        Self { bytes, end: start, duration: 0, shift: 0 }
+    /// Begins a block whose gaps are counted from `start`.
+    pub(crate) fn begin(bytes: &mut Vec<u8>, decode_time: u64, start: u64) -> Self {
+        write(bytes, decode_time);
+        write(bytes, start);
+        Self { end: start, duration: 0, composition_offset: 0 }
     }
 
     /// Adds a sample, which lies behind its predecessor.
-    pub(crate) fn add(&mut self, sample: &Sample) {
-        write(&mut self.bytes, sample.offset.saturating_sub(self.end));
-        write(&mut self.bytes, u64::from(sample.size) << 1 | u64::from(sample.is_sync));
-        write_signed(&mut self.bytes, i64::from(sample.duration) - i64::from(self.duration));
-        write_signed(&mut self.bytes, i64::from(sample.shift) - i64::from(self.shift));
+    pub(crate) fn add(&mut self, bytes: &mut Vec<u8>, sample: &Sample) {
+        write(bytes, sample.offset.saturating_sub(self.end));
+        write(bytes, u64::from(sample.size) << 1 | u64::from(sample.is_sync));
+        write_signed(bytes, i64::from(sample.duration) - i64::from(self.duration));
+        write_signed(bytes, i64::from(sample.composition_offset) - i64::from(self.composition_offset));
         self.end = sample.offset.saturating_add(sample.size.into());
-        (self.duration, self.shift) = (sample.duration, sample.shift);
-    }
-
-    pub(crate) fn finish(self) -> Vec<u8> {
-        self.bytes
+        (self.duration, self.composition_offset) = (sample.duration, sample.composition_offset);
     }
 }
 
@@ -58,34 +55,39 @@ impl BlockWriter {
 #[derive(Clone, Debug)]
 pub(crate) struct BlockReader<'a> {
     rest: &'a [u8],
+    decode_time: u64,
+    end: u64,
     duration: u32,
-    shift: i32,
+    composition_offset: i32,
 }
 
 impl<'a> BlockReader<'a> {
-    pub(crate) const fn new(rest: &'a [u8]) -> Self {
-        Self { rest, duration: 0, shift: 0 }
+    /// Begins to read a block.
+    pub(crate) fn new(bytes: &'a [u8]) -> Result<Self, BlockError> {
+        let mut reader = Self { rest: bytes, decode_time: 0, end: 0, duration: 0, composition_offset: 0 };
+        reader.decode_time = reader.number()?;
+        reader.end = reader.number()?;
+        Ok(reader)
     }
 
-    /// Reads the time of decoding of the first sample, which comes first.
-    pub(crate) fn decode(&mut self) -> Result<u64, BlockError> {
-        self.number()
+    /// Returns the time of decoding of the first sample.
+    pub(crate) const fn decode_time(&self) -> u64 {
+        self.decode_time
     }
 
     fn sample(&mut self) -> Result<BlockSample, BlockError> {
         let gap = self.number()?;
         let size = self.number()?;
-        let duration = i64::from(self.duration).checked_add(self.signed()?).ok_or(BlockError)?;
-        let shift = i64::from(self.shift).checked_add(self.signed()?).ok_or(BlockError)?;
+        let difference = |before: i64, difference: i64| before.checked_add(difference).ok_or(BlockError);
+        let duration = self.signed().and_then(|change| difference(self.duration.into(), change))?;
+        let offset = self.signed().and_then(|change| difference(self.composition_offset.into(), change))?;
         self.duration = u32::try_from(duration).map_err(|_| BlockError)?;
-        self.shift = i32::try_from(shift).map_err(|_| BlockError)?;
-        Ok(BlockSample {
-            gap,
-            size: u32::try_from(size >> 1).map_err(|_| BlockError)?,
-            duration: self.duration,
-            shift: self.shift,
-            is_sync: size & 1 == 1,
-        })
+        self.composition_offset = i32::try_from(offset).map_err(|_| BlockError)?;
+        let (is_sync, size) = (size & 1 == 1, u32::try_from(size >> 1).map_err(|_| BlockError)?);
+        let offset = self.end.checked_add(gap).ok_or(BlockError)?;
+        self.end = offset.checked_add(size.into()).ok_or(BlockError)?;
+        let (duration, composition_offset) = (self.duration, self.composition_offset);
+        Ok(BlockSample { offset, gap, size, duration, composition_offset, is_sync })
     }
 
     fn number(&mut self) -> Result<u64, BlockError> {
@@ -151,25 +153,32 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_was_written_is_read(numbers: Vec<u64>, signed: Vec<i64>) {
+        fn what_was_written_is_read(
+            decode_time: u64,
+            start in 0..u64::MAX / 2,
+            samples: Vec<(u16, u32, u32, i32, bool)>,
+        ) {
             let mut bytes = Vec::new();
-            numbers.iter().for_each(|number| write(&mut bytes, *number));
-            signed.iter().for_each(|number| write_signed(&mut bytes, *number));
-            let mut reader = BlockReader::new(&bytes);
-            for number in numbers {
-                prop_assert_eq!(reader.number(), Ok(number));
+            let mut writer = BlockWriter::begin(&mut bytes, decode_time, start);
+            let (mut end, mut expected) = (start, Vec::new());
+            for (gap, size, duration, composition_offset, is_sync) in samples {
+                let (gap, offset) = (u64::from(gap), end + u64::from(gap));
+                end = offset + u64::from(size);
+                let (decode_time, entry) = (0, 1);
+                let sample = Sample { decode_time, duration, composition_offset, offset, size, is_sync, entry };
+                writer.add(&mut bytes, &sample);
+                expected.push(Ok(BlockSample { offset, gap, size, duration, composition_offset, is_sync }));
             }
-            for number in signed {
-                prop_assert_eq!(reader.signed(), Ok(number));
-            }
-            prop_assert!(reader.rest.is_empty());
+            let reader = BlockReader::new(&bytes).unwrap();
+            prop_assert_eq!(reader.decode_time(), decode_time);
+            prop_assert_eq!(reader.collect::<Vec<_>>(), expected);
         }
 
         #[test]
         fn no_bytes_panic(bytes: Vec<u8>) {
-            let mut reader = BlockReader::new(&bytes);
-            let _ = reader.decode();
-            prop_assert!(reader.count() <= bytes.len());
+            if let Ok(reader) = BlockReader::new(&bytes) {
+                prop_assert!(reader.count() <= bytes.len());
+            }
         }
     }
 

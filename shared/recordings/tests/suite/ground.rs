@@ -3,9 +3,11 @@
 use std::ops::Range;
 use std::path::Path;
 
-use bytes::Bytes;
 use credlink_core::hash::Digest;
-use credlink_recordings::{Index, Init, Pass, Passed, Plan, Search, Segment, Source, Unplayable};
+use credlink_recordings::{
+    Index, Indexed, Indexer, MovieSearch, Part, Plan, SearchError, Segment, Source, StreamName, Unplayable,
+    View,
+};
 
 pub fn file(name: &str) -> Vec<u8> {
     std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/media").join(name)).unwrap()
@@ -15,16 +17,24 @@ pub fn part(bytes: &[u8], range: &Range<u64>) -> Vec<u8> {
     bytes[usize::try_from(range.start).unwrap()..usize::try_from(range.end).unwrap()].to_vec()
 }
 
-/// Plans a recording as a finaliser does, by ranges.
-pub fn plan(bytes: &[u8]) -> Result<Plan, Unplayable> {
+/// Plans a recording as a finaliser does, by ranges of at least this length.
+fn plan_by(bytes: &[u8], least: u64) -> Result<Plan, Unplayable> {
     let length = bytes.len() as u64;
-    let mut search = Search::new(length);
+    let mut search = MovieSearch::new(length);
     loop {
         let wanted = search.wanted();
-        if let Some(at) = search.advance(&part(bytes, &wanted))? {
-            return Plan::of(&part(bytes, &at), at, length);
+        let end = wanted.end.max(wanted.start + least).min(length);
+        match search.advance(&part(bytes, &(wanted.start..end))) {
+            Ok(Some(at)) => return Plan::of(&part(bytes, &at), at, length),
+            Ok(None) => {}
+            Err(SearchError::Unplayable(reason)) => return Err(reason),
+            Err(error) => panic!("{error}"),
         }
     }
+}
+
+pub fn plan(bytes: &[u8]) -> Result<Plan, Unplayable> {
+    plan_by(bytes, 0)
 }
 
 /// A recording that was read, with its index and the copy of its sound.
@@ -36,16 +46,18 @@ pub struct Recording {
 }
 
 /// Reads a recording in pieces of this length.
-pub fn passed(bytes: &[u8], piece: usize) -> (Passed, Vec<u8>) {
-    let mut pass = Pass::new(plan(bytes));
-    let sound = bytes.chunks(piece).flat_map(|piece| pass.push(piece)).collect();
-    (pass.finish(), sound)
+pub fn indexed(bytes: &[u8], piece: usize) -> (Indexed, Vec<u8>) {
+    let mut indexer = Indexer::new(plan(bytes));
+    let sound = bytes.chunks(piece).flat_map(|piece| indexer.push(piece)).collect();
+    (indexer.finish(), sound)
 }
 
 pub fn recording(bytes: Vec<u8>) -> Result<Recording, Unplayable> {
-    let (passed, sound) = passed(&bytes, 1_000);
-    assert_eq!((passed.length, passed.sha256), (bytes.len() as u64, Digest::of(&bytes)));
-    Ok(Recording { media: bytes, sound, index: Index::parse(&passed.index?).unwrap() })
+    let (indexed, sound) = indexed(&bytes, 1_000);
+    assert_eq!((indexed.length, indexed.sha256), (bytes.len() as u64, Digest::of(&bytes)));
+    let recording = Recording { media: bytes, sound, index: indexed.index? };
+    recording.assert_covered();
+    Ok(recording)
 }
 
 impl Recording {
@@ -60,31 +72,52 @@ impl Recording {
         }
     }
 
-    pub fn init(&self, stream: usize) -> Vec<u8> {
-        let head = &self.index.head().streams[stream];
-        match (&head.init, self.index.generated_init(stream)) {
-            (Init::Range(range), None) => part(self.source(head.source), range),
-            (Init::Generated(_), Some(init)) => init,
-            other => panic!("{other:?}"),
-        }
+    /// Returns what a player gets for a part, whole.
+    pub fn get(&self, part: Part) -> Vec<u8> {
+        let view = self.index.view(part, None).unwrap().unwrap_or_else(|| panic!("{part}"));
+        let View { generated, stored, .. } = view;
+        let stored = stored.map(|(source, range)| self::part(self.source(source), &range));
+        [generated, stored.unwrap_or_default()].concat()
     }
 
-    pub fn segments(&self, stream: usize) -> Vec<(Segment, Vec<u8>)> {
-        let source = self.index.head().streams[stream].source;
-        let view = |(number, segment): (u32, Segment)| {
-            let bytes = part(self.source(source), &segment.range);
-            assert_eq!(segment.sha256, Digest::of(&bytes), "segment {number} of {stream}");
-            let header = self.index.header(stream, number, &segment).unwrap();
-            assert_eq!(self.index.segment(stream, number).as_ref(), Some(&segment));
-            (segment, [header, bytes].concat())
+    /// The segments of a stream, each with the bytes that a player gets.
+    pub fn segments(&self, stream: StreamName) -> Vec<(Segment, Vec<u8>)> {
+        let source = self.source(self.index.head().stream(stream).unwrap().source);
+        let view = |segment: Segment| {
+            let Segment { number, range, .. } = &segment;
+            let digest = self.index.digest(stream, *number).unwrap();
+            assert_eq!(digest, Digest::of(&part(source, range)), "segment {number} of {stream}");
+            assert_eq!(self.index.segment(stream, *number).as_ref(), Some(&segment));
+            let bytes = self.get(Part::Segment(stream, *number));
+            (segment, bytes)
         };
-        (1..).zip(self.index.segments(stream)).map(view).collect()
+        self.index.segments(stream).map(view).collect()
     }
 
-    /// The streams as players put them together.
-    pub fn view(&self, stream: usize) -> Vec<u8> {
+    /// A stream as a player puts it together.
+    pub fn whole(&self, stream: StreamName) -> Vec<u8> {
         let segments = self.segments(stream).into_iter().map(|(_, bytes)| bytes);
-        [self.init(stream)].into_iter().chain(segments).collect::<Vec<_>>().concat()
+        [self.get(Part::Init(stream))].into_iter().chain(segments).collect::<Vec<_>>().concat()
+    }
+
+    /// Asserts that each byte of the recording is in one range whose hash the index has, and each of the copy in one segment.
+    fn assert_covered(&self) {
+        let head = self.index.head();
+        assert_eq!((head.length, head.sha256), (self.media.len() as u64, Digest::of(&self.media)));
+        for (stream, described) in head.streams() {
+            let segments = self.segments(stream);
+            assert_eq!(segments.len(), described.segments as usize);
+            for ((one, _), (next, _)) in segments.iter().zip(&segments[1..]) {
+                assert_eq!(one.range.end, next.range.start, "{stream}");
+            }
+            let (first, last) = (segments[0].0.range.start, segments[segments.len() - 1].0.range.end);
+            if described.source == Source::Media {
+                assert_eq!(head.front, Digest::of(&part(&self.media, &(0..first))));
+                assert_eq!(head.tail, Digest::of(&part(&self.media, &(last..head.length))));
+            } else {
+                assert_eq!((first, last), (0, self.sound.len() as u64));
+            }
+        }
     }
 }
 
@@ -97,28 +130,22 @@ pub fn content_of(bytes: &[u8], kind: &[u8; 4]) -> usize {
 fn pieces_of_any_length_make_the_same_index() {
     for name in ["progressive.mp4", "fragmented.mp4", "faststart.mp4"] {
         let bytes = file(name);
-        let (whole, sound) = passed(&bytes, bytes.len());
+        let (whole, sound) = indexed(&bytes, bytes.len());
         assert!(whole.index.is_ok(), "{name}: {whole:?}");
         for piece in [1, 7, 4_096, 30_011] {
-            assert_eq!(passed(&bytes, piece), (whole.clone(), sound.clone()), "{name} by {piece}");
+            assert_eq!(indexed(&bytes, piece), (whole.clone(), sound.clone()), "{name} by {piece}");
         }
     }
 }
 
 #[test]
-fn an_index_is_read_as_it_was_written_and_never_beyond_its_end() {
-    for name in ["progressive.mp4", "fragmented.mp4"] {
-        let bytes = passed(&file(name), 5_000).0.index.unwrap();
-        assert_eq!(&bytes[..8], b"CLRX\x01\0\0\0");
-        let index = Index::parse(&bytes).unwrap();
-        for end in 0..bytes.len() {
-            // What is missing is noticed at once, by reading or by the first segment that needs it.
-            let Ok(cut) = Index::parse(&bytes.slice(..end)) else { continue };
-            panic!("{name}: {end} of {} bytes are an index of {:?}", bytes.len(), cut.head());
-        }
-        let mut later = bytes.to_vec();
-        later[4] = 2;
-        assert!(Index::parse(&Bytes::from(later)).is_err());
-        assert_eq!(index.head().length, file(name).len() as u64);
+fn a_search_takes_more_than_it_wants_and_not_less() {
+    let bytes = file("progressive.mp4");
+    for least in [17, 100, 70_000] {
+        assert!(plan_by(&bytes, least).is_ok(), "{least}");
     }
+    let mut search = MovieSearch::new(bytes.len() as u64);
+    let error = search.advance(&bytes[..15]).unwrap_err();
+    assert_eq!(error.to_string(), "15 bytes were given, and 16 are wanted");
+    assert!(search.advance(&bytes[..16]).is_ok(), "it can be given again");
 }

@@ -1,7 +1,8 @@
-//! Recordings as a service would serve them, over real files of `tests/media`, which ffmpeg has made.
+//! Recordings as a service would serve them, over real files of `tests/media`, which `make.sh` there has made with ffmpeg.
 //!
-//! `ground` plans, reads and views a recording. `oracle` compares the views with another reader of MP4 files, `playlists` are
-//! those of HLS and DASH, and `refused` has what is not played.
+//! `ground` plans, reads and views a recording. `oracle` compares the views with another reader of MP4 files, `shifted` has edit
+//! lists and times that do not begin at 0, `playlists` are those of HLS and DASH, `stored` is the format of the index, and
+//! `refused` has what is not played.
 
 // `cfg(test)` holds for the whole binary. Written out, it tells clippy that these modules may unwrap.
 #[cfg(test)]
@@ -12,3 +13,7 @@ mod oracle;
 mod playlists;
 #[cfg(test)]
 mod refused;
+#[cfg(test)]
+mod shifted;
+#[cfg(test)]
+mod stored;

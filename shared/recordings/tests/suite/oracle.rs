@@ -3,7 +3,9 @@
 use shiguredo_mp4::TrackKind;
 use shiguredo_mp4::demux::{Fmp4SegmentDemuxer, Input, Mp4FileDemuxer};
 
-use super::ground::Recording;
+use credlink_recordings::{Part, StreamName};
+
+use super::ground::{Recording, file, recording};
 
 /// A sample: its times of decoding and of presentation in microseconds, its duration, and its bytes.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,9 +46,9 @@ fn of_file(bytes: &[u8], kind: TrackKind) -> (u32, Vec<Read>) {
 }
 
 /// Reads the samples of a stream as players get it, one segment at a time.
-fn of_view(recording: &Recording, stream: usize) -> (u32, Vec<Read>) {
+fn of_view(recording: &Recording, stream: StreamName) -> (u32, Vec<Read>) {
     let mut demuxer = Fmp4SegmentDemuxer::new();
-    demuxer.handle_init_segment(&recording.init(stream)).unwrap();
+    demuxer.handle_init_segment(&recording.get(Part::Init(stream))).unwrap();
     let mut timescale = 0;
     let mut samples = Vec::new();
     for (segment, bytes) in recording.segments(stream) {
@@ -84,15 +86,9 @@ fn pictures_are_those_of_the_recording() {
     for name in ["progressive.mp4", "faststart.mp4", "hevc.mp4", "vfr.mp4", "onegop.mp4", "mulaw.mov"] {
         let recording = Recording::of(name);
         let (timescale, original) = of_file(&recording.media, TrackKind::Video);
-        let (own, view) = of_view(&recording, 0);
+        let (own, view) = of_view(&recording, StreamName::Video);
         assert_eq!((own, view.len()), (timescale, original.len()), "{name}");
-        // The edit list begins with the first picture.
-        let first = original.iter().map(|sample| sample.presented).min().unwrap();
-        for (number, (view, original)) in view.iter().zip(&original).enumerate() {
-            let expected = Read { presented: original.presented - first, ..original.clone() };
-            assert_eq!(*view, expected, "{name}: sample {number}");
-        }
-        assert_eq!(view.iter().map(|sample| sample.presented).min(), Some(0), "{name}");
+        assert_eq!(view, original, "{name}");
     }
 }
 
@@ -101,20 +97,20 @@ fn sound_is_that_of_the_recording_without_what_the_encoder_put_before_it() {
     for name in ["progressive.mp4", "faststart.mp4", "hevc.mp4"] {
         let recording = Recording::of(name);
         let (timescale, original) = of_file(&recording.media, TrackKind::Audio);
-        let (own, view) = of_view(&recording, 1);
+        let (own, view) = of_view(&recording, StreamName::Audio);
         assert_eq!(own, timescale, "{name}");
-        // ffmpeg's encoder has 1,024 samples of priming: one packet.
+        // ffmpeg's encoder has 1,024 samples of priming: one packet. As the first picture is decoded before it is shown, the sound
+        // begins later by as much.
         assert_eq!(view.len(), original.len() - 1, "{name}");
+        let video = &recording.index.head().video;
+        let later = i64::try_from(video.start * u64::from(timescale) / u64::from(video.timescale)).unwrap();
         for (view, original) in view.iter().zip(&original[1..]) {
-            assert_eq!((view.decode, &view.bytes), (original.decode - 1_024, &original.bytes), "{name}");
+            assert_eq!(
+                (view.decode, &view.bytes),
+                (original.decode - 1_024 + later, &original.bytes),
+                "{name}"
+            );
         }
-        let segments = recording.segments(1);
-        assert_eq!(segments.len(), recording.segments(0).len(), "{name}: cut where the pictures are");
-        assert_eq!(
-            segments.iter().map(|(_, bytes)| bytes.len()).sum::<usize>(),
-            recording.sound.len(),
-            "{name}: the copy is its segments, and nothing else"
-        );
     }
 }
 
@@ -124,9 +120,9 @@ fn segments_begin_at_key_frames_after_four_seconds() {
         [("progressive.mp4", vec![4, 4, 2]), ("onegop.mp4", vec![10]), ("cmaf.mp4", vec![4, 4, 2])]
     {
         let recording = Recording::of(name);
-        let timescale = u64::from(recording.index.head().streams[0].timescale);
+        let timescale = u64::from(recording.index.head().video.timescale);
         let seconds: Vec<u64> =
-            recording.index.segments(0).map(|segment| segment.duration / timescale).collect();
+            recording.index.segments(StreamName::Video).map(|segment| segment.duration / timescale).collect();
         assert_eq!(seconds, expected, "{name}");
     }
 }
@@ -135,58 +131,44 @@ fn segments_begin_at_key_frames_after_four_seconds() {
 fn sound_that_browsers_do_not_decode_is_left_out_with_a_reason() {
     let recording = Recording::of("mulaw.mov");
     let head = recording.index.head();
-    assert_eq!(head.streams.len(), 1);
-    assert_eq!(head.left_out[0].reason, "its track 2 is `ulaw`, which browsers do not decode");
+    assert_eq!(head.audio, None);
+    let [left_out] = &head.left_out[..] else { panic!("{:?}", head.left_out) };
+    assert_eq!((left_out.track, &*left_out.reason, &*left_out.codec), (2, "codec", "ulaw"));
     assert!(recording.sound.is_empty());
-}
-
-/// Returns the type and the length of each box of a file.
-fn boxes(mut bytes: &[u8]) -> Vec<([u8; 4], usize)> {
-    let mut boxes = Vec::new();
-    while let Some([s0, s1, s2, s3, kind @ ..]) = bytes.first_chunk::<8>() {
-        let length = usize::try_from(u32::from_be_bytes([*s0, *s1, *s2, *s3])).unwrap();
-        boxes.push((*kind, length));
-        bytes = &bytes[length..];
-    }
-    boxes
 }
 
 #[test]
 fn fragments_are_served_as_they_are() {
     for name in ["fragmented.mp4", "cmaf.mp4"] {
         let recording = Recording::of(name);
-        let view = recording.view(0);
-        // Only what belongs to no fragment is left out: an index of random access at the end, and of segments in front.
-        assert!(recording.media.starts_with(&recording.init(0)), "{name}");
-        let segments = recording.segments(0);
-        for ((segment, bytes), (next, _)) in segments.iter().zip(&segments[1..]) {
-            assert_eq!(&bytes[4..8], b"moof", "{name}");
+        // All but what follows the last fragment.
+        assert!(recording.media.starts_with(&recording.whole(StreamName::Video)), "{name}");
+        let segments = recording.segments(StreamName::Video);
+        for ((segment, _), (next, _)) in segments.iter().zip(&segments[1..]) {
             assert_eq!(segment.start + segment.duration, next.start, "{name}");
-            assert!(segment.range.end <= next.range.start, "{name}");
         }
-        let missing = recording.media.len() - view.len();
-        let indexes =
-            boxes(&recording.media).into_iter().filter(|(kind, _)| kind == b"mfra" || kind == b"sidx");
-        assert_eq!(missing, indexes.map(|(_, length)| length).sum::<usize>(), "{name}");
-        let codecs = &recording.index.head().streams[0].codecs;
-        assert_eq!(codecs.len(), 2, "{codecs:?}");
-        assert!(codecs[0].starts_with("avc1.") && codecs[1] == "mp4a.40.2", "{codecs:?}");
+        let video = &recording.index.head().video;
+        assert_eq!(video.samples, 250, "{name}");
+        assert_eq!(video.codecs, ["avc1.64000a", "mp4a.40.2"], "{name}");
     }
 }
 
 #[test]
 fn a_recording_of_fragments_that_was_cut_off_is_played_to_its_last_whole_one() {
     let whole = Recording::of("fragmented.mp4");
-    let segments = whole.segments(0);
+    let segments = whole.segments(StreamName::Video);
     let last = &segments.last().unwrap().0;
     for cut in [last.range.end - 1, last.range.start + 10, segments[1].0.range.end] {
         let bytes = whole.media[..usize::try_from(cut).unwrap()].to_vec();
-        let recording = super::ground::recording(bytes).unwrap();
-        let cut_off = recording.segments(0);
+        let recording = recording(bytes).unwrap();
+        let cut_off = recording.segments(StreamName::Video);
         assert!(cut_off.len() + 1 >= segments.len(), "{cut}");
         for ((segment, bytes), (original, all)) in cut_off.iter().zip(&segments) {
             assert_eq!(segment.range.start, original.range.start, "{cut}");
             assert!(segment.range.end <= cut && all.starts_with(bytes), "{cut}");
         }
     }
+    // Nothing is whole.
+    let first = usize::try_from(segments[0].0.range.start).unwrap();
+    assert_eq!(recording(file("fragmented.mp4")[..first + 600].to_vec()).unwrap_err().name(), "incomplete");
 }

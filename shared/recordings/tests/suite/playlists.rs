@@ -1,76 +1,133 @@
-//! Playlists, which a parser of each format reads, and whose addresses lead to parts of the recording.
+//! Playlists, whose addresses lead to parts of the recording.
 
-use credlink_core::time::Timestamp;
-use credlink_recordings::{Part, StreamName, dash, hls};
+use credlink_recordings::{Part, StreamName};
 
 use super::ground::Recording;
 
-#[test]
-fn the_multivariant_playlist_names_the_streams() {
-    assert_eq!(
-        hls::multivariant(&Recording::of("progressive.mp4").index),
-        "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-INDEPENDENT-SEGMENTS\n\
-         #EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"sound\",NAME=\"sound\",DEFAULT=YES,AUTOSELECT=YES,URI=\"a.m3u8\"\n\
-         #EXT-X-STREAM-INF:BANDWIDTH=60012,AVERAGE-BANDWIDTH=59052,CODECS=\"avc1.64000a,mp4a.40.2\",RESOLUTION=96x64,\
-         FRAME-RATE=25.000,AUDIO=\"sound\"\nv.m3u8\n"
-    );
-    let text = hls::multivariant(&Recording::of("fragmented.mp4").index);
-    assert!(!text.contains("TYPE=AUDIO") && text.contains("CODECS=\"avc1.64000a,mp4a.40.2\""), "{text}");
-    let text = hls::multivariant(&Recording::of("hevc.mp4").index);
-    assert!(text.contains("CODECS=\"hvc1.1.6.L30.90,mp4a.40.2\""), "{text}");
+fn text(recording: &Recording, part: Part) -> String {
+    String::from_utf8(recording.get(part)).unwrap()
 }
 
 #[test]
-fn a_media_playlist_has_every_segment_and_the_time_on_the_wall() {
+fn the_multivariant_playlist_names_the_streams() {
     let recording = Recording::of("progressive.mp4");
-    let started: Timestamp = "2026-07-01T07:05:01.250Z".parse().unwrap();
-    let text = hls::media(&recording.index, StreamName::Pictures, Some(started)).unwrap();
+    let head = recording.index.head();
+    let rates = [&head.video, head.audio.as_ref().unwrap()];
+    let (peak, average) = (rates.map(|stream| stream.peak), rates.map(|stream| stream.average));
     assert_eq!(
-        text,
+        text(&recording, Part::Hls),
+        format!(
+            "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-INDEPENDENT-SEGMENTS\n\
+             #EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"sound\",NAME=\"sound\",DEFAULT=YES,AUTOSELECT=YES,URI=\"a.m3u8\"\n\
+             #EXT-X-STREAM-INF:BANDWIDTH={},AVERAGE-BANDWIDTH={},CODECS=\"avc1.64000a,mp4a.40.2\",RESOLUTION=96x64,\
+             FRAME-RATE=25.000,AUDIO=\"sound\"\nv.m3u8\n",
+            peak[0] + peak[1],
+            average[0] + average[1],
+        )
+    );
+    let text_of = |name: &str| text(&Recording::of(name), Part::Hls);
+    let fragmented = text_of("fragmented.mp4");
+    assert!(
+        !fragmented.contains("TYPE=AUDIO") && fragmented.contains("CODECS=\"avc1.64000a,mp4a.40.2\""),
+        "{fragmented}"
+    );
+    let hevc = text_of("hevc.mp4");
+    assert!(hevc.contains("CODECS=\"hvc1.1.6.L30.90,mp4a.40.2\""), "{hevc}");
+}
+
+/// A player that chooses by the rates gets no more bits than they say.
+#[test]
+fn the_rates_are_those_of_the_bytes_that_players_get() {
+    for name in ["progressive.mp4", "fragmented.mp4", "vfr.mp4"] {
+        let recording = Recording::of(name);
+        for (stream, described) in recording.index.head().streams() {
+            let segments = recording.segments(stream);
+            let bits: u64 = segments.iter().map(|(_, bytes)| bytes.len() as u64 * 8).sum();
+            let ticks: u64 = segments.iter().map(|(segment, _)| segment.duration).sum();
+            let rate = |bits: u64, ticks: u64| (bits * u64::from(described.timescale)).div_ceil(ticks);
+            assert_eq!(described.average, rate(bits, ticks), "{name} {stream}");
+            // All but the last segment last for about a target duration.
+            let long = &segments[..segments.len() - 1];
+            let peak =
+                long.iter().map(|(segment, bytes)| rate(bytes.len() as u64 * 8, segment.duration)).max();
+            assert!(described.peak >= peak.unwrap_or_default().max(described.average), "{name} {stream}");
+        }
+    }
+}
+
+#[test]
+fn a_media_playlist_has_every_segment() {
+    let recording = Recording::of("progressive.mp4");
+    assert_eq!(
+        text(&recording, Part::Playlist(StreamName::Video)),
         "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:4\n#EXT-X-MEDIA-SEQUENCE:1\n#EXT-X-PLAYLIST-TYPE:VOD\n\
          #EXT-X-INDEPENDENT-SEGMENTS\n#EXT-X-MAP:URI=\"init-v.mp4\"\n\
-         #EXT-X-PROGRAM-DATE-TIME:2026-07-01T07:05:01.250Z\n\
          #EXTINF:4.000000,\nv/1.m4s\n#EXTINF:4.000000,\nv/2.m4s\n#EXTINF:2.000000,\nv/3.m4s\n#EXT-X-ENDLIST\n"
     );
-    let sound = hls::media(&recording.index, StreamName::Sound, None).unwrap();
+    let sound = text(&recording, Part::Playlist(StreamName::Audio));
     assert!(sound.contains("URI=\"init-a.mp4\"") && sound.contains("a/3.m4s"), "{sound}");
-    assert_eq!(hls::media(&Recording::of("fragmented.mp4").index, StreamName::Sound, None), None);
+    let fragmented = Recording::of("fragmented.mp4").index;
+    assert_eq!(fragmented.view(Part::Playlist(StreamName::Audio), None), Ok(None));
+}
+
+/// RFC 8216, section 6.2.4, and 4.3.3.1: no segment is longer when it is rounded.
+#[test]
+fn all_playlists_have_the_same_target_duration() {
+    for name in ["progressive.mp4", "faststart.mp4", "hevc.mp4", "vfr.mp4", "onegop.mp4"] {
+        let recording = Recording::of(name);
+        let playlists: Vec<String> = recording
+            .index
+            .head()
+            .streams()
+            .map(|(stream, _)| text(&recording, Part::Playlist(stream)))
+            .collect();
+        let target = |text: &str| {
+            let line = text.lines().find_map(|line| line.strip_prefix("#EXT-X-TARGETDURATION:"));
+            line.unwrap().parse::<f64>().unwrap()
+        };
+        for playlist in &playlists {
+            assert!((target(playlist) - target(&playlists[0])).abs() < 0.1, "{name}");
+            for line in playlist.lines().filter_map(|line| line.strip_prefix("#EXTINF:")) {
+                let seconds: f64 = line.trim_end_matches(',').parse().unwrap();
+                assert!(seconds.round() <= target(playlist), "{name}: {seconds}");
+            }
+        }
+    }
 }
 
 #[test]
 fn every_address_in_a_playlist_is_a_part() {
     for name in ["progressive.mp4", "fragmented.mp4", "vfr.mp4"] {
-        let index = Recording::of(name).index;
-        for stream in StreamName::ALL {
-            let Some(text) = hls::media(&index, stream, None) else { continue };
-            let addresses: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
-            assert_eq!(addresses.len(), index.segments(stream.number()).len(), "{name}");
+        let recording = Recording::of(name);
+        for (stream, described) in recording.index.head().streams() {
+            let playlist = text(&recording, Part::Playlist(stream));
+            let addresses: Vec<&str> = playlist.lines().filter(|line| !line.starts_with('#')).collect();
+            assert_eq!(addresses.len(), described.segments as usize, "{name}");
             for (number, address) in (1..).zip(addresses) {
-                assert_eq!(Part::parse(address), Some(Part::Segment(stream, number)), "{name}");
+                let part = Part::parse(address);
+                assert_eq!(part, Some(Part::Segment(stream, number)), "{name}");
+                assert!(recording.index.view(part.unwrap(), None).unwrap().is_some());
             }
         }
-        let seconds = |ticks: u64| ticks.div_ceil(u64::from(index.head().streams[0].timescale));
-        let text = hls::media(&index, StreamName::Pictures, None).unwrap();
-        let longest = index.segments(0).map(|segment| seconds(segment.duration)).max().unwrap();
-        assert!(text.contains(&format!("#EXT-X-TARGETDURATION:{longest}\n")), "{name}: {text}");
     }
 }
 
 #[test]
 fn the_manifest_of_dash_has_the_times_of_all_segments() {
-    let text = dash::manifest(&Recording::of("progressive.mp4").index);
+    let manifest = text(&Recording::of("progressive.mp4"), Part::Dash);
     for expected in [
-        "mediaPresentationDuration=\"PT10.000S\"",
-        "<AdaptationSet contentType=\"video\" mimeType=\"video/mp4\" segmentAlignment=\"true\" startWithSAP=\"1\">",
+        "<AdaptationSet contentType=\"video\" mimeType=\"video/mp4\" segmentAlignment=\"true\" startWithSAP=\"2\">",
         "codecs=\"avc1.64000a\"",
         "frameRate=\"25000/1000\"",
-        "<SegmentTemplate timescale=\"12800\" initialization=\"init-v.mp4\" media=\"v/$Number$.m4s\" startNumber=\"1\">",
-        "<S t=\"0\" d=\"51200\" r=\"1\"/>\n            <S d=\"25600\"/>",
+        "<SegmentTemplate timescale=\"12800\" presentationTimeOffset=\"1024\" initialization=\"init-v.mp4\" \
+         media=\"v/$Number$.m4s\" startNumber=\"1\">",
+        "<S t=\"1024\" d=\"51200\" r=\"1\"/>\n            <S d=\"25600\"/>",
         "initialization=\"init-a.mp4\" media=\"a/$Number$.m4s\"",
+        // The longest segment is one of sound.
+        "maxSegmentDuration=\"PT4.033S\"",
     ] {
-        assert!(text.contains(expected), "{expected}: {text}");
+        assert!(manifest.contains(expected), "{expected}: {manifest}");
     }
-    let fragmented = dash::manifest(&Recording::of("fragmented.mp4").index);
+    let fragmented = text(&Recording::of("fragmented.mp4"), Part::Dash);
     assert!(fragmented.contains("codecs=\"avc1.64000a,mp4a.40.2\""), "{fragmented}");
-    assert!(fragmented.contains("presentationTimeOffset=\"1024\""), "{fragmented}");
 }

@@ -1,15 +1,16 @@
 //! Recordings that are not played, each with its reason, and bytes that are damaged at random.
 
-use credlink_recordings::{Index, Pass, Plan, Search, Unplayable, bounds};
+use credlink_recordings::{
+    Index, Indexer, MovieSearch, Part, Plan, SearchError, StreamName, Unplayable, bounds,
+};
 use proptest::prelude::*;
 
-use super::ground::{content_of, file, passed, plan, recording};
+use super::ground::{content_of, file, indexed, plan, recording};
 
 fn reason(bytes: &[u8]) -> Unplayable {
-    let (passed, sound) = passed(bytes, 5_000);
-    assert_eq!(passed.length, bytes.len() as u64);
-    assert!(sound.is_empty() || passed.index.is_err());
-    passed.index.unwrap_err()
+    let (indexed, _) = indexed(bytes, 5_000);
+    assert_eq!(indexed.length, bytes.len() as u64);
+    indexed.index.unwrap_err()
 }
 
 /// Puts numbers in place of those at some distance behind the type of a box.
@@ -20,7 +21,7 @@ fn changed(mut bytes: Vec<u8>, kind: &[u8; 4], distance: usize, new: &[u8]) -> V
 }
 
 #[test]
-fn other_formats_are_told_from_films_that_were_cut_off() {
+fn other_formats_are_distinguished_from_truncated_files() {
     for bytes in [file("other.mkv"), b"".to_vec(), b"\0\0\0".to_vec(), b"GIF89a and more".to_vec()] {
         assert_eq!(reason(&bytes), Unplayable::Container);
     }
@@ -34,7 +35,7 @@ fn other_formats_are_told_from_films_that_were_cut_off() {
         &faststart[..faststart.len() - 1],
         b"\0\0\0\x10ftypisom\0\0\0\0",
     ] {
-        assert_eq!(reason(bytes), Unplayable::Incomplete, "{} bytes", bytes.len());
+        assert_eq!(reason(bytes).name(), "incomplete", "{} bytes", bytes.len());
     }
 }
 
@@ -46,7 +47,7 @@ fn counts_that_the_file_cannot_have_are_refused_without_room_for_them() {
         let reason = reason(&changed(file("onegop.mp4"), kind, distance, &many));
         let is_named = reason.to_string().contains(std::str::from_utf8(kind).unwrap());
         let is_counted =
-            reason == Unplayable::TooMany { what: "samples in a track", allowed: bounds::SAMPLES };
+            reason == Unplayable::TooMany { what: "samples in a track", allowed: bounds::MAX_SAMPLES };
         assert!(is_named || is_counted, "{kind:?}: {reason}");
     }
     // One size for four thousand million samples needs no table.
@@ -58,10 +59,10 @@ fn counts_that_the_file_cannot_have_are_refused_without_room_for_them() {
 fn what_cannot_be_is_said_by_box() {
     let zero = [0; 4];
     for (kind, distance, new, expected) in [
-        (b"mvhd", 12, &zero[..], "its box `mvhd` is damaged: a second has no units in it"),
-        (b"mdhd", 12, &zero, "its box `mdhd` is damaged: a second has no units in it"),
+        (b"mvhd", 12, &zero[..], "its box `mvhd` is damaged: its timescale is zero"),
+        (b"mdhd", 12, &zero, "its box `mdhd` is damaged: its timescale is zero"),
         (b"stsc", 8, &[0, 0, 0, 2], "its box `stsc` is damaged: it does not begin with the first chunk"),
-        (b"stco", 8, &[0xff; 4], "the box `moov`"),
+        (b"stco", 8, &[0xff; 4], "it ends before the last pictures"),
         (b"avc1", 0, b"\0\0", "`avcC` is damaged"),
     ] {
         let bytes = changed(file("onegop.mp4"), kind, distance, new);
@@ -96,11 +97,12 @@ fn codecs_that_browsers_do_not_decode_are_named() {
 #[test]
 fn a_movie_box_that_is_too_long_is_not_read() {
     let length = 200 * 1_024 * 1_024_u64;
-    let mut search = Search::new(length + 16);
+    let mut search = MovieSearch::new(length + 16);
     assert_eq!(search.advance(b"\0\0\0\x10ftypisom\0\0\0\0"), Ok(None));
     let beginning = [&u32::try_from(length).unwrap().to_be_bytes()[..], b"moov", &[0; 8]].concat();
     let reason = search.advance(&beginning).unwrap_err();
-    assert_eq!(reason.to_string(), "its box `moov` has 209715200 bytes, and at most 50331648 are read");
+    assert!(matches!(reason, SearchError::Unplayable(_)));
+    assert_eq!(reason.to_string(), "its box `moov` has 209715200 bytes, and at most 20971520 are read");
 }
 
 #[test]
@@ -109,7 +111,7 @@ fn boxes_that_go_round_in_circles_end() {
     for (size, is_end) in [(0_u32, true), (1, false), (7, false)] {
         let bytes = [b"\0\0\0\x10ftypisom\0\0\0\0", &size.to_be_bytes()[..], b"free", &[0; 40]].concat();
         let reason = reason(&bytes);
-        assert_eq!(reason == Unplayable::Incomplete, is_end, "{size}: {reason}");
+        assert_eq!(reason == Unplayable::NoMovie, is_end, "{size}: {reason}");
     }
     let many = b"\0\0\0\x08free".repeat(2_000);
     assert_eq!(reason(&many).name(), "too_large");
@@ -118,15 +120,43 @@ fn boxes_that_go_round_in_circles_end() {
 #[test]
 fn a_recording_of_another_length_than_was_planned_is_not_played() {
     let bytes = file("progressive.mp4");
-    for (fed, expected) in [(&bytes[..20_000], false), (&bytes[..], true)] {
-        let mut pass = Pass::new(plan(&bytes));
-        pass.push(fed);
-        assert_eq!(pass.finish().index.is_ok(), expected);
+    let planned = bytes.len() as u64;
+    for (pieces, read) in [(&[&bytes[..20_000]][..], 20_000), (&[&bytes, b"and more"], planned + 8)] {
+        let mut indexer = Indexer::new(plan(&bytes));
+        for piece in pieces {
+            let _ = indexer.push(piece);
+        }
+        assert_eq!(indexer.finish().index, Err(Unplayable::OtherLength { read, planned }));
     }
-    let mut pass = Pass::new(plan(&bytes));
-    pass.push(&bytes);
-    pass.push(b"and more");
-    assert_eq!(pass.finish().index, Err(Unplayable::Incomplete));
+}
+
+#[test]
+fn fragments_whose_offsets_count_from_the_beginning_of_the_file_are_refused() {
+    // Media Source Extensions forbid them, and so do the players that are built upon these.
+    assert_eq!(reason(&file("absolute.mp4")), Unplayable::AbsoluteOffsets);
+}
+
+#[test]
+fn fragments_that_do_not_begin_with_a_key_frame_are_refused() {
+    let mut bytes = file("fragmented.mp4");
+    // The flags of the first sample, of each run.
+    for at in 0..bytes.len() - 4 {
+        if &bytes[at..at + 4] == b"trun" && bytes[at + 7] & 4 != 0 {
+            bytes[at + 16..at + 20].copy_from_slice(&[1, 1, 0, 0]);
+        }
+    }
+    assert_eq!(reason(&bytes), Unplayable::NoKeyFrame(1));
+}
+
+#[test]
+fn pictures_before_the_first_key_frame_are_left_out() {
+    let bytes = file("onegop.mp4");
+    let of_key = |number: u8| changed(bytes.clone(), b"stss", 8, &[0, 0, 0, number]);
+    let recording = recording(of_key(3)).unwrap();
+    let segment = recording.index.segments(StreamName::Video).next().unwrap();
+    assert!(segment.start > 0 && segment.duration < 10 * 12_800, "{segment:?}");
+    let without = changed(bytes.clone(), b"stss", 4, &[0; 4]);
+    assert_eq!(reason(&without), Unplayable::NoKeyFrame(1));
 }
 
 #[test]
@@ -140,8 +170,8 @@ fn no_single_byte_that_is_wrong_panics() {
                 bytes[at] = value;
                 // Whatever is found, it can be viewed to its end.
                 if let Ok(recording) = recording(bytes) {
-                    for stream in 0..recording.index.head().streams.len() {
-                        recording.view(stream);
+                    for (stream, _) in recording.index.head().streams() {
+                        recording.whole(stream);
                     }
                 }
             }
@@ -160,14 +190,13 @@ proptest! {
 
     #[test]
     fn no_index_panics(at in 0_usize..2_000, value: u8) {
-        let mut bytes = passed(&file("onegop.mp4"), 50_000).0.index.unwrap().to_vec();
+        let mut bytes = indexed(&file("onegop.mp4"), 50_000).0.index.unwrap().bytes().to_vec();
         let place = at % bytes.len();
         bytes[place] = value;
-        if let Ok(index) = Index::parse(&bytes.into()) {
-            for segment in index.segments(0).take(10) {
-                let _ = index.header(0, 1, &segment);
+        if let Ok(index) = Index::parse(bytes.into()) {
+            for part in [Part::Hls, Part::Dash, Part::Playlist(StreamName::Video), Part::Segment(StreamName::Video, 1)] {
+                let _ = index.view(part, None);
             }
-            let _ = (credlink_recordings::hls::multivariant(&index), credlink_recordings::dash::manifest(&index));
         }
     }
 }
