@@ -12,7 +12,8 @@ fn the_format_is_as_it_is_documented() {
     assert_eq!(&bytes[..8], b"CLRX\x01\0\0\0");
     let length = usize::try_from(u32::from_be_bytes(*bytes[8..].first_chunk().unwrap())).unwrap();
     let head: serde_json::Value = serde_json::from_slice(&bytes[12..12 + length]).unwrap();
-    let names: Vec<&str> = head.as_object().unwrap().keys().map(String::as_str).collect();
+    let mut names: Vec<&str> = head.as_object().unwrap().keys().map(String::as_str).collect();
+    names.sort_unstable();
     assert_eq!(names, ["front", "length", "sections", "sha256", "tail", "video"]);
     assert_eq!(head["video"]["init"]["generated"]["id"], 1);
     assert_eq!(head["sections"]["entries"], serde_json::json!({"start": 0, "end": 48}));
