@@ -109,3 +109,46 @@ fn of_those_who_name_the_same_list_one_wins() {
     assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 1, "{statuses:?}");
     assert_eq!(statuses.iter().filter(|status| **status == 412).count(), 6, "{statuses:?}");
 }
+
+#[test]
+fn fifty_who_reorder_and_replace_at_once_leave_a_list_that_its_files_agree_with() {
+    let server = Server::start();
+    let client = Client::new(server.url());
+    let ids = files(&client, 130..154);
+    let (listed, spare) = ids.split_at(8);
+    let (place, path) = ("item/10/item-photo", "/v1/entities/item/10/item-photo");
+    for id in listed {
+        assert_eq!(client.post(path, &json!({"attach": id})).status, 200);
+    }
+    let statuses: Vec<u16> = std::thread::scope(|scope| {
+        let act = |number: usize| {
+            let client = client.clone();
+            scope.spawn(move || {
+                if number.is_multiple_of(2) {
+                    let (mut order, etag) = client.list(place);
+                    order.rotate_left(number % 8);
+                    return client
+                        .json(&Method::PUT, path, &[("if-match", &etag)], &json!({"files": order}))
+                        .status;
+                }
+                // Several name the same file, of which one replaces it, and the same new one, which is in the list once.
+                let (old, new) = (&listed[number % 8], &spare[number % 16]);
+                client.post(path, &json!({"replace": {"old": old, "new": new}})).status
+            })
+        };
+        let acts: Vec<_> = (0..50).map(act).collect();
+        acts.into_iter().map(|act| act.join().unwrap()).collect()
+    });
+    let replaced = statuses.iter().skip(1).step_by(2).filter(|status| **status == 200).count();
+    assert!(statuses.iter().step_by(2).all(|status| [200, 412].contains(status)), "{statuses:?}");
+    assert!(statuses.iter().skip(1).step_by(2).all(|status| [200, 409].contains(status)), "{statuses:?}");
+    // Only those with odd numbers are named.
+    assert_eq!(replaced, 4, "each is replaced once: {statuses:?}");
+    let (list, _) = client.list(place);
+    let once: std::collections::BTreeSet<&String> = list.iter().collect();
+    assert_eq!((list.len(), once.len()), (8, 8), "{list:?}");
+    for id in &ids {
+        let entity = &client.get(&format!("/v1/files/{id}")).json()["entity"];
+        assert_eq!(entity.is_object(), list.contains(id), "{id}: {entity}");
+    }
+}
