@@ -27,7 +27,7 @@ use futures_util::FutureExt as _;
 use http::{Method, Request};
 use serde_json::{Value, json};
 
-use super::ground::Copies;
+use super::ground::{Copies, random};
 use crate::faults::gate::{Gate, Gated};
 
 /// A PNG, as far as its first bytes tell.
@@ -56,14 +56,6 @@ struct Ground {
 struct Process {
     service: Service<Ports>,
     files: Files<MemoryQuarantine>,
-}
-
-fn random() -> Result<[u8; 20], String> {
-    let (one, two) = (uuid::Uuid::new_v4(), uuid::Uuid::new_v4());
-    let mut bytes = [0; 20];
-    bytes[..16].copy_from_slice(one.as_bytes());
-    bytes[16..].copy_from_slice(&two.as_bytes()[..4]);
-    Ok(bytes)
 }
 
 /// Returns the output of a future that waits for nothing.

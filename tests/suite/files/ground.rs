@@ -96,7 +96,7 @@ pub(super) struct Process {
     pub(super) files: Files<MemoryQuarantine>,
 }
 
-fn random() -> Result<[u8; 20], String> {
+pub(super) fn random() -> Result<[u8; 20], String> {
     let (one, two) = (uuid::Uuid::new_v4(), uuid::Uuid::new_v4());
     let mut bytes = [0; 20];
     bytes[..16].copy_from_slice(one.as_bytes());

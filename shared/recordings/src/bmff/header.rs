@@ -11,7 +11,7 @@ pub(crate) const LONGEST: u64 = 16;
 pub(crate) struct BoxHeader {
     pub kind: FourCc,
     /// The length of the header itself: 8 or 16 bytes.
-    pub length: u64,
+    pub length: usize,
     /// The length of the content, or `None` if it goes to the end of what is around the box.
     pub content: Option<u64>,
 }
@@ -29,7 +29,7 @@ impl BoxHeader {
             },
             size => (8, u64::from(size)),
         };
-        let content = size.checked_sub(length);
+        let content = size.checked_sub(length as u64);
         let content = content.ok_or(Unplayable::malformed(kind, "its size is smaller than its header"))?;
         Ok(Some(Self { kind, length, content: Some(content) }))
     }

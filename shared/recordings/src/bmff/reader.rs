@@ -120,7 +120,7 @@ impl<'a> Boxes<'a> {
             return Err(self.0.malformed("it ends too early"));
         };
         let kind = header.kind;
-        self.0.take(if header.length == 8 { 8 } else { 16 })?;
+        self.0.take(header.length)?;
         let content = header.content.map_or(Ok(self.0.rest.len()), usize::try_from);
         let content = content.ok().filter(|content| *content <= self.0.rest.len());
         let content = content.ok_or(Unplayable::malformed(kind, "it is longer than the box around it"))?;

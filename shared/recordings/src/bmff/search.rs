@@ -94,8 +94,8 @@ impl MovieSearch {
             return Err(cut_off);
         }
         let header = BoxHeader::parse(bytes)?.ok_or(cut_off)?;
-        let content = header.content.unwrap_or(self.length.saturating_sub(self.at + header.length));
-        let end = self.at.checked_add(header.length).and_then(|at| at.checked_add(content));
+        let content = header.content.unwrap_or(self.length.saturating_sub(self.at + header.length as u64));
+        let end = self.at.checked_add(header.length as u64).and_then(|at| at.checked_add(content));
         let end = end.filter(|end| *end <= self.length).ok_or(Unplayable::NoMovie)?;
         if header.kind == FourCc(*b"moov") {
             let length = end - self.at;

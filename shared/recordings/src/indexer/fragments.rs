@@ -168,7 +168,7 @@ impl Fragments {
     }
 
     fn begin_fragment(&mut self, moof: &[u8]) -> Result<(), Unplayable> {
-        let header = BoxHeader::parse(moof)?.map_or(8, |header| if header.length == 16 { 16 } else { 8 });
+        let header = BoxHeader::parse(moof)?.map_or(0, |header| header.length);
         let content = moof.get(header..).unwrap_or_default();
         let Some(fragment) = parse(content, self.plan.track, self.plan.defaults)? else { return Ok(()) };
         if fragment.entry != self.plan.defaults.entry {
