@@ -12,11 +12,12 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|bytes: &[u8]| {
     let plan = plan(bytes);
     let mut indexer = Indexer::new(plan.clone());
-    let sound: Vec<u8> = bytes.chunks(100).flat_map(|piece| indexer.push(piece)).collect();
+    let mut sound: Vec<u8> = bytes.chunks(100).flat_map(|piece| indexer.push(piece)).collect();
     let indexed = indexer.finish();
     let mut indexer = Indexer::new(plan);
     assert_eq!(indexer.push(bytes), sound, "the pieces do not matter");
     assert_eq!(indexer.finish(), indexed);
+    sound.extend_from_slice(&indexed.sound);
     assert_eq!((indexed.length, indexed.sha256), (bytes.len() as u64, Digest::of(bytes)));
     match &indexed.index {
         Ok(index) => played(index, bytes, &sound),

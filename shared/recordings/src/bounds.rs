@@ -12,7 +12,10 @@ pub const MAX_BOXES: u64 = 1_000;
 pub const MAX_TRACKS: u64 = 32;
 /// The most samples of a track: more than those that a `moov` box of the longest kind usually describes.
 pub const MAX_SAMPLES: u64 = 2_000_000;
-/// The most samples of a segment: an hour and more between two key frames.
+/// The most samples of the tracks that are played of a recording that is made of fragments: more than those of a day with sixty
+/// pictures a second and sound.
+pub const MAX_FRAGMENTED_SAMPLES: u64 = 12_000_000;
+/// The most samples of a segment, and of a fragment: an hour and more between two key frames.
 pub const MAX_SEGMENT_SAMPLES: u64 = 200_000;
 /// The most segments of a stream. A segment lasts four seconds or more, unless times in the file say otherwise.
 pub const MAX_SEGMENTS: u64 = 100_000;

@@ -1,7 +1,9 @@
 //! The one pass over the bytes of a recording: its hash, those of its segments, the copy of its sound, and its index.
 
+mod copy;
 mod fragments;
 mod samples;
+mod sound;
 
 use credlink_core::hash::{Digest, Hashing};
 
@@ -14,7 +16,7 @@ use samples::Samples;
 
 /// An indexer of a recording, to which its bytes are pushed in order, in pieces of any length.
 ///
-/// It keeps the blocks and the entries of the index in memory, the sound of one segment, and one `moof` box.
+/// It keeps the blocks and the entries of the index in memory, the sound of one segment, and one `moof` box with its samples.
 #[derive(Debug)]
 pub struct Indexer {
     at: u64,
@@ -37,6 +39,8 @@ pub struct Indexed {
     pub length: u64,
     /// Their SHA-256.
     pub sha256: Digest,
+    /// The last bytes of the copy of the sound.
+    pub sound: Vec<u8>,
     /// The index, or the reason why the recording is not played.
     pub index: Result<Index, Unplayable>,
 }
@@ -50,6 +54,10 @@ struct Made {
     /// The digests of the bytes before the first and behind the last segment.
     front: Digest,
     tail: Digest,
+    /// `true` if players get fragments as they are, so that no track is left out.
+    is_whole: bool,
+    /// A track of sound that turned out not to be playable.
+    left_out: Option<LeftOut>,
 }
 
 impl Indexer {
@@ -63,26 +71,25 @@ impl Indexer {
                 Kind::Progressive { video, audio } => {
                     Work::Samples(Box::new(Samples::new(*video, audio.map(|audio| *audio))))
                 }
-                Kind::Fragmented(plan) => Work::Fragments(Box::new(Fragments::new(plan))),
+                Kind::Fragmented(plan) => Work::Fragments(Box::new(Fragments::new(plan, planned))),
             }
         });
         Self { at: 0, whole: Hashing::default(), work, left_out, planned }
     }
 
     /// Adds the next bytes. Returns the bytes by which the copy of the sound goes on. All of that copy is void if
-    /// [`finish`](Self::finish) returns no index.
+    /// [`finish`](Self::finish), which returns the last of them, returns no index, or one without sound.
     #[must_use = "these bytes are a part of the copy of the sound, which segments refer to"]
     pub fn push(&mut self, bytes: &[u8]) -> Vec<u8> {
         self.whole.add(bytes);
         let mut sound = Vec::new();
         let done = match &mut self.work {
             Ok(Work::Samples(samples)) => samples.push(self.at, bytes, &mut sound),
-            Ok(Work::Fragments(fragments)) => fragments.push(bytes),
+            Ok(Work::Fragments(fragments)) => fragments.push(bytes, &mut sound),
             Err(_) => Ok(()),
         };
         if let Err(reason) = done {
             self.work = Err(reason);
-            sound.clear();
         }
         self.at += bytes.len() as u64;
         sound
@@ -93,17 +100,20 @@ impl Indexer {
     pub fn finish(self) -> Indexed {
         let Self { at: length, whole, work, left_out, planned } = self;
         let sha256 = whole.digest();
+        let mut sound = Vec::new();
         let made = work.and_then(|work| {
             if length != planned {
                 return Err(Unplayable::OtherLength { read: length, planned });
             }
             match work {
                 Work::Samples(samples) => samples.finish(),
-                Work::Fragments(fragments) => fragments.finish(length),
+                Work::Fragments(fragments) => fragments.finish(&mut sound),
             }
         });
         let index = made.and_then(|made| {
-            let Made { video, audio, entries, blocks, front, tail } = made;
+            let Made { video, audio, entries, blocks, front, tail, is_whole, left_out: another } = made;
+            let mut left_out = if is_whole { Vec::new() } else { left_out };
+            left_out.extend(another);
             let head = index::head(length, [sha256, front, tail], video, audio, left_out);
             with_rates(head, &entries, &blocks)
                 .and_then(|head| index::write(head, &entries, &blocks))
@@ -114,7 +124,7 @@ impl Indexer {
                     )
                 })
         });
-        Indexed { length, sha256, index }
+        Indexed { length, sha256, sound, index }
     }
 }
 

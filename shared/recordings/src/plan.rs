@@ -1,14 +1,15 @@
 //! The plan of a recording: which segments its streams have, decided from the movie box alone.
 
-mod cutter;
+pub(crate) mod cutter;
 
 use std::ops::Range;
 
 use crate::bmff::FourCc;
-use crate::bmff::movie::{AUDIO, Defaults, GEOMETRY, Movie, SampleEntry, Track, VIDEO};
+use crate::bmff::fragments::FragmentedTrack;
+use crate::bmff::movie::{AUDIO, GEOMETRY, Movie, SampleEntry, Track, VIDEO};
 use crate::bmff::tables::{Sample, Tables};
 use crate::bmff::writer::Writer;
-use crate::bounds::{MAX_AUDIO_SEGMENT_BYTES, MAX_BYTES_BEFORE_MOVIE, MAX_SEGMENT_BYTES};
+use crate::bounds::{MAX_BYTES_BEFORE_MOVIE, MAX_SEGMENT_BYTES};
 use crate::codec;
 use crate::index::{Init, LeftOut, Source, Stream, TrackHead};
 use crate::unplayable::Unplayable;
@@ -16,15 +17,13 @@ use cutter::Cutter;
 
 /// The seconds after which a segment ends, with pictures at the next key frame.
 pub(crate) const SEGMENT_SECONDS: u64 = 4;
-/// The samples after which a segment of sound ends in any case.
-const AUDIO_SEGMENT_SAMPLES: u64 = 4_096;
-
 /// A plan of a recording.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// The length of the recording in bytes.
     pub(crate) length: u64,
     pub(crate) kind: Kind,
+    /// The tracks that are not played, unless players get fragments as they are, with all tracks.
     pub(crate) left_out: Vec<LeftOut>,
 }
 
@@ -38,7 +37,7 @@ pub(crate) enum Kind {
         audio: Option<Box<Planned>>,
     },
     /// Samples are in fragments, which are read when they come.
-    Fragmented(Fragmented),
+    Fragmented(Box<Fragmented>),
 }
 
 /// A stream whose segments are known.
@@ -50,17 +49,26 @@ pub(crate) struct Planned {
     pub blocks: Vec<u8>,
 }
 
-/// A stream whose segments follow from the fragments.
+/// Streams whose segments follow from the fragments.
 #[derive(Clone, Debug)]
 pub(crate) struct Fragmented {
-    pub stream: Stream,
     /// The end of the movie box, before which there are no fragments.
     pub begin: u64,
-    /// The video track.
-    pub track: u32,
-    pub defaults: Defaults,
-    /// The time that its edit list adds.
-    pub shift: i64,
+    /// The stream of fragments as they are, with all tracks, or the reason why players cannot be given them.
+    pub whole: Result<Stream, Unplayable>,
+    /// The streams for which headers are generated: the pictures, and the sound, if it is played.
+    pub video: FragmentedStream,
+    pub audio: Option<FragmentedStream>,
+    /// The other tracks, whose samples may be before those in a fragment.
+    pub others: Vec<FragmentedTrack>,
+}
+
+/// A stream of one track whose samples are in fragments.
+#[derive(Clone, Debug)]
+pub(crate) struct FragmentedStream {
+    pub stream: Stream,
+    pub track: FragmentedTrack,
+    pub times: Times,
 }
 
 /// A segment before its bytes were read.
@@ -127,34 +135,48 @@ fn fragmented(movie: &Movie<'_>, at: &Range<u64>, length: u64) -> Result<Plan, U
     if at.start > MAX_BYTES_BEFORE_MOVIE {
         return Err(Unplayable::malformed(FourCc(*b"moov"), "more is before it than players can be given"));
     }
-    let named = |track: &Track<'_>| {
+    let mut left_out = Vec::new();
+    let of_track = |track: &Track<'_>, codec: String, source, length| {
         let entry = track.entry(track.defaults.entry)?;
-        if track.handler == VIDEO {
-            return codec::video(track.id, entry);
-        }
-        // The entry cannot be written anew here.
-        if codec::is_of_quick_time(entry) {
-            return Err(Unplayable::Codec { track: track.id, codec: entry.kind });
-        }
-        codec::audio(track.id, entry)
+        Ok(FragmentedStream {
+            stream: Stream { codecs: vec![codec], ..stream(track, entry, source, length)? },
+            track: FragmentedTrack { id: track.id, defaults: track.defaults, decoded: 0 },
+            times: Times::of(movie, track)?,
+        })
     };
-    let video = movie.of_kind(VIDEO).next().ok_or(Unplayable::NoVideo)?;
-    let mut codecs = vec![named(video)?];
+    let video = choose(movie, VIDEO, &mut left_out, |track| {
+        let codec = codec::video(track.id, track.entry(track.defaults.entry)?)?;
+        Ok((of_track(track, codec, Source::Media, length)?, track))
+    })?;
+    let (video, track) = video.ok_or(Unplayable::NoVideo)?;
+    let audio = choose(movie, AUDIO, &mut left_out, |track| {
+        let codec = codec::audio(track.id, track.entry(track.defaults.entry)?)?;
+        of_track(track, codec, Source::Audio, 0)
+    });
+    let whole = whole(movie, track, &video.stream, at.end);
+    let audio = audio.ok().flatten();
+    let read = [Some(video.track.id), audio.as_ref().map(|audio| audio.track.id)];
+    let others = movie.defaults.iter().filter(|(id, _)| !read.contains(&Some(*id)));
+    let others = others.map(|(id, defaults)| FragmentedTrack { id: *id, defaults: *defaults, decoded: 0 });
+    let kind = Fragmented { begin: at.end, whole, others: others.collect(), video, audio };
+    Ok(Plan { length, kind: Kind::Fragmented(Box::new(kind)), left_out })
+}
+
+/// Returns the stream of fragments as they are, which have the samples of all tracks, after a movie box that ends at `end`.
+fn whole(movie: &Movie<'_>, video: &Track<'_>, stream: &Stream, end: u64) -> Result<Stream, Unplayable> {
+    let mut codecs = stream.codecs.clone();
     for track in movie.tracks.iter().filter(|track| track.id != video.id) {
-        // Its samples are among those of the pictures, and players would have to read them.
-        codecs.push(named(track)?);
+        let entry = track.entry(track.defaults.entry)?;
+        codecs.push(match track.handler {
+            VIDEO => codec::video(track.id, entry)?,
+            // The entry cannot be written anew here.
+            _ if codec::is_of_quick_time(entry) => {
+                return Err(Unplayable::Codec { track: track.id, codec: entry.kind });
+            }
+            _ => codec::audio(track.id, entry)?,
+        });
     }
-    // Players that get the edit list apply no delay.
-    let shift = i64::try_from(video.edits.media_time).map_err(|_| Unplayable::EditList(video.id))?;
-    let shift = -shift;
-    let stream = Stream {
-        init: Init::Range(0..at.end),
-        codecs,
-        ..stream(video, video.entry(video.defaults.entry)?, Source::Media, length)?
-    };
-    let (track, defaults) = (video.id, video.defaults);
-    let kind = Kind::Fragmented(Fragmented { stream, begin: at.end, track, defaults, shift });
-    Ok(Plan { length, kind, left_out: Vec::new() })
+    Ok(Stream { init: Init::Range(0..end), codecs, ..stream.clone() })
 }
 
 fn progressive(movie: &Movie<'_>, length: u64) -> Result<Plan, Unplayable> {
@@ -163,7 +185,7 @@ fn progressive(movie: &Movie<'_>, length: u64) -> Result<Plan, Unplayable> {
         let tables = track.tables()?;
         let entry = used_entry(track, &tables)?;
         let codec = codec::video(track.id, entry)?;
-        let shift = Shift::of(movie, track, &tables)?;
+        let shift = Shift::of(Times::of(movie, track)?, tables.samples())?;
         let (segments, blocks, samples) = pictures(track, &tables, shift, length)?;
         let stream = Stream { codecs: vec![codec], samples, ..stream(track, entry, Source::Media, length)? };
         Ok((Box::new(Planned { stream, segments, blocks }), shift))
@@ -173,7 +195,8 @@ fn progressive(movie: &Movie<'_>, length: u64) -> Result<Plan, Unplayable> {
         let tables = track.tables()?;
         let entry = used_entry(track, &tables)?;
         let codec = codec::audio(track.id, entry)?;
-        let (segments, blocks, samples) = sound(track, &tables, shift.of_sound(movie, track)?, length)?;
+        let (segments, blocks, samples) =
+            sound(track, &tables, shift.of_sound(Times::of(movie, track)?)?, length)?;
         let stream = Stream { codecs: vec![codec], samples, ..stream(track, entry, Source::Audio, 0)? };
         Ok(Box::new(Planned { stream, segments, blocks }))
     });
@@ -237,12 +260,30 @@ fn dimensions(track: &Track<'_>) -> Option<(u32, u32)> {
     (width > 0 && height > 0).then_some((width.into(), height.into()))
 }
 
-/// Returns the time that an edit list adds to those of a track, in its units.
-fn shift(movie: &Movie<'_>, track: &Track<'_>) -> Result<i64, Unplayable> {
-    let scaled = u128::from(track.edits.delay) * u128::from(track.timescale.get());
-    let delay = i64::try_from(scaled / u128::from(movie.timescale.get()));
-    let shift = delay.ok().zip(i64::try_from(track.edits.media_time).ok());
-    shift.and_then(|(delay, first)| delay.checked_sub(first)).ok_or(Unplayable::EditList(track.id))
+/// The times of a track, before it is known which of its samples is shown first.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Times {
+    track: u32,
+    /// The time of the track that its edit list shows first, in its units.
+    pub first: i64,
+    /// The time that the list adds before that.
+    delay: i64,
+    timescale: u32,
+}
+
+impl Times {
+    fn of(movie: &Movie<'_>, track: &Track<'_>) -> Result<Self, Unplayable> {
+        let scaled = u128::from(track.edits.delay) * u128::from(track.timescale.get());
+        let delay = i64::try_from(scaled / u128::from(movie.timescale.get()));
+        let first = i64::try_from(track.edits.media_time);
+        let (delay, first) = delay.ok().zip(first.ok()).ok_or(Unplayable::EditList(track.id))?;
+        Ok(Self { track: track.id, first, delay, timescale: track.timescale.get() })
+    }
+
+    /// The time that the edit list adds to those of the track. Neither number is negative.
+    const fn by_list(self) -> i64 {
+        self.delay - self.first
+    }
 }
 
 /// The times that are added to those of the tracks.
@@ -252,9 +293,9 @@ fn shift(movie: &Movie<'_>, track: &Track<'_>) -> Result<i64, Unplayable> {
 /// times, and the sound gets later by as much. An edit list that begins in the middle of a group of pictures, as one of a file does
 /// that was cut without being encoded anew, is treated alike: everything is shown.
 #[derive(Clone, Copy, Debug)]
-struct Shift {
+pub(crate) struct Shift {
     /// The time that is added to the times of decoding of the pictures, in their units.
-    own: u64,
+    pub own: u64,
     /// The time by which the edit list would have shown them earlier.
     earlier: u64,
     /// The time from which on sound is heard, because pictures are shown.
@@ -263,11 +304,14 @@ struct Shift {
 }
 
 impl Shift {
-    fn of(movie: &Movie<'_>, track: &Track<'_>, tables: &Tables<'_>) -> Result<Self, Unplayable> {
-        let by_list = shift(movie, track)?;
+    /// Returns the times for pictures that begin with these samples.
+    pub(crate) fn of(
+        times: Times,
+        samples: impl Iterator<Item = Result<Sample, Unplayable>>,
+    ) -> Result<Self, Unplayable> {
         // The first picture is among those up to the second key frame. Composition offsets with a sign can put it before 0.
         let (mut first, mut keys) = (i64::MAX, 0);
-        for sample in tables.samples() {
+        for sample in samples {
             let sample = sample?;
             keys += u32::from(sample.is_sync);
             if keys > 1 {
@@ -277,24 +321,46 @@ impl Shift {
             first = first.min(decode_time.saturating_add(sample.composition_offset.into()));
         }
         let before = first.min(0).unsigned_abs();
-        let earlier = by_list.min(0).unsigned_abs().saturating_add(before);
+        let earlier = times.by_list().min(0).unsigned_abs().saturating_add(before);
         Ok(Self {
-            own: u64::try_from(by_list).unwrap_or(0).saturating_add(before),
+            own: u64::try_from(times.by_list()).unwrap_or(0).saturating_add(before),
             earlier,
             from: u64::try_from(first).unwrap_or(0).min(earlier),
-            timescale: track.timescale.get(),
+            timescale: times.timescale,
         })
     }
 
-    /// Returns the time that is added to those of sound that belongs to these pictures, and the time from which on it is heard, in
-    /// its units.
-    fn of_sound(self, movie: &Movie<'_>, track: &Track<'_>) -> Result<(i64, i64), Unplayable> {
+    /// Returns the times of sound that belongs to these pictures.
+    pub(crate) fn of_sound(self, times: Times) -> Result<Audible, Unplayable> {
+        let error = || Unplayable::EditList(times.track);
         let scaled = |time: u64| {
-            let scaled = u128::from(time) * u128::from(track.timescale.get()) / u128::from(self.timescale);
-            i64::try_from(scaled).map_err(|_| Unplayable::EditList(track.id))
+            let scaled = u128::from(time) * u128::from(times.timescale) / u128::from(self.timescale);
+            i64::try_from(scaled).map_err(|_| error())
         };
-        let added = shift(movie, track)?.checked_add(scaled(self.earlier)?);
-        Ok((added.ok_or(Unplayable::EditList(track.id))?, scaled(self.from)?))
+        let added = times.by_list().checked_add(scaled(self.earlier)?).ok_or_else(error)?;
+        Ok(Audible { added, from: scaled(self.from)? })
+    }
+}
+
+/// The sound that is heard with pictures.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Audible {
+    /// The time that is added to those of the sound, in its units.
+    added: i64,
+    /// The time from which on it is heard.
+    from: i64,
+}
+
+impl Audible {
+    /// Returns a sample at the time at which it is heard, or `None` if nothing is heard of it: it ends before, as the first ones
+    /// of an encoder do, or has no bytes.
+    pub(crate) fn of(self, sample: &Sample) -> Option<Sample> {
+        let decode_time = i64::try_from(sample.decode_time).unwrap_or(i64::MAX).saturating_add(self.added);
+        let early = u32::try_from(self.from.saturating_sub(decode_time).max(0)).unwrap_or(u32::MAX);
+        let duration = sample.duration.checked_sub(early).filter(|duration| *duration > 0 || early == 0)?;
+        let decode_time = u64::try_from(decode_time.max(self.from)).unwrap_or(0);
+        let heard = Sample { decode_time, duration, composition_offset: 0, is_sync: true, ..*sample };
+        (sample.size > 0).then_some(heard)
     }
 }
 
@@ -305,18 +371,15 @@ fn pictures(
     shift: Shift,
     length: u64,
 ) -> Result<(Vec<PlannedSegment>, Vec<u8>, u64), Unplayable> {
-    let wanted = SEGMENT_SECONDS * u64::from(video.timescale.get());
-    let mut cutter = Cutter::new(video.id, length, MAX_SEGMENT_BYTES);
+    let mut cutter = Cutter::new(video.id, video.timescale.get(), length, MAX_SEGMENT_BYTES);
     let mut samples = 0;
     for sample in tables.samples() {
         let sample = sample?;
         let sample = Sample { decode_time: sample.decode_time.saturating_add(shift.own), ..sample };
-        let is_first = match &cutter.open {
-            None if !sample.is_sync => continue,
-            None => true,
-            Some(open) => sample.is_sync && sample.decode_time.saturating_sub(open.decode_time) >= wanted,
-        };
-        cutter.add(&sample, is_first)?;
+        if cutter.open.is_none() && !sample.is_sync {
+            continue;
+        }
+        cutter.add(&sample, sample.is_sync && cutter.is_due(&sample))?;
         samples += 1;
     }
     if samples == 0 {
@@ -330,38 +393,17 @@ fn pictures(
 fn sound(
     audio: &Track<'_>,
     tables: &Tables<'_>,
-    (shift, from): (i64, i64),
+    audible: Audible,
     length: u64,
 ) -> Result<(Vec<PlannedSegment>, Vec<u8>, u64), Unplayable> {
-    let wanted = SEGMENT_SECONDS * u64::from(audio.timescale.get());
     // What lies between the samples is not copied.
-    let mut cutter = Cutter::new(audio.id, length, u64::MAX);
+    let mut cutter = Cutter::new(audio.id, audio.timescale.get(), length, u64::MAX);
     let mut samples = 0;
     for sample in tables.samples() {
-        let sample = sample?;
-        let decode_time = i64::try_from(sample.decode_time).unwrap_or(i64::MAX).saturating_add(shift);
-        // Nothing is heard of a sample without bytes.
-        let sample = audible(&sample, decode_time, from).filter(|sample| sample.size > 0);
-        let Some(sample) = sample else { continue };
-        let is_first = cutter.open.as_ref().is_none_or(|open| {
-            sample.decode_time.saturating_sub(open.decode_time) >= wanted
-                || open.samples >= AUDIO_SEGMENT_SAMPLES
-        });
-        cutter.add(&sample, is_first)?;
-        if let Some(open) = cutter.open.as_ref().filter(|open| open.bytes > MAX_AUDIO_SEGMENT_BYTES) {
-            let (track, length) = (audio.id, open.bytes);
-            return Err(Unplayable::LongSegment { track, length, allowed: MAX_AUDIO_SEGMENT_BYTES });
-        }
+        let Some(sample) = audible.of(&sample?) else { continue };
+        cutter.add_sound(&sample)?;
         samples += 1;
     }
     let (segments, blocks) = cutter.finish()?;
     Ok((segments, blocks, samples))
-}
-
-/// Returns a sample of sound at this time, or `None` if it ends before any is heard, as the first ones of an encoder do.
-fn audible(sample: &Sample, decode_time: i64, from: i64) -> Option<Sample> {
-    let early = u32::try_from(from.saturating_sub(decode_time).max(0)).unwrap_or(u32::MAX);
-    let duration = sample.duration.checked_sub(early).filter(|duration| *duration > 0 || early == 0)?;
-    let decode_time = u64::try_from(decode_time.max(from)).unwrap_or(0);
-    Some(Sample { decode_time, duration, composition_offset: 0, is_sync: true, ..*sample })
 }

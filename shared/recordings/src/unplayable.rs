@@ -82,8 +82,11 @@ pub enum Unplayable {
     /// Samples are in the movie box of a recording that announces fragments, or media is before that box.
     #[error("it announces fragments, and has media outside of them")]
     Mixed,
-    /// Fragments say where their samples are in the file, which players forbid (`base-data-offset`).
-    #[error("its fragments have offsets from the beginning of the file, which players forbid")]
+    /// Fragments begin to say where their samples are in the file (`base-data-offset`), or no longer say their times, after players
+    /// were given others as they are.
+    #[error(
+        "its later fragments have offsets from the beginning of the file or no times, and its first ones do not"
+    )]
     AbsoluteOffsets,
     /// The samples are not in the order of the file.
     #[error("the samples of its track {0} do not follow each other in the file in the order of decoding")]

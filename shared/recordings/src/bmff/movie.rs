@@ -25,6 +25,8 @@ pub(crate) struct Movie<'a> {
     pub is_fragmented: bool,
     /// The tracks of pictures and sound, in the order of the file.
     pub tracks: Vec<Track<'a>>,
+    /// The defaults of the samples of all tracks in fragments, by the IDs of the tracks.
+    pub defaults: Vec<(u32, Defaults)>,
 }
 
 /// A track of pictures or sound.
@@ -97,15 +99,18 @@ impl<'a> Movie<'a> {
                 tracks.push(track);
             }
         }
-        if let Some(extends) = extends {
-            for found in extends.boxes() {
-                let (kind, content) = found?;
-                if kind.0 == *b"trex" {
-                    extend(&mut tracks, content)?;
-                }
+        let mut defaults = Vec::new();
+        for found in extends.into_iter().flat_map(Reader::boxes) {
+            let (kind, content) = found?;
+            if kind.0 == *b"trex" && defaults.len() as u64 <= MAX_TRACKS {
+                defaults.push(trex(content)?);
             }
         }
-        Ok(Self { timescale, is_fragmented: extends.is_some(), tracks })
+        for track in &mut tracks {
+            let own = defaults.iter().find(|(id, _)| *id == track.id);
+            track.defaults = own.map_or_else(Defaults::default, |(_, defaults)| *defaults);
+        }
+        Ok(Self { timescale, is_fragmented: extends.is_some(), tracks, defaults })
     }
 
     /// Returns the tracks of a kind, those that are enabled first.
@@ -128,7 +133,7 @@ fn timescale(mut header: Reader<'_>) -> Result<(NonZeroU32, Reader<'_>), Unplaya
     Ok((timescale, header))
 }
 
-fn extend(tracks: &mut [Track<'_>], mut content: Reader<'_>) -> Result<(), Unplayable> {
+fn trex(mut content: Reader<'_>) -> Result<(u32, Defaults), Unplayable> {
     content.version()?;
     let id = content.u32()?;
     let defaults = Defaults {
@@ -137,10 +142,7 @@ fn extend(tracks: &mut [Track<'_>], mut content: Reader<'_>) -> Result<(), Unpla
         size: content.u32()?,
         flags: content.u32()?,
     };
-    if let Some(track) = tracks.iter_mut().find(|track| track.id == id) {
-        track.defaults = defaults;
-    }
-    Ok(())
+    Ok((id, defaults))
 }
 
 impl<'a> Track<'a> {

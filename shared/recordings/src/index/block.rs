@@ -25,7 +25,7 @@ pub(crate) struct BlockSample {
 pub(crate) struct BlockError;
 
 /// A block that is written.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct BlockWriter {
     end: u64,
     duration: u32,

@@ -1,23 +1,42 @@
-//! The pass over a recording that is made of fragments: its segments are ranges of it as they are.
+//! The pass over a recording that is made of fragments.
+//!
+//! Its segments are ranges of it as they are, if players take its fragments. Otherwise they get generated headers, as for a recording
+//! whose samples are in the movie box, and a copy of the sound. In either case, a segment begins with a fragment.
 
 use std::ops::Range;
 
 use credlink_core::hash::{Digest, Hashing};
 
 use super::Made;
-use crate::bmff::fragments::{TrackFragment, parse};
+use super::copy::left_out;
+use super::sound::Sound;
+use crate::bmff::fragments::{Fragment, FragmentedTrack, TrackFragment};
 use crate::bmff::header::BoxHeader;
-use crate::bounds::{MAX_FRAGMENT_BYTES, MAX_SEGMENT_BYTES, MAX_SEGMENTS};
-use crate::index::Entry;
-use crate::plan::{Fragmented, SEGMENT_SECONDS};
+use crate::bmff::tables::Sample;
+use crate::bounds::{
+    MAX_FRAGMENT_BYTES, MAX_FRAGMENTED_SAMPLES, MAX_SEGMENT_BYTES, MAX_SEGMENT_SAMPLES, MAX_SEGMENTS,
+};
+use crate::index::block::BlockWriter;
+use crate::index::{Entry, LeftOut, Stream};
+use crate::plan::cutter::is_apart;
+use crate::plan::{Fragmented, SEGMENT_SECONDS, Shift};
 use crate::unplayable::Unplayable;
 
 /// The boxes of a recording, one after the other, and the segments that they make.
 #[derive(Debug)]
 pub(super) struct Fragments {
-    plan: Fragmented,
+    /// The length of the recording.
+    length: u64,
+    begin: u64,
     at: u64,
     state: State,
+    served: Served,
+    /// The tracks: those that are read first, and of these the pictures.
+    tracks: Vec<FragmentedTrack>,
+    /// The number of tracks that are read.
+    played: usize,
+    /// The number of samples that may still come.
+    left: u64,
     /// The header of the box that is read, and all of it if it is a `moof` box.
     read: Vec<u8>,
     entries: Vec<Entry>,
@@ -26,8 +45,42 @@ pub(super) struct Fragments {
     since: (Hashing, u64),
     front: Front,
     samples: u64,
-    /// The time of decoding at which the last fragment ends.
-    decoded: u64,
+}
+
+/// The way in which players get the fragments.
+#[derive(Debug)]
+enum Served {
+    /// It is decided by the first fragment.
+    Undecided(Box<Fragmented>),
+    /// As they are.
+    Whole { stream: Stream, shift: i64 },
+    /// As samples behind generated headers.
+    Samples(Box<Gathered>),
+}
+
+/// Samples for which headers are generated.
+#[derive(Debug)]
+struct Gathered {
+    stream: Stream,
+    /// The times of the pictures, which are known with the first fragment.
+    shift: Shift,
+    blocks: Vec<u8>,
+    /// The sound that is copied, or the reason why none is.
+    sound: Option<Result<Sound, LeftOut>>,
+    /// The end of the last picture in the recording.
+    end: u64,
+    /// The last picture that was added, and where it was added.
+    last: Option<Added>,
+}
+
+/// A picture in a block.
+#[derive(Clone, Copy, Debug)]
+struct Added {
+    picture: Sample,
+    /// The length of all blocks before and after it.
+    blocks: (usize, usize),
+    /// The state of the writer before it.
+    writer: BlockWriter,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,29 +113,71 @@ struct Open {
     start: u64,
     key_frame: Option<Range<u64>>,
     hashing: Hashing,
-    /// The end of the pictures of a fragment whose media is missing, and their number.
-    pending: Option<(u64, u64)>,
-    /// Its state after the last fragment that is whole: its hash, its end, and the time of decoding at its end.
-    whole: Option<(Hashing, u64, u64)>,
+    /// The beginning of its block among the blocks, if its header is generated.
+    block: usize,
+    writer: Option<BlockWriter>,
+    /// The end of the pictures of fragments whose media is missing.
+    pending: Option<Pending>,
+    /// Its state after the last fragment that is whole.
+    whole: Option<Whole>,
+    samples: u64,
+}
+
+/// The end of fragments whose media is missing.
+#[derive(Clone, Copy, Debug)]
+struct Pending {
+    /// The time of decoding at their end.
+    decoded: u64,
+    samples: u64,
+    /// The end of their pictures in the recording, if headers are generated.
+    end: u64,
+    /// The length of all blocks.
+    blocks: usize,
+}
+
+/// A segment up to the end of its last fragment that is whole.
+#[derive(Debug)]
+struct Whole {
+    hashing: Hashing,
+    end: u64,
+    /// The time of decoding at its end.
+    decoded: u64,
+    /// The length of all blocks.
+    blocks: usize,
 }
 
 impl Fragments {
-    pub(super) fn new(plan: Fragmented) -> Self {
+    /// Begins the pass over a recording of `length` bytes.
+    pub(super) fn new(plan: Box<Fragmented>, length: u64) -> Self {
         Self {
-            plan,
+            length,
+            begin: plan.begin,
             at: 0,
             state: State::Header,
+            tracks: [Some(&plan.video), plan.audio.as_ref()]
+                .into_iter()
+                .flatten()
+                .map(|played| played.track)
+                .chain(plan.others.iter().copied())
+                .collect(),
+            played: 1 + usize::from(plan.audio.is_some()),
+            served: Served::Undecided(plan),
+            left: MAX_FRAGMENTED_SAMPLES,
             read: Vec::new(),
             entries: Vec::new(),
             open: None,
             since: (Hashing::default(), 0),
             front: Front::default(),
             samples: 0,
-            decoded: 0,
         }
     }
 
-    pub(super) fn push(&mut self, mut bytes: &[u8]) -> Result<(), Unplayable> {
+    /// The track of the pictures.
+    fn track(&self) -> u32 {
+        self.tracks.first().map_or(0, |track| track.id)
+    }
+
+    pub(super) fn push(&mut self, mut bytes: &[u8], copy: &mut Vec<u8>) -> Result<(), Unplayable> {
         while !bytes.is_empty() {
             let wanted = match self.state {
                 // One byte after the other, because its own length is in it.
@@ -98,7 +193,7 @@ impl Fragments {
                 State::Header => {
                     self.read.extend_from_slice(now);
                     if let Some(header) = BoxHeader::parse(&self.read)? {
-                        self.begin_box(header)?;
+                        self.begin_box(header, copy)?;
                     }
                 }
                 State::Moof(left) => {
@@ -106,32 +201,37 @@ impl Fragments {
                     self.state = State::Moof(left - length);
                 }
                 State::Content(left, is_media) => {
-                    self.hash(now);
+                    self.pass(now, copy);
                     self.state = State::Content(left.map(|left| left - length), is_media);
                 }
             }
-            self.end_box()?;
+            self.end_box(copy)?;
         }
         Ok(())
     }
 
-    fn hash(&mut self, bytes: &[u8]) {
+    /// Hashes the last bytes that were read, and copies what is sound of them.
+    fn pass(&mut self, bytes: &[u8], copy: &mut Vec<u8>) {
         match &mut self.open {
             Some(open) => open.hashing.add(bytes),
             None => self.front.hashing.add(bytes),
         }
         self.since.0.add(bytes);
+        if let Served::Samples(gathered) = &mut self.served {
+            let at = self.at - bytes.len() as u64;
+            gathered.hear(|sound| sound.push(at, bytes, copy));
+        }
     }
 
-    fn begin_box(&mut self, header: BoxHeader) -> Result<(), Unplayable> {
+    fn begin_box(&mut self, header: BoxHeader, copy: &mut Vec<u8>) -> Result<(), Unplayable> {
         let BoxHeader { kind, content, .. } = header;
         let is_media = kind.0 == *b"mdat";
-        if (is_media || kind.0 == *b"moof") && self.at <= self.plan.begin {
+        if (is_media || kind.0 == *b"moof") && self.at <= self.begin {
             return Err(Unplayable::Mixed);
         }
         if kind.0 != *b"moof" {
             let read = std::mem::take(&mut self.read);
-            self.hash(&read);
+            self.pass(&read, copy);
             self.state = State::Content(content, is_media);
             return Ok(());
         }
@@ -144,20 +244,20 @@ impl Fragments {
     }
 
     /// Ends the box that is read if nothing of it is missing.
-    fn end_box(&mut self) -> Result<(), Unplayable> {
+    fn end_box(&mut self, copy: &mut Vec<u8>) -> Result<(), Unplayable> {
         match self.state {
             State::Moof(0) => {
                 self.state = State::Header;
                 let moof = std::mem::take(&mut self.read);
                 self.begin_fragment(&moof)?;
-                self.hash(&moof);
+                self.pass(&moof, copy);
                 Ok(())
             }
             State::Content(Some(0), is_media) => {
                 self.state = State::Header;
                 if is_media {
                     self.end_fragment();
-                } else if self.at == self.plan.begin {
+                } else if self.at == self.begin {
                     self.front.movie = Some(self.front.hashing.clone().digest());
                     self.since = (Hashing::default(), self.at);
                 }
@@ -168,96 +268,191 @@ impl Fragments {
     }
 
     fn begin_fragment(&mut self, moof: &[u8]) -> Result<(), Unplayable> {
-        let header = BoxHeader::parse(moof)?.map_or(0, |header| header.length);
-        let content = moof.get(header..).unwrap_or_default();
-        let Some(fragment) = parse(content, self.plan.track, self.plan.defaults)? else { return Ok(()) };
-        if fragment.entry != self.plan.defaults.entry {
-            return Err(Unplayable::SeveralFormats(self.plan.track));
+        let fragment = Fragment::new(moof, self.at - moof.len() as u64)?;
+        self.decide(&fragment)?;
+        let before = self.tracks.first().map_or(0, |track| track.decoded);
+        let (mut pictures, mut sounds) = (Vec::new(), Vec::new());
+        let is_gathered = matches!(self.served, Served::Samples(_));
+        let found = fragment.read(&mut self.tracks, self.played, &mut self.left, |track, sample| {
+            if is_gathered {
+                if track == 0 { pictures.push(*sample) } else { sounds.push(*sample) }
+            }
+            Ok(())
+        })?;
+        if let Served::Samples(gathered) = &mut self.served {
+            gathered.hear(|sound| sounds.iter().try_for_each(|sample| sound.expect(sample)));
         }
-        let (decode_time, second) = (fragment.decode_time, u64::from(self.plan.stream.timescale));
-        // Times may overlap a little where they were rounded.
-        if decode_time.saturating_add(second / 2) < self.decoded {
-            return Err(Unplayable::Scattered(self.plan.track));
+        let Some(found) = found else { return Ok(()) };
+        self.begin_pictures(moof.len() as u64, before, found, &pictures)
+    }
+
+    /// Decides with the first fragment how players get all of them. Later ones have to be of the same kind.
+    fn decide(&mut self, fragment: &Fragment<'_>) -> Result<(), Unplayable> {
+        let is_self_contained = fragment.is_self_contained()?;
+        let plan = match &mut self.served {
+            Served::Undecided(plan) => plan,
+            Served::Whole { .. } if !is_self_contained => return Err(Unplayable::AbsoluteOffsets),
+            Served::Whole { .. } | Served::Samples(_) => return Ok(()),
+        };
+        if !is_self_contained {
+            plan.whole = Err(Unplayable::AbsoluteOffsets);
         }
-        let wanted = SEGMENT_SECONDS * second;
-        let is_first = fragment.is_sync
-            && self.open.as_ref().is_none_or(|open| {
-                // The media of several fragments may follow all of them.
-                open.pending.is_none() && decode_time.saturating_sub(open.decode_time) >= wanted
-            });
-        if is_first {
-            self.begin_segment(moof.len() as u64, decode_time, &fragment)?;
-        }
-        self.front.has_fragments = true;
-        let end = decode_time.saturating_add(fragment.duration);
-        if let Some(open) = &mut self.open {
-            let samples = open.pending.map_or(0, |(_, samples)| samples);
-            open.pending = Some((end, samples + fragment.samples));
-        }
-        self.decoded = end;
+        self.served = match &plan.whole {
+            // Players that get the edit list apply no delay.
+            Ok(stream) => Served::Whole { stream: stream.clone(), shift: -plan.video.times.first },
+            Err(_) => match Gathered::new(plan, fragment, (&self.tracks, self.length))? {
+                Some(gathered) => Served::Samples(Box::new(gathered)),
+                // Without pictures, nobody knows when they are shown. What is heard before the first ones is left out.
+                None => return Ok(()),
+            },
+        };
         Ok(())
     }
 
-    /// Begins a segment with a fragment, and with what is before it since the last one ended.
-    fn begin_segment(
+    fn begin_pictures(
         &mut self,
         moof: u64,
-        decode_time: u64,
-        fragment: &TrackFragment,
+        before: u64,
+        found: TrackFragment,
+        pictures: &[Sample],
     ) -> Result<(), Unplayable> {
+        let (defaults, track) = (self.tracks.first().map(|track| track.defaults), self.track());
+        if defaults.is_some_and(|defaults| found.first.entry != defaults.entry) {
+            return Err(Unplayable::SeveralFormats(track));
+        }
+        let second = u64::from(self.stream().timescale);
+        // Times may overlap a little where they were rounded.
+        if found.decode_time.saturating_add(second / 2) < before {
+            return Err(Unplayable::Scattered(track));
+        }
+        let wanted = SEGMENT_SECONDS * second;
+        // With generated headers, each picture begins where the one before ends.
+        let is_apart = matches!(self.served, Served::Samples(_))
+            && is_apart(found.decode_time, before, self.stream().timescale);
+        let is_first = found.first.is_sync
+            && self.open.as_ref().is_none_or(|open| {
+                let is_long = found.decode_time.saturating_sub(open.decode_time) >= wanted;
+                // The media of several fragments may follow all of them.
+                open.pending.is_none() && (is_apart || is_long)
+            });
+        if is_first {
+            self.begin_segment(moof, &found)?;
+        }
+        self.front.has_fragments = true;
+        let Some(open) = &mut self.open else { return Ok(()) };
+        open.samples += found.samples;
+        let (mut end, mut blocks) = (0, 0);
+        if let Served::Samples(gathered) = &mut self.served {
+            gathered.add(track, self.at, pictures, open)?;
+            (end, blocks) = (gathered.end, gathered.blocks.len());
+        }
+        let samples = open.pending.map_or(0, |pending| pending.samples) + found.samples;
+        let decoded = found.decode_time.saturating_add(found.duration);
+        open.pending = Some(Pending { decoded, samples, end, blocks });
+        Ok(())
+    }
+
+    /// The stream of the pictures, as far as it is known.
+    fn stream(&self) -> &Stream {
+        match &self.served {
+            Served::Undecided(plan) => &plan.video.stream,
+            Served::Whole { stream, .. } => stream,
+            Served::Samples(gathered) => &gathered.stream,
+        }
+    }
+
+    /// Begins a segment with a fragment, and with what is before it since the last one ended.
+    fn begin_segment(&mut self, moof: u64, found: &TrackFragment) -> Result<(), Unplayable> {
         self.close()?;
         let (mut hashing, mut first) = self.since.clone();
         if self.front.digest.is_none() {
             self.front.digest = self.front.movie.filter(|_| !self.front.has_fragments);
             if self.front.digest.is_none() {
-                // Fragments that cannot be decoded are before it.
-                self.front.digest = Some(self.front.hashing.clone().digest());
+                // Players that are given the fragments before the first key frame cannot decode them.
+                self.front.digest = Some(std::mem::take(&mut self.front.hashing).digest());
                 (hashing, first) = (Hashing::default(), self.at - moof);
             }
         }
-        let time =
-            i64::try_from(decode_time).unwrap_or(i64::MAX).saturating_add(fragment.composition_offset.into());
-        let place = fragment.offset.map(|offset| self.at - moof + u64::from(offset));
+        let time = i64::try_from(found.decode_time).unwrap_or(i64::MAX);
+        let time = time.saturating_add(found.first.composition_offset.into());
+        let (mut block, mut writer) = (0, None);
+        let shift = match &mut self.served {
+            Served::Samples(gathered) => {
+                let own = gathered.shift.own;
+                block = gathered.blocks.len();
+                let decode_time = found.decode_time.saturating_add(own);
+                writer = Some(BlockWriter::begin(&mut gathered.blocks, decode_time, first));
+                i64::try_from(own).unwrap_or(i64::MAX)
+            }
+            Served::Whole { shift, .. } => *shift,
+            Served::Undecided(_) => 0,
+        };
         self.open = Some(Open {
             first,
-            decode_time,
-            start: u64::try_from(time.saturating_add(self.plan.shift)).unwrap_or(0),
-            key_frame: place.map(|place| place..place.saturating_add(fragment.size.into())),
+            decode_time: found.decode_time,
+            start: u64::try_from(time.saturating_add(shift)).unwrap_or(0),
+            key_frame: Some(found.first.offset..found.first.offset.saturating_add(found.first.size.into())),
             hashing,
+            block,
+            writer,
             pending: None,
             whole: None,
+            samples: 0,
         });
         Ok(())
     }
 
     fn end_fragment(&mut self) {
         let Some(open) = &mut self.open else { return };
-        let before = open.whole.as_ref().map_or(open.decode_time, |(.., decoded)| *decoded);
-        let (decoded, samples) = open.pending.take().unwrap_or((before, 0));
+        // The media of a fragment may be in several boxes.
+        if open.pending.is_some_and(|pending| pending.end > self.at) {
+            return;
+        }
+        let (before, blocks) = match &open.whole {
+            Some(whole) => (whole.decoded, whole.blocks),
+            None => (open.decode_time, open.block),
+        };
+        let nothing = Pending { decoded: before, samples: 0, end: 0, blocks };
+        let Pending { decoded, samples, blocks, .. } = open.pending.take().unwrap_or(nothing);
         self.samples = self.samples.saturating_add(samples);
-        open.whole = Some((open.hashing.clone(), self.at, decoded.max(before)));
+        let (hashing, decoded) = (open.hashing.clone(), decoded.max(before));
+        open.whole = Some(Whole { hashing, end: self.at, decoded, blocks });
         self.since = (Hashing::default(), self.at);
     }
 
     fn close(&mut self) -> Result<(), Unplayable> {
-        let Some(Open { first, decode_time, start, key_frame, whole: Some((hashing, end, decoded)), .. }) =
-            self.open.take()
+        let track = self.track();
+        let Some(Open { first, decode_time, start, key_frame, block, whole, samples, .. }) = self.open.take()
         else {
             return Ok(());
         };
-        let (track, length) = (self.plan.track, end - first);
+        let Some(Whole { hashing, end, decoded, blocks }) = whole else {
+            if let Served::Samples(gathered) = &mut self.served {
+                gathered.blocks.truncate(block);
+            }
+            return Ok(());
+        };
+        let length = end - first;
         if length > MAX_SEGMENT_BYTES {
             return Err(Unplayable::LongSegment { track, length, allowed: MAX_SEGMENT_BYTES });
+        }
+        if samples > MAX_SEGMENT_SAMPLES {
+            return Err(Unplayable::TooMany { what: "samples in a segment", allowed: MAX_SEGMENT_SAMPLES });
         }
         if self.entries.len() as u64 >= MAX_SEGMENTS {
             return Err(Unplayable::TooMany { what: "segments", allowed: MAX_SEGMENTS });
         }
+        if let Served::Samples(gathered) = &mut self.served {
+            gathered.blocks.truncate(blocks);
+        }
         let (duration, range, sha256) = (decoded.saturating_sub(decode_time), first..end, hashing.digest());
-        self.entries.push(Entry { start, duration, range, key_frame, sha256, block: 0..0 });
+        let block = block as u64..blocks as u64;
+        self.entries.push(Entry { start, duration, range, key_frame, sha256, block });
         Ok(())
     }
 
-    pub(super) fn finish(mut self, length: u64) -> Result<Made, Unplayable> {
+    pub(super) fn finish(mut self, copy: &mut Vec<u8>) -> Result<Made, Unplayable> {
+        let length = self.length;
         // A box without a size ends with the recording.
         if matches!(self.state, State::Content(None, true)) {
             self.end_fragment();
@@ -270,12 +465,114 @@ impl Fragments {
         let front = match self.front.digest {
             Some(front) if !self.entries.is_empty() => front,
             _ if is_begun => return Err(Unplayable::Incomplete),
-            _ => return Err(Unplayable::NoKeyFrame(self.plan.track)),
+            _ => return Err(Unplayable::NoKeyFrame(self.track())),
         };
-        let mut video = self.plan.stream;
-        (video.samples, video.source_length) = (self.samples, length);
-        video.segments = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
+        let number = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
+        let of_media = |stream: Stream| Stream {
+            samples: self.samples,
+            source_length: length,
+            segments: number,
+            ..stream
+        };
         let tail = self.since.0.digest();
-        Ok(Made { video, audio: None, entries: self.entries, blocks: Vec::new(), front, tail })
+        let Self { served, mut entries, .. } = self;
+        match served {
+            Served::Undecided(_) => Err(Unplayable::Incomplete),
+            Served::Whole { stream, .. } => Ok(Made {
+                video: of_media(stream),
+                audio: None,
+                entries,
+                blocks: Vec::new(),
+                front,
+                tail,
+                is_whole: true,
+                left_out: None,
+            }),
+            Served::Samples(gathered) => {
+                let Gathered { stream, sound, mut blocks, .. } = *gathered;
+                let (mut audio, mut left_out) = (None, None);
+                match sound {
+                    Some(Ok(sound)) => match sound.finish(&mut entries, &mut blocks, copy) {
+                        Ok(stream) => audio = Some(stream),
+                        Err(reason) => left_out = Some(reason),
+                    },
+                    Some(Err(reason)) => left_out = Some(reason),
+                    None => {}
+                }
+                let video = of_media(stream);
+                Ok(Made { video, audio, entries, blocks, front, tail, is_whole: false, left_out })
+            }
+        }
+    }
+}
+
+impl Gathered {
+    /// Begins with the first fragment that has pictures. Returns `None` if this one has none.
+    fn new(
+        plan: &Fragmented,
+        fragment: &Fragment<'_>,
+        (tracks, length): (&[FragmentedTrack], u64),
+    ) -> Result<Option<Self>, Unplayable> {
+        let mut first = Vec::new();
+        fragment.read(&mut tracks.to_vec(), 1, &mut { MAX_FRAGMENTED_SAMPLES }, |_, sample| {
+            first.push(Ok(*sample));
+            Ok(())
+        })?;
+        if first.is_empty() {
+            return Ok(None);
+        }
+        let shift = Shift::of(plan.video.times, first.into_iter())?;
+        let sound = plan.audio.clone().map(|audio| match shift.of_sound(audio.times) {
+            Ok(audible) => Ok(Sound::new(audio, audible, length)),
+            Err(reason) => Err(left_out(&audio.stream, &reason)),
+        });
+        let stream = plan.video.stream.clone();
+        Ok(Some(Self { stream, shift, blocks: Vec::new(), sound, end: 0, last: None }))
+    }
+
+    /// Goes on with the sound. If that fails, there is none: pictures without sound are worth more than nothing.
+    fn hear(&mut self, go_on: impl FnOnce(&mut Sound) -> Result<(), Unplayable>) {
+        if let Some(Ok(sound)) = &mut self.sound
+            && let Err(reason) = go_on(sound)
+        {
+            self.sound = Some(Err(left_out(sound.stream(), &reason)));
+        }
+    }
+
+    /// Adds the pictures of a fragment, which lie behind `at`, to a segment.
+    fn add(&mut self, track: u32, at: u64, pictures: &[Sample], open: &mut Open) -> Result<(), Unplayable> {
+        if open.whole.is_some() || open.pending.is_some() {
+            self.join(pictures.first(), open);
+        }
+        let Some(writer) = &mut open.writer else { return Ok(()) };
+        for picture in pictures {
+            if picture.offset < self.end.max(at) {
+                return Err(Unplayable::Scattered(track));
+            }
+            self.end = picture.offset.saturating_add(picture.size.into());
+            let (before, state) = (self.blocks.len(), *writer);
+            writer.add(&mut self.blocks, picture);
+            self.last = Some(Added { picture: *picture, blocks: (before, self.blocks.len()), writer: state });
+        }
+        Ok(())
+    }
+
+    /// Lets the last picture of a segment last until the next one, whatever the fragment said: a header has no gaps.
+    fn join(&mut self, next: Option<&Sample>, open: &mut Open) {
+        let (Some(next), Some(last)) = (next, self.last) else { return };
+        let Added { picture, blocks: (before, after), writer } = last;
+        let duration = next.decode_time.saturating_sub(picture.decode_time);
+        let Ok(duration) = u32::try_from(duration) else { return };
+        if duration == picture.duration {
+            return;
+        }
+        self.blocks.truncate(before);
+        let writer = open.writer.insert(writer);
+        writer.add(&mut self.blocks, &Sample { duration, ..picture });
+        let whole = open.whole.as_mut().map(|whole| &mut whole.blocks);
+        let pending = open.pending.as_mut().map(|pending| &mut pending.blocks);
+        for blocks in [whole, pending].into_iter().flatten().filter(|blocks| **blocks == after) {
+            *blocks = self.blocks.len();
+        }
     }
 }

@@ -3,11 +3,10 @@
 use credlink_core::hash::{Digest, Hashing};
 
 use super::Made;
-use crate::bmff::FourCc;
+use super::copy::{Copy, count, damaged, within};
+use crate::index::Entry;
 use crate::index::block::BlockReader;
-use crate::index::{Entry, Init};
 use crate::plan::{Planned, PlannedSegment};
-use crate::segment::{Data, header};
 use crate::unplayable::Unplayable;
 
 /// The hashes of the segments of pictures, and the copy of the sound.
@@ -27,25 +26,19 @@ struct Video {
 
 #[derive(Debug)]
 struct Audio {
-    track: u32,
     planned: Planned,
-    done: Vec<Entry>,
+    done: Copy,
     /// The bytes of the samples of the segment that is copied.
     copied: Vec<u8>,
     /// The places of the samples of that segment which are not copied yet, the last one first.
     missing: Option<Vec<(u64, u64)>>,
-    /// The length of what was copied before that segment.
-    length: u64,
 }
 
 impl Samples {
     pub(super) fn new(video: Planned, audio: Option<Planned>) -> Self {
         let audio = audio.map(|planned| {
-            let track = match &planned.stream.init {
-                Init::Generated(track) => track.id,
-                Init::Range(_) => 0,
-            };
-            Audio { track, planned, done: Vec::new(), copied: Vec::new(), missing: None, length: 0 }
+            let done = Copy::new(&planned.stream);
+            Audio { planned, done, copied: Vec::new(), missing: None }
         });
         Self { video: Video { planned: video, digests: Vec::new(), hashing: Hashing::default() }, audio }
     }
@@ -70,36 +63,25 @@ impl Samples {
         };
         let mut entries: Vec<Entry> = segments.into_iter().zip(digests).map(entry).collect();
         let audio = match self.audio {
-            Some(audio) => {
-                let Audio { planned: Planned { mut stream, segments, blocks: own }, done, length, .. } =
-                    audio;
-                if done.len() < segments.len() {
+            Some(Audio { planned: Planned { stream, segments, blocks: own }, done, .. }) => {
+                if done.done.len() < segments.len() {
                     return Err(Unplayable::Incomplete);
                 }
-                (stream.segments, stream.source_length) = (count(segments.len()), length);
-                let before = blocks.len() as u64;
-                blocks.extend_from_slice(&own);
-                entries.extend(done.into_iter().map(|entry| Entry {
-                    block: before + entry.block.start..before + entry.block.end,
-                    ..entry
-                }));
-                Some(stream)
+                Some(done.finish(stream, &own, &mut entries, &mut blocks))
             }
             None => None,
         };
-        Ok(Made { video: stream, audio, entries, blocks, front, tail: hashing.digest() })
+        Ok(Made {
+            video: stream,
+            audio,
+            entries,
+            blocks,
+            front,
+            tail: hashing.digest(),
+            is_whole: false,
+            left_out: None,
+        })
     }
-}
-
-fn count(number: usize) -> u32 {
-    u32::try_from(number).unwrap_or(u32::MAX)
-}
-
-/// Returns the part of `bytes`, which begin at `at` in the recording, that is within a range.
-fn within(at: u64, bytes: &[u8], start: u64, end: u64) -> &[u8] {
-    let place =
-        |offset: u64| usize::try_from(offset.saturating_sub(at)).unwrap_or(usize::MAX).min(bytes.len());
-    bytes.get(place(start)..place(end)).unwrap_or_default()
 }
 
 impl Video {
@@ -127,7 +109,7 @@ impl Video {
 impl Audio {
     fn push(&mut self, at: u64, bytes: &[u8], copy: &mut Vec<u8>) -> Result<(), Unplayable> {
         let end = at + bytes.len() as u64;
-        while let Some(segment) = self.planned.segments.get(self.done.len()) {
+        while let Some(segment) = self.planned.segments.get(self.done.done.len()) {
             let missing = match &mut self.missing {
                 Some(missing) => missing,
                 None => self.missing.insert(places(block(&self.planned, segment)?)?),
@@ -145,43 +127,26 @@ impl Audio {
     }
 
     fn end_segment(&mut self, copy: &mut Vec<u8>) -> Result<(), Unplayable> {
-        let Some(segment) = self.planned.segments.get(self.done.len()) else { return Ok(()) };
-        let number = count(self.done.len() + 1);
-        let header = header(self.track, number, &block(&self.planned, segment)?, Data::Samples)
-            .map_err(|_| damaged())?;
-        let bytes = [header.as_slice(), &self.copied].concat();
-        let range = self.length..self.length + bytes.len() as u64;
-        self.length = range.end;
-        self.done.push(Entry {
-            start: segment.start,
-            duration: segment.duration,
-            range,
-            key_frame: None,
-            sha256: Digest::of(&bytes),
-            block: segment.block.start as u64..segment.block.end as u64,
-        });
+        let Some(segment) = self.planned.segments.get(self.done.done.len()) else { return Ok(()) };
+        let block = self.planned.blocks.get(segment.block.clone()).unwrap_or_default();
+        self.done.add(segment, block, &self.copied, copy)?;
         self.copied.clear();
         self.missing = None;
-        copy.extend_from_slice(&bytes);
         Ok(())
     }
 }
 
 fn block<'a>(planned: &'a Planned, segment: &PlannedSegment) -> Result<BlockReader<'a>, Unplayable> {
-    BlockReader::new(planned.blocks.get(segment.block.clone()).unwrap_or_default()).map_err(|_| damaged())
+    BlockReader::new(planned.blocks.get(segment.block.clone()).unwrap_or_default()).map_err(damaged)
 }
 
 /// Returns the places of the samples of a block in the recording, the last one first.
 fn places(block: BlockReader<'_>) -> Result<Vec<(u64, u64)>, Unplayable> {
     let place = |sample: Result<crate::index::block::BlockSample, _>| {
-        let sample = sample.map_err(|_| damaged())?;
+        let sample = sample.map_err(damaged)?;
         Ok((sample.offset, sample.offset.saturating_add(sample.size.into())))
     };
     let mut places = block.map(place).collect::<Result<Vec<_>, _>>()?;
     places.reverse();
     Ok(places)
-}
-
-fn damaged() -> Unplayable {
-    Unplayable::malformed(FourCc(*b"stbl"), "its samples do not fit into segments")
 }

@@ -24,6 +24,8 @@ make "${video[@]}" -f lavfi -i sine=frequency=440:duration=10:sample_rate=8000 -
 make -i progressive.mp4 -t 1 -c copy other.mkv
 # Fragments with offsets from the beginning of the file.
 make -i progressive.mp4 -t 2 -c copy -movflags frag_keyframe+empty_moov absolute.mp4
+# Fragments with sound that no browser plays.
+make -i mulaw.mov -c copy -movflags frag_keyframe+empty_moov+default_base_moof mulawfragments.mov
 # Pictures that begin half a second after the sound, and a file that was cut between two key frames.
 make -itsoffset 0.5 -i progressive.mp4 -i progressive.mp4 -map 0:v -map 1:a -t 3 -c copy delayed.mp4
 make -ss 1 -i progressive.mp4 -t 4 -c copy trimmed.mp4

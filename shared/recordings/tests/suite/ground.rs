@@ -48,8 +48,10 @@ pub struct Recording {
 /// Reads a recording in pieces of this length.
 pub fn indexed(bytes: &[u8], piece: usize) -> (Indexed, Vec<u8>) {
     let mut indexer = Indexer::new(plan(bytes));
-    let sound = bytes.chunks(piece).flat_map(|piece| indexer.push(piece)).collect();
-    (indexer.finish(), sound)
+    let mut sound: Vec<u8> = bytes.chunks(piece).flat_map(|piece| indexer.push(piece)).collect();
+    let indexed = indexer.finish();
+    sound.extend_from_slice(&indexed.sound);
+    (indexed, sound)
 }
 
 pub fn recording(bytes: Vec<u8>) -> Result<Recording, Unplayable> {
@@ -128,7 +130,7 @@ pub fn content_of(bytes: &[u8], kind: &[u8; 4]) -> usize {
 
 #[test]
 fn pieces_of_any_length_make_the_same_index() {
-    for name in ["progressive.mp4", "fragmented.mp4", "faststart.mp4"] {
+    for name in ["progressive.mp4", "fragmented.mp4", "faststart.mp4", "absolute.mp4"] {
         let bytes = file(name);
         let (whole, sound) = indexed(&bytes, bytes.len());
         assert!(whole.index.is_ok(), "{name}: {whole:?}");

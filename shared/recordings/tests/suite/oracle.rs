@@ -1,5 +1,8 @@
 //! The views beside the recording, both read by `shiguredo_mp4`: the same samples, the same times, the same bytes.
 
+use std::collections::BTreeSet;
+
+use credlink_core::hash::Digest;
 use shiguredo_mp4::TrackKind;
 use shiguredo_mp4::demux::{Fmp4SegmentDemuxer, Input, Mp4FileDemuxer};
 
@@ -7,14 +10,14 @@ use credlink_recordings::{Part, StreamName};
 
 use super::ground::{Recording, file, recording};
 
-/// A sample: its times of decoding and of presentation in microseconds, its duration, and its bytes.
+/// A sample: its times of decoding and of presentation, its duration, and the hash of its bytes.
 #[derive(Clone, Debug, PartialEq)]
 struct Read {
     decode: i64,
     presented: i64,
     duration: u32,
     is_sync: bool,
-    bytes: Vec<u8>,
+    bytes: Digest,
 }
 
 /// Reads the samples of one kind from a progressive file.
@@ -39,7 +42,7 @@ fn of_file(bytes: &[u8], kind: TrackKind) -> (u32, Vec<Read>) {
             presented: decode + sample.composition_time_offset.unwrap_or_default(),
             duration: sample.duration,
             is_sync: sample.keyframe,
-            bytes: bytes[start..start + sample.data_size].to_vec(),
+            bytes: Digest::of(&bytes[start..start + sample.data_size]),
         });
     }
     (timescale, samples)
@@ -74,7 +77,7 @@ fn of_view(recording: &Recording, stream: StreamName) -> (u32, Vec<Read>) {
                 presented: presented(sample.timestamp, sample.composition_time_offset),
                 duration: sample.duration,
                 is_sync: sample.keyframe,
-                bytes: bytes[at..at + sample.data_size].to_vec(),
+                bytes: Digest::of(&bytes[at..at + sample.data_size]),
             }
         }));
     }
@@ -150,6 +153,63 @@ fn fragments_are_served_as_they_are() {
         let video = &recording.index.head().video;
         assert_eq!(video.samples, 250, "{name}");
         assert_eq!(video.codecs, ["avc1.64000a", "mp4a.40.2"], "{name}");
+    }
+}
+
+/// Media Source Extensions forbid offsets from the beginning of the file, so that players get generated headers.
+#[test]
+fn fragments_whose_offsets_count_from_the_beginning_of_the_file_are_served_by_their_samples() {
+    let source = file("progressive.mp4");
+    let recording = Recording::of("absolute.mp4");
+    let head = recording.index.head();
+    assert_eq!(head.video.codecs, ["avc1.64000a"]);
+    for (stream, kind, number) in
+        [(StreamName::Video, TrackKind::Video, 52), (StreamName::Audio, TrackKind::Audio, 33)]
+    {
+        let (timescale, original) = of_file(&source, kind);
+        let (own, view) = of_view(&recording, stream);
+        assert_eq!((own, view.len()), (timescale, number), "{stream}");
+        for (view, original) in view.iter().zip(&original) {
+            assert_eq!((view.bytes, view.is_sync), (original.bytes, original.is_sync), "{stream}");
+            if stream == StreamName::Video {
+                assert_eq!((view.decode, view.presented), (original.decode, original.presented));
+            }
+        }
+    }
+}
+
+#[test]
+fn samples_of_fragments_that_were_cut_off_are_played_as_far_as_fragments_are_whole() {
+    let bytes = file("absolute.mp4");
+    let whole = of_view(&Recording::of("absolute.mp4"), StreamName::Video).1;
+    let mut lengths = BTreeSet::new();
+    for cut in (2_000..bytes.len()).step_by(101) {
+        match recording(bytes[..cut].to_vec()) {
+            Ok(recording) => {
+                let view = of_view(&recording, StreamName::Video).1;
+                assert!(whole.starts_with(&view), "{cut}");
+                lengths.insert(view.len());
+            }
+            Err(reason) => {
+                assert!(["incomplete", "no_key_frame"].contains(&reason.name()), "{cut}: {reason}")
+            }
+        }
+    }
+    assert_eq!(lengths, BTreeSet::from([50, 52]));
+}
+
+#[test]
+fn fragments_with_sound_that_browsers_do_not_decode_are_served_without_it() {
+    let (recording, source) = (Recording::of("mulawfragments.mov"), file("mulaw.mov"));
+    let head = recording.index.head();
+    assert_eq!(head.audio, None);
+    let [left_out] = &head.left_out[..] else { panic!("{:?}", head.left_out) };
+    assert_eq!((left_out.track, &*left_out.reason, &*left_out.codec), (2, "codec", "ulaw"));
+    let ((own, view), (timescale, original)) =
+        (of_view(&recording, StreamName::Video), of_file(&source, TrackKind::Video));
+    assert_eq!((own, view.len()), (timescale, original.len()));
+    for (view, original) in view.iter().zip(&original) {
+        assert_eq!(view, original);
     }
 }
 
