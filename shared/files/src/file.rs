@@ -17,7 +17,7 @@ use credlink_core::object::{MediaKey, ObjectKey};
 use credlink_core::row::{BlobRow, Row, State};
 use credlink_core::rules::expiry::{expired, has_expired};
 use credlink_core::rules::file_access::{Action, may};
-use credlink_core::rules::file_change::change;
+use credlink_core::rules::file_change::{change, names_access};
 use credlink_core::rules::renditions::RenditionPlan;
 use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
@@ -177,7 +177,7 @@ impl<Q: Quarantine> Files<Q> {
             let Some(changed) = change(&body, &current.record, rules, service.now())? else {
                 // The change may have been made by a request that was cut off before it reached the row and the proofs.
                 bring_together(service, &current.record, current.sha256).await?;
-                if is_public(&current.record) {
+                if is_public(&current.record) && names_access(&body) {
                     self.publish_proofs(service, &current.record).await?;
                 }
                 return Ok(self.file_reply(caller, &current.record, &current.sha256));
@@ -186,11 +186,17 @@ impl<Q: Quarantine> Files<Q> {
             if changed.cuts_anew {
                 let rules = self.rendering_rules(&record)?.clone();
                 quotas::count_as_announcement(self, service, &record).await?;
+                // The proofs of new renditions become public with the file, and not before it.
+                let access = record.access;
+                if is_public(&record) {
+                    record.access = current.record.access;
+                }
                 self.render_anew(service, &mut record, &rules).await?;
+                record.access = access;
             }
             if let Some(sha256) = put_record(service, &record, Condition::Matches(current.tag)).await? {
                 bring_together(service, &record, sha256).await?;
-                if is_public(&record) && !is_public(&current.record) {
+                if is_public(&record) && names_access(&body) {
                     self.publish_proofs(service, &record).await?;
                 }
                 return Ok(self.file_reply(caller, &record, &sha256));

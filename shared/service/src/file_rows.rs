@@ -133,14 +133,15 @@ async fn by_record<P: Ports>(
         if !adopts {
             return Ok(Step::Done(Followed::Leftover));
         }
+        let new = FileRow::first(record, sha256);
+        // The row comes first: a process that removes the bytes meanwhile changes it, and then this one is not written.
+        let Some(blob) = held(service, record).await? else {
+            return lost("its bytes are being removed; try again in an hour");
+        };
         let original = ObjectKey::Media(MediaKey::Original(record.blob));
         if service.ports.objects().head(&original).await?.is_none() {
             return lost("the bytes of the file are not stored");
         }
-        let new = FileRow::first(record, sha256);
-        let Some(blob) = held(service, record).await? else {
-            return lost("its bytes are being removed; try again in an hour");
-        };
         let mut rows = vec![Row::Blob(blob)];
         if record.entity.is_some() {
             match into_list(service, &new).await? {
@@ -168,8 +169,13 @@ async fn by_record<P: Ports>(
         State::Live => {
             let next = FileRow { version: row.version + 1, ..FileRow::first(record, sha256) };
             let mut rows = Vec::new();
-            // In an index that is not older than the store, a change to a list comes before the record follows it.
-            let next = if record.entity == row.entity || !adopts {
+            let next = if record.entity == row.entity {
+                FileRow { unattached: row.unattached, ..next }
+            } else if !adopts {
+                // A change to a list comes before the record follows it, unless the index is older. Then a rebuild decides.
+                if !service.trusts_index().await? {
+                    return Ok(Step::Done(Followed::Right));
+                }
                 FileRow { entity: row.entity, unattached: row.unattached, ..next }
             } else {
                 rows.extend(out_of_list(service, &row).await?.map(Row::List));

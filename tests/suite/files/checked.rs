@@ -13,6 +13,7 @@ use credlink_core::row::{BlobRow, FileRow, ListRow, QuotaRow, Row, RowKey, State
 use credlink_core::tenant::Tenant;
 use credlink_files::Others;
 use credlink_ports::doubles::MemoryIndex;
+use credlink_ports::doubles::faults::FaultPlan;
 use credlink_ports::{Clock as _, Commit, Condition, Index as _, Objects as _, Write};
 use credlink_service::fsck::{Finding, Manner, Severity, Surrounding, check};
 use credlink_service::rebuild::{Manner as Rebuilding, Rebuild};
@@ -234,7 +235,7 @@ async fn nothing_is_removed_while_a_guarantee_is_broken() {
 /// Rows without what a rebuild cannot know.
 fn known(rows: Vec<Row>) -> BTreeSet<String> {
     let known = rows.into_iter().filter_map(|row| match row {
-        Row::File(row) => Some(Row::File(FileRow { version: 1, ..row })),
+        Row::File(row) => Some(Row::File(FileRow { version: 1, unattached: None, ..row })),
         Row::Blob(row) if row.holders > 0 => Some(Row::Blob(BlobRow { version: 1, ..row })),
         Row::List(row) => Some(Row::List(ListRow { version: 1, ..row })),
         Row::Quota(row) => Some(Row::Quota(QuotaRow { version: 1, rested: None, ..row })),
@@ -298,6 +299,40 @@ async fn a_blob_that_an_older_index_knows_as_deleted_lives_again() {
     let found = blob(restored.rows().await);
     assert_eq!((found.state, found.holders, &found.renditions), (State::Live, 1, &known.renditions));
     assert_eq!(restored.checked(Manner::Telling).await, []);
+}
+
+/// The record of a file whose list changed is newer than the row, in an index that is older than the store as in one whose
+/// process was cut off before the record followed. A repair follows it only where the index is as new as the store.
+#[tokio::test]
+async fn a_repair_of_an_older_index_leaves_the_lists_to_a_rebuild() {
+    let ground = Ground::new();
+    let process = ground.guarded(&FaultPlan::none());
+    process.commit_and_tick().await;
+    let upload = ground.arrived("item-photo", PICTURE, &of_item()).await;
+    process.finalise(&upload, Others::None).await.unwrap();
+    let older = ground.index.snapshot();
+    let (row, _) = ground.listed().await;
+    let path = "/v1/entities/item/1/item-photo";
+    let detached = process.send(Method::POST, path, &json!({"detach": row.id})).await;
+    assert_eq!(detached.0, 200, "{}", detached.1);
+    for _ in 0..3 {
+        process.commit_and_tick().await;
+    }
+    let before = known(ground.rows().await);
+    let restored = ground.with_index(older);
+    let doubted = restored.guarded(&FaultPlan::none());
+    assert_eq!(doubted.doubts().await, ["index_older"]);
+    let mut ignored = Vec::new();
+    check(&doubted.service, Surrounding::Alone, Manner::Mending, |finding| ignored.push(finding))
+        .await
+        .unwrap();
+    let process = restored.sound();
+    let mut rebuild = Rebuild::begin(&process.service, Rebuilding::Writing).await.unwrap();
+    while rebuild.step(&process.service, |finding| panic!("{finding:?}")).await.unwrap() {}
+    let files = |rows: BTreeSet<String>| -> Vec<String> {
+        rows.into_iter().filter(|row| !row.contains("\"row\":\"quota\"")).collect()
+    };
+    assert_eq!(files(known(restored.rows().await)), files(before));
 }
 
 /// The bytes of an upload that failed by no fault of theirs are kept for a week, in which somebody can look into it.

@@ -26,7 +26,7 @@ use crate::server::Server;
 
 impl Ground {
     /// The same store with another index.
-    fn with_index(&self, index: MemoryIndex) -> Self {
+    pub(super) fn with_index(&self, index: MemoryIndex) -> Self {
         Self {
             objects: self.objects.clone(),
             index,
@@ -52,7 +52,7 @@ impl Ground {
         files.remove(0)
     }
 
-    async fn record(&self, row: &FileRow) -> FileRecord {
+    pub(super) async fn record(&self, row: &FileRow) -> FileRecord {
         let key = ObjectKey::Media(MediaKey::File(row.id));
         let object = self.objects.get(&key).await.unwrap().expect("the record is there");
         FileRecord::parse(&Verified::check(object).unwrap().content()).unwrap()
@@ -61,13 +61,13 @@ impl Ground {
 
 impl Process {
     /// Commits something, and lets the mark of the store follow.
-    async fn commit_and_tick(&self) {
+    pub(super) async fn commit_and_tick(&self) {
         let body = json!({"collection": "item-photo", "type": "image/png", "size": 10});
         assert_eq!(self.send(Method::POST, "/v1/uploads", &body).await.0, 201);
         self.service.tick().await.unwrap();
     }
 
-    async fn doubts(&self) -> Vec<&'static str> {
+    pub(super) async fn doubts(&self) -> Vec<&'static str> {
         self.service.standing().await.doubts.iter().map(Doubt::label).collect()
     }
 }

@@ -14,7 +14,7 @@ use super::ground::{Ground, PICTURE};
 /// A ground whose only collection, `photo`, binds its renditions, has one file for each entity, and is private.
 fn ground() -> Ground {
     let profile = json!({
-        "name": "card", "version": 1, "fit": "inside", "width": 300, "height": 300, "formats": [{"format": "jpg"}],
+        "name": "card", "version": 1, "fit": "cover", "width": 300, "height": 300, "formats": [{"format": "jpg"}],
     });
     let collection = json!({
         "version": 1, "types": ["image/png"], "max_bytes": 1_000, "max_per_entity": 1, "access": "private",
@@ -49,10 +49,19 @@ async fn an_upload_that_meets_a_full_list_leaves_no_proof() {
     assert_eq!(ground.proofs().await, proofs);
 }
 
-/// A change is cut off at each of its writes, and then made once more.
+/// A change is cut off at each of its writes, and then another one is made.
 #[tokio::test]
 async fn no_proof_is_public_before_its_file() {
-    let publish = json!({"access": "public"});
+    publishes(json!({"access": "public"})).await;
+}
+
+/// The renditions that are made anew have proofs of their own.
+#[tokio::test]
+async fn no_proof_of_a_rendition_that_is_cut_anew_is_public_before_its_file() {
+    publishes(json!({"access": "public", "focal": {"x": 0.9, "y": 0.9}})).await;
+}
+
+async fn publishes(publish: Value) {
     let mut number = 0;
     loop {
         number += 1;
@@ -61,18 +70,28 @@ async fn no_proof_is_public_before_its_file() {
         ground.sound().finalise(&id, Others::Possible).await.unwrap();
         let row = ground.files().await.remove(0);
         assert_eq!(row.access, Access::Private);
-        let is_public = async || ground.proofs().await.iter().all(|row| row.visibility == Visibility::Public);
-        assert!(!is_public().await);
+        let public = async || {
+            let record = ground.record(&row).await;
+            let named: Vec<_> = record.renditions.iter().filter_map(|made| made.proof).collect();
+            let proofs = ground.proofs().await.into_iter();
+            let public = proofs.filter(|row| row.visibility == Visibility::Public).map(|row| row.id);
+            let public: Vec<_> = public.collect();
+            (public.len(), named.iter().all(|proof| public.contains(proof)))
+        };
+        assert_eq!(public().await, (0, false));
         let path = format!("/v1/files/{}", row.id);
         let broken = ground.process(&FaultPlan::at(number, Flavour::Lost));
         let (status, _) = broken.send(Method::PATCH, &path, &publish).await;
         let (_, read) = ground.sound().send(Method::GET, &path, &Value::Null).await;
         if read["access"] == "private" {
-            assert!(!is_public().await, "write {number}");
+            assert_eq!(public().await.0, 0, "write {number}");
         }
-        let (repeated, _) = ground.sound().send(Method::PATCH, &path, &publish).await;
-        assert_eq!(repeated, 200, "write {number}");
-        assert!(is_public().await, "write {number}");
+        // It says again who may read the file, whatever else it changes.
+        let mut other = publish.clone();
+        other["alt"] = json!("a bicycle");
+        let (changed, _) = ground.sound().send(Method::PATCH, &path, &other).await;
+        assert_eq!(changed, 200, "write {number}");
+        assert!(public().await.1, "write {number}");
         if status == 200 {
             break;
         }

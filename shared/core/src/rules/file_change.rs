@@ -101,6 +101,12 @@ pub fn change(
     Ok(Some(ChangedFile { record: next, cuts_anew }))
 }
 
+/// Returns `true` if a body that is valid says who may read the file, even if it is so already.
+#[must_use]
+pub fn names_access(body: &[u8]) -> bool {
+    json::<FileChangeBody>(body, MAX_JSON_DEPTH).is_ok_and(|body| body.access.is_some())
+}
+
 /// Returns `true` if parts of the picture are cut around another point than before. If the collection was removed, nobody
 /// knows which.
 fn cuts_otherwise(next: &FileRecord, record: &FileRecord, collection: Option<&Collection>) -> bool {
@@ -158,6 +164,19 @@ mod tests {
 
     fn changed(body: &str) -> Result<Option<ChangedFile>, Problem> {
         change(body.as_bytes(), &record(), Some(&rules("item-photo")), record().created)
+    }
+
+    #[test]
+    fn access_is_named_whether_it_changes_or_not() {
+        for (body, expected) in [
+            (r#"{"access":"public"}"#, true),
+            (r#"{"access":"private","alt":null}"#, true),
+            (r#"{"alt":"access"}"#, false),
+            ("{}", false),
+            ("access", false),
+        ] {
+            assert_eq!(names_access(body.as_bytes()), expected, "{body}");
+        }
     }
 
     #[test]

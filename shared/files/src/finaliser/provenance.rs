@@ -226,16 +226,34 @@ async fn publish_proof<P: Ports>(
     replace_proof(service, row, draft).await
 }
 
-/// Returns `true` if there is such a proof and it is private. One that was deleted stays deleted.
-async fn is_private<P: Ports>(service: &Service<P>, proof: Option<ProofId>) -> Result<bool, Error> {
+/// Returns `true` if there is such a proof, by its row and by its record. One that was deleted stays deleted.
+async fn is_there<P: Ports>(service: &Service<P>, proof: &ProofId) -> Result<bool, Error> {
+    if service.proof_row(proof).await?.is_none_or(|row| row.state != State::Live) {
+        return Ok(false);
+    }
+    let record = service.current(&ObjectKey::Record(*proof)).await?;
+    Ok(record.is_some_and(|record| !record.verified.facts().tombstone))
+}
+
+/// Returns `true` if the proof of an original is private and a public file makes it public: it is the proof of a C2PA manifest
+/// that does not tell a place, and nobody chose who may read it.
+async fn may_become_public<P: Ports>(service: &Service<P>, proof: Option<ProofId>) -> Result<bool, Error> {
     let Some(proof) = proof else { return Ok(false) };
-    let row = service.proof_row(&proof).await?;
-    Ok(row.is_some_and(|row| row.state == State::Live && row.visibility == Visibility::Private))
+    let Some(row) = service.proof_row(&proof).await? else { return Ok(false) };
+    let Some(manifest) = row.manifest_key() else { return Ok(false) };
+    if row.state != State::Live || row.visibility == Visibility::Public {
+        return Ok(false);
+    }
+    let Some(record) = service.current(&ObjectKey::Record(proof)).await? else { return Ok(false) };
+    if Record::parse(&record.verified.content()).map_or(true, |record| is_of_somebody(&record)) {
+        return Ok(false);
+    }
+    let manifest = service.current(&ObjectKey::Manifest(manifest)).await?;
+    Ok(manifest.is_some_and(|manifest| !tells_place(&manifest.verified.content())))
 }
 
 impl<Q: Quarantine> Files<Q> {
-    /// Makes the proofs of a file public, which is becoming public itself: those of its renditions, and that of the manifest
-    /// in its original.
+    /// Makes the proofs of a public file public: those of its renditions, and that of the manifest in its original.
     ///
     /// # Errors
     /// Fails if the store fails, and with 503 if too many originals are in memory.
@@ -245,11 +263,14 @@ impl<Q: Quarantine> Files<Q> {
         file: &FileRecord,
     ) -> Result<(), Error> {
         for rendition in &file.renditions {
-            if is_private(service, rendition.proof).await? {
+            // One that is public already may lead to another original with the same pixels.
+            if let Some(proof) = &rendition.proof
+                && is_there(service, proof).await?
+            {
                 bind(service, file, rendition).await?;
             }
         }
-        if !is_private(service, file.proof).await? {
+        if !may_become_public(service, file.proof).await? {
             return Ok(());
         }
         let _turn = self.turns.take().await?;
