@@ -9,8 +9,8 @@ use super::places::Place;
 use super::records::{Legacy, good_ones, records};
 use super::world::Job;
 
-/// Number of records in the matrix of the engines.
-const MANY: usize = 2_000;
+/// Number of records in the matrix of the engines: more than a page of a listing has.
+const MANY: usize = 1_200;
 /// Number of records where one of those engines is in between again.
 const FEW: usize = 200;
 
