@@ -176,8 +176,7 @@ pub struct Which {
     /// The entity in whose lists the files are
     #[arg(long, value_name = "TYPE/ID")]
     pub entity: Option<EntityRef>,
-    /// The owner of the files. Without it, the files of all owners, which needs the scope media:admin, or else the
-    /// caller's own
+    /// The owner of the files; by default, all owners with the scope media:admin, and otherwise the caller only
     #[arg(long, value_name = "NAME")]
     pub owner: Option<OwnerId>,
     /// The collection of the files
@@ -205,7 +204,7 @@ pub struct Link {
 /// The options of `credlink files regenerate`.
 #[derive(Debug, Args)]
 pub struct Regenerate {
-    /// The IDs of the files
+    /// The IDs of the files; or name them by --entity, --owner or --collection
     #[arg(
         value_name = "ID",
         required_unless_present_any = ["entity", "owner", "collection"],
