@@ -1,7 +1,7 @@
 //! The OpenAPI document as a contract: every exchange is checked against its description.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{LazyLock, Mutex};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use bytes::Bytes;
 use credlink_core::encoding::Coding;
@@ -19,6 +19,8 @@ const MAX_BYTES: usize = 64_000_000;
 pub struct Contract {
     document: Value,
     exercised: Mutex<BTreeSet<String>>,
+    /// The validators that were built, by the text of their schema: to build one takes longer than to check many bodies.
+    validators: Mutex<HashMap<String, Arc<jsonschema::Validator>>>,
 }
 
 /// The paths that can also be read on the CDN domain, which are the API's without `/v1`.
@@ -39,7 +41,7 @@ pub static CONTRACT: LazyLock<Contract> = LazyLock::new(|| {
     // A separate thread, since a runtime cannot be entered within another.
     let document = std::thread::spawn(move || runtime.block_on(World::on(Ground::Memory).answer(request)));
     let document = serde_json::from_slice(document.join().unwrap().body()).unwrap();
-    Contract { document, exercised: Mutex::default() }
+    Contract { document, exercised: Mutex::default(), validators: Mutex::default() }
 });
 
 impl Contract {
@@ -151,10 +153,17 @@ impl Contract {
     }
 
     /// A validator for a schema of this document.
-    pub fn validator(&self, schema: &Value) -> jsonschema::Validator {
+    pub fn validator(&self, schema: &Value) -> Arc<jsonschema::Validator> {
+        let text = schema.to_string();
+        if let Some(built) = self.validators.lock().unwrap().get(&text) {
+            return Arc::clone(built);
+        }
         let components: BTreeMap<_, _> = self.document["components"].as_object().unwrap().iter().collect();
         let rooted = json!({"allOf": [schema], "components": components});
-        jsonschema::draft202012::options().should_validate_formats(true).build(&rooted).unwrap()
+        let options = jsonschema::draft202012::options().should_validate_formats(true);
+        let built = Arc::new(options.build(&rooted).unwrap());
+        self.validators.lock().unwrap().insert(text, Arc::clone(&built));
+        built
     }
 }
 

@@ -27,11 +27,14 @@ use crate::http::ask::{c2pa, get, json as request, with};
 use crate::world::tokens;
 
 #[tokio::test]
-async fn two_thousand_records_of_which_some_are_broken_are_migrated_although_every_message_comes_twice() {
+async fn many_records_of_which_some_are_broken_are_migrated_although_every_message_comes_twice() {
+    /// More than a page of a listing has. One in a hundred is broken.
+    const RECORDS: usize = 1_200;
+    const BROKEN: usize = RECORDS / 100;
     let ground = Arc::new(Ground::plain().await);
     let old = buckets::s3().await;
     let bucket = old.settings().bucket.clone();
-    old_bucket(&bucket, 2_000).await;
+    old_bucket(&bucket, RECORDS).await;
     let operator = Operator(Functions::reading(&ground, &format!("s3://{bucket}/old/=default")));
     let from = format!("s3://{bucket}/old/");
 
@@ -45,12 +48,12 @@ async fn two_thousand_records_of_which_some_are_broken_are_migrated_although_eve
 
     let progress = operator.progress("all").await;
     assert!(progress["listed"].is_string() && progress["next"].is_null(), "{progress}");
-    let bytes: usize = (0..2_000).map(|number| record(number).len()).sum();
+    let bytes: usize = (0..RECORDS).map(|number| record(number).len()).sum();
     assert_eq!(
         progress["items"],
         json!({
-            "total": 2_000, "bytes": bytes, "planned": 0, "copying": 0, "copied": 1_980, "verified": 0, "deleted": 0,
-            "rolled_back": 0, "failed": {"invalid-record": 20}, "skipped": {},
+            "total": RECORDS, "bytes": bytes, "planned": 0, "copying": 0, "copied": RECORDS - BROKEN, "verified": 0,
+            "deleted": 0, "rolled_back": 0, "failed": {"invalid-record": BROKEN}, "skipped": {},
         })
     );
     for entry in entries(&ground, "all").await {
@@ -60,7 +63,7 @@ async fn two_thousand_records_of_which_some_are_broken_are_migrated_although_eve
             other => panic!("{other:?}"),
         }
     }
-    assert_migrated(&ground, 2_000).await;
+    assert_migrated(&ground, RECORDS).await;
     let moved = operator.0.send(get("/v1/proofs/old-1")).await;
     assert_eq!(
         (moved.status(), moved.headers()[LOCATION].to_str().unwrap()),
@@ -78,8 +81,12 @@ async fn two_thousand_records_of_which_some_are_broken_are_migrated_although_eve
     assert_eq!(operator.begin(json!({"name": "all", "from": from, "batch_size": 60})).await.0, 202);
     work_off_twice(&ground).await;
     let items = &operator.progress("all").await["items"];
-    assert_eq!((&items["total"], &items["copied"]), (&json!(2_000), &json!(1_981)), "{items}");
-    assert_eq!(items["failed"], json!({"invalid-record": 19}));
+    assert_eq!(
+        (&items["total"], &items["copied"]),
+        (&json!(RECORDS), &json!(RECORDS - BROKEN + 1)),
+        "{items}"
+    );
+    assert_eq!(items["failed"], json!({"invalid-record": BROKEN - 1}));
     let mut after = versions(entries(&ground, "all").await);
     let touched = |versions: &mut BTreeMap<String, u64>| {
         versions.retain(|key, _| !key.ends_with("00.json") && key != "old/0/0.json");
