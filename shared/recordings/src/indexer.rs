@@ -2,6 +2,7 @@
 
 mod copy;
 mod fragments;
+mod gathered;
 mod samples;
 mod sound;
 
@@ -55,7 +56,7 @@ struct Made {
     front: Digest,
     tail: Digest,
     /// `true` if players get fragments as they are, so that no track is left out.
-    is_whole: bool,
+    is_unchanged: bool,
     /// A track of sound that turned out not to be playable.
     left_out: Option<LeftOut>,
 }
@@ -111,8 +112,8 @@ impl Indexer {
             }
         });
         let index = made.and_then(|made| {
-            let Made { video, audio, entries, blocks, front, tail, is_whole, left_out: another } = made;
-            let mut left_out = if is_whole { Vec::new() } else { left_out };
+            let Made { video, audio, entries, blocks, front, tail, is_unchanged, left_out: another } = made;
+            let mut left_out = if is_unchanged { Vec::new() } else { left_out };
             left_out.extend(another);
             let head = index::head(length, [sha256, front, tail], video, audio, left_out);
             with_rates(head, &entries, &blocks)

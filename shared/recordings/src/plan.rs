@@ -55,7 +55,7 @@ pub(crate) struct Fragmented {
     /// The end of the movie box, before which there are no fragments.
     pub begin: u64,
     /// The stream of fragments as they are, with all tracks, or the reason why players cannot be given them.
-    pub whole: Result<Stream, Unplayable>,
+    pub unchanged: Result<Stream, Unplayable>,
     /// The streams for which headers are generated: the pictures, and the sound, if it is played.
     pub video: FragmentedStream,
     pub audio: Option<FragmentedStream>,
@@ -153,17 +153,17 @@ fn fragmented(movie: &Movie<'_>, at: &Range<u64>, length: u64) -> Result<Plan, U
         let codec = codec::audio(track.id, track.entry(track.defaults.entry)?)?;
         of_track(track, codec, Source::Audio, 0)
     });
-    let whole = whole(movie, track, &video.stream, at.end);
+    let unchanged = unchanged(movie, track, &video.stream, at.end);
     let audio = audio.ok().flatten();
     let read = [Some(video.track.id), audio.as_ref().map(|audio| audio.track.id)];
     let others = movie.defaults.iter().filter(|(id, _)| !read.contains(&Some(*id)));
     let others = others.map(|(id, defaults)| FragmentedTrack { id: *id, defaults: *defaults, decoded: 0 });
-    let kind = Fragmented { begin: at.end, whole, others: others.collect(), video, audio };
+    let kind = Fragmented { begin: at.end, unchanged, others: others.collect(), video, audio };
     Ok(Plan { length, kind: Kind::Fragmented(Box::new(kind)), left_out })
 }
 
 /// Returns the stream of fragments as they are, which have the samples of all tracks, after a movie box that ends at `end`.
-fn whole(movie: &Movie<'_>, video: &Track<'_>, stream: &Stream, end: u64) -> Result<Stream, Unplayable> {
+fn unchanged(movie: &Movie<'_>, video: &Track<'_>, stream: &Stream, end: u64) -> Result<Stream, Unplayable> {
     let mut codecs = stream.codecs.clone();
     for track in movie.tracks.iter().filter(|track| track.id != video.id) {
         let entry = track.entry(track.defaults.entry)?;

@@ -8,8 +8,7 @@ use std::ops::Range;
 use credlink_core::hash::{Digest, Hashing};
 
 use super::Made;
-use super::copy::left_out;
-use super::sound::Sound;
+use super::gathered::Gathered;
 use crate::bmff::fragments::{Fragment, FragmentedTrack, TrackFragment};
 use crate::bmff::header::BoxHeader;
 use crate::bmff::tables::Sample;
@@ -17,9 +16,9 @@ use crate::bounds::{
     MAX_FRAGMENT_BYTES, MAX_FRAGMENTED_SAMPLES, MAX_SEGMENT_BYTES, MAX_SEGMENT_SAMPLES, MAX_SEGMENTS,
 };
 use crate::index::block::BlockWriter;
-use crate::index::{Entry, LeftOut, Stream};
+use crate::index::{Entry, Stream};
 use crate::plan::cutter::is_apart;
-use crate::plan::{Fragmented, SEGMENT_SECONDS, Shift};
+use crate::plan::{Fragmented, SEGMENT_SECONDS};
 use crate::unplayable::Unplayable;
 
 /// The boxes of a recording, one after the other, and the segments that they make.
@@ -53,34 +52,9 @@ enum Served {
     /// It is decided by the first fragment.
     Undecided(Box<Fragmented>),
     /// As they are.
-    Whole { stream: Stream, shift: i64 },
+    Unchanged { stream: Stream, shift: i64 },
     /// As samples behind generated headers.
     Samples(Box<Gathered>),
-}
-
-/// Samples for which headers are generated.
-#[derive(Debug)]
-struct Gathered {
-    stream: Stream,
-    /// The times of the pictures, which are known with the first fragment.
-    shift: Shift,
-    blocks: Vec<u8>,
-    /// The sound that is copied, or the reason why none is.
-    sound: Option<Result<Sound, LeftOut>>,
-    /// The end of the last picture in the recording.
-    end: u64,
-    /// The last picture that was added, and where it was added.
-    last: Option<Added>,
-}
-
-/// A picture in a block.
-#[derive(Clone, Copy, Debug)]
-struct Added {
-    picture: Sample,
-    /// The length of all blocks before and after it.
-    blocks: (usize, usize),
-    /// The state of the writer before it.
-    writer: BlockWriter,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -291,16 +265,16 @@ impl Fragments {
         let is_self_contained = fragment.is_self_contained()?;
         let plan = match &mut self.served {
             Served::Undecided(plan) => plan,
-            Served::Whole { .. } if !is_self_contained => return Err(Unplayable::AbsoluteOffsets),
-            Served::Whole { .. } | Served::Samples(_) => return Ok(()),
+            Served::Unchanged { .. } if !is_self_contained => return Err(Unplayable::AbsoluteOffsets),
+            Served::Unchanged { .. } | Served::Samples(_) => return Ok(()),
         };
         if !is_self_contained {
-            plan.whole = Err(Unplayable::AbsoluteOffsets);
+            plan.unchanged = Err(Unplayable::AbsoluteOffsets);
         }
-        self.served = match &plan.whole {
+        self.served = match &plan.unchanged {
             // Players that get the edit list apply no delay.
-            Ok(stream) => Served::Whole { stream: stream.clone(), shift: -plan.video.times.first },
-            Err(_) => match Gathered::new(plan, fragment, (&self.tracks, self.length))? {
+            Ok(stream) => Served::Unchanged { stream: stream.clone(), shift: -plan.video.times.first },
+            Err(_) => match Gathered::new(plan, fragment, &self.tracks, self.length)? {
                 Some(gathered) => Served::Samples(Box::new(gathered)),
                 // Without pictures, nobody knows when they are shown. What is heard before the first ones is left out.
                 None => return Ok(()),
@@ -342,8 +316,16 @@ impl Fragments {
         let Some(open) = &mut self.open else { return Ok(()) };
         open.samples += found.samples;
         let (mut end, mut blocks) = (0, 0);
-        if let Served::Samples(gathered) = &mut self.served {
-            gathered.add(track, self.at, pictures, open)?;
+        if let (Served::Samples(gathered), Some(writer)) = (&mut self.served, &mut open.writer) {
+            let is_behind = open.whole.is_some() || open.pending.is_some();
+            let before = is_behind.then(|| gathered.join(pictures.first(), writer)).flatten();
+            if let Some((before, after)) = before {
+                let whole = open.whole.as_mut().map(|whole| &mut whole.blocks);
+                let pending = open.pending.as_mut().map(|pending| &mut pending.blocks);
+                let ends = [whole, pending].into_iter().flatten().filter(|blocks| **blocks == before);
+                ends.for_each(|blocks| *blocks = after);
+            }
+            gathered.add(track, self.at, pictures, writer)?;
             (end, blocks) = (gathered.end, gathered.blocks.len());
         }
         let samples = open.pending.map_or(0, |pending| pending.samples) + found.samples;
@@ -356,7 +338,7 @@ impl Fragments {
     fn stream(&self) -> &Stream {
         match &self.served {
             Served::Undecided(plan) => &plan.video.stream,
-            Served::Whole { stream, .. } => stream,
+            Served::Unchanged { stream, .. } => stream,
             Served::Samples(gathered) => &gathered.stream,
         }
     }
@@ -384,7 +366,7 @@ impl Fragments {
                 writer = Some(BlockWriter::begin(&mut gathered.blocks, decode_time, first));
                 i64::try_from(own).unwrap_or(i64::MAX)
             }
-            Served::Whole { shift, .. } => *shift,
+            Served::Unchanged { shift, .. } => *shift,
             Served::Undecided(_) => 0,
         };
         self.open = Some(Open {
@@ -478,101 +460,27 @@ impl Fragments {
         let Self { served, mut entries, .. } = self;
         match served {
             Served::Undecided(_) => Err(Unplayable::Incomplete),
-            Served::Whole { stream, .. } => Ok(Made {
+            Served::Unchanged { stream, .. } => Ok(Made {
                 video: of_media(stream),
                 audio: None,
                 entries,
                 blocks: Vec::new(),
                 front,
                 tail,
-                is_whole: true,
+                is_unchanged: true,
                 left_out: None,
             }),
             Served::Samples(gathered) => {
                 let Gathered { stream, sound, mut blocks, .. } = *gathered;
-                let (mut audio, mut left_out) = (None, None);
-                match sound {
-                    Some(Ok(sound)) => match sound.finish(&mut entries, &mut blocks, copy) {
-                        Ok(stream) => audio = Some(stream),
-                        Err(reason) => left_out = Some(reason),
-                    },
-                    Some(Err(reason)) => left_out = Some(reason),
-                    None => {}
-                }
+                let sound = sound.map(|sound| sound?.finish(&mut entries, &mut blocks, copy));
+                let (audio, left_out) = match sound {
+                    Some(Ok(audio)) => (Some(audio), None),
+                    Some(Err(reason)) => (None, Some(reason)),
+                    None => (None, None),
+                };
                 let video = of_media(stream);
-                Ok(Made { video, audio, entries, blocks, front, tail, is_whole: false, left_out })
+                Ok(Made { video, audio, entries, blocks, front, tail, is_unchanged: false, left_out })
             }
-        }
-    }
-}
-
-impl Gathered {
-    /// Begins with the first fragment that has pictures. Returns `None` if this one has none.
-    fn new(
-        plan: &Fragmented,
-        fragment: &Fragment<'_>,
-        (tracks, length): (&[FragmentedTrack], u64),
-    ) -> Result<Option<Self>, Unplayable> {
-        let mut first = Vec::new();
-        fragment.read(&mut tracks.to_vec(), 1, &mut { MAX_FRAGMENTED_SAMPLES }, |_, sample| {
-            first.push(Ok(*sample));
-            Ok(())
-        })?;
-        if first.is_empty() {
-            return Ok(None);
-        }
-        let shift = Shift::of(plan.video.times, first.into_iter())?;
-        let sound = plan.audio.clone().map(|audio| match shift.of_sound(audio.times) {
-            Ok(audible) => Ok(Sound::new(audio, audible, length)),
-            Err(reason) => Err(left_out(&audio.stream, &reason)),
-        });
-        let stream = plan.video.stream.clone();
-        Ok(Some(Self { stream, shift, blocks: Vec::new(), sound, end: 0, last: None }))
-    }
-
-    /// Goes on with the sound. If that fails, there is none: pictures without sound are worth more than nothing.
-    fn hear(&mut self, go_on: impl FnOnce(&mut Sound) -> Result<(), Unplayable>) {
-        if let Some(Ok(sound)) = &mut self.sound
-            && let Err(reason) = go_on(sound)
-        {
-            self.sound = Some(Err(left_out(sound.stream(), &reason)));
-        }
-    }
-
-    /// Adds the pictures of a fragment, which lie behind `at`, to a segment.
-    fn add(&mut self, track: u32, at: u64, pictures: &[Sample], open: &mut Open) -> Result<(), Unplayable> {
-        if open.whole.is_some() || open.pending.is_some() {
-            self.join(pictures.first(), open);
-        }
-        let Some(writer) = &mut open.writer else { return Ok(()) };
-        for picture in pictures {
-            if picture.offset < self.end.max(at) {
-                return Err(Unplayable::Scattered(track));
-            }
-            self.end = picture.offset.saturating_add(picture.size.into());
-            let (before, state) = (self.blocks.len(), *writer);
-            writer.add(&mut self.blocks, picture);
-            self.last = Some(Added { picture: *picture, blocks: (before, self.blocks.len()), writer: state });
-        }
-        Ok(())
-    }
-
-    /// Lets the last picture of a segment last until the next one, whatever the fragment said: a header has no gaps.
-    fn join(&mut self, next: Option<&Sample>, open: &mut Open) {
-        let (Some(next), Some(last)) = (next, self.last) else { return };
-        let Added { picture, blocks: (before, after), writer } = last;
-        let duration = next.decode_time.saturating_sub(picture.decode_time);
-        let Ok(duration) = u32::try_from(duration) else { return };
-        if duration == picture.duration {
-            return;
-        }
-        self.blocks.truncate(before);
-        let writer = open.writer.insert(writer);
-        writer.add(&mut self.blocks, &Sample { duration, ..picture });
-        let whole = open.whole.as_mut().map(|whole| &mut whole.blocks);
-        let pending = open.pending.as_mut().map(|pending| &mut pending.blocks);
-        for blocks in [whole, pending].into_iter().flatten().filter(|blocks| **blocks == after) {
-            *blocks = self.blocks.len();
         }
     }
 }

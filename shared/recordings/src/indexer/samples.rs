@@ -78,7 +78,7 @@ impl Samples {
             blocks,
             front,
             tail: hashing.digest(),
-            is_whole: false,
+            is_unchanged: false,
             left_out: None,
         })
     }
