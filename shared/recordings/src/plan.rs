@@ -54,8 +54,8 @@ pub(crate) struct Planned {
 pub(crate) struct Fragmented {
     /// The end of the movie box, before which there are no fragments.
     pub begin: u64,
-    /// The stream of fragments as they are, with all tracks, or the reason why players cannot be given them.
-    pub unchanged: Result<Stream, Unplayable>,
+    /// The stream of fragments as they are, with all tracks, if players take all of these.
+    pub unchanged: Option<Stream>,
     /// The streams for which headers are generated: the pictures, and the sound, if it is played.
     pub video: FragmentedStream,
     pub audio: Option<FragmentedStream>,
@@ -153,7 +153,7 @@ fn fragmented(movie: &Movie<'_>, at: &Range<u64>, length: u64) -> Result<Plan, U
         let codec = codec::audio(track.id, track.entry(track.defaults.entry)?)?;
         of_track(track, codec, Source::Audio, 0)
     });
-    let unchanged = unchanged(movie, track, &video.stream, at.end);
+    let unchanged = unchanged(movie, track, &video.stream, at.end).ok();
     let audio = audio.ok().flatten();
     let read = [Some(video.track.id), audio.as_ref().map(|audio| audio.track.id)];
     let others = movie.defaults.iter().filter(|(id, _)| !read.contains(&Some(*id)));

@@ -82,10 +82,9 @@ pub enum Unplayable {
     /// Samples are in the movie box of a recording that announces fragments, or media is before that box.
     #[error("it announces fragments, and has media outside of them")]
     Mixed,
-    /// Fragments begin to say where their samples are in the file (`base-data-offset`), or no longer say their times, after players
-    /// were given others as they are.
+    /// The first fragments can be served as they are, and a later one cannot: it has a `base-data-offset`, or no time.
     #[error(
-        "its later fragments have offsets from the beginning of the file or no times, and its first ones do not"
+        "its first fragments can be served as they are, but a later one has offsets from the beginning of the file, or no time"
     )]
     AbsoluteOffsets,
     /// The samples are not in the order of the file.

@@ -30,7 +30,7 @@ pub(super) struct Fragments {
     at: u64,
     state: State,
     served: Served,
-    /// The tracks: those that are read first, and of these the pictures.
+    /// All tracks: the pictures, then the sound if it is played, then the others.
     tracks: Vec<FragmentedTrack>,
     /// The number of tracks that are read.
     played: usize,
@@ -269,12 +269,12 @@ impl Fragments {
             Served::Unchanged { .. } | Served::Samples(_) => return Ok(()),
         };
         if !is_self_contained {
-            plan.unchanged = Err(Unplayable::AbsoluteOffsets);
+            plan.unchanged = None;
         }
         self.served = match &plan.unchanged {
             // Players that get the edit list apply no delay.
-            Ok(stream) => Served::Unchanged { stream: stream.clone(), shift: -plan.video.times.first },
-            Err(_) => match Gathered::new(plan, fragment, &self.tracks, self.length)? {
+            Some(stream) => Served::Unchanged { stream: stream.clone(), shift: -plan.video.times.first },
+            None => match Gathered::new(plan, fragment, &self.tracks, self.length)? {
                 Some(gathered) => Served::Samples(Box::new(gathered)),
                 // Without pictures, nobody knows when they are shown. What is heard before the first ones is left out.
                 None => return Ok(()),
@@ -318,12 +318,15 @@ impl Fragments {
         let (mut end, mut blocks) = (0, 0);
         if let (Served::Samples(gathered), Some(writer)) = (&mut self.served, &mut open.writer) {
             let is_behind = open.whole.is_some() || open.pending.is_some();
-            let before = is_behind.then(|| gathered.join(pictures.first(), writer)).flatten();
-            if let Some((before, after)) = before {
-                let whole = open.whole.as_mut().map(|whole| &mut whole.blocks);
-                let pending = open.pending.as_mut().map(|pending| &mut pending.blocks);
-                let ends = [whole, pending].into_iter().flatten().filter(|blocks| **blocks == before);
-                ends.for_each(|blocks| *blocks = after);
+            if is_behind && let Some((old, new)) = gathered.join(track, found.decode_time, writer)? {
+                let whole = open.whole.as_mut().map(|whole| (&mut whole.blocks, &mut whole.decoded));
+                let pending =
+                    open.pending.as_mut().map(|pending| (&mut pending.blocks, &mut pending.decoded));
+                for (blocks, decoded) in [whole, pending].into_iter().flatten() {
+                    if *blocks == old {
+                        (*blocks, *decoded) = (new, found.decode_time);
+                    }
+                }
             }
             gathered.add(track, self.at, pictures, writer)?;
             (end, blocks) = (gathered.end, gathered.blocks.len());

@@ -90,18 +90,23 @@ impl Gathered {
         Ok(())
     }
 
-    /// Lets the last picture, which is in the same block, last until the next one, whatever its fragment said: a header has no
-    /// gaps. Returns the length of all blocks before and after, if the picture was written anew.
-    pub(super) fn join(&mut self, next: Option<&Sample>, writer: &mut BlockWriter) -> Option<(usize, usize)> {
-        let (next, last) = (next?, self.last?);
-        let Added { picture, blocks: (begin, end), writer: state } = last;
-        let duration = u32::try_from(next.decode_time.saturating_sub(picture.decode_time)).ok()?;
+    /// Lets the last picture, which is in the same block, last until `next`, whatever its fragment said: a header has no gaps.
+    /// Returns the length of all blocks before and after, if the picture was written anew.
+    pub(super) fn join(
+        &mut self,
+        track: u32,
+        next: u64,
+        writer: &mut BlockWriter,
+    ) -> Result<Option<(usize, usize)>, Unplayable> {
+        let Some(Added { picture, blocks: (begin, end), writer: state }) = self.last else { return Ok(None) };
+        let duration = next.checked_sub(picture.decode_time).and_then(|time| u32::try_from(time).ok());
+        let duration = duration.ok_or(Unplayable::Scattered(track))?;
         if duration == picture.duration {
-            return None;
+            return Ok(None);
         }
         self.blocks.truncate(begin);
         *writer = state;
         writer.add(&mut self.blocks, &Sample { duration, ..picture });
-        Some((end, self.blocks.len()))
+        Ok(Some((end, self.blocks.len())))
     }
 }

@@ -74,6 +74,13 @@ fn a_gap_between_fragments_is_one_for_players_too() {
     let run = second + contents(&moved[second..], b"trun")[0];
     // The flags of the first sample follow the number of samples and the offset.
     put(&mut moved, run + 12, 0x0101_0000);
+    // If the recording ends before that fragment does, the segment lasts as long as its header says, too.
+    let cut_off = recording(moved[..moved.len() - 300].to_vec()).unwrap();
+    let found = durations(&cut_off.index, StreamName::Video);
+    assert_eq!(
+        found.iter().map(|(_, duration)| *duration).collect::<Vec<_>>(),
+        told(&cut_off, StreamName::Video)
+    );
     let moved = recording(moved).unwrap();
     let found = durations(&moved.index, StreamName::Video);
     assert_eq!(found, [(start, duration + u64::from(timescale))]);
